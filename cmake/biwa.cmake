@@ -1,0 +1,46 @@
+# How a folder of src/ becomes a library. The DEPENDS line is the architecture: scripts/check-layers
+# reads it and fails when an #include goes where no DEPENDS leads.
+
+add_compile_options(-Wall -Wextra -Wshadow -Werror -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ 12 warns of impossible bounds inside the standard library's own std::string code.
+    add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
+endif()
+if(BIWA_SANITIZE)
+    add_compile_options(-fsanitize=${BIWA_SANITIZE} -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${BIWA_SANITIZE})
+endif()
+
+find_program(BIWA_CCACHE ccache)
+if(BIWA_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${BIWA_CCACHE})
+    set(CMAKE_C_COMPILER_LAUNCHER ${BIWA_CCACHE})
+endif()
+
+# biwa_library(NAME DEPENDS other… LINK third-party… [SOURCES file…])
+# Takes every *.cc of the folder that is not a *_test.cc, and its tests as the program NAME_test.
+function(biwa_library name)
+    cmake_parse_arguments(ARG "" "" "DEPENDS;LINK;TEST_LINK" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+    set(tests ${sources})
+    list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+    list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+
+    set(libraries ${ARG_DEPENDS})
+    list(TRANSFORM libraries PREPEND biwa_)
+    if(sources)
+        add_library(biwa_${name} STATIC ${sources})
+        target_link_libraries(biwa_${name} PUBLIC ${libraries} ${ARG_LINK})
+        target_include_directories(biwa_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    else()
+        add_library(biwa_${name} INTERFACE)
+        target_link_libraries(biwa_${name} INTERFACE ${libraries} ${ARG_LINK})
+        target_include_directories(biwa_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+    endif()
+
+    if(tests AND BIWA_TESTS)
+        add_executable(${name}_test ${tests})
+        target_link_libraries(${name}_test PRIVATE biwa_${name} ${ARG_TEST_LINK} GTest::gtest_main)
+        add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    endif()
+endfunction()

@@ -1,0 +1,33 @@
+# Where third parties come from: Debian (find_package), npm and crates (lock files in third_party/,
+# brought by scripts/install-deps).
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PostgreSQL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+if(BIWA_TESTS)
+    find_package(GTest REQUIRED)
+endif()
+
+set(duckdb_dir ${PROJECT_SOURCE_DIR}/third_party/npm/node_modules/@duckdb/node-bindings-linux-x64)
+set(duckdb_header_dir ${PROJECT_SOURCE_DIR}/third_party/crates/vendor/include)
+if(NOT EXISTS ${duckdb_dir}/libduckdb.so OR NOT EXISTS ${duckdb_header_dir}/duckdb.h)
+    message(FATAL_ERROR "DuckDB is not here yet: run scripts/install-deps")
+endif()
+# The library lies beside the program, and the program looks for it there.
+configure_file(${duckdb_dir}/libduckdb.so ${CMAKE_BINARY_DIR}/libduckdb.so COPYONLY)
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+set(CMAKE_BUILD_RPATH "$ORIGIN")
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib/biwa")
+add_library(duckdb SHARED IMPORTED)
+set_target_properties(duckdb PROPERTIES
+    IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/libduckdb.so
+    INTERFACE_INCLUDE_DIRECTORIES ${duckdb_header_dir})

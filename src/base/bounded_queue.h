@@ -1,0 +1,85 @@
+// A queue between threads that holds at most so many bytes: a slow reader makes the writer wait.
+#pragma once
+
+#include <condition_variable>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+namespace biwa {
+
+// Any number of threads may push and pop. An item larger than the limit is let in alone, so that
+// one large item cannot block for ever.
+template <typename T>
+class BoundedQueue {
+  public:
+    explicit BoundedQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+    // Waits for room. False when stopped or closed; the item is then dropped.
+    bool Push(T item, std::size_t bytes, std::stop_token stop) {
+        std::unique_lock lock(mutex_);
+        const auto has_room = [&] {
+            return closed_ || items_.empty() || bytes_ + bytes <= bytes_max_;
+        };
+        if (!changed_.wait(lock, stop, has_room) || closed_) return false;
+        items_.emplace_back(std::move(item), bytes);
+        bytes_ += bytes;
+        changed_.notify_all();
+        return true;
+    }
+
+    // Waits at most `timeout` for an item. Empty on timeout, stop, or closed and drained.
+    std::optional<T> Pop(std::stop_token stop, std::chrono::milliseconds timeout) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, stop, timeout, [&] { return closed_ || !items_.empty(); });
+        return TakeFront();
+    }
+
+    std::optional<T> TryPop() {
+        std::lock_guard lock(mutex_);
+        return TakeFront();
+    }
+
+    // No more pushes; what is inside can still be popped.
+    void Close() {
+        std::lock_guard lock(mutex_);
+        closed_ = true;
+        changed_.notify_all();
+    }
+
+    bool closed() const {
+        std::lock_guard lock(mutex_);
+        return closed_;
+    }
+    bool empty() const {
+        std::lock_guard lock(mutex_);
+        return items_.empty();
+    }
+    std::size_t bytes() const {
+        std::lock_guard lock(mutex_);
+        return bytes_;
+    }
+
+  private:
+    std::optional<T> TakeFront() {
+        if (items_.empty()) return std::nullopt;
+        std::optional<T> item(std::move(items_.front().first));
+        bytes_ -= items_.front().second;
+        items_.pop_front();
+        changed_.notify_all();
+        return item;
+    }
+
+    const std::size_t bytes_max_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::deque<std::pair<T, std::size_t>> items_;
+    std::size_t bytes_ = 0;
+    bool closed_ = false;
+};
+
+}  // namespace biwa

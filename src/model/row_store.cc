@@ -1,0 +1,147 @@
+#include "model/row_store.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace biwa {
+
+namespace {
+constexpr std::size_t kArenaBlockBytes = 64 << 10;
+constexpr std::size_t kFirstRows = 64;
+}  // namespace
+
+char* Arena::Allocate(std::size_t size) {
+    if (size > kArenaBlockBytes / 4) {
+        // A large value gets a block of its own, and what is left of the current one stays in use.
+        blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+        bytes_ += size;
+        return blocks_.back().get();
+    }
+    if (size > free_size_) {
+        blocks_.push_back(std::make_unique_for_overwrite<char[]>(kArenaBlockBytes));
+        free_ = blocks_.back().get();
+        free_size_ = kArenaBlockBytes;
+        bytes_ += kArenaBlockBytes;
+    }
+    char* const room = free_;
+    free_ += size;
+    free_size_ -= size;
+    return room;
+}
+
+StringCell Arena::Copy(std::string_view text) {
+    if (text.size() <= StringCell::kInlineMax) return StringCell::Of(text.data(), text.size());
+    char* const room = Allocate(text.size());
+    std::memcpy(room, text.data(), text.size());
+    return StringCell::Of(room, text.size());
+}
+
+RowStore::RowStore(const std::vector<Column>& columns) {
+    for (const auto& column : columns) columns_.emplace_back().cells.type = column.type;
+    Adopt();
+}
+
+RowStore::RowStore(RowStore&& other) noexcept
+    : columns_(std::move(other.columns_)),
+      rows_(std::exchange(other.rows_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)),
+      arena_(std::move(other.arena_)) {
+    other.columns_.clear();
+    Adopt();
+}
+
+RowStore& RowStore::operator=(RowStore&& other) noexcept {
+    columns_ = std::move(other.columns_);
+    other.columns_.clear();
+    rows_ = std::exchange(other.rows_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+    arena_ = std::move(other.arena_);
+    Adopt();
+    return *this;
+}
+
+std::size_t RowStore::bytes() const {
+    std::size_t bytes = arena_.bytes();
+    for (const auto& column : columns_) {
+        for (const auto* storage = &column; storage != nullptr; storage = storage->child.get()) {
+            bytes += storage->data.size() + storage->validity.size() * 8;
+        }
+    }
+    return bytes;
+}
+
+void RowStore::MakeValidity(Cells& cells) {
+    auto& storage = StorageOf(cells);
+    const auto size = storage.data.size() / CellBytes(cells.type);
+    storage.validity.assign((size + 63) / 64, ~std::uint64_t{0});
+    cells.validity = storage.validity.data();
+}
+
+Cells& RowStore::GrowChild(Cells& cells, std::size_t size) {
+    auto& storage = StorageOf(cells);
+    if (!storage.child) {
+        storage.child = std::make_unique<Storage>();
+        storage.child->cells.type = *cells.type.element;
+        storage.child->cells.owner = this;
+        cells.child = &storage.child->cells;
+    }
+    auto& child = *storage.child;
+    const auto room = child.data.size() / CellBytes(child.cells.type);
+    if (size > room) Resize(child, std::max(size, room * 2));
+    cells.child_size = size;
+    return child.cells;
+}
+
+void RowStore::Resize(Storage& storage, std::size_t cells) {
+    storage.data.resize(cells * CellBytes(storage.cells.type));
+    storage.cells.data = storage.data.data();
+    if (storage.cells.validity != nullptr) {
+        storage.validity.resize((cells + 63) / 64, ~std::uint64_t{0});
+        storage.cells.validity = storage.validity.data();
+    }
+}
+
+RowStore::Storage& RowStore::StorageOf(Cells& cells) {
+    for (auto& column : columns_) {
+        for (auto* storage = &column; storage != nullptr; storage = storage->child.get()) {
+            if (&storage->cells == &cells) return *storage;
+        }
+    }
+    BIWA_CHECK(false);
+    return columns_.front();
+}
+
+void RowStore::Grow() {
+    capacity_ = std::max(kFirstRows, capacity_ * 2);
+    for (auto& column : columns_) Resize(column, capacity_);
+}
+
+void RowStore::Adopt() {
+    for (auto& column : columns_) {
+        for (auto* storage = &column; storage != nullptr; storage = storage->child.get()) {
+            storage->cells.owner = this;
+        }
+    }
+}
+
+void CopyCell(const Cells& from, std::size_t from_row, Cells& to, std::size_t to_row) {
+    if (from.IsNull(from_row)) {
+        to.SetNull(to_row);
+        return;
+    }
+    if (from.type.id == TypeId::kList) {
+        const auto list = from.Get<ListCell>(from_row);
+        const auto begin = to.child_size;
+        auto& child = to.owner->GrowChild(to, begin + list.length);
+        for (std::size_t i = 0; i < list.length; ++i) {
+            CopyCell(*from.child, list.offset + i, child, begin + i);
+        }
+        to.Set(to_row, ListCell{begin, list.length});
+        return;
+    }
+    const auto bytes = CellBytes(from.type);
+    std::memcpy(to.data + to_row * bytes, from.data + from_row * bytes, bytes);
+}
+
+}  // namespace biwa

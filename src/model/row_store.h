@@ -1,0 +1,76 @@
+// Rows that are kept: grows at the end, owns its cells and the bytes of its strings.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "model/rows.h"
+
+namespace biwa {
+
+// Bytes that stay where they are until the arena goes.
+class Arena {
+  public:
+    // Uninitialised room for `size` bytes.
+    char* Allocate(std::size_t size);
+    StringCell Copy(std::string_view text);
+    std::size_t bytes() const { return bytes_; }
+
+  private:
+    std::vector<std::unique_ptr<char[]>> blocks_;
+    char* free_ = nullptr;
+    std::size_t free_size_ = 0;
+    std::size_t bytes_ = 0;
+};
+
+class RowStore final : public CellsOwner {
+  public:
+    RowStore() = default;
+    explicit RowStore(const std::vector<Column>& columns);
+    RowStore(RowStore&& other) noexcept;
+    RowStore& operator=(RowStore&& other) noexcept;
+
+    // A new row at the end with undefined cells, none NULL: the caller sets each. Returns its place.
+    std::size_t AddRow() {
+        if (rows_ == capacity_) Grow();
+        return rows_++;
+    }
+    std::size_t rows() const { return rows_; }
+    std::size_t column_count() const { return columns_.size(); }
+    Cells& cells(std::size_t column) { return columns_[column].cells; }
+    const Cells& cells(std::size_t column) const { return columns_[column].cells; }
+    Arena& arena() { return arena_; }
+    // Memory held, about.
+    std::size_t bytes() const;
+
+    void MakeValidity(Cells& cells) override;
+    Cells& GrowChild(Cells& cells, std::size_t size) override;
+
+  private:
+    struct Storage {
+        Cells cells;
+        std::vector<std::byte> data;
+        std::vector<std::uint64_t> validity;
+        std::unique_ptr<Storage> child;
+    };
+    static void Resize(Storage& storage, std::size_t cells);
+    Storage& StorageOf(Cells& cells);
+    void Grow();
+    void Adopt();
+
+    std::deque<Storage> columns_;
+    std::size_t rows_ = 0;
+    std::size_t capacity_ = 0;
+    Arena arena_;
+};
+
+// Copies cell `from_row` of `from` to `to_row` of `to`, which has the same type. Bytes of strings are
+// not copied: they must outlive both.
+void CopyCell(const Cells& from, std::size_t from_row, Cells& to, std::size_t to_row);
+
+}  // namespace biwa

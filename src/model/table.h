@@ -1,0 +1,42 @@
+// Tables as every part sees them: names, columns, keys.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/type.h"
+
+namespace biwa {
+
+// A table or view of the warehouse: dataset and name.
+struct TableName {
+    std::string dataset;
+    std::string name;
+
+    std::string ToString() const { return dataset + "." + name; }
+    std::string ToSql() const;  // "dataset"."name"
+    friend auto operator<=>(const TableName&, const TableName&) = default;
+};
+
+struct Column {
+    std::string name;
+    Type type;
+    bool nullable = true;
+    // Why the warehouse's type is not quite the source's; empty when it is.
+    std::string note;
+
+    friend bool operator==(const Column& a, const Column& b) {
+        return a.name == b.name && a.type == b.type;
+    }
+};
+
+struct TableSchema {
+    std::vector<Column> columns;
+    std::vector<std::size_t> key;  // positions in columns of the primary key, in key order
+
+    std::optional<std::size_t> Find(std::string_view column) const;
+    std::vector<std::string> ColumnNames() const;
+};
+
+}  // namespace biwa

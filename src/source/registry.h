@@ -1,0 +1,49 @@
+// The kinds of sources there are. Filled by explicit calls from app/.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/setting.h"
+#include "source/source.h"
+
+namespace biwa {
+
+// A connection's settings by name, secrets resolved; what was left out has its default or is absent.
+using SettingValues = std::map<std::string, std::string>;
+
+// One configured connection.
+class Source {
+  public:
+    virtual ~Source() = default;
+    // The source's end of a stream. `stream`: its name in the project, unique in the instance.
+    virtual Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream) = 0;
+    // Looks at whatever could hinder a stream of these tables; changes nothing.
+    virtual Result<std::vector<Finding>> Examine(const std::string& stream,
+                                                 const std::vector<std::string>& tables) = 0;
+};
+
+struct SourceKind {
+    std::string description;
+    std::vector<Setting> settings;
+    std::function<Result<std::unique_ptr<Source>>(const SettingValues&)> open;
+};
+
+class SourceRegistry {
+  public:
+    void Add(std::string name, SourceKind kind) { kinds_[std::move(name)] = std::move(kind); }
+    const SourceKind* Find(const std::string& name) const {
+        const auto found = kinds_.find(name);
+        return found == kinds_.end() ? nullptr : &found->second;
+    }
+    const std::map<std::string, SourceKind>& kinds() const { return kinds_; }
+
+  private:
+    std::map<std::string, SourceKind> kinds_;
+};
+
+}  // namespace biwa

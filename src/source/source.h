@@ -1,0 +1,148 @@
+// Where data comes from, as replication sees it. A source is one configured connection; what it can
+// do is said by the types it gives out (capability, not flag).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/position.h"
+#include "model/row_store.h"
+#include "model/rows.h"
+#include "model/table.h"
+
+namespace biwa {
+
+// A table of a source.
+struct SourceTable {
+    std::string schema;
+    std::string name;
+    TableSchema columns;
+    std::int64_t rows_estimate = 0;
+    std::int64_t bytes = 0;
+    // Why this table cannot be streamed as it is, and what would mend it; empty when it can.
+    std::string refusal;
+    std::string mend_sql;
+
+    std::string ToString() const { return schema + "." + name; }
+};
+
+// A part of a table that is copied as a whole; its text means something to its source only.
+struct SnapshotRange {
+    std::string text;
+    std::int64_t rows_estimate = 0;
+};
+
+// Copies tables as they stood at one moment.
+class SnapshotReader {
+  public:
+    virtual ~SnapshotReader() = default;
+    virtual Result<std::vector<SnapshotRange>> Split(const SourceTable& table) = 0;
+    // Any number at once, each with a connection of its own. From any thread.
+    virtual Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
+                                                    const SnapshotRange& range) = 0;
+};
+
+enum class ChangeKind : std::uint8_t { kInsert, kUpdate, kDelete };
+
+// The changes of one table, in the order of their commits, since the part before.
+struct TableChanges {
+    std::string schema;  // as the source names the table
+    std::string name;
+    std::shared_ptr<const TableSchema> columns;
+
+    // One row a change: the row as it became or, of a delete, its key and NULLs.
+    RowStore rows;
+    std::vector<ChangeKind> kinds;
+    // Updates that changed the key: row of `rows` and row of `old_keys`, which has the key's
+    // columns only. In ascending order of the former.
+    struct KeyChange {
+        std::uint32_t row;
+        std::uint32_t old_key;
+    };
+    std::vector<KeyChange> key_changes;
+    RowStore old_keys;
+    // Updates that left a large value as it was, and so did not send it. Ascending by row.
+    struct Unchanged {
+        std::uint32_t row;
+        std::uint32_t column;
+    };
+    std::vector<Unchanged> unchanged;
+    // The table was emptied before the first of these changes.
+    bool truncated_first = false;
+};
+
+// What a source has read since the last Poll.
+struct ChangeBatch {
+    std::vector<TableChanges> tables;
+    std::uint64_t changes = 0;
+    std::size_t bytes = 0;  // of memory, about
+    // Set when the batch ends with a commit: everything up to here is in it or in those before.
+    // A transaction too large for one batch is given in several, the last of which has it.
+    std::optional<Position> commit;
+    Micros commit_time = 0;  // when the last of them was committed, by the source's clock
+    std::uint64_t commits = 0;
+};
+
+// Follows the changes of a set of tables. One thread at a time.
+class ChangeSource {
+  public:
+    virtual ~ChangeSource() = default;
+    // The next changes, or nothing when there were none for `timeout`. `durable`: what the source
+    // may forget. kUnavailable: the connection broke; open anew and go on from the last commit.
+    virtual Result<std::optional<ChangeBatch>> Poll(const Position& durable,
+                                                    std::chrono::milliseconds timeout) = 0;
+};
+
+// How far the source's own history has got, and what it keeps for a stream.
+struct SourceProgress {
+    Position head;
+    std::uint64_t lag_bytes = 0;       // between what was acknowledged and the head
+    std::uint64_t retained_bytes = 0;  // of its log, kept for this stream
+};
+
+// What was made at the source for a stream.
+struct StreamStart {
+    Position position;                          // changes from here on are kept for the stream
+    std::unique_ptr<SnapshotReader> snapshot;  // as of exactly that position
+};
+
+// A stream's two ways through a source.
+class StreamSource {
+  public:
+    virtual ~StreamSource() = default;
+
+    // The tables of the patterns ("public.answers", "public.*"), with what hinders each.
+    virtual Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) = 0;
+
+    // Makes what a stream needs at the source (publication, slot), replacing what an earlier,
+    // unfinished start has left.
+    virtual Result<StreamStart> Start(const std::vector<SourceTable>& tables) = 0;
+    // For a snapshot that was cut off: reads as of now, which is later than the position of Start.
+    virtual Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() = 0;
+    // kConflict when the source no longer has the history from there on.
+    virtual Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>& tables,
+                                                         const Position& from) = 0;
+    // Where the source is now: what was committed before this call lies before it.
+    virtual Result<Position> Head() = 0;
+    virtual Result<SourceProgress> Progress() = 0;
+    // Takes away what Start made. Fine when it is gone already.
+    virtual Status Remove() = 0;
+};
+
+// One thing looked at by `biwa doctor`.
+struct Finding {
+    enum class Level { kGood, kWarning, kProblem };
+    Level level = Level::kGood;
+    std::string what;  // "wal_level is replica"
+    std::string why;   // why it matters
+    std::string mend;  // SQL or words
+};
+
+}  // namespace biwa

@@ -1,0 +1,82 @@
+// The columnar store that everything ends up in, as the rest of Biwa sees it.
+//
+// The SQL that goes through here is the warehouse's own dialect, made by the caller. One writer at
+// a time: Begin waits for its turn. Any number of sessions read, each a consistent snapshot.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/rows.h"
+#include "model/table.h"
+
+namespace biwa {
+
+// A result that is read while it is being made. Not thread-safe.
+class RowStream {
+  public:
+    virtual ~RowStream() = default;
+    // The columns' types are always ones of TypeId: what the engine has beyond (structs, maps, …)
+    // comes as text.
+    virtual const std::vector<Column>& columns() const = 0;
+    // The next block, lent until the next call; nullptr at the end.
+    virtual Result<const RowBlock*> Next() = 0;
+};
+
+// All-or-nothing writing. Rolled back when destroyed before Commit. Used by one thread.
+class WriteTransaction {
+  public:
+    virtual ~WriteTransaction() = default;
+
+    virtual Status Execute(std::string_view sql) = 0;
+    virtual Result<std::unique_ptr<RowStream>> Query(std::string_view sql) = 0;
+
+    // Runs `sql` with each $name in it standing for the rows of a source: "INSERT INTO t SELECT *
+    // FROM $rows". Returns the number of rows that the statement changed.
+    struct NamedRows {
+        std::string name;
+        RowSource& rows;
+    };
+    virtual Result<std::uint64_t> ExecuteWith(std::string_view sql,
+                                              const std::vector<NamedRows>& rows) = 0;
+
+    virtual Status Commit() = 0;
+};
+
+// A connection that reads. It cannot write, nor reach files or other hosts. Used by one thread,
+// Interrupt excepted.
+class ReadSession {
+  public:
+    virtual ~ReadSession() = default;
+    // Refuses (kUser) whatever is not one statement that reads.
+    virtual Result<std::unique_ptr<RowStream>> Query(std::string_view sql) = 0;
+    // The names and types that the statement would give, without running it.
+    virtual Result<std::vector<Column>> Describe(std::string_view sql) = 0;
+    // Ends the running query with kUser "cancelled". From any thread.
+    virtual void Interrupt() = 0;
+};
+
+class Warehouse {
+  public:
+    virtual ~Warehouse() = default;
+
+    // For short writes that must agree with replication: waits for the one writer.
+    virtual Result<std::unique_ptr<WriteTransaction>> Begin() = 0;
+    // For long writes of tables that nobody else writes (models): beside the writer.
+    virtual Result<std::unique_ptr<WriteTransaction>> BeginBeside() = 0;
+    virtual Result<std::unique_ptr<ReadSession>> OpenSession() = 0;
+
+    // Folds the log into the file. Between transactions of the writer.
+    virtual Status Checkpoint() = 0;
+
+    virtual std::uint64_t size_bytes() const = 0;
+};
+
+}  // namespace biwa

@@ -1,0 +1,135 @@
+// A user's project: the files of a folder in git, checked and made into one value.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/setting.h"
+#include "model/table.h"
+
+namespace biwa {
+
+// Where something stands, for errors: "streams/app.yaml:7:5". Lines and columns count from 1.
+struct SourceLocation {
+    std::string file;  // relative to the project's folder
+    int line = 0;
+    int column = 0;
+
+    std::string ToString() const;
+};
+
+// biwa.yaml, `warehouse:`
+struct WarehouseConfig {
+    std::filesystem::path path;           // absolute; default <project>/.biwa/warehouse.duckdb
+    std::uint64_t memory_limit_bytes = 0; // 0: a quarter of the machine's memory, 4 GiB at most
+    int threads = 0;                      // 0: one a core
+};
+
+// biwa.yaml, `models:`; workflow_settings.yaml's defaultDataset and defaultAssertionDataset count
+// where it does not say.
+struct ModelsConfig {
+    std::string default_dataset = "main";
+    std::string assertion_dataset = "assertions";
+    std::chrono::milliseconds refresh{5000};  // rebuilt at most this often while serving
+    std::map<std::string, std::string> vars;
+};
+
+// biwa.yaml, `server:`
+struct ServerConfig {
+    std::string listen = "127.0.0.1:8700";
+};
+
+// connections/NAME.yaml
+struct ConnectionConfig {
+    std::string name;
+    std::string kind;  // "postgres"
+    // As in the file: secrets are still references. ResolveSecrets makes what a source is given.
+    std::map<std::string, std::string> settings;
+    SourceLocation location;
+};
+
+// streams/NAME.yaml
+struct StreamConfig {
+    std::string name;
+    std::string connection;
+    std::string dataset;              // of the warehouse; default: the stream's name
+    std::vector<std::string> tables;  // patterns "public.answers", "public.*"
+    std::vector<std::string> exclude;
+    SourceLocation location;
+    std::map<std::string, SourceLocation> table_locations;  // of each pattern
+};
+
+struct TileConfig {
+    enum class Kind { kCounter, kLine, kBar, kTable };
+    std::string title;
+    std::string description;
+    Kind kind = Kind::kTable;
+    std::string sql;
+    std::string x;
+    std::vector<std::string> y;
+    std::string series;
+    std::string unit;
+    int width = 4;   // twelfths of the page
+    int height = 2;  // rows of the page's grid
+    SourceLocation location;
+};
+
+// dashboards/NAME.yaml
+struct DashboardConfig {
+    std::string name;
+    std::string title;
+    std::string description;
+    std::chrono::milliseconds refresh{1000};  // a tile is asked anew at most this often
+    std::vector<TileConfig> tiles;
+    SourceLocation location;
+};
+
+// A file under definitions/, as it is; transform/compile makes models of them.
+struct DefinitionFile {
+    std::string path;  // relative to the project's folder, "/" between
+    std::string text;
+};
+
+struct Project {
+    std::filesystem::path root;
+    std::string name;
+    std::string environment = "dev";
+    WarehouseConfig warehouse;
+    ModelsConfig models;
+    ServerConfig server;
+    std::map<std::string, ConnectionConfig> connections;
+    std::map<std::string, StreamConfig> streams;
+    std::map<std::string, DashboardConfig> dashboards;
+    std::vector<DefinitionFile> definitions;  // sorted by path
+
+    // What Biwa itself keeps for this project: <root>/.biwa
+    std::filesystem::path state_dir() const { return root / ".biwa"; }
+};
+
+// The kinds of connection that there are: kind -> its settings. From the registry of sources.
+using ConnectionKinds = std::map<std::string, std::vector<Setting>>;
+
+// Reads and checks every file. The error holds all that is wrong, one "file:line:column: …" a line.
+Result<std::shared_ptr<const Project>> LoadProject(const std::filesystem::path& root,
+                                                   const ConnectionKinds& kinds);
+
+// `start` or the nearest folder above it that holds a biwa.yaml.
+Result<std::filesystem::path> FindProjectRoot(const std::filesystem::path& start);
+
+// Replaces ${env:NAME} and ${file:/path} (a trailing line end is cut) in each value; a relative path
+// is taken from the project's folder. The error names the reference, never a value.
+Result<std::map<std::string, std::string>> ResolveSecrets(const Project& project,
+                                                          const ConnectionConfig& connection);
+
+// The kinds of file ("biwa", "connection", "stream", "dashboard") and their settings.
+std::map<std::string, std::vector<Setting>> FileKinds(const ConnectionKinds& kinds);
+// JSON Schema (draft 2020-12) of one of them.
+std::string JsonSchema(const std::string& title, const std::vector<Setting>& settings);
+
+}  // namespace biwa

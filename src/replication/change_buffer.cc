@@ -51,7 +51,8 @@ class BlockCursor {
     std::atomic<std::size_t> next_ = 0;
 };
 
-// A row source over items of the buffer that can be had in any order: `fill` writes those of a block.
+// A row source over items of the buffer that can be had in any order: `fill` writes those of a
+// block.
 template <typename FillBlock>
 class ItemSource final : public RowSource {
   public:
@@ -206,8 +207,8 @@ void ChangeBuffer::FillUnchanged(RowRef row, const Entry& base,
         auto& to = parts_[row.part].rows;
         std::vector<std::uint32_t> still;
         for (const auto column : columns) {
-            if (lacking != nullptr && std::binary_search(lacking->columns.begin(),
-                                                         lacking->columns.end(), column)) {
+            if (lacking != nullptr &&
+                std::binary_search(lacking->columns.begin(), lacking->columns.end(), column)) {
                 still.push_back(column);
                 continue;
             }
@@ -244,7 +245,6 @@ void ChangeBuffer::Add(TableChanges added, bool exact) {
     auto& part = parts_.emplace_back(std::move(added));
     bytes_ += part.rows.bytes() + part.old_keys.bytes();
     changes_ += part.kinds.size();
-    entries_.reserve(entries_.size() + part.kinds.size());
 
     std::size_t next_key_change = 0, next_unchanged = 0;
     for (std::uint32_t row = 0; row < part.kinds.size(); ++row) {
@@ -261,8 +261,7 @@ void ChangeBuffer::Add(TableChanges added, bool exact) {
             continue;
         }
         std::vector<std::uint32_t> unchanged;
-        for (; next_unchanged < part.unchanged.size() &&
-               part.unchanged[next_unchanged].row == row;
+        for (; next_unchanged < part.unchanged.size() && part.unchanged[next_unchanged].row == row;
              ++next_unchanged) {
             unchanged.push_back(part.unchanged[next_unchanged].column);
         }

@@ -65,7 +65,7 @@ CREATE TABLE student_assessment (
     PRIMARY KEY (id_assessment, id_student)
 );
 
--- The same pupil may click the same page twice a day: no column or columns are a key.
+-- The same student may click the same page twice a day: no column or columns are a key.
 CREATE TABLE student_vle (
     id                 bigserial PRIMARY KEY,
     code_module        text NOT NULL,

@@ -100,6 +100,7 @@ class Reader {
         if (text != "declaration" && !text.empty()) {
             Add({value.offset, fmt::format("unknown type \"{}\"{}; expected one of {}", text,
                                            MeantHint(text, known), Join(known, ", "))});
+            return ActionType::kTable;
         }
         return std::nullopt;
     }
@@ -303,7 +304,8 @@ DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settin
          {"hasOutput", [&](const auto& v) { config.has_output = reader.Bool(v); }},
          {"refresh", [&](const auto& v) { config.refresh = reader.Duration(v); }}});
 
-    // What a key is good for depends on the type.
+    // What a key is good for depends on the type, so a wrong type is mended first.
+    if (!problems.empty()) return config;
     const auto refuse = [&](std::string_view key, std::string_view only_for) {
         if (object.Find(key) == nullptr) return;
         for (const auto& found : object.keys) {

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <functional>
 #include <map>
 #include <set>
 
 #include "base/text.h"
+#include "project/quantity.h"
 
 namespace biwa::transform {
 
@@ -16,6 +16,7 @@ namespace {
 
 using Kind = Expression::Kind;
 
+constexpr std::chrono::milliseconds kRefreshMin{100};
 constexpr std::string_view kVariables = "dataform.projectConfig.vars.";
 
 std::string MeantHint(std::string_view name, const std::vector<std::string>& candidates) {
@@ -107,18 +108,11 @@ class Reader {
 
     std::optional<std::chrono::milliseconds> Duration(const Expression& value) {
         const auto text = Text(value);
-        std::int64_t count = 0;
-        const auto* end = text.data() + text.size();
-        const auto [behind, error] = std::from_chars(text.data(), end, count);
-        constexpr std::int64_t kCountMax = 1'000'000'000;
-        if (error == std::errc() && count >= 0 && count <= kCountMax) {
-            const std::string_view unit(behind, end);
-            if (unit == "ms") return std::chrono::milliseconds(count);
-            if (unit == "s") return std::chrono::seconds(count);
-            if (unit == "m") return std::chrono::minutes(count);
-            if (unit == "h") return std::chrono::hours(count);
-            if (unit == "d") return std::chrono::hours(24 * count);
+        const auto duration = ParseDuration(text);
+        if (duration && *duration < kRefreshMin) {
+            Add({value.offset, fmt::format("\"{}\" is too short; expected 100ms at least", text)});
         }
+        if (duration) return duration;
         if (value.kind == Kind::kString) {
             Add({value.offset, fmt::format("\"{}\" is no duration; expected one such as \"500ms\", "
                                            "\"5s\", \"10m\", \"2h\" or \"1d\"",

@@ -178,6 +178,8 @@ void QueryService::Work(std::stop_token stop) {
             if (!result && query->stopped) result = tl::unexpected(*query->stopped);
             WakeAll();
         }
+        // An interrupt may have hit the end of the query's transaction instead of the query.
+        if (query->stopped) session.reset();
         query->on_stop.reset();
         query->sink.reset();
         query->done(result);

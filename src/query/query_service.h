@@ -31,9 +31,10 @@ struct QueryLimits {
 
 struct QueryRequest {
     std::string sql;
-    std::string id;                          // to cancel it by; may be empty
-    std::optional<std::uint64_t> row_limit;  // rows beyond it are not delivered
-    std::optional<std::chrono::milliseconds> running_time_max;  // instead of the service's
+    std::string id = {};  // to cancel it by; may be empty
+    std::optional<std::uint64_t> row_limit = std::nullopt;  // rows beyond it are not delivered
+    // Instead of the service's.
+    std::optional<std::chrono::milliseconds> running_time_max = std::nullopt;
 };
 
 // Thread-safe. Each query runs on one of running_max threads of the service with a read session of

@@ -171,15 +171,17 @@ void QueryService::Work(std::stop_token stop) {
             WakeAll();
         }
         auto result = Execute(*query, session);
+        bool was_stopped = false;
         {
             std::lock_guard lock(mutex_);
             query->session = nullptr;
             std::erase(running_, query);
-            if (!result && query->stopped) result = tl::unexpected(*query->stopped);
+            was_stopped = query->stopped.has_value();
+            if (!result && was_stopped) result = tl::unexpected(*query->stopped);
             WakeAll();
         }
         // An interrupt may have hit the end of the query's transaction instead of the query.
-        if (query->stopped) session.reset();
+        if (was_stopped) session.reset();
         query->on_stop.reset();
         query->sink.reset();
         query->done(result);

@@ -36,7 +36,7 @@ export default function Chart({ data, type, unit, label }: Props) {
 
   useEffect(() => {
     const element = place.current!;
-    const made = init(element);
+    const made = init(element, null, { locale: lang === "ja" ? "JA" : "EN" });
     chart.current = made;
     const observer = new ResizeObserver(() => made.resize());
     observer.observe(element);
@@ -45,7 +45,7 @@ export default function Chart({ data, type, unit, label }: Props) {
       made.dispose();
       chart.current = null;
     };
-  }, []);
+  }, [lang]);
 
   useEffect(() => {
     const colours = coloursAt(place.current!.parentElement!);

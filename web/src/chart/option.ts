@@ -20,13 +20,17 @@ export function chartOption(data: ChartData, look: ChartLook) {
     grid: { left: 4, right: 12, top: data.series.length > 1 ? 30 : 12, bottom: 4, containLabel: true },
     legend: {
       show: data.series.length > 1,
-      type: "plain" as const,
+      type: "scroll" as const,
       top: 0,
       left: 0,
       itemWidth: 10,
       itemHeight: 10,
       icon: "roundRect",
       textStyle: { ...text, color: colours.text },
+      pageTextStyle: text,
+      pageIconColor: colours.muted,
+      pageIconInactiveColor: colours.line,
+      pageIconSize: 10,
     },
     tooltip: {
       trigger: "axis" as const,

@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import type { Tile, TileResult } from "../api/types";
 import { chartData } from "../chart/data";
 import { formatCount, formatPercent, formatSigned, formatValue } from "../format/numbers";
-import { parseMicros, utcText } from "../format/times";
+import { localText, parseMicros, utcText } from "../format/times";
 import { asNumber, valueText, type Kind, type Rows, type Value } from "../result/column";
 import { jsonRows } from "../result/json_rows";
 import { ErrorNote } from "../ui/parts";
@@ -22,7 +22,9 @@ function shownText(value: NonNullable<Value>, kind: Kind, name: string, lang: st
     const number = asNumber(value);
     if (number !== null && Math.abs(number) < Number.MAX_SAFE_INTEGER) return formatValue(number, lang);
   }
-  return valueText(value, kind);
+  // What is finer than a second is on hover.
+  const text = valueText(value, kind);
+  return kind === "timestamp" || kind === "timestamptz" ? text.replace(/\.\d+$/, "") : text;
 }
 
 function CounterTile({ tile, rows }: { tile: Tile; rows: Rows }) {
@@ -87,7 +89,8 @@ function TableTile({ tile, rows }: { tile: Tile; rows: Rows }) {
             <tr key={row}>
               {rows.columns.map(({ name, kind }, column) => {
                 const value = rows.value(row, column);
-                const instant = kind === "timestamptz" && typeof value === "number" ? utcText(value) : undefined;
+                const instant =
+                  kind === "timestamptz" && typeof value === "number" ? `${localText(value)}\n${utcText(value)}` : undefined;
                 return (
                   <td key={column} className={kind === "number" ? "right num" : kind === "text" ? "" : "num"} title={instant}>
                     {value === null ? <span className="null">NULL</span> : shownText(value, kind, name, lang)}

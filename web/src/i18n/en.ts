@@ -135,7 +135,7 @@ export const en = {
   query_failed: "The query failed",
   query_cut: "The result is not whole",
   query_cut_text: "It ended after {n} rows without its end mark: the query failed on the way, or the connection broke.",
-  query_cut_hint: "Run it again. With a LIMIT, or over JSON, the reason is told: biwa query.",
+  query_cut_hint: "Run it again. The output of `biwa up` tells what went wrong.",
   query_empty: "Ask the warehouse",
   query_empty_next: "Write a SELECT and press {key}. Names are completed as you type; a click on a table at the side puts it in.",
   no_rows: "No rows",

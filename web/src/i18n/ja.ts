@@ -137,7 +137,7 @@ export const ja: Record<TextKey, string> = {
   query_failed: "クエリが失敗しました",
   query_cut: "結果が途中で切れています",
   query_cut_text: "{n} 行のあと、終端の印なしに終わりました。クエリが途中で失敗したか、接続が切れています。",
-  query_cut_hint: "もう一度実行してください。biwa query か LIMIT を付けた実行で理由が分かります。",
+  query_cut_hint: "もう一度実行してください。理由は `biwa up` の出力で分かります。",
   query_empty: "ウェアハウスに聞いてみましょう",
   query_empty_next: "SELECT 文を書いて {key} を押してください。名前は入力中に補完され、横のテーブルをクリックすると挿入されます。",
   no_rows: "0 行",

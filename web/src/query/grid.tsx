@@ -41,7 +41,7 @@ function fittingWidth(rows: Rows, column: number): number {
     const value = rows.value(row, column);
     if (value !== null) width = Math.max(width, textPx(valueText(value, kind)));
   }
-  return Math.round(Math.max(kWidthPxMin, Math.min(width, kWidthPxMax)));
+  return Math.round(Math.max(kWidthPxMin, Math.min(width, kWidthPxMax, window.innerWidth * 0.6)));
 }
 
 function useVirtualRows(count: number, scroller: React.RefObject<HTMLDivElement | null>) {
@@ -98,8 +98,10 @@ export function Grid({ rows, rowCount, label, onCopied }: Props) {
       if (!element) return;
       const left = widths.slice(0, column).reduce((sum, width) => sum + width, 0);
       const right = left + (widths[column] ?? 0) + numberWidth;
-      if (left < element.scrollLeft) element.scrollLeft = left;
-      else if (right > element.scrollLeft + element.clientWidth) element.scrollLeft = right - element.clientWidth;
+      const leftmost = right - element.clientWidth;
+      // A column wider than the view shows its beginning.
+      if (left < element.scrollLeft || leftmost > left) element.scrollLeft = left;
+      else if (leftmost > element.scrollLeft) element.scrollLeft = leftmost;
     },
     [virtualizer, widths, numberWidth],
   );

@@ -28,7 +28,7 @@ export function ErrorNote(props: { title?: string; message: string; hint: string
       {props.tone === "warn" ? <AlertIcon /> : <CrossIcon />}
       <div>
         {props.title && <strong>{props.title}</strong>}
-        <p className="message">{props.message}</p>
+        <p className={props.message.includes("\n") ? "message lines" : "message"}>{props.message}</p>
         {props.hint && (
           <p className="hint">
             <WithCode text={props.hint} />

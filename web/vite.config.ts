@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 // `npm run dev` shows the page of a running instance: BIWA_URL says where it listens.
 const instance = process.env.BIWA_URL ?? "http://127.0.0.1:8700";
@@ -15,6 +15,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 700,
   },
+  // A zone that is not UTC, so that a test sees where one is taken for the other.
+  test: { env: { TZ: "Asia/Tokyo" } },
   server: {
     // The server refuses requests that come from another origin than its own.
     proxy: { "/api": { target: instance, changeOrigin: true, headers: { Origin: instance } } },

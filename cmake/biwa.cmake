@@ -11,6 +11,11 @@ if(BIWA_SANITIZE)
     add_link_options(-fsanitize=${BIWA_SANITIZE})
 endif()
 
+if(BIWA_FUZZ)
+    # The libraries too: a fuzzer finds its way by the branches that it sees taken.
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(BIWA_CCACHE ccache)
 if(BIWA_CCACHE)
     set(CMAKE_CXX_COMPILER_LAUNCHER ${BIWA_CCACHE})

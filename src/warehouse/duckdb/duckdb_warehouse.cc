@@ -81,6 +81,8 @@ class DuckDbTransaction final : public WriteTransaction {
         return {};
     }
 
+    void Interrupt() override { duckdb_interrupt(connection_.get()); }
+
   private:
     DuckDbTransaction(duck::RowsFunction& rows, std::binary_semaphore* writer)
         : rows_(rows), writer_(writer) {}

@@ -13,7 +13,7 @@ namespace {
 std::string OneLine(const char* message) {
     std::string line(Trim(message));
     for (char& c : line) {
-        if (c == '\n') c = ' ';
+        if (c == '\n' || c == '\t') c = ' ';
     }
     return line;
 }

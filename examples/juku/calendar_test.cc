@@ -17,22 +17,22 @@ biwa::Micros Tokyo(std::int32_t day, int hour) { return day * kDay + hour * kHou
 
 TEST(CalendarTest, KnowsTheHolidaysOf2026) {
     for (const auto& [month, day] : {std::pair{1u, 1u},
-                                    {1u, 12u},
-                                    {2u, 11u},
-                                    {2u, 23u},
-                                    {3u, 20u},
-                                    {4u, 29u},
-                                    {5u, 3u},
-                                    {5u, 4u},
-                                    {5u, 5u},
-                                    {5u, 6u},
-                                    {7u, 20u},
-                                    {8u, 11u},
-                                    {9u, 21u},
-                                    {9u, 23u},
-                                    {10u, 12u},
-                                    {11u, 3u},
-                                    {11u, 23u}}) {
+                                     {1u, 12u},
+                                     {2u, 11u},
+                                     {2u, 23u},
+                                     {3u, 20u},
+                                     {4u, 29u},
+                                     {5u, 3u},
+                                     {5u, 4u},
+                                     {5u, 5u},
+                                     {5u, 6u},
+                                     {7u, 20u},
+                                     {8u, 11u},
+                                     {9u, 21u},
+                                     {9u, 23u},
+                                     {10u, 12u},
+                                     {11u, 3u},
+                                     {11u, 23u}}) {
         EXPECT_TRUE(IsHoliday(Day(2026, month, day))) << month << "/" << day;
     }
     for (const auto& [month, day] :

@@ -69,11 +69,9 @@ struct Statement {
     const char* sql;
 };
 constexpr Statement kStatements[] = {
-    {"practised",
-     "SELECT u.subject_id, sum(CASE WHEN a.is_correct THEN $3::float8 ELSE $4::float8 END"
-     " * 0.5 ^ (extract(epoch FROM now() - a.answered_at) / 86400 / $5::float8))::float8"
-     " FROM answers a JOIN problems p ON p.id = a.problem_id JOIN units u ON u.id = p.unit_id"
-     " WHERE a.student_id = $1 AND a.answered_at > now() - $2::interval GROUP BY 1"},
+    {"latest_answers",
+     "SELECT problem_id, is_correct, extract(epoch FROM now() - answered_at) / 86400 FROM answers"
+     " WHERE student_id = $1 ORDER BY answered_at DESC LIMIT 200"},
     {"start_session",
      "INSERT INTO study_sessions (student_id, unit_id, kind, device, started_at)"
      " VALUES ($1, $2, $3::session_kind, $4::jsonb, now()) RETURNING id"},
@@ -229,13 +227,7 @@ class Worker {
         const auto day = TokyoDay(clock_.Now());
         const int unit = ChooseUnit(random_, pupil->grade, SchoolYearProgress(day));
         const int subject = SubjectOfUnit(unit);
-        const auto practised = BIWA_TRY(database_.Call(
-            "practised", {Number(pupil->id), "90 days", fmt::format("{}", kPracticeOfRight),
-                          fmt::format("{}", kPracticeOfWrong), fmt::format("{}", kHalfLifeDays)}));
-        double practice = 0;
-        for (int row = 0; row < practised.size(); ++row) {
-            if (practised.Int(row, 0) == subject + 1) practice = practised.Double(row, 1);
-        }
+        const double practice = BIWA_TRY(PractisedIn(subject, pupil->id));
         const auto kind = ChooseSessionKind(random_);
         OpenSession session{0, pupil, unit, ChooseSessionLength(random_, kind), practice};
 
@@ -249,6 +241,23 @@ class Worker {
         BIWA_TRY(Commit());
         sessions_.push_back(session);
         return {};
+    }
+
+    // What Practice::At would say now of the pupil's answers; older ones than the latest 200 are
+    // as good as forgotten.
+    Result<double> PractisedIn(int subject, std::int64_t pupil) {
+        const auto answers = BIWA_TRY(database_.Call("latest_answers", {Number(pupil)}));
+        double practice = 0;
+        for (int row = 0; row < answers.size(); ++row) {
+            if (SubjectOfUnit(UnitOfProblem(static_cast<int>(answers.Int(row, 0)) - 1)) !=
+                subject) {
+                continue;
+            }
+            const bool correct = answers.Text(row, 1) == "t";
+            practice += (correct ? kPracticeOfRight : kPracticeOfWrong) *
+                        std::exp2(-answers.Double(row, 2) / kHalfLifeDays);
+        }
+        return practice;
     }
 
     Status InsertAnswer(OpenSession& session) {

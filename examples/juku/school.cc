@@ -208,7 +208,7 @@ Pupil MakePupil(const SchoolSize& size, int index) {
     auto random = Random::For(size.seed, kPupilNumbers, static_cast<std::uint64_t>(index));
     Pupil pupil;
     // The bits of a random uuid (RFC 9562, version 4).
-    pupil.public_id_high = (random.Next() & ~0xF000u) | 0x4000u;
+    pupil.public_id_high = (random.Next() & ~0xF000ull) | 0x4000ull;
     pupil.public_id_low = (random.Next() >> 2) | (1ull << 63);
     pupil.classroom = random.Below(size.classrooms());
     pupil.grade = ClassroomGrade(pupil.classroom);

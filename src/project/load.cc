@@ -378,6 +378,12 @@ class Loader {
             problems_.Add(location, fmt::format("the dataset \"{}\" is the warehouse's own; choose "
                                                 "another name",
                                                 dataset));
+        } else if (Lower(dataset) == Lower(project_.warehouse.path.stem().string())) {
+            // DuckDB names its catalog after the file, and then "x.y" could be either's.
+            problems_.Add(location,
+                          fmt::format("the dataset \"{}\" has the name of the warehouse's file; "
+                                      "choose another name",
+                                      dataset));
         } else if (dataset.empty() || dataset.size() > 63 ||
                    dataset.find_first_of(".\"'`/\\\n\r\t") != std::string::npos) {
             problems_.Add(location,

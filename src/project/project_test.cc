@@ -237,7 +237,7 @@ TEST_F(ProjectTest, ValuesAreReadStrictly) {
     for (const char* bad : {"8700", ":8700", "localhost:", "localhost:99999", "a:-1"}) {
         EXPECT_NE(biwa(std::string("server: {listen: \"") + bad + "\"}\n"), "(no problem)") << bad;
     }
-    for (const char* bad : {"_biwa", "a.b", "\"\"", "information_schema"}) {
+    for (const char* bad : {"_biwa", "a.b", "\"\"", "information_schema", "warehouse"}) {
         EXPECT_NE(biwa(std::string("models: {default_dataset: ") + bad + "}\n"), "(no problem)")
             << bad;
     }

@@ -1,0 +1,128 @@
+// The shapes of docs/api.md.
+
+export type ErrorBody = { kind: string; message: string; hint: string | null };
+
+export type StreamState =
+  | "starting"
+  | "snapshot"
+  | "catching_up"
+  | "streaming"
+  | "retrying"
+  | "failed"
+  | "stopped";
+
+export type TableState = "waiting" | "copying" | "live" | "refused";
+
+export type StreamTable = {
+  name: string;
+  state: TableState;
+  rows: number | null;
+  rows_copied: number | null;
+  rows_estimate: number | null;
+  last_change_at: string | null;
+  notes: string[];
+};
+
+export type HistoryPoint = { at: string; changes_per_s: number; lag_seconds: number | null };
+
+export type Stream = {
+  name: string;
+  connection: string;
+  source: string;
+  dataset: string;
+  state: StreamState;
+  error: ErrorBody | null;
+  lag_bytes: number | null;
+  lag_seconds: number | null;
+  retained_bytes: number | null;
+  position: string | null;
+  changes_total: number;
+  changes_per_s: number;
+  rows_per_s: number;
+  history: HistoryPoint[];
+  tables: StreamTable[];
+};
+
+export type AssertionResult = {
+  name: string;
+  state: "never" | "ok" | "failed";
+  failing_rows: number | null;
+  error: ErrorBody | null;
+};
+
+export type ModelState = "never" | "running" | "ok" | "failed" | "skipped";
+
+export type Model = {
+  name: string;
+  type: "table" | "view" | "incremental" | "assertion";
+  file: string;
+  description: string | null;
+  tags: string[];
+  state: ModelState;
+  last_run_at: string | null;
+  seconds: number | null;
+  rows: number | null;
+  error: ErrorBody | null;
+  refresh_seconds: number | null;
+  fresh_as_of: string | null;
+  depends_on: string[];
+  assertions: AssertionResult[];
+};
+
+export type Status = {
+  version: string;
+  project: string;
+  environment: string;
+  started_at: string;
+  process: { rss_bytes: number; cpu_seconds: number };
+  warehouse: { path: string; bytes: number };
+  streams: Stream[];
+  models: Model[];
+  dashboards: { name: string; title: string }[];
+};
+
+export type CatalogColumn = { name: string; type: string; description: string | null };
+export type CatalogTable = {
+  name: string;
+  kind: "table" | "view";
+  rows: number | null;
+  columns: CatalogColumn[];
+};
+export type CatalogDataset = { name: string; tables: CatalogTable[] };
+export type Catalog = { datasets: CatalogDataset[] };
+
+export type DashboardEntry = { name: string; title: string; description: string | null };
+
+export type TileType = "counter" | "line" | "bar" | "table";
+export type Tile = {
+  id: number;
+  title: string;
+  description: string | null;
+  type: TileType;
+  sql: string;
+  x: string | null;
+  y: string[] | null;
+  series: string | null;
+  unit: string | null;
+  width: number;
+  height: number;
+};
+export type Dashboard = {
+  name: string;
+  title: string;
+  description: string | null;
+  refresh_seconds: number;
+  tiles: Tile[];
+};
+
+// A value of a JSON result: integers beyond 2^53 and decimals come as strings of digits.
+export type Cell = string | number | boolean | null | Cell[] | { [key: string]: Cell };
+export type ResultColumn = { name: string; type: string };
+export type TileResult = {
+  id: number;
+  columns: ResultColumn[];
+  rows: Cell[][];
+  error: ErrorBody | null;
+  as_of: string;
+  seconds: number;
+};

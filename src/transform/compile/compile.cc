@@ -57,6 +57,7 @@ class Compiler {
         for (auto& draft : drafts_) Register(*draft);
         RefuseDuplicates();
         for (auto& draft : drafts_) MakeActions(*draft);
+        for (const auto& draft : drafts_) NoteAssertedTables(*draft);
         for (auto& draft : drafts_) ResolveDependencies(*draft);
         for (auto& draft : drafts_) Report(*draft);
         if (!errors_.empty()) return Failure();
@@ -141,9 +142,9 @@ class Compiler {
     }
 
     void RefuseDuplicates() {
-        std::map<std::string, const Draft*> seen;
         for (auto& draft : drafts_) {
-            const auto [found, is_new] = seen.emplace(Folded(draft->target), draft.get());
+            const auto [found, is_new] =
+                folded_targets_.emplace(Folded(draft->target), draft.get());
             if (is_new) continue;
             draft->problems.push_back(
                 {draft->config.offset,
@@ -180,15 +181,14 @@ class Compiler {
         draft.action_place = actions_.size();
         actions_.push_back(std::move(action));
         for (auto& assertion : assertions) {
-            if (std::any_of(drafts_.begin(), drafts_.end(), [&](const auto& other) {
-                    return Folded(other->target) == Folded(assertion.target);
-                })) {
+            if (folded_targets_.contains(Folded(assertion.target))) {
                 draft.problems.push_back(
                     {config.offset, fmt::format("the assertion {} has the name of another action",
                                                 assertion.target.ToString())});
             }
             locations_[assertion.target] = assertion.location;
             names_.AddAction(assertion.target, false);
+            assertions_on_[draft.target].insert(assertion.target);
             actions_.push_back(std::move(assertion));
         }
     }
@@ -244,6 +244,17 @@ class Compiler {
         return build;
     }
 
+    // What a hand-written assertion refers to, it is an assertion on.
+    void NoteAssertedTables(const Draft& draft) {
+        if (draft.config.type != ActionType::kAssertion) return;
+        const auto note = [&](const TableReference& reference) {
+            const auto table = names_.FindDependency(reference);
+            if (table) assertions_on_[*table].insert(draft.target);
+        };
+        for (const auto& reference : draft.references) note(reference);
+        for (const auto& reference : draft.config.dependencies) note(reference);
+    }
+
     void ResolveDependencies(Draft& draft) {
         if (!draft.config.type) return;
         std::set<TableName> dependencies;
@@ -253,31 +264,13 @@ class Compiler {
             dependencies.insert(*table);
             if (!reference.with_assertions && !draft.config.depends_on_dependency_assertions)
                 return;
-            for (const auto& other : actions_) {
-                if (IsAssertionOn(other, *table) && other.target != draft.target)
-                    dependencies.insert(other.target);
+            for (const auto& assertion : assertions_on_[*table]) {
+                if (assertion != draft.target) dependencies.insert(assertion);
             }
         };
         for (const auto& reference : draft.references) add(reference);
         for (const auto& reference : draft.config.dependencies) add(reference);
         actions_[draft.action_place].dependencies.assign(dependencies.begin(), dependencies.end());
-    }
-
-    bool IsAssertionOn(const Action& action, const TableName& table) const {
-        if (action.type != ActionType::kAssertion) return false;
-        if (action.parent) return action.parent == table;
-        const auto draft = std::find_if(drafts_.begin(), drafts_.end(), [&](const auto& candidate) {
-            return candidate->target == action.target;
-        });
-        if (draft == drafts_.end()) return false;
-        const auto names = [&](const TableReference& reference) {
-            const auto found = names_.FindDependency(reference);
-            return found && *found == table;
-        };
-        const auto& refs = (*draft)->references;
-        const auto& others = (*draft)->config.dependencies;
-        return std::any_of(refs.begin(), refs.end(), names) ||
-               std::any_of(others.begin(), others.end(), names);
     }
 
     void Report(Draft& draft) {
@@ -303,6 +296,8 @@ class Compiler {
     TableNames names_;
     std::vector<std::unique_ptr<Draft>> drafts_;
     std::vector<Action> actions_;
+    std::map<std::string, const Draft*> folded_targets_;
+    std::map<TableName, std::set<TableName>> assertions_on_;
     std::map<TableName, SourceLocation> locations_;
     // Sorted by place, each once: the two renderings of an incremental model fail alike.
     std::set<std::tuple<std::string, int, int, std::string>> errors_;

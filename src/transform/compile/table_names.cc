@@ -11,7 +11,8 @@ TableNames::TableNames(const std::set<TableName>& tables,
     : tables_(tables), stream_datasets_(stream_datasets) {}
 
 void TableNames::AddAction(const TableName& target, bool makes_table) {
-    actions_[target] = makes_table;
+    const bool is_new = actions_.insert_or_assign(target, makes_table).second;
+    if (is_new) actions_by_name_[target.name].push_back(target);
 }
 
 void TableNames::AddDeclaration(const TableName& target) { tables_.insert(target); }
@@ -25,9 +26,8 @@ Parsed<TableName> TableNames::Find(const TableReference& reference) const {
         }
     } else {
         std::vector<TableName> found;
-        for (const auto& [target, makes_table] : actions_) {
-            if (target.name == reference.name) found.push_back(target);
-        }
+        const auto named = actions_by_name_.find(reference.name);
+        if (named != actions_by_name_.end()) found = named->second;
         if (found.empty()) {
             for (const auto& table : tables_) {
                 if (table.name == reference.name) found.push_back(table);

@@ -1,6 +1,7 @@
 // The names that SQL may mean: the project's own actions, and tables from elsewhere.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -32,6 +33,7 @@ class TableNames {
     Parsed<TableName> Find(const TableReference& reference) const;
 
     std::map<TableName, bool> actions_;  // -> makes a table
+    std::map<std::string, std::vector<TableName>, std::less<>> actions_by_name_;
     std::set<TableName> tables_;
     const std::set<std::string>& stream_datasets_;
 };

@@ -1,0 +1,44 @@
+// The text of a definition file, beside another that it may refer to: it ends in a graph, whose SQL
+// knows the file's line of each of its lines, or in errors with places.
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "base/check.h"
+#include "transform/compile/compile.h"
+#include "transform/compile/graph_json.h"
+
+namespace {
+
+void CheckLines(const biwa::transform::SqlText& text, int file_lines) {
+    const auto lines = std::count(text.sql.begin(), text.sql.end(), '\n') + 1;
+    // Assertions of a config have no lines in the file.
+    if (text.lines.empty()) return;
+    BIWA_CHECK(static_cast<std::ptrdiff_t>(text.lines.size()) == lines);
+    for (const int line : text.lines) BIWA_CHECK(line >= 1 && line <= 2 * file_lines + 1);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    biwa::transform::CompileInput input;
+    const std::string text(reinterpret_cast<const char*>(data), size);
+    input.files = {
+        {"definitions/a.sqlx", text},
+        {"definitions/b.sqlx", "config {type: 'view'} SELECT * FROM ${ref('app', 't')}"}};
+    input.settings.vars = {{"v", "1"}};
+    input.stream_datasets = {"app"};
+    const auto graph = biwa::transform::Compile(input);
+    if (!graph) {
+        BIWA_CHECK(!graph.error().message.empty());
+        return 0;
+    }
+    const auto file_lines = static_cast<int>(std::count(text.begin(), text.end(), '\n')) + 1;
+    for (const auto& action : graph->actions) {
+        CheckLines(action.full.query, file_lines);
+        CheckLines(action.incremental.query, file_lines);
+        for (const auto& operation : action.operations) CheckLines(operation, file_lines);
+    }
+    BIWA_CHECK(!ToJson(*graph).empty());
+    return 0;
+}

@@ -154,6 +154,11 @@ export default function QueryPage() {
   };
 
   useEffect(() => {
+    // Whoever has a keyboard begins to type. On a phone it would cover the page.
+    if (window.matchMedia("(min-width: 761px) and (hover: hover)").matches) editor.current?.focus();
+  }, []);
+
+  useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key === "Escape" && !document.querySelector("dialog[open]") && cancel()) event.preventDefault();
     };

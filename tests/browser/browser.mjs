@@ -8,7 +8,8 @@ const require = createRequire(new URL("../../web/package.json", import.meta.url)
 const { chromium } = require("playwright-core");
 
 export const kBase = process.env.BIWA_URL?.replace(/\/$/, "");
-if (!kBase) throw new Error("BIWA_URL is not set: it says where Biwa runs, e.g. http://127.0.0.1:8700");
+if (!kBase)
+  throw new Error("BIWA_URL is not set: it says where Biwa runs, e.g. http://127.0.0.1:8700");
 
 const kArtifacts = fileURLToPath(new URL("../artifacts/", import.meta.url));
 mkdirSync(kArtifacts, { recursive: true });
@@ -47,7 +48,8 @@ export async function onPage(browser, { width, path = "/", expected = null, ...c
     page.setDefaultTimeout(30_000);
     page.on("console", (message) => {
       const text = `${message.text()} (${message.location().url})`;
-      if (["error", "warning"].includes(message.type()) && !expected?.test(text)) complaints.push(text);
+      if (["error", "warning"].includes(message.type()) && !expected?.test(text))
+        complaints.push(text);
     });
     page.on("pageerror", (error) => complaints.push(error.stack ?? error.message));
     page.on("request", (request) => {
@@ -68,7 +70,10 @@ export async function picture(page, name) {
 }
 
 export async function assertNothingSticksOut(page) {
-  const [content, view] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  const [content, view] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    window.innerWidth,
+  ]);
   assert.ok(content <= view, `the page is ${content} px wide in a window of ${view} px`);
 }
 

@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { assertNothingSticksOut, kBase, kWidths, launch, onPage, picture, writeQuery } from "./browser.mjs";
+import {
+  assertNothingSticksOut,
+  kBase,
+  kWidths,
+  launch,
+  onPage,
+  picture,
+  writeQuery,
+} from "./browser.mjs";
 
 // Chromium itself writes a refused request to the console.
 const kRefusedQuery = /status of 400 .*\/api\/v1\/query/;
@@ -31,7 +39,10 @@ for (const width of kWidths) {
 
         const filter = page.getByRole("searchbox", { name: "Filter models" });
         await filter.fill("mart.");
-        assert.ok((await page.locator(".models tbody tr:not(.details)").count()) > 0, "models of mart");
+        assert.ok(
+          (await page.locator(".models tbody tr:not(.details)").count()) > 0,
+          "models of mart",
+        );
         await filter.fill("no such model");
         await page.getByText("Nothing matches").waitFor();
         await filter.fill("");
@@ -45,7 +56,8 @@ for (const width of kWidths) {
         const metrics = page.getByRole("article", { name: "app", exact: true }).locator(".metrics");
         const first = await metrics.innerText();
         await page.waitForFunction(
-          (before) => document.querySelector("article[aria-label=app] .metrics").innerText !== before,
+          (before) =>
+            document.querySelector("article[aria-label=app] .metrics").innerText !== before,
           first,
         );
       });
@@ -64,15 +76,24 @@ for (const width of kWidths) {
 
     test("a result of 200,000 rows scrolls to its end, is drawn and is downloaded", async () => {
       await onPage(browser, { width, path: "/query" }, async (page) => {
-        await writeQuery(page, "SELECT i AS n, i % 7 AS rest, NULL AS nothing FROM range(200000) t(i)");
+        await writeQuery(
+          page,
+          "SELECT i AS n, i % 7 AS rest, NULL AS nothing FROM range(200000) t(i)",
+        );
         await page.keyboard.press("Control+Enter");
         await page.getByText(/^200,000 rows in/).waitFor();
         const grid = page.getByRole("grid");
         assert.equal(await grid.getAttribute("aria-rowcount"), "200001");
-        assert.ok((await page.getByRole("row").count()) < 200, "only the rows in sight are on the page");
+        assert.ok(
+          (await page.getByRole("row").count()) < 200,
+          "only the rows in sight are on the page",
+        );
         await grid.focus();
         await page.keyboard.press("Control+End");
-        await page.locator('[aria-rowindex="200001"]').getByText("199999", { exact: true }).waitFor();
+        await page
+          .locator('[aria-rowindex="200001"]')
+          .getByText("199999", { exact: true })
+          .waitFor();
         await picture(page, `query-${width}`);
 
         await page.getByRole("button", { name: "Chart", exact: true }).click();
@@ -83,7 +104,9 @@ for (const width of kWidths) {
           page.waitForEvent("download"),
           page.getByRole("button", { name: "Download the result as CSV" }).click(),
         ]);
-        const lines = readFileSync(await download.path(), "utf8").trimEnd().split("\r\n");
+        const lines = readFileSync(await download.path(), "utf8")
+          .trimEnd()
+          .split("\r\n");
         assert.equal(lines.length, 200_001);
         assert.match(lines.at(-1), /^199999,/);
       });
@@ -123,7 +146,8 @@ for (const width of kWidths) {
     test("the catalogue is searched and puts a table into the query", async () => {
       await onPage(browser, { width, path: "/query" }, async (page) => {
         await writeQuery(page, "");
-        if (width < 760) await page.getByRole("button", { name: "Catalogue", exact: true }).last().click();
+        if (width < 760)
+          await page.getByRole("button", { name: "Catalogue", exact: true }).last().click();
         await page.getByRole("searchbox").fill("classroom");
         await page.getByTitle("Insert app.classrooms").click();
         await page.locator(".cm-content", { hasText: "FROM app.classrooms" }).waitFor();
@@ -139,14 +163,19 @@ for (const width of kWidths) {
         await page.waitForFunction(() => !document.querySelector(".tile .skeleton"));
         assert.equal(await page.locator(".tile [role=alert]").count(), 0, "tiles with an error");
         const charts = await page.locator(".tile-line, .tile-bar").count();
-        await page.waitForFunction((n) => document.querySelectorAll(".tile canvas").length === n, charts);
+        await page.waitForFunction(
+          (n) => document.querySelectorAll(".tile canvas").length === n,
+          charts,
+        );
         await assertNothingSticksOut(page);
         await picture(page, `dashboard-${width}`);
 
         const tiles = () => page.locator(".tile").allInnerTexts();
         const first = (await tiles()).join("\n");
         await page.waitForFunction(
-          (before) => [...document.querySelectorAll(".tile")].map((tile) => tile.innerText).join("\n") !== before,
+          (before) =>
+            [...document.querySelectorAll(".tile")].map((tile) => tile.innerText).join("\n") !==
+            before,
           first,
         );
         await page.getByText(/^As of/).waitFor();
@@ -169,11 +198,15 @@ test("a dashboard that loses its connection says so, and comes back", async () =
 });
 
 test("a dashboard that is not there says so", async () => {
-  await onPage(browser, { width: 1280, path: "/dashboards/nowhere", expected: /nowhere/ }, async (page) => {
-    await page.getByRole("alert").waitFor();
-    await page.getByRole("link", { name: "All dashboards" }).click();
-    await page.locator('a[href="/dashboards/school"]').waitFor();
-  });
+  await onPage(
+    browser,
+    { width: 1280, path: "/dashboards/nowhere", expected: /nowhere/ },
+    async (page) => {
+      await page.getByRole("alert").waitFor();
+      await page.getByRole("link", { name: "All dashboards" }).click();
+      await page.locator('a[href="/dashboards/school"]').waitFor();
+    },
+  );
 });
 
 test("everything is reached by keyboard alone", async () => {
@@ -209,7 +242,13 @@ test("everything is reached by keyboard alone", async () => {
       await page.keyboard.press("Tab");
     }
     await page.keyboard.press("ArrowDown");
-    assert.equal(await page.locator("[role=gridcell].active").count(), 1, "the keyboard is in the result");
+    assert.equal(
+      await page.locator("[role=gridcell].active").count(),
+      1,
+      "the keyboard is in the result",
+    );
+    await page.keyboard.press("Control+C");
+    await page.getByText(/^Copied 1 cells/).waitFor();
 
     await page.keyboard.press("g");
     await page.keyboard.press("d");

@@ -4,7 +4,7 @@
 add_compile_options(-Wall -Wextra -Wshadow -Werror -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 warns of impossible bounds inside the standard library's own std::string code.
-    add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
+    add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer)
 endif()
 if(BIWA_SANITIZE)
     add_compile_options(-fsanitize=${BIWA_SANITIZE} -fno-sanitize-recover=all)

@@ -1,8 +1,8 @@
 // A queue between threads that holds at most so many bytes: a slow reader makes the writer wait.
 #pragma once
 
-#include <condition_variable>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <mutex>
@@ -19,13 +19,15 @@ class BoundedQueue {
   public:
     explicit BoundedQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-    // Waits for room. False when stopped or closed; the item is then dropped.
-    bool Push(T item, std::size_t bytes, std::stop_token stop) {
+    // Waits at most `timeout` for room. False when there is none, or on a stop or after Close: the
+    // item is then as it was.
+    bool TryPush(T& item, std::size_t bytes, std::chrono::milliseconds timeout,
+                 std::stop_token stop) {
         std::unique_lock lock(mutex_);
         const auto has_room = [&] {
             return closed_ || items_.empty() || bytes_ + bytes <= bytes_max_;
         };
-        if (!changed_.wait(lock, stop, has_room) || closed_) return false;
+        if (!changed_.wait_for(lock, stop, timeout, has_room) || closed_) return false;
         items_.emplace_back(std::move(item), bytes);
         bytes_ += bytes;
         changed_.notify_all();

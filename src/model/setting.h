@@ -2,6 +2,8 @@
 // the reference.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -23,11 +25,13 @@ enum class SettingType {
 struct Setting {
     std::string name;
     SettingType type = SettingType::kText;
-    std::string description;
+    std::string description = {};
     bool required = false;
-    std::string default_text;          // as it would stand in the file; "" where there is none
-    std::vector<std::string> choices;  // kText: one of these; empty means any
-    std::vector<Setting> fields;       // kObject, kObjectList, kMap
+    std::string default_text = {};          // as it would stand in the file; "" where there is none
+    std::vector<std::string> choices = {};  // kText: one of these; empty means any
+    std::vector<Setting> fields = {};       // kObject, kObjectList, kMap
+    std::int64_t min = 0;                   // kInteger
+    std::int64_t max = std::numeric_limits<std::int32_t>::max();
 };
 
 }  // namespace biwa

@@ -68,17 +68,15 @@ struct StringCell {
 
     // The bytes must outlive the cell when they are more than kInlineMax.
     static StringCell Of(const char* bytes, std::size_t size);
-    std::string_view view() const {
-        return {length <= kInlineMax ? inlined : pointer, length};
-    }
+    std::string_view view() const { return {length <= kInlineMax ? inlined : pointer, length}; }
 };
 static_assert(sizeof(StringCell) == 16);
 
 struct Type {
     TypeId id = TypeId::kText;
-    std::uint8_t width = 0;               // kDecimal: digits in all, 1..38
-    std::uint8_t scale = 0;               // kDecimal: digits behind the point
-    std::shared_ptr<const Type> element;  // kList
+    std::uint8_t width = 0;                         // kDecimal: digits in all, 1..38
+    std::uint8_t scale = 0;                         // kDecimal: digits behind the point
+    std::shared_ptr<const Type> element = nullptr;  // kList
 
     static Type Decimal(int width, int scale) {
         return {TypeId::kDecimal, static_cast<std::uint8_t>(width),

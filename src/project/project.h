@@ -26,9 +26,9 @@ struct SourceLocation {
 
 // biwa.yaml, `warehouse:`
 struct WarehouseConfig {
-    std::filesystem::path path;           // absolute; default <project>/.biwa/warehouse.duckdb
-    std::uint64_t memory_limit_bytes = 0; // 0: a quarter of the machine's memory, 4 GiB at most
-    int threads = 0;                      // 0: one a core
+    std::filesystem::path path;            // absolute; default <project>/.biwa/warehouse.duckdb
+    std::uint64_t memory_limit_bytes = 0;  // 0: a quarter of the machine's memory, 4 GiB at most
+    int threads = 0;                       // 0: one a core
 };
 
 // biwa.yaml, `models:`; workflow_settings.yaml's defaultDataset and defaultAssertionDataset count
@@ -106,7 +106,8 @@ struct Project {
     std::map<std::string, ConnectionConfig> connections;
     std::map<std::string, StreamConfig> streams;
     std::map<std::string, DashboardConfig> dashboards;
-    std::vector<DefinitionFile> definitions;  // sorted by path
+    std::vector<DefinitionFile> definitions;  // definitions/**, .sqlx and .js; sorted by path
+    std::vector<DefinitionFile> includes;     // includes/**.js; sorted by path
 
     // What Biwa itself keeps for this project: <root>/.biwa
     std::filesystem::path state_dir() const { return root / ".biwa"; }
@@ -122,14 +123,19 @@ Result<std::shared_ptr<const Project>> LoadProject(const std::filesystem::path& 
 // `start` or the nearest folder above it that holds a biwa.yaml.
 Result<std::filesystem::path> FindProjectRoot(const std::filesystem::path& start);
 
-// Replaces ${env:NAME} and ${file:/path} (a trailing line end is cut) in each value; a relative path
-// is taken from the project's folder. The error names the reference, never a value.
+// Replaces ${env:NAME} and ${file:/path} (a trailing line end is cut) in each value; a relative
+// path is taken from the project's folder. The error names the reference, never a value.
 Result<std::map<std::string, std::string>> ResolveSecrets(const Project& project,
                                                           const ConnectionConfig& connection);
 
-// The kinds of file ("biwa", "connection", "stream", "dashboard") and their settings.
+// The kinds of file ("biwa", "stream", "dashboard", and "connection/KIND" for each kind) and their
+// settings.
 std::map<std::string, std::vector<Setting>> FileKinds(const ConnectionKinds& kinds);
 // JSON Schema (draft 2020-12) of one of them.
 std::string JsonSchema(const std::string& title, const std::vector<Setting>& settings);
+// The reference of all project files in Markdown (docs/reference/project-files.md), and that of one
+// kind of connection.
+std::string ReferencePage();
+std::string ConnectionReferencePage(const std::string& kind, const std::vector<Setting>& settings);
 
 }  // namespace biwa

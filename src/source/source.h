@@ -98,6 +98,10 @@ class ChangeSource {
     // may forget. kUnavailable: the connection broke; open anew and go on from the last commit.
     virtual Result<std::optional<ChangeBatch>> Poll(const Position& durable,
                                                     std::chrono::milliseconds timeout) = 0;
+    // Says that we are alive and what is durable, while nobody has time to Poll.
+    virtual Status Acknowledge(const Position& durable) = 0;
+    // Values so far that the warehouse's types cannot hold, and that became NULL.
+    virtual std::uint64_t unrepresentable() const = 0;
 };
 
 // How far the source's own history has got, and what it keeps for a stream.
@@ -121,9 +125,11 @@ class StreamSource {
     // The tables of the patterns ("public.answers", "public.*"), with what hinders each.
     virtual Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) = 0;
 
-    // Makes what a stream needs at the source (publication, slot), replacing what an earlier,
-    // unfinished start has left.
-    virtual Result<StreamStart> Start(const std::vector<SourceTable>& tables) = 0;
+    // Makes what a stream needs at the source (publication, slot). `replace`: an earlier start of
+    // this instance may have left it unfinished. Else what is there already gives kUser.
+    virtual Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) = 0;
+    // Makes the changes of exactly these tables part of the stream, from now on.
+    virtual Status Publish(const std::vector<SourceTable>& tables) = 0;
     // For a snapshot that was cut off: reads as of now, which is later than the position of Start.
     virtual Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() = 0;
     // kConflict when the source no longer has the history from there on.

@@ -30,7 +30,8 @@ class RowStream {
     virtual Result<const RowBlock*> Next() = 0;
 };
 
-// All-or-nothing writing. Rolled back when destroyed before Commit. Used by one thread.
+// All-or-nothing writing. Rolled back when destroyed before Commit. Used by one thread, Interrupt
+// excepted.
 class WriteTransaction {
   public:
     virtual ~WriteTransaction() = default;
@@ -48,6 +49,9 @@ class WriteTransaction {
                                               const std::vector<NamedRows>& rows) = 0;
 
     virtual Status Commit() = 0;
+    // Ends the running statement with kUser "cancelled". From any thread. A statement that has not
+    // begun yet does not notice.
+    virtual void Interrupt() = 0;
 };
 
 // A connection that reads. It cannot write, nor reach files or other hosts. Used by one thread,

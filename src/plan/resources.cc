@@ -1,0 +1,71 @@
+#include "plan/resources.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace biwa {
+
+namespace {
+
+std::string NameOf(TileConfig::Kind kind) {
+    switch (kind) {
+        case TileConfig::Kind::kCounter:
+            return "counter";
+        case TileConfig::Kind::kLine:
+            return "line";
+        case TileConfig::Kind::kBar:
+            return "bar";
+        case TileConfig::Kind::kTable:
+            return "table";
+    }
+    return "";
+}
+
+std::string TileText(const TileConfig& tile) {
+    std::string text = fmt::format("{}, {} x {}", NameOf(tile.kind), tile.width, tile.height);
+    if (!tile.x.empty()) text += "\nx: " + tile.x;
+    if (!tile.y.empty()) text += "\ny: " + Join(tile.y, ", ");
+    if (!tile.series.empty()) text += "\nseries: " + tile.series;
+    if (!tile.unit.empty()) text += "\nunit: " + tile.unit;
+    if (!tile.description.empty()) text += "\n" + tile.description;
+    return text + "\n" + tile.sql;
+}
+
+void Put(Resource& resource, const std::string& field, const std::string& value) {
+    if (!value.empty()) resource.fields[field] = value;
+}
+
+}  // namespace
+
+std::vector<Resource> ProjectResources(const Project& project) {
+    std::vector<Resource> resources;
+    for (const auto& [name, connection] : project.connections) {
+        Resource resource{"connection", name, {}, {}};
+        for (const auto& [setting, value] : connection.settings) Put(resource, setting, value);
+        Put(resource, "kind", connection.kind);
+        resources.push_back(std::move(resource));
+    }
+    for (const auto& [name, stream] : project.streams) {
+        Resource resource{"stream", name, {}, {"connection " + stream.connection}};
+        Put(resource, "connection", stream.connection);
+        Put(resource, "dataset", stream.dataset);
+        Put(resource, "tables", Join(stream.tables, ", "));
+        Put(resource, "exclude", Join(stream.exclude, ", "));
+        resources.push_back(std::move(resource));
+    }
+    for (const auto& [name, dashboard] : project.dashboards) {
+        Resource resource{"dashboard", name, {}, {}};
+        Put(resource, "title", dashboard.title);
+        Put(resource, "description", dashboard.description);
+        Put(resource, "refresh", fmt::format("{}ms", dashboard.refresh.count()));
+        int number = 0;
+        for (const auto& tile : dashboard.tiles) {
+            Put(resource, fmt::format("tile {:02} {}", ++number, tile.title), TileText(tile));
+        }
+        resources.push_back(std::move(resource));
+    }
+    return resources;
+}
+
+}  // namespace biwa

@@ -1,0 +1,450 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "project/files.h"
+#include "project/problems.h"
+#include "project/project.h"
+#include "project/secrets.h"
+#include "project/settings.h"
+#include "project/yaml_check.h"
+
+namespace biwa {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::milliseconds kRefreshMin(100);
+
+tl::unexpected<Error> NoProject(const fs::path& where) {
+    return UserError(fmt::format("there is no biwa.yaml in {} or above it", where.string()),
+                     "`biwa init` makes a project, `biwa up postgres://…` in an empty folder makes "
+                     "one for a database");
+}
+
+// Names become parts of file names, URLs and slots; so they are plain.
+bool IsPlainName(std::string_view name) {
+    if (name.empty() || name.size() > 63 || name.front() == '-') return false;
+    return std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '-';
+    });
+}
+
+constexpr const char* kPlainName = "letters, digits, _ and - (63 at most, the first no -)";
+
+// The warehouse compares the names of datasets without regard to case.
+std::string Lower(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
+class Loader {
+  public:
+    Loader(const fs::path& root, const ConnectionKinds& kinds) : files_(root), kinds_(kinds) {
+        project_.root = root;
+    }
+
+    Result<std::shared_ptr<const Project>> Load() {
+        LoadBiwa();
+        ForEachYaml("connections",
+                    [this](const std::string& name, const YamlDocument& document,
+                           const std::string& file) { LoadConnection(name, document, file); });
+        ForEachYaml("streams",
+                    [this](const std::string& name, const YamlDocument& document,
+                           const std::string& file) { LoadStream(name, document, file); });
+        ForEachYaml("dashboards",
+                    [this](const std::string& name, const YamlDocument& document,
+                           const std::string& file) { LoadDashboard(name, document, file); });
+        project_.definitions = LoadTexts("definitions", {".sqlx", ".js"});
+        project_.includes = LoadTexts("includes", {".js"});
+        CheckStreams();
+        if (!problems_.empty()) return tl::unexpected(problems_.ToError());
+        return std::make_shared<const Project>(std::move(project_));
+    }
+
+  private:
+    std::optional<YamlDocument> Parse(const std::string& file) {
+        const auto text = files_.Read(file, problems_);
+        if (!text) return std::nullopt;
+        return YamlDocument::Parse(file, *text, problems_);
+    }
+
+    void LoadBiwa() {
+        const auto document = Parse("biwa.yaml");
+        if (!document) return;
+        const auto biwa = document->Check(BiwaSettings(), OtherNames::kRefused, problems_);
+
+        project_.name = biwa.Text("name");
+        CheckName(biwa, "name", "the project's name");
+        project_.environment = biwa.Text("environment");
+        CheckName(biwa, "environment", "the environment's name");
+
+        if (const auto* warehouse = biwa.Find("warehouse")) {
+            project_.warehouse.path =
+                fs::absolute(project_.root / warehouse->Text("path")).lexically_normal();
+            project_.warehouse.memory_limit_bytes = warehouse->Bytes("memory_limit");
+            project_.warehouse.threads = static_cast<int>(warehouse->Integer("threads"));
+            constexpr std::uint64_t kMemoryMin = 64'000'000;
+            if (warehouse->Find("memory_limit") &&
+                project_.warehouse.memory_limit_bytes < kMemoryMin) {
+                problems_.Add(warehouse->Place("memory_limit"),
+                              fmt::format("warehouse.memory_limit is \"{}\"; the warehouse needs "
+                                          "64MB at least",
+                                          warehouse->Text("memory_limit")));
+            }
+        }
+        if (const auto* server = biwa.Find("server")) {
+            project_.server.listen = server->Text("listen");
+            CheckListen(*server);
+        }
+        if (const auto* models = biwa.Find("models")) LoadModels(*models);
+    }
+
+    void LoadModels(const Checked& models) {
+        auto& config = project_.models;
+        Checked workflow;
+        if (files_.Exists("workflow_settings.yaml")) {
+            if (const auto document = Parse("workflow_settings.yaml")) {
+                workflow = document->Check(WorkflowSettings(), OtherNames::kAccepted, problems_);
+            }
+        }
+        const auto choose = [&](const std::string& ours, const std::string& theirs) {
+            const auto* own = models.Find(ours);
+            const auto* other = workflow.Find(theirs);
+            if (own && !own->is_default) {
+                CheckDataset(own->location, own->text);
+                return own->text;
+            }
+            if (other) {
+                CheckDataset(other->location, other->text);
+                return other->text;
+            }
+            return models.Text(ours);
+        };
+        config.default_dataset = choose("default_dataset", "defaultDataset");
+        config.assertion_dataset = choose("assertion_dataset", "defaultAssertionDataset");
+        config.refresh = models.Duration("refresh");
+        CheckRefresh(models);
+        for (const Checked* source : {static_cast<const Checked*>(&workflow), &models}) {
+            const auto* vars = source->Find("vars");
+            if (!vars) continue;
+            for (const auto& [name, value] : vars->fields) config.vars[name] = value.text;
+        }
+    }
+
+    void LoadConnection(const std::string& name, const YamlDocument& document,
+                        const std::string& file) {
+        ConnectionConfig connection;
+        connection.name = name;
+        connection.location = {file, 1, 1};
+        std::vector<std::string> kind_names;
+        for (const auto& [kind, ignored] : kinds_) kind_names.push_back(kind);
+
+        const auto url = document.Peek("url");
+        const auto kind = document.Peek("kind");
+        connection.kind = kind ? kind->text : url ? KindOfUrl(url->text) : "";
+        if (!kind && connection.kind.empty()) {
+            problems_.Add(connection.location,
+                          fmt::format("kind is missing: what is connected to. Expected one of: {}.",
+                                      Join(kind_names, ", ")));
+            return;
+        }
+        const auto found = kinds_.find(connection.kind);
+        if (found == kinds_.end()) {
+            problems_.Add(kind ? kind->location : url->location,
+                          fmt::format("there is no kind of connection \"{}\".{}", connection.kind,
+                                      Suggest(connection.kind, kind_names)));
+            return;
+        }
+        auto settings = ConnectionSettings(connection.kind, found->second);
+        settings.front().required = kind.has_value();
+        if (url) {
+            // The URL says it all: nothing else is needed, and no default may speak against it.
+            for (auto& setting : settings) {
+                setting.required = false;
+                setting.default_text.clear();
+            }
+        }
+        const auto checked = document.Check(settings, OtherNames::kRefused, problems_);
+        for (const auto& setting : settings) {
+            const auto* value = checked.Find(setting.name);
+            if (!value || setting.name == "kind") continue;
+            CheckReferences(*value, setting);
+            connection.settings[setting.name] = setting.type == SettingType::kTextList
+                                                    ? Join(checked.Texts(setting.name), ",")
+                                                    : value->text;
+        }
+        project_.connections[name] = std::move(connection);
+    }
+
+    std::string KindOfUrl(const std::string& url) const {
+        const auto scheme = url.substr(0, url.find("://"));
+        if (scheme.size() == url.size()) return "";
+        return scheme == "postgresql" ? "postgres" : scheme;
+    }
+
+    void CheckReferences(const Checked& value, const Setting& setting) {
+        if (const auto references = FindReferences(value.text); !references) {
+            problems_.Add(value.location,
+                          fmt::format("{}: {}", setting.name, references.error().message));
+        } else if (HoldsLiteralPassword(value.text)) {
+            problems_.Add(value.location,
+                          fmt::format("{} holds a password; write a reference in its place: "
+                                      "${{env:NAME}} or ${{file:secrets/NAME}}",
+                                      setting.name));
+        }
+    }
+
+    void LoadStream(const std::string& name, const YamlDocument& document,
+                    const std::string& file) {
+        const auto checked = document.Check(StreamSettings(), OtherNames::kRefused, problems_);
+        StreamConfig stream;
+        stream.name = name;
+        stream.location = {file, 1, 1};
+        stream.connection = checked.Text("connection");
+        stream.dataset = checked.Text("dataset");
+        if (stream.dataset.empty()) stream.dataset = name;
+        dataset_places_[name] =
+            checked.Find("dataset") ? checked.Place("dataset") : stream.location;
+        connection_places_[name] = checked.Place("connection");
+        CheckDataset(dataset_places_[name], stream.dataset);
+        stream.tables = CheckPatterns(checked, "tables", stream.table_locations);
+        std::map<std::string, SourceLocation> ignored;
+        stream.exclude = CheckPatterns(checked, "exclude", ignored);
+        project_.streams[name] = std::move(stream);
+    }
+
+    std::vector<std::string> CheckPatterns(const Checked& stream, const std::string& setting,
+                                           std::map<std::string, SourceLocation>& locations) {
+        const auto* list = stream.Find(setting);
+        if (!list) return {};
+        for (const auto& item : list->items) {
+            const auto dot = item.text.find('.');
+            if (dot == std::string::npos || dot == 0 || dot + 1 == item.text.size()) {
+                problems_.Add(item.location,
+                              fmt::format("{}: \"{}\" is no table; expected schema.table, such as "
+                                          "\"public.{}\", or schema.* for all of a schema",
+                                          setting, item.text,
+                                          dot == std::string::npos ? item.text : "answers"));
+            } else if (!locations.emplace(item.text, item.location).second) {
+                problems_.Add(item.location,
+                              fmt::format("{}: \"{}\" stands here twice; the first is in line {}",
+                                          setting, item.text, locations[item.text].line));
+            }
+        }
+        return stream.Texts(setting);
+    }
+
+    void LoadDashboard(const std::string& name, const YamlDocument& document,
+                       const std::string& file) {
+        const auto checked = document.Check(DashboardSettings(), OtherNames::kRefused, problems_);
+        DashboardConfig dashboard;
+        dashboard.name = name;
+        dashboard.location = {file, 1, 1};
+        dashboard.title = checked.Find("title") ? checked.Text("title") : name;
+        dashboard.description = checked.Text("description");
+        dashboard.refresh = checked.Duration("refresh");
+        CheckRefresh(checked);
+        if (const auto* tiles = checked.Find("tiles")) {
+            for (const auto& item : tiles->items) dashboard.tiles.push_back(LoadTile(item));
+        }
+        project_.dashboards[name] = std::move(dashboard);
+    }
+
+    TileConfig LoadTile(const Checked& item) {
+        TileConfig tile;
+        tile.location = item.location;
+        tile.title = item.Text("title");
+        tile.description = item.Text("description");
+        const auto type = item.Text("type");
+        tile.kind = type == "counter" ? TileConfig::Kind::kCounter
+                    : type == "line"  ? TileConfig::Kind::kLine
+                    : type == "bar"   ? TileConfig::Kind::kBar
+                                      : TileConfig::Kind::kTable;
+        tile.sql = item.Text("sql");
+        tile.x = item.Text("x");
+        tile.y = item.Texts("y");
+        tile.series = item.Text("series");
+        tile.unit = item.Text("unit");
+        tile.width = static_cast<int>(item.Integer("width"));
+        tile.height = static_cast<int>(item.Integer("height"));
+        if (!type.empty()) CheckTile(item, tile, type);
+        return tile;
+    }
+
+    void CheckTile(const Checked& item, const TileConfig& tile, const std::string& type) {
+        const bool is_chart =
+            tile.kind == TileConfig::Kind::kLine || tile.kind == TileConfig::Kind::kBar;
+        for (const char* needed : {"x", "y"}) {
+            if (is_chart && !item.Find(needed)) {
+                problems_.Add(item.location,
+                              fmt::format("a {} tile needs {}: {}", type, needed,
+                                          *needed == 'x' ? "the column of the horizontal axis"
+                                                         : "the column, or columns, to draw"));
+            }
+        }
+        if (is_chart && !tile.series.empty() && tile.y.size() > 1) {
+            problems_.Add(item.Place("series"), "series splits one y, and here are several");
+        }
+        for (const char* unused : {"x", "y", "series"}) {
+            const bool takes =
+                is_chart || (tile.kind == TileConfig::Kind::kCounter && *unused == 'y');
+            if (!takes && item.Find(unused)) {
+                problems_.Add(item.Place(unused),
+                              fmt::format("a {} tile takes no {}", type, unused));
+            }
+        }
+        if (tile.kind == TileConfig::Kind::kCounter && tile.y.size() > 1) {
+            problems_.Add(item.Place("y"), "a counter tile shows one y, and here are several");
+        }
+    }
+
+    std::vector<DefinitionFile> LoadTexts(const std::string& folder,
+                                          const std::vector<std::string>& extensions) {
+        std::vector<DefinitionFile> texts;
+        for (const auto& path : files_.List(folder, ProjectFiles::Depth::kTree, problems_)) {
+            const auto extension = fs::path(path).extension().string();
+            if (std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
+                continue;
+            }
+            if (auto text = files_.Read(path, problems_)) texts.push_back({path, std::move(*text)});
+        }
+        return texts;
+    }
+
+    template <typename Load>
+    void ForEachYaml(const std::string& folder, Load load) {
+        for (const auto& path : files_.List(folder, ProjectFiles::Depth::kFolder, problems_)) {
+            const fs::path file(path);
+            const auto name = file.stem().string();
+            if (file.extension() == ".yml") {
+                problems_.Add({path}, fmt::format("is not read; call it {}.yaml", name));
+            }
+            if (file.extension() != ".yaml") continue;
+            if (!IsPlainName(name)) {
+                problems_.Add({path}, fmt::format("the name \"{}\" comes from the file's, and must "
+                                                  "be {}",
+                                                  name, kPlainName));
+                continue;
+            }
+            if (const auto document = Parse(path)) load(name, *document, path);
+        }
+    }
+
+    void CheckStreams() {
+        std::vector<std::string> names;
+        for (const auto& [name, ignored] : project_.connections) names.push_back(name);
+        std::map<std::string, const StreamConfig*> owners;
+        for (const auto& [name, stream] : project_.streams) {
+            // A connection whose file is broken is a problem already, and there all the same.
+            if (!stream.connection.empty() && !project_.connections.count(stream.connection) &&
+                !files_.Exists("connections/" + stream.connection + ".yaml")) {
+                const auto suggestion =
+                    names.empty()
+                        ? fmt::format(" Describe it in connections/{}.yaml.", stream.connection)
+                        : Suggest(stream.connection, names);
+                problems_.Add(
+                    connection_places_[name],
+                    fmt::format("there is no connection \"{}\".{}", stream.connection, suggestion));
+            }
+            const auto [owner, is_first] = owners.emplace(Lower(stream.dataset), &stream);
+            if (!is_first) {
+                problems_.Add(dataset_places_[name],
+                              fmt::format("the dataset \"{}\" is that of stream {} ({}) already; "
+                                          "each stream needs its own",
+                                          stream.dataset, owner->second->name,
+                                          dataset_places_[owner->second->name].ToString()));
+            }
+        }
+    }
+
+    void CheckName(const Checked& object, const std::string& setting, const std::string& what) {
+        const auto* value = object.Find(setting);
+        if (value && !IsPlainName(value->text)) {
+            problems_.Add(value->location, fmt::format("{} is \"{}\"; it must be {}", what,
+                                                       value->text, kPlainName));
+        }
+    }
+
+    void CheckDataset(const SourceLocation& location, const std::string& dataset) {
+        static const std::vector<std::string> kTaken = {"_biwa", "information_schema", "pg_catalog",
+                                                        "system", "temp"};
+        if (std::find(kTaken.begin(), kTaken.end(), Lower(dataset)) != kTaken.end()) {
+            problems_.Add(location, fmt::format("the dataset \"{}\" is the warehouse's own; choose "
+                                                "another name",
+                                                dataset));
+        } else if (Lower(dataset) == Lower(project_.warehouse.path.stem().string())) {
+            // DuckDB names its catalog after the file, and then "x.y" could be either's.
+            problems_.Add(location,
+                          fmt::format("the dataset \"{}\" has the name of the warehouse's file; "
+                                      "choose another name",
+                                      dataset));
+        } else if (dataset.empty() || dataset.size() > 63 ||
+                   dataset.find_first_of(".\"'`/\\\n\r\t") != std::string::npos) {
+            problems_.Add(location,
+                          fmt::format("\"{}\" is no name of a dataset: 1 to 63 bytes without dots, "
+                                      "quotes and slashes",
+                                      dataset));
+        }
+    }
+
+    void CheckRefresh(const Checked& object) {
+        const auto* refresh = object.Find("refresh");
+        if (refresh && object.Duration("refresh") < kRefreshMin) {
+            problems_.Add(refresh->location,
+                          fmt::format("refresh is \"{}\"; expected 100ms at least", refresh->text));
+        }
+    }
+
+    void CheckListen(const Checked& server) {
+        const auto* listen = server.Find("listen");
+        if (!listen) return;
+        const auto colon = listen->text.rfind(':');
+        const auto port = colon == std::string::npos ? "" : listen->text.substr(colon + 1);
+        const bool good =
+            colon != std::string::npos && colon > 0 && !port.empty() && port.size() <= 5 &&
+            port.find_first_not_of("0123456789") == std::string::npos && std::stoi(port) <= 65535;
+        if (!good) {
+            problems_.Add(listen->location,
+                          fmt::format("server.listen is \"{}\"; expected HOST:PORT such as "
+                                      "127.0.0.1:8700",
+                                      listen->text));
+        }
+    }
+
+    ProjectFiles files_;
+    const ConnectionKinds& kinds_;
+    Problems problems_;
+    Project project_;
+    std::map<std::string, SourceLocation> dataset_places_;     // by stream
+    std::map<std::string, SourceLocation> connection_places_;  // by stream
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const Project>> LoadProject(const fs::path& root,
+                                                   const ConnectionKinds& kinds) {
+    std::error_code error;
+    const auto absolute = fs::absolute(root, error).lexically_normal();
+    if (!fs::exists(absolute / "biwa.yaml", error) &&
+        !fs::is_symlink(absolute / "biwa.yaml", error)) {
+        return NoProject(absolute);
+    }
+    return Loader(absolute, kinds).Load();
+}
+
+Result<fs::path> FindProjectRoot(const fs::path& start) {
+    std::error_code error;
+    const auto absolute = fs::absolute(start, error).lexically_normal();
+    for (auto folder = absolute;; folder = folder.parent_path()) {
+        if (fs::exists(folder / "biwa.yaml", error)) return folder;
+        if (folder == folder.parent_path()) return NoProject(absolute);
+    }
+}
+
+}  // namespace biwa

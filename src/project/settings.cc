@@ -1,0 +1,160 @@
+#include "project/settings.h"
+
+#include "project/project.h"
+
+namespace biwa {
+
+std::vector<Setting> BiwaSettings() {
+    return {
+        {.name = "name",
+         .description = "The project's name: letters, digits, _ and -.",
+         .required = true},
+        {.name = "environment",
+         .description = "The name of the environment, shown on the web page.",
+         .default_text = "dev"},
+        {.name = "warehouse",
+         .type = SettingType::kObject,
+         .description = "Where the data is kept.",
+         .fields = {{.name = "path",
+                     .description = "The DuckDB file; a relative path begins at the project's "
+                                    "folder.",
+                     .default_text = ".biwa/warehouse.duckdb"},
+                    {.name = "memory_limit",
+                     .type = SettingType::kBytes,
+                     .description = "Memory that the warehouse may use. Left out: a quarter of the "
+                                    "machine's, 4 GiB at most. The process takes about a quarter "
+                                    "more than this, and 100 MB."},
+                    {.name = "threads",
+                     .type = SettingType::kInteger,
+                     .description = "Threads of the warehouse. Left out: one a core.",
+                     .min = 1,
+                     .max = 1024}}},
+        {.name = "models",
+         .type = SettingType::kObject,
+         .description = "How the models of definitions/ are built.",
+         .fields = {{.name = "default_dataset",
+                     .description = "The dataset of a model that names none. defaultDataset of "
+                                    "workflow_settings.yaml counts where this is left out.",
+                     .default_text = "main"},
+                    {.name = "assertion_dataset",
+                     .description = "The dataset of assertions. defaultAssertionDataset of "
+                                    "workflow_settings.yaml counts where this is left out.",
+                     .default_text = "assertions"},
+                    {.name = "refresh",
+                     .type = SettingType::kDuration,
+                     .description =
+                         "While serving, a model is built again at most this often, and only "
+                         "when what it reads has changed. At least 100ms.",
+                     .default_text = "5s"},
+                    {.name = "vars",
+                     .type = SettingType::kMap,
+                     .description =
+                         "Values that models read as dataform.projectConfig.vars. They are "
+                         "laid over the vars of workflow_settings.yaml."}}},
+        {.name = "server",
+         .type = SettingType::kObject,
+         .description = "The web page and the HTTP API.",
+         .fields = {{.name = "listen",
+                     .description = "Address and port, HOST:PORT. Port 0 takes a free one.",
+                     .default_text = "127.0.0.1:8700"}}},
+    };
+}
+
+std::vector<Setting> WorkflowSettings() {
+    return {
+        {.name = "defaultDataset",
+         .description = "The dataset of a model that names none, where biwa.yaml does not say."},
+        {.name = "defaultAssertionDataset",
+         .description = "The dataset of assertions, where biwa.yaml does not say."},
+        {.name = "vars",
+         .type = SettingType::kMap,
+         .description = "Values that models read as dataform.projectConfig.vars."},
+    };
+}
+
+std::vector<Setting> StreamSettings() {
+    return {
+        {.name = "connection",
+         .description = "The connection to copy from: the name of a file in connections/.",
+         .required = true},
+        {.name = "dataset",
+         .description = "The dataset of the warehouse that the tables go to. Left out: the "
+                        "stream's name. Two streams cannot share one."},
+        {.name = "tables",
+         .type = SettingType::kTextList,
+         .description = "The tables to copy, as schema.table; public.* is every table of public.",
+         .required = true},
+        {.name = "exclude",
+         .type = SettingType::kTextList,
+         .description = "Tables to leave out of those, written in the same way."},
+    };
+}
+
+std::vector<Setting> DashboardSettings() {
+    return {
+        {.name = "title", .description = "The heading. Left out: the dashboard's name."},
+        {.name = "description", .description = "A sentence below the heading."},
+        {.name = "refresh",
+         .type = SettingType::kDuration,
+         .description = "While somebody looks, a tile is asked anew at most this often, and only "
+                        "when the data has changed. At least 100ms.",
+         .default_text = "1s"},
+        {.name = "tiles",
+         .type = SettingType::kObjectList,
+         .description = "What the page shows, from the top left on.",
+         .required = true,
+         .fields = {{.name = "title", .description = "The tile's heading.", .required = true},
+                    {.name = "description", .description = "A sentence below the heading."},
+                    {.name = "type",
+                     .description =
+                         "counter: one number, the first of the result or the column in y; a "
+                         "column called previous is shown as the change since. line and bar: "
+                         "charts of y over x. table: the result as it is.",
+                     .default_text = "table",
+                     .choices = {"counter", "line", "bar", "table"}},
+                    {.name = "sql",
+                     .description = "One SELECT, in the warehouse's SQL (DuckDB).",
+                     .required = true},
+                    {.name = "x", .description = "line, bar: the column of the horizontal axis."},
+                    {.name = "y",
+                     .type = SettingType::kTextList,
+                     .description = "line, bar: the columns to draw. counter: the column to show."},
+                    {.name = "series",
+                     .description =
+                         "line, bar: a column that splits the one y into a line (or bar) for "
+                         "each of its values."},
+                    {.name = "unit", .description = "Shown behind the numbers."},
+                    {.name = "width",
+                     .type = SettingType::kInteger,
+                     .description = "In twelfths of the page.",
+                     .default_text = "4",
+                     .min = 1,
+                     .max = 12},
+                    {.name = "height",
+                     .type = SettingType::kInteger,
+                     .description = "In rows of the page's grid.",
+                     .default_text = "2",
+                     .min = 1,
+                     .max = 24}}},
+    };
+}
+
+std::vector<Setting> ConnectionSettings(const std::string& kind, const std::vector<Setting>& own) {
+    std::vector<Setting> settings = {{.name = "kind",
+                                      .description = "What is connected to.",
+                                      .required = true,
+                                      .choices = {kind}}};
+    settings.insert(settings.end(), own.begin(), own.end());
+    return settings;
+}
+
+std::map<std::string, std::vector<Setting>> FileKinds(const ConnectionKinds& kinds) {
+    std::map<std::string, std::vector<Setting>> files = {
+        {"biwa", BiwaSettings()}, {"stream", StreamSettings()}, {"dashboard", DashboardSettings()}};
+    for (const auto& [kind, own] : kinds) {
+        files["connection/" + kind] = ConnectionSettings(kind, own);
+    }
+    return files;
+}
+
+}  // namespace biwa

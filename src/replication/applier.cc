@@ -1,0 +1,197 @@
+#include "replication/applier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace biwa {
+
+namespace {
+
+std::string QuotedList(const std::vector<Column>& columns, std::string_view prefix = "") {
+    std::string list;
+    for (const auto& column : columns) {
+        if (!list.empty()) list += ", ";
+        list += prefix;
+        list += QuoteIdentifier(column.name);
+    }
+    return list;
+}
+
+}  // namespace
+
+TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+                      const std::string& source_table) {
+    return {dataset,
+            source_schema == "public" ? source_table : source_schema + "__" + source_table};
+}
+
+Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target,
+                          const TableSchema& columns) {
+    std::string definitions;
+    for (const auto& column : columns.columns) {
+        definitions += fmt::format("{}{} {}", definitions.empty() ? "" : ", ",
+                                   QuoteIdentifier(column.name), ToSql(column.type));
+    }
+    BIWA_TRY(transaction.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target.dataset)));
+    BIWA_TRY(transaction.Execute(
+        fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", target.ToSql(), definitions)));
+    std::map<std::string, Type> there;
+    {
+        const auto rows =
+            BIWA_TRY(transaction.Query(fmt::format("SELECT * FROM {} LIMIT 0", target.ToSql())));
+        for (const auto& column : rows->columns()) there[column.name] = column.type;
+    }
+    for (const auto& column : columns.columns) {
+        const auto found = there.find(column.name);
+        if (found == there.end()) {
+            BIWA_TRY(
+                transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target.ToSql(),
+                                                QuoteIdentifier(column.name), ToSql(column.type))));
+        } else if (!(found->second == column.type)) {
+            return Fail(
+                ErrorKind::kConflict,
+                fmt::format(
+                    "column {} of {} is {} in the warehouse and has become {} at the source",
+                    column.name, target.ToString(), ToSql(found->second), ToSql(column.type)),
+                "Type changes are not followed yet: copy the table anew.");
+        }
+    }
+    return {};
+}
+
+Applier::Applier(Warehouse& warehouse, std::string stream, std::string dataset,
+                 const StreamState& state)
+    : warehouse_(warehouse), stream_(std::move(stream)), known_until_(state.position.order) {
+    for (const auto& table : state.tables) {
+        tables_[table.ToString()] = {TargetTable(dataset, table.schema, table.name),
+                                     table.overlap_until, nullptr, nullptr};
+    }
+}
+
+Applier::~Applier() = default;
+
+std::size_t Applier::bytes() const {
+    std::size_t bytes = 0;
+    for (const auto& [name, table] : tables_) {
+        if (table.buffer) bytes += table.buffer->bytes();
+    }
+    return bytes;
+}
+
+Status Applier::Open() {
+    if (!transaction_) transaction_ = BIWA_TRY(warehouse_.Begin());
+    return {};
+}
+
+Status Applier::Add(ChangeBatch batch) {
+    for (auto& part : batch.tables) {
+        const auto found = tables_.find(part.schema + "." + part.name);
+        if (found == tables_.end()) {
+            return Corrupt(fmt::format("changes of {}.{}, which is not of stream {}", part.schema,
+                                       part.name, stream_));
+        }
+        auto& table = found->second;
+        if (!table.prepared || table.prepared->columns != part.columns->columns) {
+            // Rows of the old columns go first: the buffer holds rows of one kind.
+            BIWA_TRY(Open());
+            BIWA_TRY(Flush(table));
+            BIWA_TRY(PrepareTargetTable(*transaction_, table.target, *part.columns));
+            table.prepared = part.columns;
+        }
+        if (!table.buffer) table.buffer = std::make_unique<ChangeBuffer>(part.columns);
+        // A batch that lies across the end of the overlap is treated as inside it: slower, as
+        // right.
+        table.buffer->Add(std::move(part), known_until_ >= table.overlap_until);
+    }
+    changes_ += batch.changes;
+    at_commit_ = batch.commit.has_value();
+    if (batch.commit) {
+        position_ = batch.commit;
+        known_until_ = batch.commit->order;
+        if (batch.commit_time != 0) commit_time_ = batch.commit_time;
+    }
+    if (!at_commit_ && bytes() > kBytesMax) {
+        // A transaction that does not fit into memory is applied in parts, unseen until its end.
+        BIWA_TRY(Open());
+        BIWA_TRY(FlushAll());
+    }
+    return {};
+}
+
+Status Applier::FlushAll() {
+    for (auto& [name, table] : tables_) BIWA_TRY(Flush(table));
+    return {};
+}
+
+Status Applier::Flush(Table& table) {
+    if (!table.buffer) return {};
+    const auto buffer = std::move(table.buffer);
+    const auto& columns = buffer->columns();
+    const auto target = table.target.ToSql();
+    touched_[table.target] = true;
+
+    if (buffer->truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));
+    std::string on_key, on_origin;
+    for (std::size_t i = 0; i < columns.key.size(); ++i) {
+        const auto name = QuoteIdentifier(columns.columns[columns.key[i]].name);
+        on_key += fmt::format("{}{}.{} = k.{}", i == 0 ? "" : " AND ", target, name, name);
+        on_origin += fmt::format("{}t.{} = p.\"origin {}\"", i == 0 ? "" : " AND ", name, i);
+    }
+    const auto partial_rows = buffer->PartialRows();
+    if (partial_rows) {
+        const auto missing = buffer->partial_columns();
+        std::string values;
+        for (std::size_t i = 0; i < columns.columns.size(); ++i) {
+            const auto name = QuoteIdentifier(columns.columns[i].name);
+            values += i == 0 ? "" : ", ";
+            values += std::binary_search(missing.begin(), missing.end(), i)
+                          ? fmt::format("CASE WHEN p.\"keep {}\" THEN t.{} ELSE p.{} END AS {}", i,
+                                        name, name, name)
+                          : "p." + name;
+        }
+        // The values that the source left out are taken from where they are, before it is deleted.
+        BIWA_TRY(transaction_->ExecuteWith(
+            fmt::format("CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT {} FROM $rows AS p "
+                        "LEFT JOIN {} AS t ON {}",
+                        values, target, on_origin),
+            {{"rows", *partial_rows}}));
+    }
+    if (const auto keys = buffer->DeletedKeys()) {
+        BIWA_TRY(transaction_->ExecuteWith(
+            fmt::format("DELETE FROM {} USING $keys AS k WHERE {}", target, on_key),
+            {{"keys", *keys}}));
+    }
+    const auto names = QuotedList(columns.columns);
+    if (const auto rows = buffer->Rows()) {
+        BIWA_TRY(transaction_->ExecuteWith(
+            fmt::format("INSERT INTO {} ({}) SELECT * FROM $rows", target, names),
+            {{"rows", *rows}}));
+    }
+    if (partial_rows) {
+        BIWA_TRY(transaction_->Execute(fmt::format(
+            "INSERT INTO {} ({}) SELECT {} FROM biwa_completed; DROP TABLE biwa_completed", target,
+            names, names)));
+    }
+    return {};
+}
+
+Result<Applier::Applied> Applier::Commit() {
+    BIWA_TRY(Open());
+    BIWA_TRY(FlushAll());
+    BIWA_TRY(SavePosition(*transaction_, stream_, *position_, commit_time_));
+    BIWA_TRY(transaction_->Commit());
+    transaction_.reset();
+    Applied applied;
+    applied.position = *position_;
+    applied.commit_time = commit_time_;
+    applied.changes = changes_;
+    for (const auto& [name, is_touched] : touched_) applied.tables.push_back(name);
+    touched_.clear();
+    changes_ = 0;
+    return applied;
+}
+
+}  // namespace biwa

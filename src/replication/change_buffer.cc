@@ -1,0 +1,384 @@
+#include "replication/change_buffer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+
+#include "base/check.h"
+
+namespace biwa {
+
+namespace {
+
+// One whole number of a key cell of at most eight bytes.
+std::uint64_t SmallKey(const Cells& cells, std::size_t row) {
+    switch (CellBytes(cells.type)) {
+        case 1:
+            return cells.Get<std::uint8_t>(row);
+        case 2:
+            return static_cast<std::uint64_t>(cells.Get<std::int16_t>(row));
+        case 4:
+            return static_cast<std::uint64_t>(cells.Get<std::int32_t>(row));
+        default:
+            return cells.Get<std::uint64_t>(row);
+    }
+}
+
+bool HasSmallKey(const TableSchema& columns) {
+    if (columns.key.size() != 1) return false;
+    const auto& type = columns.columns[columns.key[0]].type;
+    // Floats are compared by value, not by bits: -0 is 0.
+    return CellBytes(type) <= 8 && type.id != TypeId::kFloat && type.id != TypeId::kDouble;
+}
+
+// Hands out blocks of a list of `size` items to any number of readers.
+class BlockCursor {
+  public:
+    explicit BlockCursor(std::size_t size) : size_(size) {}
+    struct Block {
+        std::size_t begin = 0, end = 0;
+    };
+    Block Take() {
+        const auto begin = std::min(next_.fetch_add(kBlockRows), size_);
+        return {begin, std::min(begin + kBlockRows, size_)};
+    }
+    std::size_t size() const { return size_; }
+
+  private:
+    const std::size_t size_;
+    std::atomic<std::size_t> next_ = 0;
+};
+
+// A row source over items of the buffer that can be had in any order: `fill` writes those of a
+// block.
+template <typename FillBlock>
+class ItemSource final : public RowSource {
+  public:
+    ItemSource(std::vector<Column> columns, std::size_t size, FillBlock fill)
+        : columns_(std::move(columns)), cursor_(size), fill_(std::move(fill)) {}
+
+    const std::vector<Column>& columns() const override { return columns_; }
+    std::size_t threads_max() const override {
+        // A thread is worth its start from some row groups on.
+        return cursor_.size() > 200'000 ? 2 : 1;
+    }
+    std::size_t rows_estimate() const override { return cursor_.size(); }
+    Result<std::unique_ptr<RowReader>> Open() override { return std::make_unique<Reader>(*this); }
+
+  private:
+    class Reader final : public RowReader {
+      public:
+        explicit Reader(ItemSource& source) : source_(source) {}
+        Result<std::size_t> Fill(RowBlock& block) override {
+            const auto items = source_.cursor_.Take();
+            if (items.begin == items.end) return std::size_t{0};
+            source_.fill_(items.begin, items.end, block);
+            return items.end - items.begin;
+        }
+
+      private:
+        ItemSource& source_;
+    };
+
+    const std::vector<Column> columns_;
+    BlockCursor cursor_;
+    const FillBlock fill_;
+};
+
+template <typename FillBlock>
+std::unique_ptr<RowSource> MakeItemSource(std::vector<Column> columns, std::size_t size,
+                                          FillBlock fill) {
+    if (size == 0) return nullptr;
+    return std::make_unique<ItemSource<FillBlock>>(std::move(columns), size, std::move(fill));
+}
+
+// Copies cells of one width from places that `from` names: from(i) gives cells and row.
+template <typename Cell, typename From>
+void CopyCells(std::size_t count, Cells& to, const From& from) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto [cells, row] = from(i);
+        if (cells->IsNull(row)) {
+            to.SetNull(i);
+        } else {
+            to.Set(i, cells->template Get<Cell>(row));
+        }
+    }
+}
+
+template <typename From>
+void CopyColumn(std::size_t count, Cells& to, const From& from) {
+    if (to.type.id == TypeId::kList) {
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto [cells, row] = from(i);
+            CopyCell(*cells, row, to, i);
+        }
+        return;
+    }
+    switch (CellBytes(to.type)) {
+        case 1:
+            return CopyCells<std::uint8_t>(count, to, from);
+        case 2:
+            return CopyCells<std::uint16_t>(count, to, from);
+        case 4:
+            return CopyCells<std::uint32_t>(count, to, from);
+        case 8:
+            return CopyCells<std::uint64_t>(count, to, from);
+        default:
+            return CopyCells<Int128>(count, to, from);
+    }
+}
+
+struct CellPlace {
+    const Cells* cells;
+    std::size_t row;
+};
+
+}  // namespace
+
+ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns)
+    : columns_(std::move(columns)), small_key_(HasSmallKey(*columns_)) {}
+
+const Cells& ChangeBuffer::KeyCells(const KeyRef& key, std::size_t key_column) const {
+    const auto& part = parts_[key.part];
+    return key.in_old_keys ? part.old_keys.cells(key_column)
+                           : part.rows.cells(columns_->key[key_column]);
+}
+
+// The key's cells one after another, strings with their length in front.
+std::string_view ChangeBuffer::EncodeKey(const KeyRef& key) {
+    encoded_.clear();
+    for (std::size_t i = 0; i < columns_->key.size(); ++i) {
+        const auto& cells = KeyCells(key, i);
+        if (IsString(cells.type)) {
+            const auto text = cells.GetString(key.row);
+            const auto size = static_cast<std::uint32_t>(text.size());
+            encoded_.append(reinterpret_cast<const char*>(&size), sizeof size);
+            encoded_.append(text);
+        } else if (cells.type.id == TypeId::kFloat || cells.type.id == TypeId::kDouble) {
+            double value = cells.type.id == TypeId::kFloat ? cells.Get<float>(key.row)
+                                                           : cells.Get<double>(key.row);
+            if (value == 0) value = 0;  // -0 is 0
+            encoded_.append(reinterpret_cast<const char*>(&value), sizeof value);
+        } else {
+            const auto bytes = CellBytes(cells.type);
+            encoded_.append(reinterpret_cast<const char*>(cells.data + key.row * bytes), bytes);
+        }
+    }
+    return encoded_;
+}
+
+ChangeBuffer::Entry& ChangeBuffer::EntryOf(const KeyRef& key, bool may_be_stored) {
+    const auto next = static_cast<std::uint32_t>(entries_.size());
+    std::uint32_t place = next;
+    if (small_key_) {
+        place = by_number_.try_emplace(SmallKey(KeyCells(key, 0), key.row), next).first->second;
+    } else {
+        const auto encoded = EncodeKey(key);
+        const auto found = by_text_.find(encoded);
+        if (found != by_text_.end()) {
+            place = found->second;
+        } else {
+            char* const kept = key_arena_.Allocate(encoded.size());
+            std::copy(encoded.begin(), encoded.end(), kept);
+            by_text_.emplace(std::string_view(kept, encoded.size()), next);
+        }
+    }
+    if (place == next) {
+        auto& entry = entries_.emplace_back();
+        entry.key = key;
+        entry.may_be_stored = may_be_stored;
+    }
+    return entries_[place];
+}
+
+const ChangeBuffer::Partial* ChangeBuffer::PartialOf(RowRef row) const {
+    if (partials_.empty()) return nullptr;
+    const auto found = partials_.find(std::uint64_t{row.part} << 32 | row.row);
+    return found == partials_.end() ? nullptr : &found->second;
+}
+
+void ChangeBuffer::FillUnchanged(RowRef row, const Entry& base,
+                                 std::vector<std::uint32_t> columns) {
+    if (base.alive) {
+        // The row before is here too: what it has is taken over, what it lacks is lacking still.
+        const auto* lacking = PartialOf(base.row);
+        auto& to = parts_[row.part].rows;
+        std::vector<std::uint32_t> still;
+        for (const auto column : columns) {
+            if (lacking != nullptr &&
+                std::binary_search(lacking->columns.begin(), lacking->columns.end(), column)) {
+                still.push_back(column);
+                continue;
+            }
+            const auto& from = parts_[base.row.part].rows.cells(column);
+            auto& cells = to.cells(column);
+            if (cells.validity != nullptr) {
+                cells.validity[row.row / 64] |= std::uint64_t{1} << (row.row % 64);
+            }
+            CopyCell(from, base.row.row, cells, row.row);
+        }
+        if (still.empty()) return;
+        auto origin = lacking->origin;
+        partials_[std::uint64_t{row.part} << 32 | row.row] = {origin, std::move(still)};
+        return;
+    }
+    partials_[std::uint64_t{row.part} << 32 | row.row] = {base.key, std::move(columns)};
+}
+
+void ChangeBuffer::Add(TableChanges added, bool exact) {
+    if (added.truncated_first) {
+        // Nothing before counts any more, nor what the warehouse has.
+        entries_.clear();
+        by_number_.clear();
+        by_text_.clear();
+        partials_.clear();
+        parts_.clear();
+        key_arena_ = Arena();
+        bytes_ = 0;
+        truncated_ = true;
+        ++changes_;
+    }
+    exact = exact || truncated_;
+    const auto part_number = static_cast<std::uint32_t>(parts_.size());
+    auto& part = parts_.emplace_back(std::move(added));
+    bytes_ += part.rows.bytes() + part.old_keys.bytes();
+    changes_ += part.kinds.size();
+
+    std::size_t next_key_change = 0, next_unchanged = 0;
+    for (std::uint32_t row = 0; row < part.kinds.size(); ++row) {
+        const KeyRef key{part_number, row, false};
+        const RowRef here{part_number, row};
+        if (part.kinds[row] == ChangeKind::kInsert) {
+            auto& entry = EntryOf(key, !exact);
+            entry.row = here;
+            entry.alive = true;
+            continue;
+        }
+        if (part.kinds[row] == ChangeKind::kDelete) {
+            EntryOf(key, true).alive = false;
+            continue;
+        }
+        std::vector<std::uint32_t> unchanged;
+        for (; next_unchanged < part.unchanged.size() && part.unchanged[next_unchanged].row == row;
+             ++next_unchanged) {
+            unchanged.push_back(part.unchanged[next_unchanged].column);
+        }
+        const bool key_changed = next_key_change < part.key_changes.size() &&
+                                 part.key_changes[next_key_change].row == row;
+        KeyRef before = key;
+        if (key_changed) {
+            before = {part_number, part.key_changes[next_key_change++].old_key, true};
+        }
+        auto& old_entry = EntryOf(before, !truncated_);
+        if (!unchanged.empty()) FillUnchanged(here, old_entry, std::move(unchanged));
+        if (key_changed) old_entry.alive = false;
+        // May move the entries: old_entry is not used after this.
+        auto& entry = key_changed ? EntryOf(key, !exact) : old_entry;
+        entry.row = here;
+        entry.alive = true;
+    }
+}
+
+std::unique_ptr<RowSource> ChangeBuffer::DeletedKeys() const {
+    std::vector<KeyRef> keys;
+    if (!truncated_) {
+        for (const auto& entry : entries_) {
+            if (entry.may_be_stored) keys.push_back(entry.key);
+        }
+    }
+    std::vector<Column> columns;
+    for (const auto column : columns_->key) columns.push_back(columns_->columns[column]);
+    const auto size = keys.size();
+    return MakeItemSource(
+        std::move(columns), size,
+        [this, keys = std::move(keys)](std::size_t begin, std::size_t end, RowBlock& block) {
+            for (std::size_t column = 0; column < columns_->key.size(); ++column) {
+                CopyColumn(end - begin, block.columns[column], [&](std::size_t i) {
+                    const auto& key = keys[begin + i];
+                    return CellPlace{&KeyCells(key, column), key.row};
+                });
+            }
+        });
+}
+
+std::unique_ptr<RowSource> ChangeBuffer::Rows() const {
+    std::vector<RowRef> rows;
+    rows.reserve(entries_.size());
+    for (const auto& entry : entries_) {
+        if (entry.alive && PartialOf(entry.row) == nullptr) rows.push_back(entry.row);
+    }
+    const auto size = rows.size();
+    return MakeItemSource(
+        columns_->columns, size,
+        [this, rows = std::move(rows)](std::size_t begin, std::size_t end, RowBlock& block) {
+            for (std::size_t column = 0; column < columns_->columns.size(); ++column) {
+                CopyColumn(end - begin, block.columns[column], [&](std::size_t i) {
+                    const auto& row = rows[begin + i];
+                    return CellPlace{&parts_[row.part].rows.cells(column), row.row};
+                });
+            }
+        });
+}
+
+std::vector<std::size_t> ChangeBuffer::partial_columns() const {
+    std::set<std::size_t> columns;
+    for (const auto& [row, partial] : partials_) {
+        columns.insert(partial.columns.begin(), partial.columns.end());
+    }
+    return {columns.begin(), columns.end()};
+}
+
+std::unique_ptr<RowSource> ChangeBuffer::PartialRows() const {
+    struct Item {
+        RowRef row;
+        const Partial* partial;
+    };
+    std::vector<Item> items;
+    if (!partials_.empty()) {
+        for (const auto& entry : entries_) {
+            const auto* partial = entry.alive ? PartialOf(entry.row) : nullptr;
+            if (partial != nullptr) items.push_back({entry.row, partial});
+        }
+    }
+    auto columns = columns_->columns;
+    const auto kept = partial_columns();
+    for (const auto column : kept) {
+        columns.push_back({fmt::format("keep {}", column), {TypeId::kBool}, false, ""});
+    }
+    for (std::size_t i = 0; i < columns_->key.size(); ++i) {
+        auto origin = columns_->columns[columns_->key[i]];
+        origin.name = fmt::format("origin {}", i);
+        columns.push_back(std::move(origin));
+    }
+    const auto size = items.size();
+    return MakeItemSource(
+        std::move(columns), size,
+        [this, items = std::move(items), kept](std::size_t begin, std::size_t end,
+                                               RowBlock& block) {
+            std::size_t to = 0;
+            for (std::size_t column = 0; column < columns_->columns.size(); ++column, ++to) {
+                CopyColumn(end - begin, block.columns[to], [&](std::size_t i) {
+                    const auto& row = items[begin + i].row;
+                    return CellPlace{&parts_[row.part].rows.cells(column), row.row};
+                });
+            }
+            for (std::size_t k = 0; k < kept.size(); ++k, ++to) {
+                for (auto i = begin; i < end; ++i) {
+                    const auto& lacking = items[i].partial->columns;
+                    block.columns[to].Set<std::uint8_t>(
+                        i - begin,
+                        std::binary_search(lacking.begin(), lacking.end(), kept[k]) ? 1 : 0);
+                }
+            }
+            for (std::size_t k = 0; k < columns_->key.size(); ++k, ++to) {
+                CopyColumn(end - begin, block.columns[to], [&](std::size_t i) {
+                    const auto& origin = items[begin + i].partial->origin;
+                    return CellPlace{&KeyCells(origin, k), origin.row};
+                });
+            }
+        });
+}
+
+}  // namespace biwa

@@ -1,0 +1,93 @@
+// The changes of one table that wait to be applied, folded: for each key what it is in the end.
+//
+// Rows stay where the source decoded them; the buffer holds their places. The warehouse reads the
+// result as row sources. Used by one thread, but for the row sources' readers.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "model/rows.h"
+#include "source/source.h"
+
+namespace biwa {
+
+class ChangeBuffer {
+  public:
+    // All changes must have these columns.
+    explicit ChangeBuffer(std::shared_ptr<const TableSchema> columns);
+
+    // `exact`: the warehouse has the table as it was just before these changes, so the key of an
+    // insert cannot be there yet. Not so while a snapshot overlaps with the changes.
+    void Add(TableChanges part, bool exact);
+
+    const TableSchema& columns() const { return *columns_; }
+    std::uint64_t changes() const { return changes_; }
+    std::size_t bytes() const { return bytes_ + entries_.size() * (sizeof(Entry) + 24); }
+    // The table has to be emptied before anything else.
+    bool truncated() const { return truncated_; }
+
+    // What has to be done, in this order: read the partial rows' missing values, delete the keys,
+    // insert the rows. Each is a row source that borrows from the buffer; null when empty.
+    //
+    // Keys that the warehouse may have and that have changed; the key's columns.
+    std::unique_ptr<RowSource> DeletedKeys() const;
+    // Whole rows.
+    std::unique_ptr<RowSource> Rows() const;
+    // Rows that lack values which the source did not send. Columns: those of the table; for each of
+    // partial_columns() a boolean "keep N", true where the value is missing; the key's columns as
+    // "origin N": where the warehouse has the row with the missing values now.
+    std::unique_ptr<RowSource> PartialRows() const;
+    // Places in columns() that are missing in any partial row, ascending.
+    std::vector<std::size_t> partial_columns() const;
+
+  private:
+    // A place in the parts; `old_key` counts in the part's old_keys.
+    struct RowRef {
+        std::uint32_t part = 0;
+        std::uint32_t row = 0;
+    };
+    struct KeyRef {
+        std::uint32_t part = 0;
+        std::uint32_t row = 0;
+        bool in_old_keys = false;
+    };
+    struct Entry {
+        KeyRef key;
+        RowRef row;
+        bool may_be_stored = false;  // the warehouse may have a row with this key
+        bool alive = false;          // `row` is what it is in the end; else it is gone
+    };
+    // What a row lacks, and under which key the warehouse has it.
+    struct Partial {
+        KeyRef origin;
+        std::vector<std::uint32_t> columns;
+    };
+
+    Entry& EntryOf(const KeyRef& key, bool may_be_stored);
+    std::string_view EncodeKey(const KeyRef& key);
+    const Cells& KeyCells(const KeyRef& key, std::size_t key_column) const;
+    const Partial* PartialOf(RowRef row) const;
+    void FillUnchanged(RowRef row, const Entry& base, std::vector<std::uint32_t> columns);
+
+    std::shared_ptr<const TableSchema> columns_;
+    // A single key column of at most eight bytes is its own hash key.
+    const bool small_key_;
+    std::deque<TableChanges> parts_;
+    std::vector<Entry> entries_;
+    boost::unordered_flat_map<std::uint64_t, std::uint32_t> by_number_;
+    boost::unordered_flat_map<std::string_view, std::uint32_t> by_text_;
+    boost::unordered_flat_map<std::uint64_t, Partial> partials_;  // by part << 32 | row
+    Arena key_arena_;
+    std::string encoded_;
+    std::uint64_t changes_ = 0;
+    std::size_t bytes_ = 0;
+    bool truncated_ = false;
+};
+
+}  // namespace biwa

@@ -1,0 +1,200 @@
+#include "replication/stream_state.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace biwa {
+
+namespace {
+
+constexpr const char* kTables = R"(
+CREATE SCHEMA IF NOT EXISTS _biwa;
+CREATE TABLE IF NOT EXISTS _biwa.streams (
+    stream VARCHAR NOT NULL,
+    phase VARCHAR NOT NULL,
+    position VARCHAR NOT NULL,
+    position_order UBIGINT NOT NULL,
+    commit_time TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
+    stream VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    source_table VARCHAR NOT NULL,
+    overlap_until UBIGINT NOT NULL,
+    copied BOOLEAN NOT NULL);
+CREATE TABLE IF NOT EXISTS _biwa.snapshot_ranges (
+    stream VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    source_table VARCHAR NOT NULL,
+    range VARCHAR NOT NULL,
+    rows_estimate BIGINT NOT NULL,
+    done BOOLEAN NOT NULL);
+)";
+
+const char* PhaseName(StreamPhase phase) {
+    switch (phase) {
+        case StreamPhase::kNew:
+            return "new";
+        case StreamPhase::kStarting:
+            return "starting";
+        case StreamPhase::kSnapshot:
+            return "snapshot";
+        case StreamPhase::kStreaming:
+            return "streaming";
+    }
+    return "new";
+}
+
+Result<StreamPhase> ParsePhase(std::string_view name) {
+    for (const auto phase : {StreamPhase::kNew, StreamPhase::kStarting, StreamPhase::kSnapshot,
+                             StreamPhase::kStreaming}) {
+        if (name == PhaseName(phase)) return phase;
+    }
+    return Corrupt(fmt::format("_biwa.streams has an unknown phase \"{}\"", name),
+                   "Was the warehouse written by a newer Biwa?");
+}
+
+std::string OfTable(const std::string& stream, const StreamState::Table& table) {
+    return fmt::format("stream = {} AND source_schema = {} AND source_table = {}",
+                       QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name));
+}
+
+// Calls `each` for every row of a query.
+template <typename Each>
+Status ForEachRow(ReadSession& session, const std::string& sql, const Each& each) {
+    const auto rows = BIWA_TRY(session.Query(sql));
+    for (;;) {
+        const auto* block = BIWA_TRY(rows->Next());
+        if (block == nullptr) return {};
+        for (std::size_t row = 0; row < block->rows; ++row) each(block->columns, row);
+    }
+}
+
+}  // namespace
+
+Status PrepareStateTables(Warehouse& warehouse) {
+    auto transaction = BIWA_TRY(warehouse.Begin());
+    BIWA_TRY(transaction->Execute(kTables));
+    return transaction->Commit();
+}
+
+Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& stream) {
+    const auto session = BIWA_TRY(warehouse.OpenSession());
+    StreamState state;
+    std::string phase = PhaseName(StreamPhase::kNew);
+    BIWA_TRY(ForEachRow(
+        *session,
+        fmt::format("SELECT phase, position, position_order::BIGINT, "
+                    "coalesce(epoch_us(commit_time), 0) FROM _biwa.streams WHERE stream = {}",
+                    QuoteLiteral(stream)),
+        [&](const std::vector<Cells>& columns, std::size_t row) {
+            phase = columns[0].GetString(row);
+            state.position.text = columns[1].GetString(row);
+            state.position.order = columns[2].Get<std::uint64_t>(row);
+            state.commit_time = columns[3].Get<std::int64_t>(row);
+        }));
+    state.phase = BIWA_TRY(ParsePhase(phase));
+    BIWA_TRY(
+        ForEachRow(*session,
+                   fmt::format("SELECT source_schema, source_table, overlap_until::BIGINT, copied "
+                               "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
+                               QuoteLiteral(stream)),
+                   [&](const std::vector<Cells>& columns, std::size_t row) {
+                       auto& table = state.tables.emplace_back();
+                       table.schema = columns[0].GetString(row);
+                       table.name = columns[1].GetString(row);
+                       table.overlap_until = columns[2].Get<std::uint64_t>(row);
+                       table.copied = columns[3].Get<std::uint8_t>(row) != 0;
+                   }));
+    BIWA_TRY(ForEachRow(
+        *session,
+        fmt::format("SELECT source_schema, source_table, range, rows_estimate "
+                    "FROM _biwa.snapshot_ranges WHERE stream = {} AND NOT done ORDER BY rowid",
+                    QuoteLiteral(stream)),
+        [&](const std::vector<Cells>& columns, std::size_t row) {
+            for (auto& table : state.tables) {
+                if (table.schema == columns[0].GetString(row) &&
+                    table.name == columns[1].GetString(row)) {
+                    table.ranges_left.push_back({std::string(columns[2].GetString(row)),
+                                                 columns[3].Get<std::int64_t>(row)});
+                }
+            }
+        }));
+    return state;
+}
+
+Status SavePhase(WriteTransaction& transaction, const std::string& stream, StreamPhase phase) {
+    const auto changed = BIWA_TRY(transaction.ExecuteWith(
+        fmt::format("UPDATE _biwa.streams SET phase = '{}' WHERE stream = {}", PhaseName(phase),
+                    QuoteLiteral(stream)),
+        {}));
+    if (changed > 0) return {};
+    return transaction.Execute(
+        fmt::format("INSERT INTO _biwa.streams VALUES ({}, '{}', '', 0, NULL)",
+                    QuoteLiteral(stream), PhaseName(phase)));
+}
+
+Status SavePosition(WriteTransaction& transaction, const std::string& stream,
+                    const Position& position, Micros commit_time) {
+    return transaction.Execute(fmt::format(
+        "UPDATE _biwa.streams SET position = {}, position_order = {}{} WHERE stream = {}",
+        QuoteLiteral(position.text), position.order,
+        commit_time == 0 ? "" : fmt::format(", commit_time = make_timestamptz({})", commit_time),
+        QuoteLiteral(stream)));
+}
+
+Status SaveTable(WriteTransaction& transaction, const std::string& stream,
+                 const StreamState::Table& table) {
+    BIWA_TRY(ForgetTable(transaction, stream, table));
+    BIWA_TRY(transaction.Execute(fmt::format(
+        "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, {})", QuoteLiteral(stream),
+        QuoteLiteral(table.schema), QuoteLiteral(table.name), table.overlap_until, table.copied)));
+    std::string values;
+    for (const auto& range : table.ranges_left) {
+        values +=
+            fmt::format("{}({}, {}, {}, {}, {}, false)", values.empty() ? "" : ", ",
+                        QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
+                        QuoteLiteral(range.text), range.rows_estimate);
+    }
+    if (values.empty()) return {};
+    return transaction.Execute("INSERT INTO _biwa.snapshot_ranges VALUES " + values);
+}
+
+Status SaveTableCopied(WriteTransaction& transaction, const std::string& stream,
+                       const StreamState::Table& table) {
+    BIWA_TRY(transaction.Execute(
+        fmt::format("DELETE FROM _biwa.snapshot_ranges WHERE {}", OfTable(stream, table))));
+    return transaction.Execute(
+        fmt::format("UPDATE _biwa.stream_tables SET copied = true, overlap_until = {} WHERE {}",
+                    table.overlap_until, OfTable(stream, table)));
+}
+
+Status SaveRangesDone(WriteTransaction& transaction, const std::string& stream,
+                      const StreamState::Table& table, const std::vector<SnapshotRange>& ranges) {
+    std::string list;
+    for (const auto& range : ranges) {
+        list += (list.empty() ? "" : ", ") + QuoteLiteral(range.text);
+    }
+    if (list.empty()) return {};
+    return transaction.Execute(
+        fmt::format("UPDATE _biwa.snapshot_ranges SET done = true WHERE {} AND range IN ({})",
+                    OfTable(stream, table), list));
+}
+
+Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
+                   const StreamState::Table& table) {
+    BIWA_TRY(transaction.Execute(
+        fmt::format("DELETE FROM _biwa.snapshot_ranges WHERE {}", OfTable(stream, table))));
+    return transaction.Execute(
+        fmt::format("DELETE FROM _biwa.stream_tables WHERE {}", OfTable(stream, table)));
+}
+
+Status ForgetStream(WriteTransaction& transaction, const std::string& stream) {
+    for (const auto* table : {"snapshot_ranges", "stream_tables", "streams"}) {
+        BIWA_TRY(transaction.Execute(
+            fmt::format("DELETE FROM _biwa.{} WHERE stream = {}", table, QuoteLiteral(stream))));
+    }
+    return {};
+}
+
+}  // namespace biwa

@@ -1,0 +1,67 @@
+// What the warehouse knows of a stream, in its own tables, written in the same transactions as the
+// data:
+//   _biwa.streams          how far the stream has got
+//   _biwa.stream_tables    its tables
+//   _biwa.snapshot_ranges  the parts of tables that were copied, or are still to be
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/position.h"
+#include "source/source.h"
+#include "warehouse/warehouse.h"
+
+namespace biwa {
+
+enum class StreamPhase {
+    kNew,        // nothing was done
+    kStarting,   // the source was, or is about to be, asked to make a slot
+    kSnapshot,   // the slot is there; tables are being copied
+    kStreaming,  // changes are being followed
+};
+
+struct StreamState {
+    StreamPhase phase = StreamPhase::kNew;
+    Position position;  // everything up to here is in the warehouse, or a copy will bring it
+    Micros commit_time = 0;
+
+    struct Table {
+        std::string schema;
+        std::string name;
+        // Changes before this may be in the copied rows already. 0: the copy was made exactly at
+        // the stream's start.
+        std::uint64_t overlap_until = 0;
+        bool copied = false;
+        std::vector<SnapshotRange> ranges_left;
+
+        std::string ToString() const { return schema + "." + name; }
+    };
+    std::vector<Table> tables;
+};
+
+// Makes the tables above where they are not.
+Status PrepareStateTables(Warehouse& warehouse);
+
+Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& stream);
+
+// Each adds its part to a transaction of the caller's.
+Status SavePhase(WriteTransaction& transaction, const std::string& stream, StreamPhase phase);
+Status SavePosition(WriteTransaction& transaction, const std::string& stream,
+                    const Position& position, Micros commit_time);
+// Also its ranges_left.
+Status SaveTable(WriteTransaction& transaction, const std::string& stream,
+                 const StreamState::Table& table);
+Status SaveTableCopied(WriteTransaction& transaction, const std::string& stream,
+                       const StreamState::Table& table);
+Status SaveRangesDone(WriteTransaction& transaction, const std::string& stream,
+                      const StreamState::Table& table, const std::vector<SnapshotRange>& ranges);
+Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
+                   const StreamState::Table& table);
+Status ForgetStream(WriteTransaction& transaction, const std::string& stream);
+
+}  // namespace biwa

@@ -1,0 +1,40 @@
+// What the HTTP server needs to know of the rest of Biwa.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "project/project.h"
+#include "query/dashboard_feed.h"
+#include "query/query_service.h"
+
+namespace biwa::http {
+
+struct RunRequest {
+    std::vector<std::string> select;  // empty: every model
+    bool full_refresh = false;
+};
+
+// Called by several of the server's worker threads at once, never by a network thread: what takes
+// long may. The texts are the JSON of docs/api.md, ready to send. Outlives the server.
+class Backend {
+  public:
+    virtual ~Backend() = default;
+
+    // Whether queries can be answered: /readyz.
+    virtual bool IsReady() = 0;
+    virtual std::string StatusJson() = 0;
+    virtual Result<std::string> CatalogJson() = 0;
+    virtual std::vector<DashboardConfig> Dashboards() = 0;
+    virtual QueryService& queries() = 0;
+    virtual DashboardFeed& dashboard_feed() = 0;
+
+    // To be given up when `stop` says so: the caller has gone or the server stops.
+    virtual Result<std::string> Run(const RunRequest& request, std::stop_token stop) = 0;
+    virtual Result<std::string> PlanJson() = 0;
+    virtual Result<std::string> ApplyJson(std::stop_token stop) = 0;
+};
+
+}  // namespace biwa::http

@@ -1,0 +1,181 @@
+#include "source/postgres/catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+
+namespace biwa::postgres {
+
+namespace {
+
+// Ordinary tables, leaf partitions among them, that are not the server's own.
+constexpr const char* kTablesSql = R"(
+SELECT c.oid, n.nspname, c.relname, c.relreplident, c.relpersistence,
+       greatest(c.reltuples, 0)::bigint, pg_catalog.pg_table_size(c.oid)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp\_%'
+ORDER BY 2, 3)";
+
+constexpr const char* kColumnsSql = R"(
+SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attnum, a.attgenerated <> ''
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum)";
+
+// Keys in their own order of columns, and whether one is the replica identity by USING INDEX.
+constexpr const char* kKeysSql = R"(
+SELECT i.indrelid, i.indisprimary, i.indisreplident, k.attnum
+FROM pg_catalog.pg_index i
+CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
+WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisprimary OR i.indisreplident)
+  AND k.place <= i.indnkeyatts
+ORDER BY i.indrelid, i.indexrelid, k.place)";
+
+struct FoundTable {
+    CatalogTable table;
+    char replica_identity = 'd';
+    bool unlogged = false;
+    std::map<std::int64_t, std::size_t> column_of;  // attnum -> place in columns
+    std::vector<std::size_t> identity_index;
+};
+
+void Judge(FoundTable& found) {
+    auto& table = found.table.table;
+    const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+    if (found.unlogged) {
+        table.refusal = "is unlogged: its changes are not in the log";
+        table.mend_sql = "ALTER TABLE " + name + " SET LOGGED;";
+        return;
+    }
+    if (table.columns.key.empty()) {
+        // Publishing it would make the application's own updates and deletes fail.
+        table.refusal =
+            "has no primary key: PostgreSQL would refuse updates and deletes once it is published";
+        table.mend_sql = "ALTER TABLE " + name + " ADD PRIMARY KEY (…);";
+        return;
+    }
+    const auto covers_key = [&] {
+        return std::all_of(table.columns.key.begin(), table.columns.key.end(),
+                           [&](std::size_t column) {
+                               return std::find(found.identity_index.begin(),
+                                                found.identity_index.end(),
+                                                column) != found.identity_index.end();
+                           });
+    };
+    if (found.replica_identity == 'n' || (found.replica_identity == 'i' && !covers_key())) {
+        table.refusal =
+            "has a replica identity that does not hold its primary key: deletes could not be "
+            "followed";
+        table.mend_sql = "ALTER TABLE " + name + " REPLICA IDENTITY DEFAULT;";
+    }
+}
+
+}  // namespace
+
+Result<TypeCatalog> ReadTypes(const Connection& connection) {
+    const auto rows = BIWA_TRY(connection.Query(R"(
+SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod,
+       CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END
+FROM pg_catalog.pg_type t
+WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c'))"));
+    TypeCatalog types;
+    for (int i = 0; i < rows.size(); ++i) {
+        TypeInfo info;
+        info.oid = static_cast<Oid>(rows.Number(i, 0));
+        info.name = rows.Text(i, 1);
+        info.kind = rows.Text(i, 2)[0];
+        info.base = static_cast<Oid>(rows.Number(i, 3));
+        info.base_modifier = static_cast<std::int32_t>(rows.Number(i, 4));
+        info.element = static_cast<Oid>(rows.Number(i, 5));
+        types[info.oid] = std::move(info);
+    }
+    return types;
+}
+
+bool MatchesPattern(const std::string& pattern, const std::string& schema,
+                    const std::string& table) {
+    const auto full = schema + "." + table;
+    const auto wanted = pattern.find('.') == std::string::npos ? "public." + pattern : pattern;
+    if (wanted.ends_with('*')) {
+        return full.starts_with(std::string_view(wanted).substr(0, wanted.size() - 1));
+    }
+    return full == wanted;
+}
+
+Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
+                                             const TypeCatalog& types,
+                                             const std::vector<std::string>& patterns) {
+    const auto rows = BIWA_TRY(connection.Query(kTablesSql));
+    std::map<std::int64_t, FoundTable> found;
+    std::vector<std::int64_t> order;
+    std::vector<std::string> all_names;
+    std::set<std::string> used;
+    std::string oids = "{";
+    for (int i = 0; i < rows.size(); ++i) {
+        const auto schema = rows.Text(i, 1), name = rows.Text(i, 2);
+        all_names.push_back(schema + "." + name);
+        bool wanted = false;
+        for (const auto& pattern : patterns) {
+            if (!MatchesPattern(pattern, schema, name)) continue;
+            wanted = true;
+            used.insert(pattern);
+        }
+        if (!wanted) continue;
+        auto& one = found[rows.Number(i, 0)];
+        one.table.table.schema = schema;
+        one.table.table.name = name;
+        one.replica_identity = rows.Text(i, 3)[0];
+        one.unlogged = rows.Text(i, 4) == "u";
+        one.table.table.rows_estimate = rows.Number(i, 5);
+        one.table.table.bytes = rows.Number(i, 6);
+        order.push_back(rows.Number(i, 0));
+        oids += (oids.size() > 1 ? "," : "") + rows.Text(i, 0);
+    }
+    oids += "}";
+    for (const auto& pattern : patterns) {
+        if (used.contains(pattern)) continue;
+        const auto full = pattern.find('.') == std::string::npos ? "public." + pattern : pattern;
+        const auto meant = DidYouMean(full, all_names);
+        return UserError(
+            fmt::format("table \"{}\" is not in database {}", pattern, PQdb(connection.raw())),
+            meant.empty() ? "Check the name, and that the connection's user may see it."
+                          : fmt::format("Did you mean \"{}\"?", meant));
+    }
+
+    const auto columns = BIWA_TRY(connection.Query(kColumnsSql, {oids}));
+    for (int i = 0; i < columns.size(); ++i) {
+        auto& one = found.at(columns.Number(i, 0));
+        // Generated columns are not in the stream of changes (before PostgreSQL 18).
+        if (columns.Boolean(i, 6)) continue;
+        auto decoder = DecoderFor(static_cast<Oid>(columns.Number(i, 2)),
+                                  static_cast<std::int32_t>(columns.Number(i, 3)), types);
+        auto& schema = one.table.table.columns;
+        one.column_of[columns.Number(i, 5)] = schema.columns.size();
+        schema.columns.push_back(
+            {columns.Text(i, 1), decoder.type, !columns.Boolean(i, 4), decoder.note});
+        one.table.decoders.push_back(std::move(decoder));
+    }
+    const auto keys = BIWA_TRY(connection.Query(kKeysSql, {oids}));
+    for (int i = 0; i < keys.size(); ++i) {
+        auto& one = found.at(keys.Number(i, 0));
+        const auto column = one.column_of.find(keys.Number(i, 3));
+        if (column == one.column_of.end()) continue;
+        if (keys.Boolean(i, 1)) one.table.table.columns.key.push_back(column->second);
+        if (keys.Boolean(i, 2)) one.identity_index.push_back(column->second);
+    }
+    std::vector<CatalogTable> tables;
+    for (const auto oid : order) {
+        auto& one = found.at(oid);
+        Judge(one);
+        tables.push_back(std::move(one.table));
+    }
+    return tables;
+}
+
+}  // namespace biwa::postgres

@@ -1,0 +1,202 @@
+#include "source/postgres/change_source.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <ctime>
+#include <thread>
+
+#include "source/postgres/binary_values.h"
+
+namespace biwa::postgres {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// A batch is handed out at these even while more is coming: enough to keep the applier busy, little
+// enough that the queue's limit is near what it says.
+constexpr std::uint64_t kBatchChangesMax = 20'000;
+constexpr std::uint64_t kBatchBytesMax = 4 << 20;
+constexpr milliseconds kStatusEvery{1000};
+// How often a stream without changes moves its position on.
+constexpr std::chrono::seconds kIdleEvery{10};
+// The server sends message by message: a short sleep lets more of them gather, which spares both
+// sides a wake-up for each.
+constexpr std::chrono::microseconds kCoalesce{1000};
+
+void AppendBigEndian(std::string& bytes, std::uint64_t value) {
+    for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
+}
+
+}  // namespace
+
+StreamResolver::StreamResolver(ConnectionParameters parameters, TypeCatalog types,
+                               const std::vector<SourceTable>& tables)
+    : parameters_(std::move(parameters)), types_(std::move(types)) {
+    for (const auto& table : tables) {
+        auto& keys = key_columns_[table.ToString()];
+        for (const auto column : table.columns.key) {
+            keys.push_back(table.columns.columns[column].name);
+        }
+    }
+}
+
+Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& relation) {
+    const auto wanted = key_columns_.find(relation.schema + "." + relation.name);
+    if (wanted == key_columns_.end()) return std::optional<ResolvedRelation>();
+    // A type made after the stream began: types of extensions and enums have OIDs from 16,384 on.
+    const bool unknown_type = std::any_of(
+        relation.columns.begin(), relation.columns.end(), [&](const RelationColumn& column) {
+            return column.type >= 16'384 && !types_.contains(column.type);
+        });
+    if (unknown_type) {
+        const auto connection =
+            BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+        types_ = BIWA_TRY(ReadTypes(connection));
+    }
+    ResolvedRelation resolved;
+    auto schema = std::make_shared<TableSchema>();
+    for (const auto& column : relation.columns) {
+        auto decoder = DecoderFor(column.type, column.modifier, types_);
+        schema->columns.push_back({column.name, decoder.type, true, decoder.note});
+        resolved.decoders.push_back(std::move(decoder));
+    }
+    for (const auto& name : wanted->second) {
+        const auto column = schema->Find(name);
+        if (!column || !relation.columns[*column].in_key) {
+            return Fail(ErrorKind::kConflict,
+                        fmt::format("the key of {}.{} is no longer ({})", relation.schema,
+                                    relation.name, fmt::join(wanted->second, ", ")),
+                        "Put the key back, or take the table out of the stream and in again.");
+        }
+        schema->key.push_back(*column);
+    }
+    resolved.columns = std::move(schema);
+    return std::optional<ResolvedRelation>(std::move(resolved));
+}
+
+PostgresChangeSource::PostgresChangeSource(Connection connection,
+                                           std::unique_ptr<StreamResolver> resolver,
+                                           std::uint64_t from)
+    : connection_(std::move(connection)),
+      resolver_(std::move(resolver)),
+      decoder_(*resolver_),
+      from_(from),
+      handed_out_(from),
+      last_status_(steady_clock::now()),
+      last_idle_(steady_clock::now()) {}
+
+Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& durable,
+                                                              milliseconds timeout) {
+    const auto deadline = steady_clock::now() + timeout;
+    std::uint64_t read_since_wait = 0;
+    for (;;) {
+        char* buffer = nullptr;
+        const int length = PQgetCopyData(connection_.raw(), &buffer, 1);
+        if (length > 0) {
+            read_since_wait += static_cast<std::uint64_t>(length);
+            auto handled =
+                HandleMessage(std::string_view(buffer, static_cast<std::size_t>(length)));
+            PQfreemem(buffer);
+            if (!handled) return tl::unexpected(std::move(handled).error());
+            const bool full = decoder_.changes() >= kBatchChangesMax ||
+                              pending_bytes_ >= kBatchBytesMax;
+            // Full inside a transaction that began after others ended: those go first, and whole.
+            if (full) return Take();
+            continue;
+        }
+        if (length == -1) {
+            return Unavailable("the server ended the stream of changes");
+        }
+        if (length == -2) {
+            return tl::unexpected(connection_.LastError("following the changes"));
+        }
+        const auto now = steady_clock::now();
+        if (reply_wanted_ || now - last_status_ >= kStatusEvery ||
+            (durable.order > acknowledged_ && now - last_status_ >= kStatusEvery / 10)) {
+            BIWA_TRY(SendStatus(durable.order));
+        }
+        if (decoder_.at_commit()) return Take();
+        if (!decoder_.in_transaction() && idle_end_ > handed_out_ &&
+            now - last_idle_ >= kIdleEvery) {
+            last_idle_ = now;
+            ChangeBatch nothing;
+            nothing.commit = Position{idle_end_, LsnText(idle_end_)};
+            handed_out_ = idle_end_;
+            return nothing;
+        }
+        if (now >= deadline) return std::optional<ChangeBatch>();
+        if (read_since_wait > 0) {
+            std::this_thread::sleep_for(kCoalesce);
+            read_since_wait = 0;
+        }
+        BIWA_TRY(Wait(std::min(deadline, now + kStatusEvery)));
+        if (PQconsumeInput(connection_.raw()) != 1) {
+            return tl::unexpected(connection_.LastError("following the changes"));
+        }
+    }
+}
+
+ChangeBatch PostgresChangeSource::Take() {
+    pending_bytes_ = 0;
+    auto batch = decoder_.TakeBatch();
+    if (batch.commit) handed_out_ = batch.commit->order;
+    last_idle_ = steady_clock::now();
+    return batch;
+}
+
+Status PostgresChangeSource::HandleMessage(std::string_view message) {
+    constexpr std::size_t kDataHeader = 25, kKeepalive = 18;
+    if (message[0] == 'w' && message.size() > kDataHeader) {
+        pending_bytes_ += message.size();
+        return decoder_.Decode(message.substr(kDataHeader));
+    }
+    if (message[0] == 'k' && message.size() >= kKeepalive) {
+        // Sent when all before this point has been sent: nothing of it is still to come.
+        const auto end = LoadBigEndian<std::uint64_t>(message.data() + 1);
+        if (!decoder_.in_transaction() && decoder_.changes() == 0) idle_end_ = end;
+        reply_wanted_ = reply_wanted_ || message[17] != 0;
+        return {};
+    }
+    return Corrupt("the server sent something else than log data and keepalives");
+}
+
+Status PostgresChangeSource::Wait(SteadyTime until) {
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(until - steady_clock::now()).count() + 1;
+    pollfd socket{PQsocket(connection_.raw()), POLLIN, 0};
+    if (::poll(&socket, 1, static_cast<int>(std::max<long>(0, left))) < 0 && errno != EINTR) {
+        return Unavailable("waiting for changes failed");
+    }
+    return {};
+}
+
+Status PostgresChangeSource::Acknowledge(const Position& durable) {
+    if (steady_clock::now() - last_status_ < kStatusEvery) return {};
+    return SendStatus(durable.order);
+}
+
+Status PostgresChangeSource::SendStatus(std::uint64_t durable) {
+    durable = std::max(durable, from_);
+    acknowledged_ = std::max(acknowledged_, durable);
+    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count() -
+                     kEpochMicros;
+    std::string message = "r";
+    for (int i = 0; i < 3; ++i) AppendBigEndian(message, acknowledged_);
+    AppendBigEndian(message, static_cast<std::uint64_t>(now));
+    message += '\0';
+    if (PQputCopyData(connection_.raw(), message.data(), static_cast<int>(message.size())) != 1 ||
+        PQflush(connection_.raw()) < 0) {
+        return tl::unexpected(connection_.LastError("acknowledging changes"));
+    }
+    last_status_ = steady_clock::now();
+    reply_wanted_ = false;
+    return {};
+}
+
+}  // namespace biwa::postgres

@@ -1,0 +1,72 @@
+// Follows a logical replication slot.
+//
+// On the wire (PostgreSQL manual, "Streaming Replication Protocol"), inside CopyData:
+//   from the server  'w' int64 start, int64 end of log, int64 time, pgoutput message
+//                    'k' int64 end of log, int64 time, int8 reply wanted
+//   to the server    'r' int64 written, int64 flushed, int64 applied, int64 time, int8 reply wanted
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "source/postgres/catalog.h"
+#include "source/postgres/connection.h"
+#include "source/postgres/pgoutput.h"
+#include "source/source.h"
+
+namespace biwa::postgres {
+
+// The tables of one stream; types that turn up later are asked of the catalogue.
+class StreamResolver final : public RelationResolver {
+  public:
+    StreamResolver(ConnectionParameters parameters, TypeCatalog types,
+                   const std::vector<SourceTable>& tables);
+    Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override;
+
+  private:
+    const ConnectionParameters parameters_;
+    TypeCatalog types_;
+    std::map<std::string, std::vector<std::string>> key_columns_;  // by "schema.table"
+};
+
+class PostgresChangeSource final : public ChangeSource {
+  public:
+    // `connection` is in START_REPLICATION. `from`: commits up to there are known already.
+    PostgresChangeSource(Connection connection, std::unique_ptr<StreamResolver> resolver,
+                         std::uint64_t from);
+
+    Result<std::optional<ChangeBatch>> Poll(const Position& durable,
+                                            std::chrono::milliseconds timeout) override;
+    Status Acknowledge(const Position& durable) override;
+    std::uint64_t unrepresentable() const override { return decoder_.unrepresentable(); }
+
+  private:
+    using SteadyTime = std::chrono::steady_clock::time_point;
+
+    Status HandleMessage(std::string_view message);
+    // Waits for the socket until then.
+    Status Wait(SteadyTime until);
+    Status SendStatus(std::uint64_t durable);
+    ChangeBatch Take();
+
+    Connection connection_;
+    std::unique_ptr<StreamResolver> resolver_;
+    PgOutputDecoder decoder_;
+    const std::uint64_t from_;
+    std::uint64_t acknowledged_ = 0;
+    // The end of the last commit that was handed out, and the server's end of log when all before
+    // it had been sent: a quiet stream's position moves on by the latter.
+    std::uint64_t handed_out_ = 0;
+    std::uint64_t idle_end_ = 0;
+    std::uint64_t pending_bytes_ = 0;
+    bool reply_wanted_ = false;
+    bool ended_ = false;
+    SteadyTime last_status_;
+    SteadyTime last_idle_;
+};
+
+}  // namespace biwa::postgres

@@ -1,0 +1,123 @@
+#include "source/postgres/connection.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace biwa::postgres {
+
+namespace {
+
+Error FromResult(const PGresult* result, std::string_view doing) {
+    const char* state_text = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const std::string state = state_text != nullptr ? state_text : "";
+    const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char* hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    Error error;
+    error.message = fmt::format(
+        "{}: {}", doing, Trim(primary != nullptr ? primary : PQresultErrorMessage(result)));
+    error.hint = hint != nullptr ? hint : "";
+    // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 53 resources, 55 object state,
+    // 57 operator intervention, 58 system.
+    const auto klass = state.substr(0, 2);
+    error.kind = klass.empty() || klass == "08" || klass == "53" || klass == "55" ||
+                         klass == "57" || klass == "58"
+                     ? ErrorKind::kUnavailable
+                     : ErrorKind::kUser;
+    return error;
+}
+
+Error ConnectError(PGconn* connection) {
+    const std::string message(Trim(PQerrorMessage(connection)));
+    Error error;
+    error.kind = ErrorKind::kUnavailable;
+    error.message = "cannot connect to PostgreSQL: " + HidePasswords(message);
+    const auto has = [&](const char* text) { return message.find(text) != std::string::npos; };
+    if (has("password authentication failed") || has("no password supplied") ||
+        has("pg_hba.conf")) {
+        error.kind = ErrorKind::kUser;
+        error.hint = "Check user and password of the connection, and what pg_hba.conf lets in.";
+    } else if (has("does not exist")) {
+        error.kind = ErrorKind::kUser;
+        error.hint = "Check database and user of the connection.";
+    } else if (has("Connection refused") || has("No such file or directory")) {
+        error.hint = "Is the server running there? Check host and port of the connection.";
+    } else if (has("could not translate host name")) {
+        error.kind = ErrorKind::kUser;
+        error.hint = "Check host of the connection.";
+    }
+    return error;
+}
+
+}  // namespace
+
+Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind kind) {
+    auto all = parameters;
+    all.try_emplace("application_name", "biwa");
+    all.try_emplace("connect_timeout", "10");
+    all.try_emplace("keepalives_idle", "30");
+    all["client_encoding"] = "UTF8";
+    if (kind == Kind::kReplication) all["replication"] = "database";
+    // Text forms that the decoders know, whatever the server's or the role's settings are.
+    // A timeout of the role must not cut off a snapshot or a stream that is well.
+    all["options"] =
+        "-c DateStyle=ISO -c IntervalStyle=iso_8601 -c TimeZone=UTC -c extra_float_digits=3 "
+        "-c bytea_output=hex -c statement_timeout=0 -c lock_timeout=10000 "
+        "-c idle_in_transaction_session_timeout=0";
+    std::vector<const char*> keywords, values;
+    for (const auto& [keyword, value] : all) {
+        keywords.push_back(keyword.c_str());
+        values.push_back(value.c_str());
+    }
+    keywords.push_back(nullptr);
+    values.push_back(nullptr);
+    Connection connection(PQconnectdbParams(keywords.data(), values.data(), 0));
+    if (!connection.connection_) return Unavailable("cannot connect to PostgreSQL: out of memory");
+    if (!connection.is_good()) return tl::unexpected(ConnectError(connection.raw()));
+    PQsetNoticeProcessor(connection.raw(), [](void*, const char*) {}, nullptr);
+    return connection;
+}
+
+Result<QueryRows> Connection::Query(const std::string& sql) const {
+    std::unique_ptr<PGresult, ResultDeleter> result(PQexec(raw(), sql.c_str()));
+    const auto status = PQresultStatus(result.get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        return tl::unexpected(FromResult(result.get(), "PostgreSQL"));
+    }
+    return QueryRows(result.release());
+}
+
+Result<QueryRows> Connection::Query(const std::string& sql,
+                                    const std::vector<std::string>& parameters) const {
+    std::vector<const char*> values;
+    for (const auto& parameter : parameters) values.push_back(parameter.c_str());
+    std::unique_ptr<PGresult, ResultDeleter> result(
+        PQexecParams(raw(), sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
+                     nullptr, nullptr, 0));
+    const auto status = PQresultStatus(result.get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        return tl::unexpected(FromResult(result.get(), "PostgreSQL"));
+    }
+    return QueryRows(result.release());
+}
+
+Status Connection::Execute(const std::string& sql) const {
+    BIWA_TRY(Query(sql));
+    return {};
+}
+
+Status Connection::BeginCopy(const std::string& sql) const {
+    const std::unique_ptr<PGresult, ResultDeleter> result(PQexec(raw(), sql.c_str()));
+    const auto status = PQresultStatus(result.get());
+    if (status != PGRES_COPY_OUT && status != PGRES_COPY_BOTH) {
+        return tl::unexpected(FromResult(result.get(), "PostgreSQL"));
+    }
+    return {};
+}
+
+Error Connection::LastError(std::string_view doing) const {
+    return Error{ErrorKind::kUnavailable,
+                 fmt::format("{}: {}", doing, HidePasswords(Trim(PQerrorMessage(raw())))), ""};
+}
+
+}  // namespace biwa::postgres

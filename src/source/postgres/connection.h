@@ -1,0 +1,75 @@
+// A libpq connection, with errors as values.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace biwa::postgres {
+
+// libpq's keywords ("host", "dbname", …) and their values.
+using ConnectionParameters = std::map<std::string, std::string>;
+
+struct ResultDeleter {
+    void operator()(PGresult* result) const { PQclear(result); }
+};
+
+// Rows of text.
+class QueryRows {
+  public:
+    explicit QueryRows(PGresult* result) : result_(result) {}
+    int size() const { return PQntuples(result_.get()); }
+    bool empty() const { return size() == 0; }
+    bool IsNull(int row, int column) const { return PQgetisnull(result_.get(), row, column) == 1; }
+    std::string Text(int row, int column) const {
+        return std::string(PQgetvalue(result_.get(), row, column),
+                           static_cast<std::size_t>(PQgetlength(result_.get(), row, column)));
+    }
+    std::int64_t Number(int row, int column) const {
+        return std::strtoll(PQgetvalue(result_.get(), row, column), nullptr, 10);
+    }
+    bool Boolean(int row, int column) const {
+        return *PQgetvalue(result_.get(), row, column) == 't';
+    }
+
+  private:
+    std::unique_ptr<PGresult, ResultDeleter> result_;
+};
+
+// One connection; used by one thread at a time.
+class Connection {
+  public:
+    enum class Kind { kSql, kReplication };
+
+    // kUser: the server refused us (password, database, permission). kUnavailable: not reached.
+    static Result<Connection> Open(const ConnectionParameters& parameters, Kind kind);
+
+    Result<QueryRows> Query(const std::string& sql) const;
+    Result<QueryRows> Query(const std::string& sql,
+                            const std::vector<std::string>& parameters) const;
+    Status Execute(const std::string& sql) const;
+    // Begins a COPY … TO STDOUT, or START_REPLICATION; read on with PQgetCopyData.
+    Status BeginCopy(const std::string& sql) const;
+
+    // What libpq said last, as an error of ours.
+    Error LastError(std::string_view doing) const;
+
+    PGconn* raw() const { return connection_.get(); }
+    int server_version() const { return PQserverVersion(connection_.get()); }
+    bool is_good() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
+
+  private:
+    struct Deleter {
+        void operator()(PGconn* connection) const { PQfinish(connection); }
+    };
+    explicit Connection(PGconn* connection) : connection_(connection) {}
+    std::unique_ptr<PGconn, Deleter> connection_;
+};
+
+}  // namespace biwa::postgres

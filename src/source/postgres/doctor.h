@@ -1,0 +1,17 @@
+// Looks at a PostgreSQL server for whatever could hinder a stream, and says the SQL that mends it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "source/postgres/connection.h"
+#include "source/source.h"
+
+namespace biwa::postgres {
+
+// Changes nothing. An error is one of reaching the server at all.
+Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
+                                     const std::string& stream,
+                                     const std::vector<std::string>& tables);
+
+}  // namespace biwa::postgres

@@ -1,0 +1,348 @@
+#include "source/postgres/pgoutput.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "source/postgres/binary_values.h"
+
+namespace biwa::postgres {
+
+std::string LsnText(std::uint64_t lsn) {
+    return fmt::format("{:X}/{:X}", lsn >> 32, lsn & 0xffffffff);
+}
+
+Result<std::uint64_t> ParseLsn(std::string_view text) {
+    const auto word = [](std::string_view hex, std::uint32_t& value) {
+        if (hex.empty() || hex.size() > 8) return false;
+        const auto* end = hex.data() + hex.size();
+        const auto [at, error] = std::from_chars(hex.data(), end, value, 16);
+        return error == std::errc() && at == end;
+    };
+    const auto slash = text.find('/');
+    std::uint32_t high = 0, low = 0;
+    if (slash == std::string_view::npos || !word(text.substr(0, slash), high) ||
+        !word(text.substr(slash + 1), low)) {
+        return Corrupt(fmt::format("\"{}\" is not a position in PostgreSQL's log", text));
+    }
+    return std::uint64_t{high} << 32 | low;
+}
+
+// Reads a message from its front; after the end everything reads as zero and ok() is false.
+class PgOutputDecoder::Reader {
+  public:
+    explicit Reader(std::string_view message) : rest_(message) {}
+
+    template <typename T>
+    T Number() {
+        if (rest_.size() < sizeof(T)) {
+            ok_ = false;
+            rest_ = {};
+            return T{};
+        }
+        const auto value = LoadBigEndian<T>(rest_.data());
+        rest_.remove_prefix(sizeof(T));
+        return value;
+    }
+    char Letter() { return static_cast<char>(Number<std::int8_t>()); }
+    std::string_view Text() {
+        const auto end = rest_.find('\0');
+        if (end == std::string_view::npos) {
+            ok_ = false;
+            rest_ = {};
+            return {};
+        }
+        const auto text = rest_.substr(0, end);
+        rest_.remove_prefix(end + 1);
+        return text;
+    }
+    std::string_view Bytes(std::int32_t length) {
+        if (length < 0 || static_cast<std::size_t>(length) > rest_.size()) {
+            ok_ = false;
+            rest_ = {};
+            return {};
+        }
+        const auto bytes = rest_.substr(0, static_cast<std::size_t>(length));
+        rest_.remove_prefix(bytes.size());
+        return bytes;
+    }
+    std::size_t left() const { return rest_.size(); }
+    bool ok() const { return ok_; }
+
+  private:
+    std::string_view rest_;
+    bool ok_ = true;
+};
+
+namespace {
+
+tl::unexpected<Error> CutOff(char kind) {
+    return Corrupt(fmt::format("a replication message of kind '{}' is cut off", kind));
+}
+
+}  // namespace
+
+Status PgOutputDecoder::Decode(std::string_view message) {
+    if (message.empty()) return Corrupt("a replication message is empty");
+    Reader reader(message);
+    const char kind = reader.Letter();
+    switch (kind) {
+        case 'B':
+            if (in_transaction_) return Corrupt("a transaction begins inside another");
+            in_transaction_ = true;
+            return {};
+        case 'C':
+            return DecodeCommit(reader);
+        case 'R':
+            return DecodeRelation(reader);
+        case 'I':
+            return DecodeInsert(reader);
+        case 'U':
+            return DecodeUpdate(reader);
+        case 'D':
+            return DecodeDelete(reader);
+        case 'T':
+            return DecodeTruncate(reader);
+        case 'O':  // where a transaction came from first
+        case 'Y':  // the name of a type: the resolver asks the catalogue
+        case 'M':  // an application's own message
+            return {};
+        default:
+            return Corrupt(fmt::format("a replication message is of unknown kind {:#04x}",
+                                       static_cast<unsigned char>(kind)));
+    }
+}
+
+ChangeBatch PgOutputDecoder::TakeBatch() {
+    for (auto& [id, table] : tables_) table.in_batch.reset();
+    for (const auto& part : batch_.tables) {
+        batch_.bytes += part.rows.bytes() + part.old_keys.bytes() + part.kinds.size() +
+                        (part.key_changes.size() + part.unchanged.size()) * 8;
+    }
+    auto batch = std::move(batch_);
+    batch_ = ChangeBatch();
+    // Inside a transaction the last commit in the batch is not its end.
+    if (in_transaction_) batch.commit.reset();
+    return batch;
+}
+
+Status PgOutputDecoder::DecodeRelation(Reader& reader) {
+    Relation relation;
+    relation.id = reader.Number<std::uint32_t>();
+    relation.schema = reader.Text();
+    relation.name = reader.Text();
+    if (relation.schema.empty()) relation.schema = "pg_catalog";
+    relation.replica_identity = reader.Letter();
+    const auto columns = reader.Number<std::int16_t>();
+    for (int i = 0; i < columns && reader.ok(); ++i) {
+        auto& column = relation.columns.emplace_back();
+        column.in_key = (reader.Number<std::int8_t>() & 1) != 0;
+        column.name = reader.Text();
+        column.type = reader.Number<Oid>();
+        column.modifier = reader.Number<std::int32_t>();
+    }
+    if (!reader.ok() || columns < 0) return CutOff('R');
+    auto resolved = BIWA_TRY(resolver_.Resolve(relation));
+    last_table_ = nullptr;
+    auto& table = tables_[relation.id];
+    table.relation = std::move(relation);
+    table.resolved = std::move(resolved);
+    // What follows has other columns, and so needs a part of its own.
+    table.in_batch.reset();
+    return {};
+}
+
+Status PgOutputDecoder::DecodeCommit(Reader& reader) {
+    if (!in_transaction_) return Corrupt("a transaction ends that did not begin");
+    reader.Number<std::int8_t>();
+    reader.Number<std::int64_t>();
+    const auto end = reader.Number<std::uint64_t>();
+    const auto time = reader.Number<std::int64_t>();
+    if (!reader.ok()) return CutOff('C');
+    in_transaction_ = false;
+    batch_.commit = Position{end, LsnText(end)};
+    batch_.commit_time = time + kEpochMicros;
+    ++batch_.commits;
+    return {};
+}
+
+Result<PgOutputDecoder::Table*> PgOutputDecoder::ReadTable(Reader& reader) {
+    const auto id = reader.Number<std::uint32_t>();
+    if (!reader.ok()) return CutOff('I');
+    if (!in_transaction_) return Corrupt("a change stands outside of a transaction");
+    if (last_table_ != nullptr && last_table_->relation.id == id) return last_table_;
+    const auto found = tables_.find(id);
+    if (found == tables_.end()) {
+        return Corrupt(fmt::format("a change is of table {}, which was not announced", id));
+    }
+    last_table_ = &found->second;
+    return last_table_;
+}
+
+Status PgOutputDecoder::ReadTuple(Reader& reader, const Table& table, std::vector<Field>& fields) {
+    const auto count = reader.Number<std::int16_t>();
+    if (!reader.ok()) return CutOff('N');
+    if (count < 0 || static_cast<std::size_t>(count) != table.relation.columns.size()) {
+        return Corrupt(fmt::format("a row of {}.{} has {} columns where {} were announced",
+                                   table.relation.schema, table.relation.name, count,
+                                   table.relation.columns.size()));
+    }
+    fields.resize(static_cast<std::size_t>(count));
+    for (auto& field : fields) {
+        field.kind = reader.Letter();
+        switch (field.kind) {
+            case 'n':
+            case 'u':
+                field.bytes = {};
+                break;
+            case 't':
+            case 'b':
+                field.bytes = reader.Bytes(reader.Number<std::int32_t>());
+                break;
+            default:
+                return reader.ok() ? Status(Corrupt("a column of a change is of unknown kind"))
+                                   : Status(CutOff('N'));
+        }
+    }
+    return reader.ok() ? Status() : Status(CutOff('N'));
+}
+
+TableChanges& PgOutputDecoder::PartOf(Table& table) {
+    if (table.in_batch) return batch_.tables[*table.in_batch];
+    table.in_batch = batch_.tables.size();
+    auto& part = batch_.tables.emplace_back();
+    part.schema = table.relation.schema;
+    part.name = table.relation.name;
+    part.columns = table.resolved->columns;
+    part.rows = RowStore(part.columns->columns);
+    std::vector<Column> key;
+    for (const auto column : part.columns->key) key.push_back(part.columns->columns[column]);
+    part.old_keys = RowStore(key);
+    return part;
+}
+
+Status PgOutputDecoder::SetCell(const Table& table, std::size_t column, const Field& field,
+                                RowStore& rows, std::size_t cells_column, std::size_t row) {
+    auto& cells = rows.cells(cells_column);
+    if (field.kind == 'n' || field.kind == 'u') {
+        cells.SetNull(row);
+        return {};
+    }
+    const auto& decoder = table.resolved->decoders[column];
+    DecodeContext context{&rows.arena()};
+    const auto decode = field.kind == 'b' ? decoder.binary : decoder.text;
+    if (decode == nullptr || !decode(decoder, field.bytes, cells, row, context)) {
+        return Corrupt(fmt::format("column {} of a change of {}.{} is no {}",
+                                   table.relation.columns[column].name, table.relation.schema,
+                                   table.relation.name, ToSql(decoder.type)));
+    }
+    unrepresentable_ += context.unrepresentable;
+    return {};
+}
+
+void PgOutputDecoder::Count(TableChanges& part, ChangeKind kind) {
+    part.kinds.push_back(kind);
+    ++batch_.changes;
+}
+
+Status PgOutputDecoder::DecodeInsert(Reader& reader) {
+    auto& table = *BIWA_TRY(ReadTable(reader));
+    if (reader.Letter() != 'N') return Corrupt("an insert has no new row");
+    BIWA_TRY(ReadTuple(reader, table, new_fields_));
+    if (!table.resolved) return {};
+    auto& part = PartOf(table);
+    const auto row = part.rows.AddRow();
+    for (std::size_t i = 0; i < new_fields_.size(); ++i) {
+        BIWA_TRY(SetCell(table, i, new_fields_[i], part.rows, i, row));
+    }
+    Count(part, ChangeKind::kInsert);
+    return {};
+}
+
+Status PgOutputDecoder::DecodeUpdate(Reader& reader) {
+    auto& table = *BIWA_TRY(ReadTable(reader));
+    char kind = reader.Letter();
+    const char old_kind = kind;
+    if (kind == 'K' || kind == 'O') {
+        BIWA_TRY(ReadTuple(reader, table, old_fields_));
+        kind = reader.Letter();
+    }
+    if (kind != 'N') return Corrupt("an update has no new row");
+    BIWA_TRY(ReadTuple(reader, table, new_fields_));
+    if (!table.resolved) return {};
+    auto& part = PartOf(table);
+    const auto row = part.rows.AddRow();
+    const auto row32 = static_cast<std::uint32_t>(row);
+    for (std::size_t i = 0; i < new_fields_.size(); ++i) {
+        auto field = new_fields_[i];
+        if (field.kind == 'u') {
+            // With replica identity full the old row has the value.
+            if (old_kind == 'O' && old_fields_[i].kind != 'u') {
+                field = old_fields_[i];
+            } else {
+                part.unchanged.push_back({row32, static_cast<std::uint32_t>(i)});
+            }
+        }
+        BIWA_TRY(SetCell(table, i, field, part.rows, i, row));
+    }
+    const auto& key = part.columns->key;
+    // 'K' comes only where the key has changed, 'O' always. A key column that the old row names as
+    // unchanged is as in the new one.
+    bool key_changed = false;
+    if (old_kind == 'K' || old_kind == 'O') {
+        for (const auto column : key) {
+            const auto& before = old_fields_[column];
+            const auto& now = new_fields_[column];
+            key_changed = key_changed || (now.kind != 'u' && before.kind != 'u' &&
+                                          (now.kind != before.kind || now.bytes != before.bytes));
+        }
+    }
+    if (key_changed) {
+        const auto old_row = part.old_keys.AddRow();
+        for (std::size_t i = 0; i < key.size(); ++i) {
+            const auto& before = old_fields_[key[i]];
+            BIWA_TRY(SetCell(table, key[i], before.kind == 'u' ? new_fields_[key[i]] : before,
+                             part.old_keys, i, old_row));
+        }
+        part.key_changes.push_back({row32, static_cast<std::uint32_t>(old_row)});
+    }
+    Count(part, ChangeKind::kUpdate);
+    return {};
+}
+
+Status PgOutputDecoder::DecodeDelete(Reader& reader) {
+    auto& table = *BIWA_TRY(ReadTable(reader));
+    const char kind = reader.Letter();
+    if (kind != 'K' && kind != 'O') return Corrupt("a delete has no old row");
+    BIWA_TRY(ReadTuple(reader, table, old_fields_));
+    if (!table.resolved) return {};
+    auto& part = PartOf(table);
+    const auto row = part.rows.AddRow();
+    const auto& key = part.columns->key;
+    for (std::size_t i = 0; i < old_fields_.size(); ++i) {
+        if (std::find(key.begin(), key.end(), i) == key.end()) {
+            part.rows.cells(i).SetNull(row);
+        } else {
+            BIWA_TRY(SetCell(table, i, old_fields_[i], part.rows, i, row));
+        }
+    }
+    Count(part, ChangeKind::kDelete);
+    return {};
+}
+
+Status PgOutputDecoder::DecodeTruncate(Reader& reader) {
+    const auto count = reader.Number<std::int32_t>();
+    reader.Number<std::int8_t>();
+    if (!reader.ok() || count < 0) return CutOff('T');
+    for (std::int32_t i = 0; i < count; ++i) {
+        auto& table = *BIWA_TRY(ReadTable(reader));
+        if (!table.resolved) continue;
+        table.in_batch.reset();
+        PartOf(table).truncated_first = true;
+        ++batch_.changes;
+    }
+    return {};
+}
+
+}  // namespace biwa::postgres

@@ -1,0 +1,168 @@
+#include "source/postgres/snapshot.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "source/postgres/copy_reader.h"
+
+namespace biwa::postgres {
+
+namespace {
+
+// Small enough that a few threads share a table evenly and a restart repeats little, large enough
+// that starting a COPY does not count: 16 MB of PostgreSQL's usual pages.
+constexpr std::int64_t kPagesPerRange = 2048;
+// Reading by ranges of ctid without passing over the rest came with PostgreSQL 14.
+constexpr int kRangeScanVersion = 140'000;
+
+}  // namespace
+
+// Reads one COPY. Gives its connection back when it read to the end; else the connection goes, which
+// ends the COPY at the server too.
+class PostgresSnapshot::RangeReader final : public RowReader {
+  public:
+    RangeReader(PostgresSnapshot& snapshot, Connection connection, CatalogTable table)
+        : snapshot_(snapshot),
+          connection_(std::move(connection)),
+          table_(std::move(table)),
+          decoder_(table_.decoders) {}
+
+    Result<std::size_t> Fill(RowBlock& block) override {
+        if (ended_) return std::size_t{0};
+        arena_ = Arena();
+        DecodeContext context{&arena_};
+        std::size_t row = 0;
+        while (row < kBlockRows) {
+            char* buffer = nullptr;
+            const int length = PQgetCopyData(connection_->raw(), &buffer, 0);
+            if (length < 0) {
+                BIWA_TRY(Finish(length));
+                break;
+            }
+            const auto piece = decoder_.Decode(
+                std::string_view(buffer, static_cast<std::size_t>(length)), block, row, context);
+            PQfreemem(buffer);
+            if (!piece) {
+                return Within(fmt::format("copying {}", table_.table.ToString()), piece.error());
+            }
+            if (*piece == CopyDecoder::Piece::kRow) ++row;
+        }
+        return row;
+    }
+
+  private:
+    Status Finish(int length) {
+        const auto doing = fmt::format("copying {}", table_.table.ToString());
+        if (length == -2) return tl::unexpected(connection_->LastError(doing));
+        const std::unique_ptr<PGresult, ResultDeleter> result(PQgetResult(connection_->raw()));
+        if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
+            return tl::unexpected(connection_->LastError(doing));
+        }
+        while (PGresult* more = PQgetResult(connection_->raw())) PQclear(more);
+        ended_ = true;
+        snapshot_.GiveBack(std::move(*connection_));
+        connection_.reset();
+        return {};
+    }
+
+    PostgresSnapshot& snapshot_;
+    std::optional<Connection> connection_;
+    const CatalogTable table_;
+    CopyDecoder decoder_;
+    Arena arena_;
+    bool ended_ = false;
+};
+
+PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection exporter,
+                                   std::string snapshot_name, TypeCatalog types)
+    : parameters_(std::move(parameters)),
+      snapshot_name_(std::move(snapshot_name)),
+      types_(std::move(types)),
+      exporter_(std::move(exporter)) {}
+
+Result<std::vector<SnapshotRange>> PostgresSnapshot::Split(const SourceTable& table) {
+    auto connection = BIWA_TRY(TakeConnection());
+    const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+    const auto rows = BIWA_TRY(connection.Query(
+        "SELECT pg_catalog.pg_relation_size($1::regclass) / "
+        "current_setting('block_size')::bigint",
+        {name}));
+    const auto pages = rows.Number(0, 0);
+    const bool whole = connection.server_version() < kRangeScanVersion;
+    GiveBack(std::move(connection));
+
+    std::vector<SnapshotRange> ranges;
+    for (std::int64_t begin = 0; !whole && begin + kPagesPerRange < pages;
+         begin += kPagesPerRange) {
+        ranges.push_back({fmt::format("{}-{}", begin, begin + kPagesPerRange), 0});
+    }
+    // The last range has no end, should the table have grown since.
+    ranges.push_back(
+        {fmt::format("{}-", static_cast<std::int64_t>(ranges.size()) * kPagesPerRange), 0});
+    const auto each = table.rows_estimate / static_cast<std::int64_t>(ranges.size());
+    for (auto& range : ranges) range.rows_estimate = each;
+    return ranges;
+}
+
+Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
+    {
+        std::lock_guard lock(mutex_);
+        const auto found = described_.find(table.ToString());
+        if (found != described_.end()) return found->second;
+    }
+    auto connection = BIWA_TRY(TakeConnection());
+    auto tables = BIWA_TRY(ReadTables(connection, types_, {table.ToString()}));
+    GiveBack(std::move(connection));
+    auto& now = tables.front();
+    if (now.table.columns.columns != table.columns.columns) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("the columns of {} have changed since the copy began",
+                                table.ToString()));
+    }
+    std::lock_guard lock(mutex_);
+    return described_[table.ToString()] = std::move(now);
+}
+
+Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& table,
+                                                          const SnapshotRange& range) {
+    auto described = BIWA_TRY(Describe(table));
+    auto connection = BIWA_TRY(TakeConnection());
+    std::string select;
+    for (std::size_t i = 0; i < table.columns.columns.size(); ++i) {
+        select += fmt::format("{}{}{}", i == 0 ? "" : ", ",
+                              QuoteIdentifier(table.columns.columns[i].name),
+                              described.decoders[i].text_only ? "::text" : "");
+    }
+    // "2048-4096": pages, the end not of the range and absent from the last.
+    const auto dash = range.text.find('-');
+    auto where = fmt::format("ctid >= '({},0)'::tid", range.text.substr(0, dash));
+    if (const auto end = range.text.substr(dash + 1); !end.empty()) {
+        where += fmt::format(" AND ctid < '({},0)'::tid", end);
+    }
+    BIWA_TRY(connection.BeginCopy(fmt::format(
+        "COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
+        QuoteIdentifier(table.schema), QuoteIdentifier(table.name), where)));
+    return std::make_unique<RangeReader>(*this, std::move(connection), std::move(described));
+}
+
+Result<Connection> PostgresSnapshot::TakeConnection() {
+    {
+        std::lock_guard lock(mutex_);
+        if (!idle_.empty()) {
+            auto connection = std::move(idle_.back());
+            idle_.pop_back();
+            return connection;
+        }
+    }
+    auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+    BIWA_TRY(connection.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    BIWA_TRY(connection.Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot_name_)));
+    return connection;
+}
+
+void PostgresSnapshot::GiveBack(Connection connection) {
+    std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(connection));
+}
+
+}  // namespace biwa::postgres

@@ -1,0 +1,250 @@
+#include "source/postgres/stream_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/text.h"
+#include "source/postgres/catalog.h"
+#include "source/postgres/change_source.h"
+#include "source/postgres/pgoutput.h"
+#include "source/postgres/snapshot.h"
+
+namespace biwa::postgres {
+
+namespace {
+
+class PostgresStreamSource final : public StreamSource {
+  public:
+    PostgresStreamSource(ConnectionParameters parameters, const std::string& stream)
+        : parameters_(std::move(parameters)), name_(SlotName(stream)) {}
+
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) override;
+    Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
+    Status Publish(const std::vector<SourceTable>& tables) override;
+    Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>& tables,
+                                                 const Position& from) override;
+    Result<Position> Head() override;
+    Result<SourceProgress> Progress() override;
+    Status Remove() override;
+
+  private:
+    // A connection for questions, kept open; opened anew when it broke.
+    Result<const Connection*> Asking();
+    Status DropSlot(const Connection& connection);
+    Status MakePublication(const Connection& connection, const std::vector<SourceTable>& tables);
+
+    const ConnectionParameters parameters_;
+    const std::string name_;  // of the slot and of the publication
+    std::optional<Connection> asking_;
+};
+
+Result<const Connection*> PostgresStreamSource::Asking() {
+    if (!asking_ || !asking_->is_good()) {
+        asking_.reset();
+        asking_ = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+    }
+    return &*asking_;
+}
+
+Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
+    const std::vector<std::string>& patterns) {
+    const auto& connection = *BIWA_TRY(Asking());
+    const auto types = BIWA_TRY(ReadTypes(connection));
+    std::vector<SourceTable> tables;
+    for (auto& found : BIWA_TRY(ReadTables(connection, types, patterns))) {
+        tables.push_back(std::move(found.table));
+    }
+    return tables;
+}
+
+Status PostgresStreamSource::DropSlot(const Connection& connection) {
+    // A connection that just broke may hold the slot for a moment more.
+    for (int attempt = 0;; ++attempt) {
+        const auto slot = BIWA_TRY(connection.Query(
+            "SELECT active FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", {name_}));
+        if (slot.empty()) return {};
+        if (!slot.Boolean(0, 0)) break;
+        if (attempt == 50) {
+            return Fail(ErrorKind::kConflict,
+                        fmt::format("replication slot {} is in use by another process", name_),
+                        "Is another Biwa running for this stream? Stop it first.");
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    BIWA_TRY(connection.Query("SELECT pg_catalog.pg_drop_replication_slot($1)", {name_}));
+    return {};
+}
+
+Status PostgresStreamSource::MakePublication(const Connection& connection,
+                                             const std::vector<SourceTable>& tables) {
+    std::string list;
+    for (const auto& table : tables) {
+        list += fmt::format("{}ONLY {}.{}", list.empty() ? "" : ", ", QuoteIdentifier(table.schema),
+                            QuoteIdentifier(table.name));
+    }
+    const auto name = QuoteIdentifier(name_);
+    const auto found = BIWA_TRY(connection.Query(
+        "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", {name_}));
+    if (found.empty()) {
+        return connection.Execute(
+            fmt::format("CREATE PUBLICATION {} FOR TABLE {}", name, list));
+    }
+    return connection.Execute(
+        fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, list));
+}
+
+Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& tables,
+                                                bool replace) {
+    const auto& connection = *BIWA_TRY(Asking());
+    const auto level = BIWA_TRY(connection.Query("SHOW wal_level")).Text(0, 0);
+    if (level != "logical") {
+        return UserError(
+            fmt::format("PostgreSQL's wal_level is {}: its changes cannot be followed", level),
+            "ALTER SYSTEM SET wal_level = logical; then restart the server. (`biwa doctor` checks "
+            "the rest.)");
+    }
+    const auto slot = BIWA_TRY(connection.Query(
+        "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", {name_}));
+    if (!slot.empty()) {
+        if (!replace) {
+            return UserError(
+                fmt::format("the server has a replication slot {} already, which this instance did "
+                            "not make",
+                            name_),
+                fmt::format("If nothing else uses it: SELECT pg_drop_replication_slot('{}');",
+                            name_));
+        }
+        BIWA_TRY(DropSlot(connection));
+    }
+    // The publication has to be there before the slot: the slot's first change is read with it.
+    BIWA_TRY(MakePublication(connection, tables));
+
+    auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kReplication));
+    // The grammar with parentheses came with PostgreSQL 15; this one is understood by all.
+    const auto made = BIWA_TRY(exporter.Query(fmt::format(
+        "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT", QuoteIdentifier(name_))));
+    const auto lsn = BIWA_TRY(ParseLsn(made.Text(0, 1)));
+    auto types = BIWA_TRY(ReadTypes(connection));
+    StreamStart start;
+    start.position = Position{lsn, made.Text(0, 1)};
+    start.snapshot = std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter),
+                                                        made.Text(0, 2), std::move(types));
+    return start;
+}
+
+Status PostgresStreamSource::Publish(const std::vector<SourceTable>& tables) {
+    return MakePublication(*BIWA_TRY(Asking()), tables);
+}
+
+Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
+    auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+    BIWA_TRY(exporter.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    const auto name = BIWA_TRY(exporter.Query("SELECT pg_catalog.pg_export_snapshot()"));
+    auto types = BIWA_TRY(ReadTypes(exporter));
+    return std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter), name.Text(0, 0),
+                                              std::move(types));
+}
+
+Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
+    const std::vector<SourceTable>& tables, const Position& from) {
+    const auto& connection = *BIWA_TRY(Asking());
+    const auto slot = BIWA_TRY(connection.Query(
+        "SELECT confirmed_flush_lsn, wal_status = 'lost' FROM pg_catalog.pg_replication_slots "
+        "WHERE slot_name = $1",
+        {name_}));
+    const auto start_again =
+        "Changes were lost. Stop Biwa, remove its folder .biwa and drop the slot if it is there; "
+        "`biwa up` then copies the tables anew.";
+    if (slot.empty()) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("replication slot {} is gone from the server", name_), start_again);
+    }
+    if (!slot.IsNull(0, 1) && slot.Boolean(0, 1)) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("the server has thrown away the log that slot {} needed "
+                                "(max_slot_wal_keep_size)",
+                                name_),
+                    start_again);
+    }
+    const auto confirmed = BIWA_TRY(ParseLsn(slot.Text(0, 0)));
+    if (confirmed > from.order) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("slot {} stands at {}, the warehouse only at {}", name_,
+                                slot.Text(0, 0), from.text),
+                    start_again);
+    }
+    auto types = BIWA_TRY(ReadTypes(connection));
+    // Where the binary form of a column's type is not known, the whole stream comes as text.
+    bool binary = true;
+    for (const auto& table : BIWA_TRY(ReadTables(connection, types, [&] {
+             std::vector<std::string> names;
+             for (const auto& wanted : tables) names.push_back(wanted.ToString());
+             return names;
+         }()))) {
+        for (const auto& decoder : table.decoders) binary = binary && !decoder.text_only;
+    }
+    // Before PostgreSQL 14 there is no binary form.
+    binary = binary && connection.server_version() >= 140'000;
+    auto following = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kReplication));
+    BIWA_TRY(following.BeginCopy(fmt::format(
+        "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names '{}'{})",
+        QuoteIdentifier(name_), LsnText(from.order), QuoteIdentifier(name_),
+        binary ? ", binary 'true'" : "")));
+    return std::make_unique<PostgresChangeSource>(
+        std::move(following),
+        std::make_unique<StreamResolver>(parameters_, std::move(types), tables), from.order);
+}
+
+Result<Position> PostgresStreamSource::Head() {
+    const auto& connection = *BIWA_TRY(Asking());
+    const auto rows = BIWA_TRY(connection.Query("SELECT pg_catalog.pg_current_wal_insert_lsn()"));
+    return Position{BIWA_TRY(ParseLsn(rows.Text(0, 0))), rows.Text(0, 0)};
+}
+
+Result<SourceProgress> PostgresStreamSource::Progress() {
+    const auto& connection = *BIWA_TRY(Asking());
+    const auto rows = BIWA_TRY(connection.Query(
+        "SELECT pg_catalog.pg_current_wal_lsn(), "
+        "pg_catalog.pg_current_wal_lsn() - confirmed_flush_lsn, "
+        "pg_catalog.pg_current_wal_lsn() - restart_lsn "
+        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+        {name_}));
+    if (rows.empty()) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("replication slot {} is gone from the server", name_));
+    }
+    SourceProgress progress;
+    progress.head = Position{BIWA_TRY(ParseLsn(rows.Text(0, 0))), rows.Text(0, 0)};
+    progress.lag_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, rows.Number(0, 1)));
+    progress.retained_bytes =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, rows.Number(0, 2)));
+    return progress;
+}
+
+Status PostgresStreamSource::Remove() {
+    const auto& connection = *BIWA_TRY(Asking());
+    BIWA_TRY(DropSlot(connection));
+    return connection.Execute(
+        fmt::format("DROP PUBLICATION IF EXISTS {}", QuoteIdentifier(name_)));
+}
+
+}  // namespace
+
+std::string SlotName(const std::string& stream) {
+    std::string name = "biwa_";
+    for (const char c : stream) {
+        const auto lower = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        name += (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') ? lower : '_';
+    }
+    return name.substr(0, 63);
+}
+
+Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
+                                                       const std::string& stream) {
+    return std::make_unique<PostgresStreamSource>(parameters, stream);
+}
+
+}  // namespace biwa::postgres

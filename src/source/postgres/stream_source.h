@@ -1,0 +1,18 @@
+// A stream's publication and slot at a PostgreSQL server.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "source/postgres/connection.h"
+#include "source/source.h"
+
+namespace biwa::postgres {
+
+// "biwa_<stream>", in the letters that a slot's name may have.
+std::string SlotName(const std::string& stream);
+
+Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
+                                                       const std::string& stream);
+
+}  // namespace biwa::postgres

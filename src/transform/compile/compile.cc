@@ -1,0 +1,315 @@
+#include "transform/compile/compile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <memory>
+#include <tuple>
+
+#include "base/text.h"
+#include "transform/compile/assertions.h"
+#include "transform/compile/config.h"
+#include "transform/compile/renderer.h"
+#include "transform/compile/sqlx_lexer.h"
+#include "transform/compile/table_names.h"
+
+namespace biwa::transform {
+
+namespace {
+
+// A definition file on its way to be an action.
+struct Draft {
+    Draft(const DefinitionFile& from, std::size_t place)
+        : file(from), lines(from.text), action_place(place) {}
+
+    const DefinitionFile& file;
+    LineIndex lines;
+    SqlxFile sqlx;
+    DefinitionConfig config;
+    TableName target;
+    std::vector<Problem> problems;
+    std::vector<TableReference> references;  // with_assertions where those are waited for, too
+    std::size_t action_place;
+};
+
+std::string FileStem(std::string_view path) {
+    path.remove_prefix(path.rfind('/') == std::string_view::npos ? 0 : path.rfind('/') + 1);
+    return std::string(path.substr(0, path.rfind('.')));
+}
+
+// The warehouse does not tell A from a in names.
+std::string Folded(const TableName& name) {
+    auto text = name.ToString();
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+}
+
+class Compiler {
+  public:
+    explicit Compiler(const CompileInput& input)
+        : input_(input), names_(input.tables, input.stream_datasets) {}
+
+    Result<CompiledGraph> Run() {
+        for (const auto& file : input_.files) ReadFile(file);
+        for (auto& draft : drafts_) Register(*draft);
+        RefuseDuplicates();
+        for (auto& draft : drafts_) MakeActions(*draft);
+        for (auto& draft : drafts_) ResolveDependencies(*draft);
+        for (auto& draft : drafts_) Report(*draft);
+        if (!errors_.empty()) return Failure();
+
+        CompiledGraph graph;
+        auto sorted = SortByDependencies(std::move(actions_));
+        if (sorted) {
+            graph.actions = std::move(*sorted);
+            return graph;
+        }
+        std::vector<std::string> names;
+        for (const auto& target : sorted.error()) names.push_back(target.ToString());
+        AddError(locations_.at(sorted.error().front()),
+                 fmt::format("these depend on each other in a circle: {}", Join(names, " → ")));
+        return Failure();
+    }
+
+  private:
+    void ReadFile(const DefinitionFile& file) {
+        const auto dot = file.path.rfind('.');
+        const auto extension = dot == std::string::npos ? "" : file.path.substr(dot);
+        if (extension == ".js") {
+            return AddError({file.path, 1, 1},
+                            "JavaScript files are not supported yet: write this action as .sqlx");
+        }
+        if (extension != ".sqlx") return;
+
+        auto draft = std::make_unique<Draft>(file, 0);
+        auto sqlx = LexSqlx(file.text);
+        if (!sqlx) {
+            draft->problems.push_back(std::move(sqlx).error());
+            return Report(*draft);
+        }
+        draft->sqlx = std::move(*sqlx);
+        if (draft->sqlx.config) {
+            const auto& block = *draft->sqlx.config;
+            const auto object = ParseExpression(block.text, block.offset);
+            if (!object) {
+                draft->problems.push_back(object.error());
+                return Report(*draft);
+            }
+            draft->config = ReadConfig(*object, input_.settings, draft->problems);
+        }
+        for (const auto& block : draft->sqlx.js) {
+            if (Trim(block.text).empty()) continue;
+            draft->problems.push_back(
+                {block.offset, "JavaScript (a \"js\" block) is not supported yet"});
+        }
+        drafts_.push_back(std::move(draft));
+    }
+
+    void Register(Draft& draft) {
+        const auto& config = draft.config;
+        const auto& settings = input_.settings;
+        draft.target.name = config.name.empty() ? FileStem(draft.file.path) : config.name;
+        if (draft.target.name.find('.') != std::string::npos) {
+            draft.problems.push_back(
+                {0, fmt::format("\"{}\" must have no \".\" in it to name a model: rename the file "
+                                "or give config a name",
+                                draft.target.name)});
+        }
+        draft.target.dataset = !config.dataset.empty()                 ? config.dataset
+                               : config.type == ActionType::kAssertion ? settings.assertion_dataset
+                                                                       : settings.default_dataset;
+        if (!config.type) return names_.AddDeclaration(draft.target);
+
+        const bool makes_table = config.type == ActionType::kOperations
+                                     ? config.has_output
+                                     : config.type != ActionType::kAssertion;
+        if (makes_table && input_.stream_datasets.contains(draft.target.dataset)) {
+            draft.problems.push_back(
+                {config.offset, fmt::format("{} would be among the tables of a stream: give the "
+                                            "model a dataset other than \"{}\"",
+                                            draft.target.ToString(), draft.target.dataset)});
+        }
+        names_.AddAction(draft.target, makes_table);
+    }
+
+    SourceLocation Locate(const Draft& draft, std::size_t offset) const {
+        const auto place = draft.lines.Find(offset);
+        return {draft.file.path, place.line, place.column};
+    }
+
+    void RefuseDuplicates() {
+        std::map<std::string, const Draft*> seen;
+        for (auto& draft : drafts_) {
+            const auto [found, is_new] = seen.emplace(Folded(draft->target), draft.get());
+            if (is_new) continue;
+            draft->problems.push_back(
+                {draft->config.offset,
+                 fmt::format("{} is already made by {}", draft->target.ToString(),
+                             Locate(*found->second, found->second->config.offset).ToString())});
+        }
+    }
+
+    void MakeActions(Draft& draft) {
+        const auto& config = draft.config;
+        const auto& sqlx = draft.sqlx;
+        if (!config.type) {
+            if (!sqlx.statements.empty()) {
+                draft.problems.push_back({sqlx.statements[0][0].source.offset,
+                                          "a declaration only names a table: it has no SQL"});
+            }
+            return;
+        }
+        Action action;
+        action.target = draft.target;
+        action.type = *config.type;
+        action.location = Locate(draft, config.offset);
+        action.description = config.description;
+        action.tags = config.tags;
+        action.columns = config.columns;
+        action.disabled = config.disabled;
+        action.unique_key = config.unique_key;
+        action.refresh = config.refresh;
+        action.has_output = config.has_output;
+        RenderSql(draft, action);
+        locations_[action.target] = action.location;
+        auto assertions =
+            MakeAssertions(action, config.assertions, input_.settings.assertion_dataset);
+        draft.action_place = actions_.size();
+        actions_.push_back(std::move(action));
+        for (auto& assertion : assertions) {
+            if (std::any_of(drafts_.begin(), drafts_.end(), [&](const auto& other) {
+                    return Folded(other->target) == Folded(assertion.target);
+                })) {
+                draft.problems.push_back(
+                    {config.offset, fmt::format("the assertion {} has the name of another action",
+                                                assertion.target.ToString())});
+            }
+            locations_[assertion.target] = assertion.location;
+            names_.AddAction(assertion.target, false);
+            actions_.push_back(std::move(assertion));
+        }
+    }
+
+    void RenderSql(Draft& draft, Action& action) {
+        const auto& sqlx = draft.sqlx;
+        Renderer renderer({action.target, action.MakesTable()}, draft.lines, input_.settings,
+                          names_, draft.problems);
+        const auto refuse = [&](const std::vector<SqlStatement>& statements, std::string message) {
+            if (statements.empty()) return;
+            draft.problems.push_back({statements[0][0].source.offset, std::move(message)});
+        };
+        if (!action.MakesTable() || action.type == ActionType::kOperations) {
+            const auto message = fmt::format(
+                "pre_operations and post_operations are for types table, view and incremental, not "
+                "for {}",
+                ToString(action.type));
+            refuse(sqlx.pre_operations, message);
+            refuse(sqlx.post_operations, message);
+        }
+        if (action.type == ActionType::kOperations) {
+            action.operations = renderer.Render(sqlx.statements, false);
+        } else if (sqlx.statements.size() > 1) {
+            draft.problems.push_back(
+                {sqlx.statements[1][0].source.offset,
+                 fmt::format("type {} has one SQL statement, and this begins a second; only "
+                             "operations have more",
+                             ToString(action.type))});
+        } else {
+            action.full = RenderBuild(draft, renderer, false);
+            if (action.type == ActionType::kIncremental)
+                action.incremental = RenderBuild(draft, renderer, true);
+        }
+        if (sqlx.statements.empty())
+            draft.problems.push_back({draft.file.text.size(), "this file has no SQL"});
+        draft.references = renderer.references();
+    }
+
+    BuildSql RenderBuild(Draft& draft, Renderer& renderer, bool incremental) {
+        BuildSql build;
+        build.pre_operations = renderer.Render(draft.sqlx.pre_operations, incremental);
+        if (!draft.sqlx.statements.empty()) {
+            const auto& statement = draft.sqlx.statements.front();
+            build.query = renderer.Render(statement, incremental);
+            if (build.query.sql.ends_with(';')) {
+                const auto& last = statement.back().source;
+                draft.problems.push_back(
+                    {last.offset + std::min(last.text.rfind(';'), last.text.size()),
+                     "there must be no \";\" at the end of the SQL"});
+            }
+        }
+        build.post_operations = renderer.Render(draft.sqlx.post_operations, incremental);
+        return build;
+    }
+
+    void ResolveDependencies(Draft& draft) {
+        if (!draft.config.type) return;
+        std::set<TableName> dependencies;
+        const auto add = [&](const TableReference& reference) {
+            const auto table = names_.FindDependency(reference);
+            if (!table) return draft.problems.push_back(table.error());
+            dependencies.insert(*table);
+            if (!reference.with_assertions && !draft.config.depends_on_dependency_assertions)
+                return;
+            for (const auto& other : actions_) {
+                if (IsAssertionOn(other, *table) && other.target != draft.target)
+                    dependencies.insert(other.target);
+            }
+        };
+        for (const auto& reference : draft.references) add(reference);
+        for (const auto& reference : draft.config.dependencies) add(reference);
+        actions_[draft.action_place].dependencies.assign(dependencies.begin(), dependencies.end());
+    }
+
+    bool IsAssertionOn(const Action& action, const TableName& table) const {
+        if (action.type != ActionType::kAssertion) return false;
+        if (action.parent) return action.parent == table;
+        const auto draft = std::find_if(drafts_.begin(), drafts_.end(), [&](const auto& candidate) {
+            return candidate->target == action.target;
+        });
+        if (draft == drafts_.end()) return false;
+        const auto names = [&](const TableReference& reference) {
+            const auto found = names_.FindDependency(reference);
+            return found && *found == table;
+        };
+        const auto& refs = (*draft)->references;
+        const auto& others = (*draft)->config.dependencies;
+        return std::any_of(refs.begin(), refs.end(), names) ||
+               std::any_of(others.begin(), others.end(), names);
+    }
+
+    void Report(Draft& draft) {
+        for (auto& problem : draft.problems) {
+            AddError(Locate(draft, problem.offset), std::move(problem.message));
+        }
+        draft.problems.clear();
+    }
+
+    void AddError(const SourceLocation& location, std::string message) {
+        errors_.insert({location.file, location.line, location.column, std::move(message)});
+    }
+
+    tl::unexpected<Error> Failure() const {
+        std::vector<std::string> lines;
+        for (const auto& [file, line, column, message] : errors_) {
+            lines.push_back(fmt::format("{}:{}:{}: {}", file, line, column, message));
+        }
+        return UserError(Join(lines, "\n"));
+    }
+
+    const CompileInput& input_;
+    TableNames names_;
+    std::vector<std::unique_ptr<Draft>> drafts_;
+    std::vector<Action> actions_;
+    std::map<TableName, SourceLocation> locations_;
+    // Sorted by place, each once: the two renderings of an incremental model fail alike.
+    std::set<std::tuple<std::string, int, int, std::string>> errors_;
+};
+
+}  // namespace
+
+Result<CompiledGraph> Compile(const CompileInput& input) { return Compiler(input).Run(); }
+
+}  // namespace biwa::transform

@@ -1,0 +1,75 @@
+// Each folder of tests/golden/compile is a project: its definitions, settings.json, and what they
+// compile to in expected.json (or expected.txt, the errors). `--update` writes those anew.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "transform/compile/compile.h"
+#include "transform/compile/graph_json.h"
+
+namespace biwa::transform {
+namespace {
+
+const std::filesystem::path kGoldens = "tests/golden/compile";
+bool update_goldens = false;
+
+CompileInput ReadInput(const std::filesystem::path& folder) {
+    CompileInput input;
+    const auto settings = nlohmann::json::parse(ReadFile(folder / "settings.json").value());
+    input.settings.default_dataset = settings.at("default_dataset");
+    input.settings.vars = settings.value("vars", std::map<std::string, std::string>());
+    for (const auto& table : settings.value("tables", std::vector<std::vector<std::string>>()))
+        input.tables.insert({table.at(0), table.at(1)});
+    for (const auto& dataset : settings.value("stream_datasets", std::vector<std::string>()))
+        input.stream_datasets.insert(dataset);
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(folder / "definitions")) {
+        if (!entry.is_regular_file()) continue;
+        input.files.push_back({std::filesystem::relative(entry.path(), folder).generic_string(),
+                               ReadFile(entry.path()).value()});
+    }
+    std::sort(input.files.begin(), input.files.end(),
+              [](const auto& a, const auto& b) { return a.path < b.path; });
+    return input;
+}
+
+class GoldenTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(GoldenTest, CompilesToWhatIsExpected) {
+    const auto folder = kGoldens / GetParam();
+    const auto graph = Compile(ReadInput(folder));
+    const auto file = folder / (graph ? "expected.json" : "expected.txt");
+    const auto found = graph ? ToJson(*graph) : graph.error().message + "\n";
+    if (update_goldens) {
+        std::filesystem::remove(folder / "expected.json");
+        std::filesystem::remove(folder / "expected.txt");
+        ASSERT_TRUE(WriteFileAtomically(file, found));
+    }
+    const auto expected = ReadFile(file);
+    ASSERT_TRUE(expected) << "no " << file << "; found:\n" << found;
+    EXPECT_EQ(*expected, found);
+}
+
+std::vector<std::string> Folders() {
+    std::vector<std::string> folders;
+    for (const auto& entry : std::filesystem::directory_iterator(kGoldens))
+        folders.push_back(entry.path().filename().string());
+    std::sort(folders.begin(), folders.end());
+    return folders;
+}
+
+INSTANTIATE_TEST_SUITE_P(Compile, GoldenTest, testing::ValuesIn(Folders()),
+                         [](const auto& test) { return test.param; });
+
+}  // namespace
+}  // namespace biwa::transform
+
+int main(int argc, char** argv) {
+    testing::InitGoogleTest(&argc, argv);
+    biwa::transform::update_goldens = argc > 1 && std::string(argv[1]) == "--update";
+    return RUN_ALL_TESTS();
+}

@@ -1,0 +1,238 @@
+#include "transform/compile/renderer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace biwa::transform {
+
+using Kind = Expression::Kind;
+
+// Collects SQL together with the file's line of each of its lines.
+class Renderer::Writer {
+  public:
+    // Text whose first line stands on the file's line `line`, and whose others follow it there.
+    void PutSource(std::string_view text, int line) {
+        for (const char c : text) {
+            if (at_line_start_) result_.lines.push_back(line);
+            at_line_start_ = c == '\n';
+            if (at_line_start_) ++line;
+            result_.sql += c;
+        }
+    }
+    // Text that comes from one place of the file.
+    void PutValue(std::string_view text, int line) {
+        for (const char c : text) {
+            if (at_line_start_) result_.lines.push_back(line);
+            at_line_start_ = c == '\n';
+            result_.sql += c;
+        }
+    }
+
+    // Without white space around it.
+    SqlText Take() {
+        const auto trimmed = Trim(result_.sql);
+        const auto cut = static_cast<std::size_t>(trimmed.data() - result_.sql.data());
+        if (trimmed.empty()) return {};
+        const auto first = std::count(result_.sql.begin(), result_.sql.begin() + cut, '\n');
+        const auto count = std::count(trimmed.begin(), trimmed.end(), '\n') + 1;
+        return {std::string(trimmed),
+                {result_.lines.begin() + first, result_.lines.begin() + first + count}};
+    }
+
+  private:
+    SqlText result_;
+    bool at_line_start_ = true;
+};
+
+namespace {
+
+tl::unexpected<Problem> WrongArguments(const Expression& call, std::string_view expected) {
+    return Wrong(call.offset, fmt::format("{}() takes {}", call.text, expected));
+}
+
+}  // namespace
+
+Renderer::Renderer(Subject subject, const LineIndex& lines, const ModelsConfig& settings,
+                   const TableNames& names, std::vector<Problem>& problems)
+    : subject_(std::move(subject)),
+      lines_(lines),
+      settings_(settings),
+      names_(names),
+      problems_(problems) {}
+
+SqlText Renderer::Render(const SqlStatement& statement, bool incremental) {
+    incremental_ = incremental;
+    Writer out;
+    for (const auto& part : statement) {
+        if (part.kind == SqlPart::Kind::kText) {
+            out.PutSource(part.source.text, lines_.Line(part.source.offset));
+            continue;
+        }
+        const auto expression = ParseExpression(part.source.text, part.source.offset);
+        if (!expression) {
+            problems_.push_back(expression.error());
+        } else if (const auto put = Put(*expression, out); !put) {
+            problems_.push_back(put.error());
+        }
+    }
+    return out.Take();
+}
+
+std::vector<SqlText> Renderer::Render(const std::vector<SqlStatement>& statements,
+                                      bool incremental) {
+    std::vector<SqlText> rendered;
+    for (const auto& statement : statements) {
+        auto sql = Render(statement, incremental);
+        if (!sql.sql.empty()) rendered.push_back(std::move(sql));
+    }
+    return rendered;
+}
+
+Renderer::Done Renderer::Put(const Expression& expression, Writer& out) {
+    const int line = lines_.Line(expression.offset);
+    switch (expression.kind) {
+        case Kind::kString:
+            out.PutSource(expression.text, line);
+            return {};
+        case Kind::kNumber:
+            out.PutValue(fmt::format("{}", expression.number), line);
+            return {};
+        case Kind::kName: {
+            const auto value = ReadVariable(expression, settings_);
+            if (!value) return tl::unexpected(value.error());
+            out.PutValue(*value, line);
+            return {};
+        }
+        case Kind::kTemplate:
+            for (std::size_t i = 0; i < expression.texts.size(); ++i) {
+                const auto& text = expression.texts[i];
+                out.PutSource(text.text, lines_.Line(text.offset));
+                if (i == expression.items.size()) break;
+                if (auto put = Put(expression.items[i], out); !put) return put;
+            }
+            return {};
+        case Kind::kCall:
+            return PutCall(expression, out);
+        case Kind::kBool:
+        case Kind::kNot: {
+            const auto truth = Decide(expression);
+            if (!truth) return tl::unexpected(truth.error());
+            out.PutValue(*truth ? "true" : "false", line);
+            return {};
+        }
+        case Kind::kNull:
+        case Kind::kArray:
+        case Kind::kObject:
+            break;
+    }
+    return Wrong(expression.offset,
+                 fmt::format("{} makes no SQL: expected text", Describe(expression.kind)));
+}
+
+Renderer::Done Renderer::PutCall(const Expression& call, Writer& out) {
+    const auto& function = call.text;
+    const int line = lines_.Line(call.offset);
+    if (function == "ref" || function == "resolve") {
+        auto reference = ReadReference(call);
+        if (!reference) return tl::unexpected(std::move(reference).error());
+        const auto table = names_.FindTable(*reference);
+        if (!table) return tl::unexpected(table.error());
+        out.PutValue(table->ToSql(), line);
+        if (function == "ref") references_.push_back(std::move(*reference));
+        return {};
+    }
+    if (function == "when") return PutWhen(call, out);
+
+    constexpr std::array<std::string_view, 4> kPlain = {"self", "name", "schema", "incremental"};
+    if (std::find(kPlain.begin(), kPlain.end(), function) == kPlain.end()) {
+        const std::vector<std::string> known{"ref",    "resolve",     "self", "name",
+                                             "schema", "incremental", "when"};
+        const auto meant = DidYouMean(function, known);
+        return Wrong(
+            call.offset,
+            fmt::format("JavaScript expressions are not supported yet: there is no "
+                        "function {}(){}",
+                        function, meant.empty() ? "" : fmt::format(". Did you mean {}()?", meant)));
+    }
+    if (!call.items.empty()) return WrongArguments(call, "no arguments");
+    if (function == "self") {
+        if (!subject_.makes_table) {
+            return Wrong(call.offset,
+                         "self() is the table that this file makes, and it makes none; operations "
+                         "that do say hasOutput: true");
+        }
+        out.PutValue(subject_.target.ToSql(), line);
+    } else if (function == "name") {
+        out.PutValue(subject_.target.name, line);
+    } else if (function == "schema") {
+        out.PutValue(subject_.target.dataset, line);
+    } else {
+        out.PutValue(incremental_ ? "true" : "false", line);
+    }
+    return {};
+}
+
+// Both branches are gone through, as JavaScript evaluates all arguments of a call: what the branch
+// not taken refers to is a dependency as well.
+Renderer::Done Renderer::PutWhen(const Expression& call, Writer& out) {
+    if (call.items.size() < 2 || call.items.size() > 3)
+        return WrongArguments(call,
+                              "a condition, a text and maybe another text: "
+                              "when(incremental(), `…`, `…`)");
+    const auto taken = Decide(call.items[0]);
+    if (!taken) return tl::unexpected(taken.error());
+    for (std::size_t i = 1; i < call.items.size(); ++i) {
+        Writer scratch;
+        auto put = Put(call.items[i], (i == 1) == *taken ? out : scratch);
+        if (!put) return put;
+    }
+    return {};
+}
+
+Parsed<bool> Renderer::Decide(const Expression& condition) const {
+    if (condition.kind == Kind::kBool) return condition.truth;
+    if (condition.kind == Kind::kNot) {
+        const auto inner = Decide(condition.items[0]);
+        if (!inner) return inner;
+        return !*inner;
+    }
+    if (condition.kind == Kind::kCall && condition.text == "incremental" &&
+        condition.items.empty()) {
+        return incremental_;
+    }
+    return Wrong(condition.offset,
+                 fmt::format("JavaScript expressions are not supported yet: a condition is "
+                             "incremental(), !incremental(), true or false, not {}",
+                             Describe(condition.kind)));
+}
+
+Parsed<TableReference> Renderer::ReadReference(const Expression& call) const {
+    if (call.items.size() == 1 && call.items[0].kind == Kind::kObject) {
+        auto table = ReadTableObject(call.items[0], settings_);
+        if (table) table->offset = call.offset;
+        return table;
+    }
+    if (call.items.size() == 3)
+        return Wrong(call.offset,
+                     fmt::format("there are no projects here: write {}(dataset, name)", call.text));
+    if (call.items.empty() || call.items.size() > 2)
+        return WrongArguments(call, "a name, or a dataset and a name");
+    std::vector<std::string> texts;
+    for (const auto& item : call.items) {
+        auto text = ReadText(item, settings_);
+        if (!text) return tl::unexpected(std::move(text).error());
+        if (text->empty()) return Wrong(item.offset, "a name must not be empty");
+        texts.push_back(std::move(*text));
+    }
+    TableReference reference;
+    reference.offset = call.offset;
+    reference.name = texts.back();
+    if (texts.size() == 2) reference.dataset = texts.front();
+    return reference;
+}
+
+}  // namespace biwa::transform

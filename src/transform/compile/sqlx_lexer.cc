@@ -1,0 +1,206 @@
+#include "transform/compile/sqlx_lexer.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <iterator>
+
+#include "base/text.h"
+#include "transform/compile/js_scanner.h"
+
+namespace biwa::transform {
+
+namespace {
+
+bool IsNameByte(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80) != 0;
+}
+
+bool IsBlank(const SqlStatement& statement) {
+    return std::all_of(statement.begin(), statement.end(), [](const SqlPart& part) {
+        return part.kind == SqlPart::Kind::kText && Trim(part.source.text).empty();
+    });
+}
+
+class Lexer {
+  public:
+    explicit Lexer(std::string_view text) : text_(text) {}
+
+    Parsed<SqlxFile> Lex() {
+        auto statements = LexSql(std::nullopt);
+        if (!statements) return tl::unexpected(std::move(statements).error());
+        file_.statements = std::move(*statements);
+        return std::move(file_);
+    }
+
+  private:
+    // Reads SQL up to the end of the file or, inside of a block that opened at `block`, up to and
+    // including its "}".
+    Parsed<std::vector<SqlStatement>> LexSql(std::optional<std::size_t> block) {
+        Sql sql{{}, {}, at_};
+        int open = 0;
+        while (at_ < text_.size()) {
+            const char c = text_[at_];
+            Parsed<void> read;
+            if (StartsWith("---") && IsLineBlank(at_ + 3)) {
+                EndStatement(sql);
+                at_ += 3;
+                sql.begin = at_;
+            } else if (StartsWith("--")) {
+                at_ = std::min(text_.find('\n', at_), text_.size());
+            } else if (StartsWith("/*")) {
+                const auto end = text_.find("*/", at_ + 2);
+                if (end == std::string_view::npos)
+                    return Wrong(at_, "this comment is never closed by \"*/\"");
+                at_ = end + 2;
+            } else if (StartsWith("${")) {
+                read = ReadPlaceholder(sql);
+            } else if (c == '\'' || c == '"') {
+                read = ReadString(sql);
+            } else if (StartsWith("$$")) {
+                const auto end = text_.find("$$", at_ + 2);
+                if (end == std::string_view::npos)
+                    return Wrong(at_, "this string is never closed by \"$$\"");
+                at_ = end + 2;
+            } else if (block && c == '{') {
+                ++open;
+                ++at_;
+            } else if (block && c == '}') {
+                if (open-- == 0) {
+                    EndStatement(sql);
+                    ++at_;
+                    return std::move(sql.statements);
+                }
+                ++at_;
+            } else if (!block && (at_ == 0 || !IsNameByte(text_[at_ - 1])) && IsNameByte(c)) {
+                read = ReadWord(sql);
+            } else {
+                ++at_;
+            }
+            if (!read) return tl::unexpected(std::move(read).error());
+        }
+        if (block) return Wrong(*block, "this block is never closed by \"}\"");
+        EndStatement(sql);
+        return std::move(sql.statements);
+    }
+
+    struct Sql {
+        std::vector<SqlStatement> statements;
+        SqlStatement statement;  // being read
+        std::size_t begin;       // of its text that is no part yet
+    };
+
+    bool StartsWith(std::string_view what) const { return text_.substr(at_, what.size()) == what; }
+
+    bool IsLineBlank(std::size_t from) const {
+        const auto end = std::min(text_.find('\n', from), text_.size());
+        return Trim(text_.substr(from, end - from)).empty();
+    }
+
+    void EndText(Sql& sql) const {
+        if (at_ == sql.begin) return;
+        sql.statement.push_back(
+            {SqlPart::Kind::kText, {sql.begin, text_.substr(sql.begin, at_ - sql.begin)}});
+        sql.begin = at_;
+    }
+
+    void EndStatement(Sql& sql) const {
+        EndText(sql);
+        if (!IsBlank(sql.statement)) sql.statements.push_back(std::move(sql.statement));
+        sql.statement.clear();
+    }
+
+    Parsed<void> ReadPlaceholder(Sql& sql) {
+        EndText(sql);
+        const auto begin = at_ + 2;
+        const auto end = FindClosingBrace(text_, begin);
+        if (!end) return tl::unexpected(end.error());
+        sql.statement.push_back(
+            {SqlPart::Kind::kPlaceholder, {begin, text_.substr(begin, *end - begin)}});
+        at_ = *end + 1;
+        sql.begin = at_;
+        return {};
+    }
+
+    // A doubled quote is no end: it reads as one string right behind another, which is as good.
+    Parsed<void> ReadString(Sql& sql) {
+        const auto begin = at_;
+        const char quote = text_[at_];
+        const bool has_escapes = quote == '\'' && at_ > 0 && (text_[at_ - 1] | 0x20) == 'e' &&
+                                 (at_ == 1 || !IsNameByte(text_[at_ - 2]));
+        ++at_;
+        while (at_ < text_.size()) {
+            if (text_[at_] == quote) {
+                ++at_;
+                return {};
+            }
+            if (StartsWith("${")) {
+                const auto read = ReadPlaceholder(sql);
+                if (!read) return read;
+            } else {
+                at_ += has_escapes && text_[at_] == '\\' ? 2 : 1;
+            }
+        }
+        at_ = text_.size();
+        return Wrong(begin, std::string("this string is never closed by ") + quote);
+    }
+
+    // A word of SQL, or the beginning of a block.
+    Parsed<void> ReadWord(Sql& sql) {
+        const auto begin = at_;
+        while (at_ < text_.size() && IsNameByte(text_[at_])) ++at_;
+        const auto word = text_.substr(begin, at_ - begin);
+        constexpr std::array<std::string_view, 6> kBlocks = {
+            "config", "js", "pre_operations", "post_operations", "incremental_where", "input"};
+        if (std::find(kBlocks.begin(), kBlocks.end(), word) == kBlocks.end()) return {};
+        const auto brace = text_.find_first_not_of(" \t\r\n", at_);
+        if (brace == std::string_view::npos) return {};
+        if (word == "input" && text_[brace] == '"')
+            return Wrong(begin, "unit tests (\"input\" blocks) are not supported yet");
+        if (text_[brace] != '{' || word == "input") return {};
+        if (word == "incremental_where") {
+            return Wrong(begin,
+                         "\"incremental_where\" is not supported: write "
+                         "${when(incremental(), `WHERE …`)} in the SQL instead");
+        }
+
+        at_ = begin;
+        EndText(sql);
+        at_ = brace + 1;
+        const auto read = ReadBlock(word, begin, brace);
+        sql.begin = at_;
+        return read;
+    }
+
+    // From behind the brace on.
+    Parsed<void> ReadBlock(std::string_view word, std::size_t begin, std::size_t brace) {
+        if (word == "config" || word == "js") {
+            const auto end = FindClosingBrace(text_, at_);
+            if (!end) return tl::unexpected(end.error());
+            at_ = *end + 1;
+            if (word == "js") {
+                file_.js.push_back({brace + 1, text_.substr(brace + 1, *end - brace - 1)});
+            } else if (file_.config) {
+                return Wrong(begin, "a file has one config block, and this is its second");
+            } else {
+                file_.config = SourceText{brace, text_.substr(brace, at_ - brace)};
+            }
+            return {};
+        }
+        auto statements = LexSql(brace);
+        if (!statements) return tl::unexpected(std::move(statements).error());
+        auto& operations = word == "pre_operations" ? file_.pre_operations : file_.post_operations;
+        std::move(statements->begin(), statements->end(), std::back_inserter(operations));
+        return {};
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    SqlxFile file_;
+};
+
+}  // namespace
+
+Parsed<SqlxFile> LexSqlx(std::string_view text) { return Lexer(text).Lex(); }
+
+}  // namespace biwa::transform

@@ -1,0 +1,46 @@
+// A .sqlx file taken apart: its config, its JavaScript, its SQL with the placeholders cut out.
+//
+//     config { … }              JavaScript: one object literal
+//     js { … }                  JavaScript
+//     pre_operations { … }      SQL statements, run before
+//     post_operations { … }     SQL statements, run after
+//     SELECT … ${ref("t")} …    SQL; a line's end of "---" parts statements
+//
+// ${…} is a placeholder in SQL, in strings and in quoted names; in a comment it is text. The blocks
+// are known at the top of the file only, not in strings, comments or other blocks. Strings are the
+// warehouse's ('it''s', E'it\'s', $$it's$$), where Dataform reads BigQuery's ('it\'s', '''it's''').
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "transform/compile/problem.h"
+
+namespace biwa::transform {
+
+// A piece of the file. Views point into the text that was lexed.
+struct SourceText {
+    std::size_t offset = 0;
+    std::string_view text;
+};
+
+struct SqlPart {
+    enum class Kind { kText, kPlaceholder };
+    Kind kind = Kind::kText;
+    SourceText source;  // of a placeholder: what is between "${" and "}"
+};
+using SqlStatement = std::vector<SqlPart>;
+
+struct SqlxFile {
+    std::optional<SourceText> config;  // with its braces
+    std::vector<SourceText> js;        // without
+    std::vector<SqlStatement> statements;
+    std::vector<SqlStatement> pre_operations;
+    std::vector<SqlStatement> post_operations;
+};
+
+// Statements of nothing but white space are left out.
+Parsed<SqlxFile> LexSqlx(std::string_view text);
+
+}  // namespace biwa::transform

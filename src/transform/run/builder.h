@@ -1,0 +1,37 @@
+// Builds one model: everything that one action does to the warehouse, in one transaction.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "transform/compile/graph.h"
+#include "transform/run/cancellation.h"
+#include "transform/run/result.h"
+#include "warehouse/warehouse.h"
+
+namespace biwa::transform {
+
+// What belongs to a run as a whole.
+struct BuildContext {
+    Warehouse& warehouse;
+    const Clock& clock;
+    std::string run_id;
+    bool full_refresh = false;
+};
+
+// Makes the datasets of models and _biwa.applied where they are missing.
+Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph);
+
+// Builds a table, view or incremental model or runs operations; readers see the old table or the
+// new one, and a failure leaves the old one. A row of _biwa.applied is written in the same
+// transaction. Returns the number of rows of the table. A conflict with another writer comes back
+// as kConflict, and trying again is right.
+Result<std::optional<std::uint64_t>> Build(const BuildContext& context, const Action& action,
+                                           Cancellation& cancellation);
+
+// The rows that an assertion finds.
+Result<FailingRows> Check(Warehouse& warehouse, const Action& action, Cancellation& cancellation);
+
+}  // namespace biwa::transform

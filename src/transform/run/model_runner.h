@@ -1,0 +1,43 @@
+// Runs a project's models in the order of what they depend on.
+#pragma once
+
+#include <set>
+#include <stop_token>
+
+#include "base/clock.h"
+#include "transform/compile/graph.h"
+#include "transform/run/result.h"
+#include "warehouse/warehouse.h"
+
+namespace biwa::transform {
+
+// Follows a run. Called by the threads of the run, one call at a time.
+class RunObserver {
+  public:
+    virtual ~RunObserver() = default;
+    virtual void OnStarted(const Action& action) = 0;
+    virtual void OnFinished(const Action& action, const ActionResult& result) = 0;
+};
+
+struct RunOptions {
+    bool full_refresh = false;  // incremental models from nothing
+    int threads = 2;            // models at once, each in a transaction of its own
+};
+
+class ModelRunner {
+  public:
+    // The warehouse and the clock must outlive it.
+    ModelRunner(Warehouse& warehouse, const Clock& clock);
+
+    // Runs the selected actions (selection.h); what is not selected stays as it is. A failure skips
+    // what depends on it and nothing else. Returns when all is done; a stop request ends running
+    // statements and begins no more. From any thread, also several at once.
+    RunResult Run(const CompiledGraph& graph, const std::set<TableName>& selection,
+                  const RunOptions& options, RunObserver* observer, std::stop_token stop);
+
+  private:
+    Warehouse& warehouse_;
+    const Clock& clock_;
+};
+
+}  // namespace biwa::transform

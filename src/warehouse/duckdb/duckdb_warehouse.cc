@@ -1,0 +1,200 @@
+#include "warehouse/duckdb/duckdb_warehouse.h"
+
+#include <fmt/format.h>
+
+#include <deque>
+#include <semaphore>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "warehouse/duckdb/rows_function.h"
+#include "warehouse/duckdb/session.h"
+
+namespace biwa {
+
+namespace {
+
+using duck::Connection;
+
+class DuckDbTransaction final : public WriteTransaction {
+  public:
+    // `writer` is held by the caller and given back when the transaction goes; may be null.
+    static Result<std::unique_ptr<WriteTransaction>> Begin(duckdb_database database,
+                                                           duck::RowsFunction& rows,
+                                                           std::binary_semaphore* writer) {
+        // Made first, so that every way out gives the writer back.
+        auto transaction = std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, writer));
+        if (duckdb_connect(database, transaction->connection_.out()) != DuckDBSuccess) {
+            return Unavailable("cannot connect to the warehouse");
+        }
+        BIWA_TRY(duck::Execute(transaction->connection_.get(), "BEGIN TRANSACTION"));
+        transaction->open_ = true;
+        return transaction;
+    }
+
+    ~DuckDbTransaction() override {
+        if (open_ && !duck::Execute(connection_.get(), "ROLLBACK")) {
+            LogDebug("a transaction of the warehouse was rolled back by the engine itself");
+        }
+        connection_ = Connection();
+        if (writer_ != nullptr) writer_->release();
+    }
+
+    Status Execute(std::string_view sql) override {
+        BIWA_TRY(duck::Execute(connection_.get(), std::string(sql)));
+        return {};
+    }
+
+    Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
+        auto statement = BIWA_TRY(duck::Prepare(connection_.get(), std::string(sql)));
+        return duck::Stream(connection_.get(), std::move(statement), nullptr);
+    }
+
+    Result<std::uint64_t> ExecuteWith(std::string_view sql,
+                                      const std::vector<NamedRows>& rows) override {
+        duck::ClientContext context;
+        duckdb_connection_get_client_context(connection_.get(), context.out());
+        const auto connection_id = duckdb_client_context_get_connection_id(context.get());
+        std::deque<duck::RowsFunction::Lease> leases;
+        std::string text(sql);
+        for (const auto& named : rows) {
+            const auto& lease = leases.emplace_back(rows_, connection_id, named.rows);
+            const auto placeholder = "$" + named.name;
+            const auto call = fmt::format("biwa_rows({}::UBIGINT)", lease.id());
+            for (auto at = text.find(placeholder); at != std::string::npos;
+                 at = text.find(placeholder, at + call.size())) {
+                text.replace(at, placeholder.size(), call);
+            }
+        }
+        auto changed = duck::Execute(connection_.get(), text);
+        if (!changed) {
+            for (const auto& lease : leases) {
+                if (auto error = lease.error()) return tl::unexpected(std::move(*error));
+            }
+        }
+        return changed;
+    }
+
+    Status Commit() override {
+        open_ = false;
+        BIWA_TRY(duck::Execute(connection_.get(), "COMMIT"));
+        return {};
+    }
+
+    void Interrupt() override { duckdb_interrupt(connection_.get()); }
+
+  private:
+    DuckDbTransaction(duck::RowsFunction& rows, std::binary_semaphore* writer)
+        : rows_(rows), writer_(writer) {}
+
+    duck::RowsFunction& rows_;
+    std::binary_semaphore* const writer_;
+    Connection connection_;
+    bool open_ = false;
+};
+
+class DuckDbWarehouse final : public Warehouse {
+  public:
+    static Result<std::unique_ptr<Warehouse>> Open(const DuckDbOptions& options);
+
+    Result<std::unique_ptr<WriteTransaction>> Begin() override {
+        writer_.acquire();
+        return DuckDbTransaction::Begin(database_.get(), rows_, &writer_);
+    }
+    Result<std::unique_ptr<WriteTransaction>> BeginBeside() override {
+        return DuckDbTransaction::Begin(database_.get(), rows_, nullptr);
+    }
+    Result<std::unique_ptr<ReadSession>> OpenSession() override {
+        return duck::OpenReadSession(database_.get());
+    }
+
+    Status Checkpoint() override {
+        writer_.acquire();
+        const auto result = duck::Execute(keeper_.get(), "CHECKPOINT");
+        writer_.release();
+        if (!result) return tl::unexpected(result.error());
+        return {};
+    }
+
+    std::uint64_t size_bytes() const override {
+        std::error_code none;
+        std::uint64_t bytes = 0;
+        for (const auto* suffix : {"", ".wal"}) {
+            const auto size = std::filesystem::file_size(path_.string() + suffix, none);
+            if (!none) bytes += size;
+        }
+        return bytes;
+    }
+
+  private:
+    std::filesystem::path path_;
+    duck::RowsFunction rows_;
+    std::binary_semaphore writer_{1};
+    duck::Database database_;
+    Connection keeper_;
+};
+
+Error OpenError(const DuckDbOptions& options, const std::string& message) {
+    const auto what = fmt::format("cannot open the warehouse {}: ", options.path.string());
+    if (message.find("Could not set lock") != std::string::npos) {
+        return Error{ErrorKind::kConflict, what + "another process has it open",
+                     "Stop that process, or ask it: `biwa query` and `biwa status` do."};
+    }
+    if (message.find("not a valid DuckDB database") != std::string::npos) {
+        return Error{ErrorKind::kCorrupt, what + "it is not a DuckDB file",
+                     "Move it away or set warehouse.path in biwa.yaml to another place."};
+    }
+    auto error = duck::EngineError(DUCKDB_ERROR_IO, message);
+    error.message = what + error.message;
+    return error;
+}
+
+Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& options) {
+    auto temp_directory = options.temp_directory;
+    if (temp_directory.empty() && !options.path.empty()) {
+        temp_directory = options.path.parent_path() / "temp";
+    }
+    duck::Config config;
+    duckdb_create_config(config.out());
+    const std::vector<std::pair<const char*, std::string>> settings = {
+        {"memory_limit", fmt::format("{}B", options.memory_limit_bytes)},
+        {"threads", fmt::format("{}", options.threads)},
+        {"temp_directory", temp_directory.string()},
+        {"checkpoint_threshold", fmt::format("{}B", options.checkpoint_bytes)},
+        {"autoinstall_known_extensions", "false"},
+        {"autoload_known_extensions", "false"},
+        {"allow_community_extensions", "false"},
+        // Order is of no meaning to what is loaded, and keeping it costs threads and memory.
+        {"preserve_insertion_order", "false"},
+        {"enable_external_access", "false"},
+    };
+    for (const auto& [name, value] : settings) {
+        if (duckdb_set_config(config.get(), name, value.c_str()) != DuckDBSuccess) {
+            return Corrupt(fmt::format("DuckDB does not take the setting {} = {}", name, value));
+        }
+    }
+    auto warehouse = std::make_unique<DuckDbWarehouse>();
+    warehouse->path_ = options.path;
+    char* message = nullptr;
+    const auto path = options.path.string();
+    if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), warehouse->database_.out(),
+                        config.get(), &message) != DuckDBSuccess) {
+        return tl::unexpected(OpenError(options, duck::TakeString(message)));
+    }
+    if (duckdb_connect(warehouse->database_.get(), warehouse->keeper_.out()) != DuckDBSuccess) {
+        return Unavailable("cannot connect to the warehouse");
+    }
+    auto* const keeper = warehouse->keeper_.get();
+    BIWA_TRY(duck::Execute(keeper, "SET GLOBAL TimeZone = " + QuoteLiteral(options.time_zone)));
+    BIWA_TRY(warehouse->rows_.Register(keeper));
+    BIWA_TRY(duck::Execute(keeper, "SET GLOBAL lock_configuration = true"));
+    return warehouse;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Warehouse>> OpenDuckDb(const DuckDbOptions& options) {
+    return DuckDbWarehouse::Open(options);
+}
+
+}  // namespace biwa

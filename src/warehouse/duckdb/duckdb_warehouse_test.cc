@@ -1,0 +1,271 @@
+#include "warehouse/duckdb/duckdb_warehouse.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "model/row_store.h"
+
+namespace biwa {
+namespace {
+
+// Rows made on the spot: i, "text number i", every third NULL, [i, NULL].
+class NumberedRows final : public RowSource {
+  public:
+    explicit NumberedRows(std::int64_t rows, std::int64_t fail_at = -1)
+        : rows_(rows), fail_at_(fail_at) {}
+    const std::vector<Column>& columns() const override { return columns_; }
+    std::size_t threads_max() const override { return 2; }
+    std::size_t rows_estimate() const override { return static_cast<std::size_t>(rows_); }
+    Result<std::unique_ptr<RowReader>> Open() override { return std::make_unique<Reader>(*this); }
+
+  private:
+    class Reader final : public RowReader {
+      public:
+        explicit Reader(NumberedRows& rows) : rows_(rows) {}
+        Result<std::size_t> Fill(RowBlock& block) override {
+            arena_ = Arena();
+            const auto begin = rows_.next_.fetch_add(1000);
+            const auto end = std::min(begin + 1000, rows_.rows_);
+            if (rows_.fail_at_ >= 0 && begin >= rows_.fail_at_) {
+                return Unavailable("the source went away");
+            }
+            for (auto i = begin; i < end; ++i) {
+                const auto row = static_cast<std::size_t>(i - begin);
+                block.columns[0].Set(row, i);
+                if (i % 3 == 0) {
+                    block.columns[1].SetNull(row);
+                } else {
+                    block.columns[1].Set(row, arena_.Copy(fmt::format("text number {}", i)));
+                }
+                auto& list = block.columns[2];
+                const auto at = list.child_size;
+                auto& child = list.owner->GrowChild(list, at + 2);
+                child.Set(at, i);
+                child.SetNull(at + 1);
+                list.Set(row, ListCell{at, 2});
+            }
+            return end > begin ? static_cast<std::size_t>(end - begin) : 0;
+        }
+
+      private:
+        NumberedRows& rows_;
+        Arena arena_;
+    };
+
+    const std::vector<Column> columns_ = {
+        {"i", {TypeId::kInt64}, false, ""},
+        {"t", {TypeId::kText}, true, ""},
+        {"l", Type::List({TypeId::kInt64}), true, ""},
+    };
+    const std::int64_t rows_;
+    const std::int64_t fail_at_;
+    std::atomic<std::int64_t> next_ = 0;
+};
+
+std::unique_ptr<Warehouse> InMemory() {
+    auto warehouse = OpenDuckDb({});
+    EXPECT_TRUE(warehouse) << warehouse.error().ToString();
+    return std::move(*warehouse);
+}
+
+// The whole result as text: columns by "|", rows by ";".
+std::string Ask(Warehouse& warehouse, const std::string& sql) {
+    auto session = warehouse.OpenSession();
+    if (!session) return session.error().ToString();
+    auto stream = (*session)->Query("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (" + sql + ")");
+    if (!stream) return stream.error().ToString();
+    std::string text;
+    for (;;) {
+        const auto block = (*stream)->Next();
+        if (!block) return block.error().ToString();
+        if (*block == nullptr) return text;
+        for (std::size_t row = 0; row < (*block)->rows; ++row) {
+            for (const auto& cells : (*block)->columns) {
+                text += cells.IsNull(row) ? "NULL" : std::string(cells.GetString(row));
+                text += '|';
+            }
+            text.back() = ';';
+        }
+    }
+}
+
+TEST(DuckDbWarehouseTest, LoadsRowsOfASourceThroughThreads) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute("CREATE TABLE t (i BIGINT, t VARCHAR, l BIGINT[])"));
+    NumberedRows rows(300'000);
+    const auto loaded =
+        transaction->ExecuteWith("INSERT INTO t SELECT * FROM $rows", {{"rows", rows}});
+    ASSERT_TRUE(loaded) << loaded.error().ToString();
+    EXPECT_EQ(*loaded, 300'000u);
+    ASSERT_TRUE(transaction->Commit());
+    EXPECT_EQ(Ask(*warehouse,
+                  "SELECT count(*), count(DISTINCT i), count(t), sum(l[1])::BIGINT, "
+                  "count(*) FILTER (t = 'text number ' || i AND l[2] IS NULL) FROM t"),
+              "300000|300000|200000|44999850000|200000;");
+}
+
+TEST(DuckDbWarehouseTest, KeepsTheErrorOfASourceAndLoadsNothing) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute("CREATE TABLE t (i BIGINT, t VARCHAR, l BIGINT[])"));
+    ASSERT_TRUE(transaction->Commit());
+    transaction.reset();
+    transaction = *warehouse->Begin();
+    NumberedRows rows(300'000, 200'000);
+    const auto loaded =
+        transaction->ExecuteWith("INSERT INTO t SELECT * FROM $rows", {{"rows", rows}});
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().kind, ErrorKind::kUnavailable);
+    EXPECT_EQ(loaded.error().message, "the source went away");
+    transaction.reset();
+    EXPECT_EQ(Ask(*warehouse, "SELECT count(*) FROM t"), "0;");
+}
+
+TEST(DuckDbWarehouseTest, SessionsCannotWriteNorReachOut) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute("CREATE TABLE t (i BIGINT); INSERT INTO t VALUES (1)"));
+    ASSERT_TRUE(transaction->Commit());
+    transaction.reset();
+    auto session = *warehouse->OpenSession();
+    for (const auto* sql : {
+             "INSERT INTO t VALUES (2)",
+             "DELETE FROM t",
+             "CREATE TABLE u (i INT)",
+             "DROP TABLE t",
+             "ATTACH '/tmp/other.duckdb'",
+             "COPY t TO '/tmp/biwa-test.csv'",
+             "SELECT * FROM read_csv('/etc/passwd')",
+             "SELECT * FROM read_text('/etc/passwd')",
+             "SELECT * FROM '/etc/passwd'",
+             "SELECT * FROM glob('/etc/*')",
+             "EXPLAIN ANALYZE INSERT INTO t VALUES (2)",
+             "SET memory_limit = '1TB'",
+             "SET enable_external_access = true",
+             "PRAGMA enable_external_access",
+             "INSTALL httpfs",
+             "LOAD '/tmp/x.duckdb_extension'",
+             "SELECT 1; SELECT 2",
+             "SELECT * FROM biwa_rows(1::UBIGINT)",
+             "BEGIN",
+             "CHECKPOINT",
+             "SELECT ?",
+             "",
+             "-- nothing",
+         }) {
+        auto stream = session->Query(sql);
+        bool refused = !stream;
+        if (stream) refused = !(*stream)->Next();
+        EXPECT_TRUE(refused) << sql;
+    }
+    EXPECT_EQ(Ask(*warehouse, "SELECT * FROM t"), "1;");
+}
+
+TEST(DuckDbWarehouseTest, ShowsTypesThatTheModelDoesNotHave) {
+    const auto warehouse = InMemory();
+    auto session = *warehouse->OpenSession();
+    auto stream = session->Query(
+        "SELECT 1::UTINYINT AS a, {'x': 1, 'y': [2]} AS b, MAP {'k': 1} AS c, "
+        "18446744073709551615::UBIGINT AS d, '{}'::JSON AS e, 'a' AS \"a\" ORDER BY 1 -- end;");
+    ASSERT_TRUE(stream) << stream.error().ToString();
+    const auto& columns = (*stream)->columns();
+    ASSERT_EQ(columns.size(), 6u);
+    EXPECT_EQ(ToSql(columns[0].type), "SMALLINT");
+    EXPECT_EQ(ToSql(columns[1].type), "VARCHAR");
+    EXPECT_EQ(ToSql(columns[3].type), "HUGEINT");
+    EXPECT_EQ(ToSql(columns[4].type), "JSON");
+    EXPECT_EQ(columns[5].name, "a");
+    const auto block = *(*stream)->Next();
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(block->columns[1].GetString(0), "{'x': 1, 'y': [2]}");
+    EXPECT_EQ(block->columns[3].Get<Int128>(0).low, ~std::uint64_t{0});
+}
+
+TEST(DuckDbWarehouseTest, AQueryCanBeInterruptedAndTheSessionGoesOn) {
+    const auto warehouse = InMemory();
+    auto session = *warehouse->OpenSession();
+    std::jthread other([&](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            session->Interrupt();
+        }
+    });
+    Result<const RowBlock*> block = nullptr;
+    {
+        auto stream = session->Query(
+            "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = "
+            "7");
+        if (stream) {
+            block = (*stream)->Next();
+        } else {
+            block = tl::unexpected(stream.error());
+        }
+        other.request_stop();
+        other.join();
+    }
+    ASSERT_FALSE(block);
+    EXPECT_EQ(block.error().message, "the query was cancelled");
+    auto again = session->Query("SELECT 1");
+    ASSERT_TRUE(again) << again.error().ToString();
+    EXPECT_TRUE((*again)->Next());
+}
+
+TEST(DuckDbWarehouseTest, ReadersSeeAllOfATransactionOrNothing) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute("CREATE SCHEMA s; CREATE TABLE s.t (i BIGINT)"));
+    EXPECT_NE(Ask(*warehouse, "SELECT count(*) FROM s.t"), "0;");
+    ASSERT_TRUE(transaction->Commit());
+    transaction.reset();
+    EXPECT_EQ(Ask(*warehouse, "SELECT count(*) FROM s.t"), "0;");
+    transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute("INSERT INTO s.t VALUES (1)"));
+    transaction.reset();
+    EXPECT_EQ(Ask(*warehouse, "SELECT count(*) FROM s.t"), "0;");
+}
+
+class DuckDbFileTest : public testing::Test {
+  protected:
+    DuckDbFileTest() {
+        char pattern[] = "/tmp/biwa-duckdb-XXXXXX";
+        directory_ = ::mkdtemp(pattern);
+    }
+    ~DuckDbFileTest() override { std::filesystem::remove_all(directory_); }
+    std::filesystem::path directory_;
+};
+
+TEST_F(DuckDbFileTest, WhatWasCommittedIsThereAgain) {
+    DuckDbOptions options;
+    options.path = directory_ / "w.duckdb";
+    {
+        const auto warehouse = *OpenDuckDb(options);
+        auto transaction = *warehouse->Begin();
+        ASSERT_TRUE(transaction->Execute("CREATE TABLE t AS SELECT 42 AS i"));
+        ASSERT_TRUE(transaction->Commit());
+    }
+    const auto warehouse = OpenDuckDb(options);
+    ASSERT_TRUE(warehouse) << warehouse.error().ToString();
+    EXPECT_EQ(Ask(**warehouse, "SELECT * FROM t"), "42;");
+    EXPECT_GT((*warehouse)->size_bytes(), 0u);
+    EXPECT_TRUE((*warehouse)->Checkpoint());
+}
+
+TEST_F(DuckDbFileTest, AFileThatIsNoWarehouseIsLeftAlone) {
+    DuckDbOptions options;
+    options.path = directory_ / "w.duckdb";
+    FILE* file = std::fopen(options.path.c_str(), "w");
+    std::fputs(std::string(20'000, 'x').c_str(), file);
+    std::fclose(file);
+    const auto warehouse = OpenDuckDb(options);
+    ASSERT_FALSE(warehouse);
+    EXPECT_EQ(warehouse.error().kind, ErrorKind::kCorrupt) << warehouse.error().ToString();
+    EXPECT_EQ(std::filesystem::file_size(options.path), 20'000u);
+}
+
+}  // namespace
+}  // namespace biwa

@@ -1,0 +1,251 @@
+#include "warehouse/duckdb/session.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "warehouse/duckdb/blocks.h"
+
+namespace biwa::duck {
+
+namespace {
+
+constexpr std::string_view kCancelled = "the query was cancelled";
+
+class ChunkStream final : public RowStream {
+  public:
+    ChunkStream(Prepared statement, QueryResult result, std::vector<Column> columns,
+                std::function<void()> at_end)
+        : at_end_(std::move(at_end)),
+          statement_(std::move(statement)),
+          result_(std::move(result)),
+          columns_(std::move(columns)),
+          block_(columns_) {}
+    ~ChunkStream() override {
+        chunk_ = DataChunk();
+        result_ = QueryResult();
+        statement_ = Prepared();
+        if (at_end_) at_end_();
+    }
+
+    const std::vector<Column>& columns() const override { return columns_; }
+
+    Result<const RowBlock*> Next() override {
+        for (;;) {
+            chunk_ = DataChunk(duckdb_fetch_chunk(*result_.get()));
+            if (!chunk_) {
+                const char* message = duckdb_result_error(result_.get());
+                if (message != nullptr && *message != '\0') {
+                    return tl::unexpected(
+                        EngineError(duckdb_result_error_type(result_.get()), message));
+                }
+                return nullptr;
+            }
+            if (duckdb_data_chunk_get_size(chunk_.get()) > 0) break;
+        }
+        return &block_.ForReading(chunk_.get());
+    }
+
+  private:
+    std::function<void()> at_end_;
+    Prepared statement_;
+    QueryResult result_;
+    std::vector<Column> columns_;
+    DataChunk chunk_;
+    ChunkBlock block_;
+};
+
+// Where a column's type is unknown to the model, the same statement with that column cast.
+std::optional<std::string> WithStandIns(duckdb_prepared_statement statement, std::string_view sql) {
+    const auto count = duckdb_prepared_statement_column_count(statement);
+    std::string select, names;
+    bool needed = false;
+    for (idx_t i = 0; i < count; ++i) {
+        const LogicalType type(duckdb_prepared_statement_column_logical_type(statement, i));
+        const auto name =
+            TakeString(const_cast<char*>(duckdb_prepared_statement_column_name(statement, i)));
+        const auto alias = fmt::format("c{}", i);
+        const bool known = FromLogicalType(type.get()).has_value();
+        needed = needed || !known;
+        select += fmt::format(
+            "{}{} AS {}", i == 0 ? "" : ", ",
+            known ? alias : fmt::format("CAST({} AS {})", alias, StandInFor(type.get())),
+            QuoteIdentifier(name));
+        names += (i == 0 ? "" : ", ") + alias;
+    }
+    if (!needed) return std::nullopt;
+    auto inner = Trim(sql);
+    while (!inner.empty() && inner.back() == ';') inner = Trim(inner.substr(0, inner.size() - 1));
+    // The line end closes a comment at the end of the statement.
+    return fmt::format("SELECT {} FROM ({}\n) AS biwa_result({})", select, inner, names);
+}
+
+}  // namespace
+
+Error EngineError(duckdb_error_type type, std::string message) {
+    // DuckDB begins with the kind of error: "Binder Error: Table with name …".
+    auto kind = ErrorKind::kUser;
+    std::string hint;
+    switch (type) {
+        case DUCKDB_ERROR_INTERRUPT:
+            return Error{ErrorKind::kUser, std::string(kCancelled), ""};
+        case DUCKDB_ERROR_TRANSACTION:
+            kind = ErrorKind::kConflict;
+            break;
+        case DUCKDB_ERROR_IO:
+            kind = ErrorKind::kUnavailable;
+            break;
+        case DUCKDB_ERROR_OUT_OF_MEMORY:
+            kind = ErrorKind::kUnavailable;
+            hint =
+                "Ask for less at once, or give the warehouse more memory: warehouse.memory_limit "
+                "in "
+                "biwa.yaml.";
+            break;
+        case DUCKDB_ERROR_FATAL:
+        case DUCKDB_ERROR_INTERNAL:
+            kind = ErrorKind::kCorrupt;
+            break;
+        default:
+            break;
+    }
+    if (message.find("No space left") != std::string::npos) {
+        kind = ErrorKind::kUnavailable;
+        hint = "The disk of the warehouse is full: free some space, then try again.";
+    }
+    return Error{kind, std::move(message), std::move(hint)};
+}
+
+Result<Prepared> Prepare(duckdb_connection connection, const std::string& sql) {
+    Prepared statement;
+    if (duckdb_prepare(connection, sql.c_str(), statement.out()) != DuckDBSuccess) {
+        const char* message = duckdb_prepare_error(statement.get());
+        return tl::unexpected(
+            EngineError(DUCKDB_ERROR_INVALID, message != nullptr ? message : "not a statement"));
+    }
+    const auto type = duckdb_prepared_statement_type(statement.get());
+    if (type != DUCKDB_STATEMENT_TYPE_SELECT) return statement;
+    const auto cast = WithStandIns(statement.get(), sql);
+    if (!cast) return statement;
+    Prepared wrapped;
+    if (duckdb_prepare(connection, cast->c_str(), wrapped.out()) != DuckDBSuccess) {
+        return UserError(fmt::format("the result has columns of a type that cannot be shown: {}",
+                                     duckdb_prepare_error(wrapped.get())),
+                         "Cast them to VARCHAR in the query.");
+    }
+    return wrapped;
+}
+
+std::vector<Column> ColumnsOf(duckdb_prepared_statement statement) {
+    std::vector<Column> columns;
+    const auto count = duckdb_prepared_statement_column_count(statement);
+    for (idx_t i = 0; i < count; ++i) {
+        const LogicalType type(duckdb_prepared_statement_column_logical_type(statement, i));
+        auto& column = columns.emplace_back();
+        column.name =
+            TakeString(const_cast<char*>(duckdb_prepared_statement_column_name(statement, i)));
+        column.type = FromLogicalType(type.get()).value_or(Type{TypeId::kText});
+    }
+    return columns;
+}
+
+Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& sql) {
+    QueryResult result;
+    if (duckdb_query(connection, sql.c_str(), result.out()) != DuckDBSuccess) {
+        const char* message = duckdb_result_error(result.get());
+        return tl::unexpected(EngineError(duckdb_result_error_type(result.get()),
+                                          message != nullptr ? message : "the statement failed"));
+    }
+    return duckdb_rows_changed(result.get());
+}
+
+Result<std::unique_ptr<RowStream>> Stream(duckdb_connection connection, Prepared statement,
+                                          std::function<void()> at_end) {
+    (void)connection;
+    auto columns = ColumnsOf(statement.get());
+    QueryResult result;
+    if (duckdb_execute_prepared_streaming(statement.get(), result.out()) != DuckDBSuccess) {
+        const char* message = duckdb_result_error(result.get());
+        auto error = EngineError(duckdb_result_error_type(result.get()),
+                                 message != nullptr ? message : "the query failed");
+        result = QueryResult();
+        statement = Prepared();
+        if (at_end) at_end();
+        return tl::unexpected(std::move(error));
+    }
+    return std::make_unique<ChunkStream>(std::move(statement), std::move(result),
+                                         std::move(columns), std::move(at_end));
+}
+
+namespace {
+
+class DuckDbReadSession final : public ReadSession {
+  public:
+    explicit DuckDbReadSession(Connection connection) : connection_(std::move(connection)) {}
+
+    Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
+        // Two locks on the same door: only SELECT and EXPLAIN are let in, and the transaction they
+        // run in cannot write (EXPLAIN ANALYZE would run what it explains).
+        BIWA_TRY(Execute(connection_.get(), "BEGIN TRANSACTION READ ONLY"));
+        auto statement = PrepareRead(sql);
+        if (!statement) {
+            End();
+            return tl::unexpected(std::move(statement).error());
+        }
+        return Stream(connection_.get(), std::move(*statement), [this] { End(); });
+    }
+
+    Result<std::vector<Column>> Describe(std::string_view sql) override {
+        const auto statement = BIWA_TRY(PrepareRead(sql));
+        return ColumnsOf(statement.get());
+    }
+
+    void Interrupt() override { duckdb_interrupt(connection_.get()); }
+
+  private:
+    Result<Prepared> PrepareRead(std::string_view sql) {
+        const std::string text(sql);
+        Extracted statements;
+        const auto count =
+            duckdb_extract_statements(connection_.get(), text.c_str(), statements.out());
+        if (count == 0) {
+            const char* message = duckdb_extract_statements_error(statements.get());
+            return UserError(message != nullptr && *message != '\0' ? message
+                                                                    : "there is no statement here");
+        }
+        if (count > 1) {
+            return UserError(fmt::format("there are {} statements here", count),
+                             "Run them one at a time.");
+        }
+        auto statement = BIWA_TRY(Prepare(connection_.get(), text));
+        const auto type = duckdb_prepared_statement_type(statement.get());
+        if (type != DUCKDB_STATEMENT_TYPE_SELECT && type != DUCKDB_STATEMENT_TYPE_EXPLAIN) {
+            return UserError(
+                "a query can only read: this statement would change something",
+                "Write with models (definitions/), streams and transfers; read with SELECT.");
+        }
+        if (duckdb_nparams(statement.get()) > 0) {
+            return UserError("the query has parameters, and there is nothing to fill them with");
+        }
+        return statement;
+    }
+
+    void End() {
+        if (!Execute(connection_.get(), "ROLLBACK")) {
+            // Nothing was written; a connection that cannot even roll back says so at its next use.
+        }
+    }
+
+    Connection connection_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ReadSession>> OpenReadSession(duckdb_database database) {
+    Connection connection;
+    if (duckdb_connect(database, connection.out()) != DuckDBSuccess) {
+        return Unavailable("cannot connect to the warehouse");
+    }
+    return std::make_unique<DuckDbReadSession>(std::move(connection));
+}
+
+}  // namespace biwa::duck

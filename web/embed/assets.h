@@ -11,7 +11,6 @@ struct WebAsset {
     std::string_view content_type;  // With its charset where it is text.
     std::string_view content;
     std::string_view gzip;  // The content compressed; empty where that saves nothing.
-    std::string_view etag;  // A strong entity tag of the content, with its quotes.
     bool immutable;         // The path has a hash of the content in it: it may be cached for good.
 };
 

@@ -49,7 +49,6 @@ TEST(WebAssetsTest, CompressesWhatGetsSmallerAndCachesWhatCarriesItsHash) {
         SCOPED_TRACE(asset.path);
         EXPECT_FALSE(asset.content.empty());
         EXPECT_FALSE(asset.content_type.empty());
-        EXPECT_TRUE(asset.etag.size() > 2 && asset.etag.front() == '"' && asset.etag.back() == '"');
         EXPECT_EQ(asset.immutable, asset.path.starts_with("/assets/"));
         if (asset.gzip.empty()) continue;
         EXPECT_TRUE(asset.gzip.starts_with("\x1f\x8b"));

@@ -56,9 +56,7 @@ def main(dist: Path, out: Path) -> None:
             symbols.append(f"{symbol}_gzip")
             gzip_view = take(f"{symbol}_gzip", gzip_file, digest)
         immutable = "true" if path.startswith("/assets/") else "false"
-        table.append(
-            f'    {{"{path}", "{content_type}", {content_view}, {gzip_view}, "\\"{digest[:32]}\\"", {immutable}}},'
-        )
+        table.append(f'    {{"{path}", "{content_type}", {content_view}, {gzip_view}, {immutable}}},')
 
     assembly.append('.section .note.GNU-stack,"",@progbits')
     (out / "assets.S").write_text("\n".join(assembly) + "\n")

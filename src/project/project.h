@@ -29,6 +29,7 @@ struct WarehouseConfig {
     std::filesystem::path path;            // absolute; default <project>/.biwa/warehouse.duckdb
     std::uint64_t memory_limit_bytes = 0;  // 0: a quarter of the machine's memory, 4 GiB at most
     int threads = 0;                       // 0: one a core
+    std::string time_zone = "UTC";         // of timestamps with time zone, where SQL shows them
 };
 
 // biwa.yaml, `models:`; workflow_settings.yaml's defaultDataset and defaultAssertionDataset count

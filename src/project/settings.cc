@@ -24,6 +24,11 @@ std::vector<Setting> BiwaSettings() {
                      .description = "Memory that the warehouse may use. Left out: a quarter of the "
                                     "machine's, 4 GiB at most. The process takes about a quarter "
                                     "more than this, and 100 MB."},
+                    {.name = "time_zone",
+                     .type = SettingType::kText,
+                     .description = "Time zone in which timestamps with time zone are shown and cut "
+                                    "into days: \"Asia/Tokyo\".",
+                     .default_text = "UTC"},
                     {.name = "threads",
                      .type = SettingType::kInteger,
                      .description = "Threads of the warehouse. Left out: one a core.",

@@ -29,6 +29,7 @@ std::vector<Setting> Settings() {
         return Setting{name, SettingType::kText, description, required, default_text, {}, {}};
     };
     std::vector<Setting> settings = {
+        text("url", "All of the connection in one: postgres://user@host:5432/database.", false),
         text("host", "Name or address of the server, or the folder of its Unix socket.", true),
         {"port", SettingType::kText, "Port of the server.", false, "5432", {}, {}},
         text("database", "Name of the database.", true),
@@ -73,9 +74,15 @@ void RegisterPostgresSource(SourceRegistry& sources) {
                  .settings = Settings(),
                  .open = [](const SettingValues& values) -> Result<std::unique_ptr<Source>> {
                      ConnectionParameters parameters;
+                     auto all = values;
+                     if (const auto url = values.find("url"); url != values.end()) {
+                         for (const auto& [name, value] : BIWA_TRY(ParsePostgresUrl(url->second))) {
+                             all.try_emplace(name, value);
+                         }
+                     }
                      for (const auto& [setting, libpq] : kKeywords) {
-                         const auto found = values.find(setting);
-                         if (found != values.end() && !found->second.empty()) {
+                         const auto found = all.find(setting);
+                         if (found != all.end() && !found->second.empty()) {
                              parameters[libpq] = found->second;
                          }
                      }

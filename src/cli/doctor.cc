@@ -1,0 +1,100 @@
+// biwa doctor
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/command.h"
+
+namespace biwa::cli {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+const char* LevelName(Finding::Level level) {
+    switch (level) {
+        case Finding::Level::kGood:
+            return "good";
+        case Finding::Level::kWarning:
+            return "warning";
+        case Finding::Level::kProblem:
+            return "problem";
+    }
+    return "problem";
+}
+
+// The machine: what would stop Biwa whatever the source is like.
+std::vector<Finding> ExamineMachine(const Project& project) {
+    std::vector<Finding> findings;
+    std::error_code failed;
+    const auto space = std::filesystem::space(project.root, failed);
+    constexpr std::uintmax_t kSpaceMin = std::uintmax_t{5} << 30;
+    if (!failed && space.available < kSpaceMin) {
+        findings.push_back({Finding::Level::kWarning,
+                            fmt::format("{} of disk are free", HumanBytes(space.available)),
+                            "the warehouse lives there", "Free some space, or set warehouse.path."});
+    } else if (!failed) {
+        findings.push_back({Finding::Level::kGood,
+                            fmt::format("{} of disk are free", HumanBytes(space.available)), "",
+                            ""});
+    }
+    return findings;
+}
+
+}  // namespace
+
+int PrintFindings(const std::string& stream, const std::vector<Finding>& findings, bool json) {
+    int problems = 0;
+    if (!json) Say(fmt::format("{}:", stream));
+    for (const auto& finding : findings) {
+        problems += finding.level == Finding::Level::kProblem;
+        if (json) {
+            const ordered_json line = {{"of", stream},
+                                       {"level", LevelName(finding.level)},
+                                       {"what", finding.what},
+                                       {"why", finding.why},
+                                       {"mend", finding.mend}};
+            Print(line.dump() + "\n");
+            continue;
+        }
+        const char* mark = finding.level == Finding::Level::kGood      ? "✓"
+                           : finding.level == Finding::Level::kWarning ? "!"
+                                                                       : "✗";
+        Say(fmt::format("  {} {}", mark, finding.what));
+        if (!finding.why.empty()) Say(fmt::format("      {}", finding.why));
+        if (!finding.mend.empty()) Say(fmt::format("      → {}", finding.mend));
+    }
+    return problems;
+}
+
+Result<int> Examine(Engine& engine, const Project& project, bool json) {
+    int problems = PrintFindings("this machine", ExamineMachine(project), json);
+    for (const auto& [name, stream] : project.streams) {
+        const auto source = BIWA_TRY(OpenConnection(engine, project, stream.connection));
+        const auto findings = BIWA_TRY(source->Examine(name, stream.tables));
+        problems += PrintFindings(fmt::format("stream {} (connection {})", name, stream.connection),
+                                  findings, json);
+    }
+    return problems;
+}
+
+void AddDoctor(Commands& commands) {
+    commands.Add("doctor", "Look for whatever could hinder the streams, and say what mends it",
+                 [&commands]() -> Result<int> {
+                     const auto project = BIWA_TRY(commands.OpenProject());
+                     const auto problems =
+                         BIWA_TRY(Examine(commands.engine, *project, commands.json));
+                     return problems == 0 ? kGood : kFailed;
+                 });
+}
+
+void AddVersion(Commands& commands) {
+    commands.Add("version", "Print the version", [&commands]() -> Result<int> {
+        Print(commands.json ? fmt::format("{{\"version\": \"{}\"}}\n", commands.engine.version)
+                            : fmt::format("biwa {}\n", commands.engine.version));
+        return kGood;
+    });
+}
+
+}  // namespace biwa::cli

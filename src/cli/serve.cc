@@ -1,0 +1,54 @@
+// biwa serve, and what `biwa up` shares with it.
+#include <fmt/format.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/progress.h"
+
+namespace biwa::cli {
+
+Result<int> ServeUntilStopped(Instance& instance, const std::string& listen) {
+    // Blocked before any thread of ours is made, so that they come here and nowhere else.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+    BIWA_TRY(instance.Serve(listen));
+    Say(fmt::format("Biwa is at http://{}  (Ctrl+C stops it)", instance.address()));
+    Progress progress;
+    for (;;) {
+        const timespec tick{0, 250'000'000};
+        const int signal = sigtimedwait(&signals, nullptr, &tick);
+        if (signal == SIGINT || signal == SIGTERM) break;
+        if (StderrIsTerminal()) progress.Draw(instance.StreamStatuses(), instance.ModelStatuses());
+        if (const auto broken = instance.Broken()) return tl::unexpected(*broken);
+    }
+    progress.End();
+    Say("Stopping.");
+    return kGood;
+}
+
+void AddServe(Commands& commands) {
+    const auto listen = std::make_shared<std::string>();
+    auto* command = commands.Add(
+        "serve", "Run what was applied: streams, models, dashboards",
+        [&commands, listen]() -> Result<int> {
+            const auto project = BIWA_TRY(commands.OpenProject());
+            const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
+            if (BIWA_TRY(instance->MakePlan()).has_changes()) {
+                return UserError("the project's files say something that was not applied yet",
+                                 "`biwa plan` shows it, `biwa apply` does it, `biwa up` does it and "
+                                 "serves.");
+            }
+            return ServeUntilStopped(*instance, *listen);
+        });
+    command->add_option("--listen", *listen, "Address of the page, e.g. 127.0.0.1:8700")
+        ->type_name("HOST:PORT");
+}
+
+}  // namespace biwa::cli

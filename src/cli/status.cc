@@ -1,0 +1,91 @@
+// biwa status
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/command.h"
+
+namespace biwa::cli {
+
+namespace {
+
+using nlohmann::json;
+
+void PrintStatus(const json& status, bool running) {
+    Print(fmt::format("{} {} ({})  warehouse {}{}\n", status.value("project", ""),
+                      running ? "is running" : "is not running", status.value("environment", ""),
+                      HumanBytes(status["warehouse"].value("bytes", std::uint64_t{0})),
+                      running ? fmt::format("  memory {}",
+                                            HumanBytes(status["process"].value(
+                                                "rss_bytes", std::uint64_t{0})))
+                              : ""));
+    for (const auto& stream : status["streams"]) {
+        Print(fmt::format("\nstream {}  {}  {:.1f} s and {} behind  {:.0f} changes/s  at {}\n",
+                          stream.value("name", ""), stream.value("state", ""),
+                          stream.value("lag_seconds", 0.0),
+                          HumanBytes(stream.value("lag_bytes", std::uint64_t{0})),
+                          stream.value("changes_per_s", 0.0), stream.value("position", "")));
+        if (stream["error"].is_object()) {
+            Print(fmt::format("  {}\n", stream["error"].value("message", "")));
+            if (stream["error"]["hint"].is_string()) {
+                Print(fmt::format("  {}\n", stream["error"]["hint"].get<std::string>()));
+            }
+        }
+        if (const auto lost = stream.value("unrepresentable_values", 0); lost > 0) {
+            Print(fmt::format("  {} values that the warehouse's types cannot hold are NULL\n",
+                              HumanCount(lost)));
+        }
+        for (const auto& table : stream["tables"]) {
+            const auto rows =
+                table["rows"].is_number() ? HumanCount(table["rows"].get<std::int64_t>()) : "-";
+            Print(fmt::format("  {:<32} {:>14} rows  {}\n", table.value("name", ""), rows,
+                              table.value("state", "")));
+            for (const auto& note : table["notes"]) {
+                Print(fmt::format("      {}\n", note.get<std::string>()));
+            }
+        }
+    }
+    if (!status["models"].empty()) Print("\nmodels\n");
+    for (const auto& model : status["models"]) {
+        std::size_t failing = 0;
+        for (const auto& assertion : model["assertions"]) {
+            failing += assertion.value("state", "") == "failed";
+        }
+        Print(fmt::format("  {:<32} {:<12} {:<8} {:>14}  {}{}\n", model.value("name", ""),
+                          model.value("type", ""), model.value("state", ""),
+                          model["rows"].is_number()
+                              ? HumanCount(model["rows"].get<std::int64_t>()) + " rows"
+                              : "",
+                          HumanSeconds(model.value("seconds", 0.0)),
+                          failing > 0 ? fmt::format("  {} assertions fail", failing) : ""));
+        if (model["error"].is_object()) {
+            Print(fmt::format("      {}\n", model["error"].value("message", "")));
+        }
+    }
+}
+
+}  // namespace
+
+void AddStatus(Commands& commands) {
+    commands.Add("status", "Show streams, models and what ails them",
+                 [&commands]() -> Result<int> {
+                     const auto project = BIWA_TRY(commands.OpenProject());
+                     std::string text;
+                     auto client = ClientOfRunning(*project);
+                     if (client) {
+                         text = BIWA_TRY(client->Get("/api/v1/status"));
+                     } else {
+                         const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
+                         text = instance->StatusJson();
+                     }
+                     if (commands.json) {
+                         Print(text + "\n");
+                     } else {
+                         PrintStatus(json::parse(text), client.has_value());
+                     }
+                     return kGood;
+                 });
+}
+
+}  // namespace biwa::cli

@@ -1,0 +1,113 @@
+// biwa up [URL]: from nothing, or from a database's address, to a page that shows it.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "project/scaffold.h"
+
+namespace biwa::cli {
+
+namespace {
+
+struct UpOptions {
+    std::string url;
+    std::string listen;
+};
+
+// The settings of a connection to that address: its kind says how it is read.
+Result<std::shared_ptr<Source>> OpenAddress(Engine& engine, const std::string& url,
+                                            SettingValues& values) {
+    for (const auto& [name, kind] : engine.sources.kinds()) {
+        if (!kind.parse_url) continue;
+        auto parsed = kind.parse_url(url);
+        if (!parsed) return tl::unexpected(parsed.error());
+        values = std::move(*parsed);
+        return std::shared_ptr<Source>(BIWA_TRY(kind.open(values)));
+    }
+    return UserError("no source takes an address");
+}
+
+// Writes a project for the database into the folder.
+Status WriteProjectFor(Engine& engine, const std::filesystem::path& root, const std::string& url) {
+    SettingValues values;
+    const auto source = BIWA_TRY(OpenAddress(engine, url, values));
+    const auto stream = BIWA_TRY(source->OpenStream("new"));
+    const auto tables = BIWA_TRY(stream->Tables({"*"}));
+    ScaffoldDatabase database;
+    for (const auto& [name, value] : values) {
+        if (name == "host") {
+            database.host = value;
+        } else if (name == "port") {
+            database.port = std::atoi(value.c_str());
+        } else if (name == "database") {
+            database.database = value;
+        } else if (name == "user") {
+            database.user = value;
+        } else if (name == "password") {
+            database.password = value;
+        } else {
+            database.more[name] = value;
+        }
+    }
+    for (const auto& table : tables) {
+        if (!table.refusal.empty()) {
+            Say(fmt::format("  left out: {} {}\n            {}", table.ToString(), table.refusal,
+                            table.mend_sql));
+            continue;
+        }
+        database.tables.push_back({table.schema, table.name, table.columns, table.rows_estimate});
+    }
+    if (database.tables.empty()) {
+        return UserError("the database has no table that can be followed",
+                         "Make one with a primary key, or check what the user may see.");
+    }
+    const auto files = FilesForDatabase(database);
+    BIWA_TRY(WriteProject(root, files));
+    Say(fmt::format("Wrote a project of {} files for {} tables to {}", files.size(),
+                    database.tables.size(), root.string()));
+    return {};
+}
+
+Result<int> Up(Commands& commands, const UpOptions& options) {
+    const auto root = std::filesystem::absolute(commands.project_folder).lexically_normal();
+    if (!options.url.empty()) {
+        if (std::filesystem::exists(root / "biwa.yaml")) {
+            return UserError(fmt::format("there is a project in {} already", root.string()),
+                             "`biwa up` alone runs it; a new one wants an empty folder.");
+        }
+        BIWA_TRY(WriteProjectFor(commands.engine, root, options.url));
+    }
+    const auto project = BIWA_TRY(commands.OpenProject());
+    const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
+    if (!options.url.empty()) {
+        const auto problems = BIWA_TRY(Examine(commands.engine, *project, false));
+        if (problems > 0) {
+            return UserError(fmt::format("{} problems stand between here and the first row",
+                                         problems),
+                             "Mend them as said above, then `biwa up`: the project is written.");
+        }
+    }
+    const auto plan = BIWA_TRY(instance->MakePlan());
+    if (plan.has_changes()) {
+        Say(PlanToText(plan));
+        BIWA_TRY(instance->Apply(plan, "command"));
+    }
+    return ServeUntilStopped(*instance, options.listen);
+}
+
+}  // namespace
+
+void AddUp(Commands& commands) {
+    const auto options = std::make_shared<UpOptions>();
+    auto* command = commands.Add("up", "Apply the project and serve it",
+                                 [&commands, options] { return Up(commands, *options); });
+    command->add_option("URL", options->url,
+                        "postgres://user@host/database: write a project for it first");
+    command->add_option("--listen", options->listen, "Address of the page, e.g. 127.0.0.1:8700")
+        ->type_name("HOST:PORT");
+}
+
+}  // namespace biwa::cli

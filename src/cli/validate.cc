@@ -1,0 +1,80 @@
+// biwa validate, biwa compile, biwa schema: what can be said of a project's files alone.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "transform/compile/graph_json.h"
+
+namespace biwa::cli {
+
+void AddValidate(Commands& commands) {
+    commands.Add("validate", "Check the project's files", [&commands]() -> Result<int> {
+        const auto project = BIWA_TRY(commands.OpenProject());
+        const auto graph = BIWA_TRY(CompileProject(*project));
+        if (commands.json) {
+            Print(nlohmann::json{{"ok", true},
+                                 {"connections", project->connections.size()},
+                                 {"streams", project->streams.size()},
+                                 {"models", graph->actions.size()},
+                                 {"dashboards", project->dashboards.size()}}
+                      .dump() +
+                  "\n");
+        } else {
+            Say(fmt::format("The project {} is good: {} connections, {} streams, {} models and "
+                            "assertions, {} dashboards.",
+                            project->name, project->connections.size(), project->streams.size(),
+                            graph->actions.size(), project->dashboards.size()));
+        }
+        return kGood;
+    });
+}
+
+void AddCompile(Commands& commands) {
+    commands.Add("compile", "Compile the models and print them", [&commands]() -> Result<int> {
+        const auto project = BIWA_TRY(commands.OpenProject());
+        const auto graph = BIWA_TRY(CompileProject(*project));
+        if (commands.json) {
+            Print(transform::ToJson(*graph));
+            return kGood;
+        }
+        for (const auto& action : graph->actions) {
+            Print(fmt::format("-- {} {} ({})\n", transform::ToString(action.type),
+                              action.target.ToString(), action.location.file));
+            for (const auto& operation : action.operations) Print(operation.sql + ";\n");
+            if (action.operations.empty()) {
+                Print(std::string(Trim(action.full.query.sql)) + ";\n");
+            }
+            Print("\n");
+        }
+        return kGood;
+    });
+}
+
+void AddSchema(Commands& commands) {
+    const auto kind = std::make_shared<std::string>();
+    auto* command = commands.Add(
+        "schema", "Print the JSON Schema of a kind of project file",
+        [&commands, kind]() -> Result<int> {
+            const auto kinds = FileKinds(commands.engine.connection_kinds());
+            const auto found = kinds.find(*kind);
+            if (found != kinds.end()) {
+                Print(JsonSchema(found->first, found->second));
+                return kGood;
+            }
+            std::vector<std::string> names;
+            for (const auto& [name, settings] : kinds) names.push_back(name);
+            if (kind->empty()) {
+                Print(Join(names, "\n") + "\n");
+                return kGood;
+            }
+            const auto meant = DidYouMean(*kind, names);
+            return UserError(fmt::format("there is no kind of file \"{}\"", *kind),
+                             meant.empty() ? "Kinds: " + Join(names, ", ")
+                                           : fmt::format("Did you mean \"{}\"?", meant));
+        });
+    command->add_option("KIND", *kind, "Which one; left out: lists them");
+}
+
+}  // namespace biwa::cli

@@ -60,10 +60,12 @@ inline void Take(Status&) {}
 
 // The value of a Result, or out of the function with its error. Never inside a coroutine: g++ 12
 // crashes on a statement expression there.
-#define BIWA_TRY(expression)                                         \
-    ({                                                               \
-        auto biwa_try_result = (expression);                         \
-        if (!biwa_try_result.has_value())                            \
-            return ::tl::unexpected(std::move(biwa_try_result).error()); \
-        ::biwa::internal::Take(biwa_try_result);                     \
+#define BIWA_TRY(expression) BIWA_TRY_NAMED(expression, BIWA_JOIN(biwa_try_result_, __COUNTER__))
+#define BIWA_JOIN(a, b) BIWA_JOIN_TEXT(a, b)
+#define BIWA_JOIN_TEXT(a, b) a##b
+#define BIWA_TRY_NAMED(expression, result)                                       \
+    ({                                                                           \
+        auto result = (expression);                                              \
+        if (!result.has_value()) return ::tl::unexpected(std::move(result).error()); \
+        ::biwa::internal::Take(result);                                          \
     })

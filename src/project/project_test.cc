@@ -195,9 +195,9 @@ TEST_F(ProjectTest, BrokenYamlIsOneLineWithItsPlace) {
               std::string::npos);
     EXPECT_EQ(Problems("biwa.yaml", "---\nname: juku\n...\n"), "(no problem)");
     for (const char* bad :
-         {"- a\n", "juku\n", "name: juku\n---\nname: b\n", "a: *nothing\n", "name: !secret x\n",
-          "? [a]\n: b\n", "name: {{x}}\n", "name: a\x01z\n", "&a name: juku\nserver: *b\n",
-          "name:\n", "name: ''\n", "name: a/b\n"}) {
+         {"- a\n", "juku\n", "name: juku\n---\nname: b\n", ",", "]", "name: juku\n}\n",
+          "a: *nothing\n", "name: !secret x\n", "? [a]\n: b\n", "name: {{x}}\n", "name: a\x01z\n",
+          "&a name: juku\nserver: *b\n", "name:\n", "name: ''\n", "name: a/b\n"}) {
         EXPECT_NE(Problems("biwa.yaml", bad), "(no problem)") << bad;
     }
 }

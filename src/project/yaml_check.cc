@@ -1,10 +1,12 @@
 #include "project/yaml_check.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "base/text.h"
 #include "project/quantity.h"
@@ -16,6 +18,11 @@ struct YamlDocument::Tree {
     std::string file;
     std::string text;
     YAML::Node root;
+
+    bool At(const YAML::Mark& mark, std::string_view word) const {
+        const auto at = static_cast<std::size_t>(std::max(mark.pos, 0));
+        return at <= text.size() && text.compare(at, word.size(), word) == 0;
+    }
 
     SourceLocation Locate(const YAML::Mark& mark) const {
         if (mark.is_null()) return {file, 1, 1};
@@ -61,6 +68,24 @@ std::size_t FindControlCharacter(std::string_view text) {
     }
     return std::string_view::npos;
 }
+
+// Remembers where the last document began.
+struct DocumentStart final : YAML::EventHandler {
+    YAML::Mark mark;
+
+    void OnDocumentStart(const YAML::Mark& at) override { mark = at; }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+};
 
 // What a syntax error means, and where.
 void AddSyntaxProblem(const std::string& file, std::string_view text, SourceLocation location,
@@ -433,13 +458,22 @@ std::optional<YamlDocument> YamlDocument::Parse(const std::string& file, std::st
         // The parser would take the end of the file for the end of a quoted text; not so the mark
         // of a document's end.
         const bool has_line_end = text.empty() || text.back() == '\n';
-        const auto documents = YAML::LoadAll(tree->text + (has_line_end ? "...\n" : "\n...\n"));
-        if (documents.size() > 1) {
-            problems.Add(tree->Locate(documents[1].Mark()),
-                         "a second document begins here (\"---\"); a file holds one");
+        const auto closed = tree->text + (has_line_end ? "...\n" : "\n...\n");
+        // Not LoadAll: on a stray "," or "]" it never ends, taking it for one more empty document
+        // each time.
+        std::istringstream stream(closed);
+        YAML::Parser parser(stream);
+        DocumentStart start;
+        if (parser.HandleNextDocument(start) && parser.HandleNextDocument(start)) {
+            const bool is_document = tree->At(start.mark, "---");
+            problems.Add(tree->Locate(start.mark),
+                         is_document
+                             ? "a second document begins here (\"---\"); a file holds one"
+                             : "this is not YAML: what stands here belongs to nothing before "
+                               "it");
             return std::nullopt;
         }
-        if (!documents.empty()) tree->root = documents.front();
+        tree->root = YAML::Load(closed);
     } catch (const YAML::Exception& error) {
         AddSyntaxProblem(file, text, tree->Locate(error.mark), error.msg, problems);
         return std::nullopt;
@@ -468,46 +502,6 @@ Checked YamlDocument::Check(const std::vector<Setting>& settings, OtherNames oth
         problems.Add(tree_->Locate(error.mark), "this is not YAML: " + error.msg);
         return {};
     }
-}
-
-const Checked* Checked::Find(const std::string& name) const {
-    const auto found = fields.find(name);
-    return found == fields.end() ? nullptr : &found->second;
-}
-
-std::string Checked::Text(const std::string& name) const {
-    const auto* found = Find(name);
-    return found ? found->text : std::string();
-}
-
-std::int64_t Checked::Integer(const std::string& name) const {
-    const auto text_of = Text(name);
-    std::int64_t number = 0;
-    std::from_chars(text_of.data(), text_of.data() + text_of.size(), number);
-    return number;
-}
-
-bool Checked::Boolean(const std::string& name) const { return Text(name) == "true"; }
-
-std::chrono::milliseconds Checked::Duration(const std::string& name) const {
-    return ParseDuration(Text(name)).value_or(std::chrono::milliseconds(0));
-}
-
-std::uint64_t Checked::Bytes(const std::string& name) const {
-    return ParseBytes(Text(name)).value_or(0);
-}
-
-std::vector<std::string> Checked::Texts(const std::string& name) const {
-    std::vector<std::string> texts;
-    if (const auto* found = Find(name)) {
-        for (const auto& item : found->items) texts.push_back(item.text);
-    }
-    return texts;
-}
-
-SourceLocation Checked::Place(const std::string& name) const {
-    const auto* found = Find(name);
-    return found ? found->location : location;
 }
 
 }  // namespace biwa

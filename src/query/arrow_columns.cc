@@ -92,7 +92,8 @@ Status ArrowColumn::AppendValues(const Cells& cells, std::size_t first, std::siz
                 if (!cells.IsNull(row)) {
                     const auto list = cells.Get<ListCell>(row);
                     if (child_->length() + list.length > kOffsetMax) {
-                        return UserError("writing Arrow: the lists of a batch hold too many values");
+                        return UserError(
+                            "writing Arrow: the lists of a batch hold too many values");
                     }
                     if (list.length > 0) {
                         BIWA_TRY(child_->Append(*cells.child, list.offset, list.length));

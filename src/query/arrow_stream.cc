@@ -1,6 +1,6 @@
 // An encapsulated message is: 0xFFFFFFFF, the metadata's size as int32 (a multiple of 8), the
-// metadata (a flatbuffer with a Message at its root), the body. The stream is a schema, batches, and
-// an end: 0xFFFFFFFF 0x00000000. All little-endian.
+// metadata (a flatbuffer with a Message at its root), the body. The stream is a schema, batches,
+// and an end: 0xFFFFFFFF 0x00000000. All little-endian.
 //
 // The flatbuffers are written by field number. The numbers, in the order of declaration, are those
 // of the Arrow project's format/Message.fbs and format/Schema.fbs (metadata version V5).

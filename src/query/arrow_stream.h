@@ -1,11 +1,11 @@
 // Results as an Arrow IPC stream (arrow.apache.org/docs/format/Columnar.html, "Serialization and
 // Interprocess Communication").
 //
-// Columns: BOOLEAN bool, SMALLINT int16, INTEGER int32, BIGINT int64, FLOAT float32, DOUBLE float64,
-// DECIMAL decimal128, HUGEINT decimal128(38,0), VARCHAR and JSON utf8, BLOB binary, DATE date32,
-// TIME time64[us], TIMESTAMP timestamp[us], with time zone timestamp[us, "UTC"], INTERVAL and UUID
-// their text as utf8, lists list. Arrow has no infinite dates: they keep their number, the largest
-// or the smallest but one.
+// Columns: BOOLEAN bool, SMALLINT int16, INTEGER int32, BIGINT int64, FLOAT float32, DOUBLE
+// float64, DECIMAL decimal128, HUGEINT decimal128(38,0), VARCHAR and JSON utf8, BLOB binary, DATE
+// date32, TIME time64[us], TIMESTAMP timestamp[us], with time zone timestamp[us, "UTC"], INTERVAL
+// and UUID their text as utf8, lists list. Arrow has no infinite dates: they keep their number, the
+// largest or the smallest but one.
 #pragma once
 
 #include <cstdint>

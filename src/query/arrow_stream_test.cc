@@ -25,8 +25,8 @@ json ReadElsewhere(const std::string& stream) {
     EXPECT_TRUE(WriteFileAtomically(file, stream));
     const auto here = std::filesystem::current_path();
     const auto reader = here / "third_party/npm/node_modules/@uwdata/flechette/dist/flechette.mjs";
-    const auto command = "node src/query/arrow_to_json.mjs '" + reader.string() + "' '" +
-                         file.string() + "'";
+    const auto command =
+        "node src/query/arrow_to_json.mjs '" + reader.string() + "' '" + file.string() + "'";
     std::string output;
     FILE* const pipe = ::popen(command.c_str(), "r");
     std::array<char, 4096> buffer;
@@ -61,8 +61,7 @@ TEST(ArrowSinkTest, AnotherReaderFindsEveryType) {
         "t(bool, i16, i32, i64, f32, f64, dec4, dec18, huge, text, bytes, date, time, ts, tstz, "
         "span, uuid, js, list)");
     ASSERT_FALSE(found.is_discarded());
-    EXPECT_EQ(found["types"],
-              json::parse(R"json(["Bool()", "Int(bitWidth=16,signed=true)",
+    EXPECT_EQ(found["types"], json::parse(R"json(["Bool()", "Int(bitWidth=16,signed=true)",
                   "Int(bitWidth=32,signed=true)", "Int(bitWidth=64,signed=true)",
                   "Float(precision=1)", "Float(precision=2)",
                   "Decimal(bitWidth=128,precision=4,scale=2)",
@@ -88,7 +87,8 @@ TEST(ArrowSinkTest, AnotherReaderFindsEveryType) {
 
 TEST(ArrowSinkTest, JoinsBlocksToLargeBatches) {
     const auto found = Read(
-        "SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE 'text number ' || i END AS t, i % 2 = 0 AS b, "
+        "SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE 'text number ' || i END AS t, i % 2 = 0 AS "
+        "b, "
         "[i] AS l FROM range(200001) r(i) ORDER BY i");
     ASSERT_FALSE(found.is_discarded());
     EXPECT_LE(found["batches"].size(), 4U);
@@ -114,9 +114,9 @@ TEST(ArrowSinkTest, AHugeNumberBeyondItsTypeIsAnErrorAndNotAnotherNumber) {
     };
     EXPECT_TRUE(run("99999999999999999999999999999999999999"));
     EXPECT_TRUE(run("(-99999999999999999999999999999999999999)"));
-    for (const auto* number : {"100000000000000000000000000000000000000",
-                               "(-100000000000000000000000000000000000000)",
-                               "170141183460469231731687303715884105727"}) {
+    for (const auto* number :
+         {"100000000000000000000000000000000000000", "(-100000000000000000000000000000000000000)",
+          "170141183460469231731687303715884105727"}) {
         const auto stats = run(number);
         ASSERT_FALSE(stats) << number;
         EXPECT_NE(stats.error().message.find("38 digits"), std::string::npos);

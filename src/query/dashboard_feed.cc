@@ -206,11 +206,9 @@ void DashboardFeed::StartTile(const std::shared_ptr<Shown>& shown, std::size_t i
         changed_.notify_all();
     };
     lock.unlock();
-    queries_.Start({.sql = tile.sql,
-                    .id = {},
-                    .row_limit = kTileRowsMax,
-                    .running_time_max = kTileTimeMax},
-                   sink, shown->stop.get_token(), done);
+    queries_.Start(
+        {.sql = tile.sql, .id = {}, .row_limit = kTileRowsMax, .running_time_max = kTileTimeMax},
+        sink, shown->stop.get_token(), done);
     lock.lock();
 }
 

@@ -82,7 +82,8 @@ TEST_F(DashboardFeedTest, ShowsEveryTileOnceAndThenOnlyWhatHasChanged) {
         viewer.Listener());
     ASSERT_TRUE(viewer.WaitForValue(0, 1));
     ASSERT_TRUE(viewer.WaitFor([](const auto& tiles) { return tiles.size() == 3; }));
-    EXPECT_EQ(viewer.tile(1).at("columns"), json::parse(R"([{"name": "seven", "type": "INTEGER"}])"));
+    EXPECT_EQ(viewer.tile(1).at("columns"),
+              json::parse(R"([{"name": "seven", "type": "INTEGER"}])"));
     EXPECT_EQ(viewer.tile(1).at("error"), nullptr);
     EXPECT_EQ(viewer.tile(2).at("error").at("kind"), "user");
     EXPECT_EQ(viewer.updates(), 3);

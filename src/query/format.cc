@@ -148,8 +148,9 @@ void AppendTimestamp(std::int64_t micros, bool with_zone, TimeStyle style, std::
     const bool before_christ = AppendDate(days, out);
     out += style == TimeStyle::kIso ? 'T' : ' ';
     // Unsigned, because days * kMicrosPerDay of the first day there is would overflow.
-    const auto of_day = static_cast<std::uint64_t>(micros) -
-                        static_cast<std::uint64_t>(days) * static_cast<std::uint64_t>(kMicrosPerDay);
+    const auto of_day =
+        static_cast<std::uint64_t>(micros) -
+        static_cast<std::uint64_t>(days) * static_cast<std::uint64_t>(kMicrosPerDay);
     AppendClock(static_cast<std::int64_t>(of_day), out);
     if (with_zone) out += style == TimeStyle::kIso ? "Z" : "+00";
     if (before_christ) out += " BC";

@@ -52,20 +52,20 @@ TEST(FormatTest, FloatsHaveTheShortestDigitsThatReadBackTheSame) {
 }
 
 TEST(FormatTest, WholeNumbersAndDecimalsKeepEveryDigit) {
-    ExpectTexts({{"(-32768)::SMALLINT", "-32768"},
-                 {"(-9223372036854775807-1)::BIGINT", "-9223372036854775808"},
-                 {"170141183460469231731687303715884105727::HUGEINT",
-                  "170141183460469231731687303715884105727"},
-                 {"(-170141183460469231731687303715884105727-1)::HUGEINT",
-                  "-170141183460469231731687303715884105728"},
-                 {"0::HUGEINT", "0"},
-                 {"(-0.05)::DECIMAL(4,2)", "-0.05"},
-                 {"0::DECIMAL(9,3)", "0.000"},
-                 {"1234567890.12::DECIMAL(18,2)", "1234567890.12"},
-                 {"(-12345678901234567890.123456789)::DECIMAL(38,9)",
-                  "-12345678901234567890.123456789"},
-                 {"7::DECIMAL(3,0)", "7"},
-                 {"true", "true"}});
+    ExpectTexts(
+        {{"(-32768)::SMALLINT", "-32768"},
+         {"(-9223372036854775807-1)::BIGINT", "-9223372036854775808"},
+         {"170141183460469231731687303715884105727::HUGEINT",
+          "170141183460469231731687303715884105727"},
+         {"(-170141183460469231731687303715884105727-1)::HUGEINT",
+          "-170141183460469231731687303715884105728"},
+         {"0::HUGEINT", "0"},
+         {"(-0.05)::DECIMAL(4,2)", "-0.05"},
+         {"0::DECIMAL(9,3)", "0.000"},
+         {"1234567890.12::DECIMAL(18,2)", "1234567890.12"},
+         {"(-12345678901234567890.123456789)::DECIMAL(38,9)", "-12345678901234567890.123456789"},
+         {"7::DECIMAL(3,0)", "7"},
+         {"true", "true"}});
 }
 
 TEST(FormatTest, DatesReachFromBeforeChristToInfinity) {
@@ -96,23 +96,23 @@ TEST(FormatTest, TimestampsReachFromBeforeChristToInfinity) {
 }
 
 TEST(FormatTest, IntervalsSayTheSignOfEachPart) {
-    ExpectTexts({{"INTERVAL '-14 months' + INTERVAL '3 days' - INTERVAL '4 hours 5 minutes 6.7 seconds'",
-                  "-1 years -2 mons +3 days -04:05:06.7"},
-                 {"INTERVAL '1 month' - INTERVAL '1 day'", "1 mon -1 days"},
-                 {"INTERVAL '1 second' - INTERVAL '1 day'", "-1 days +00:00:01"},
-                 {"INTERVAL '0 days'", "00:00:00"},
-                 {"INTERVAL '25 hours'", "25:00:00"},
-                 {"INTERVAL '1 year'", "1 year"},
-                 {"INTERVAL '-1 months'", "-1 mons"}});
+    ExpectTexts(
+        {{"INTERVAL '-14 months' + INTERVAL '3 days' - INTERVAL '4 hours 5 minutes 6.7 seconds'",
+          "-1 years -2 mons +3 days -04:05:06.7"},
+         {"INTERVAL '1 month' - INTERVAL '1 day'", "1 mon -1 days"},
+         {"INTERVAL '1 second' - INTERVAL '1 day'", "-1 days +00:00:01"},
+         {"INTERVAL '0 days'", "00:00:00"},
+         {"INTERVAL '25 hours'", "25:00:00"},
+         {"INTERVAL '1 year'", "1 year"},
+         {"INTERVAL '-1 months'", "-1 mons"}});
 }
 
 TEST(FormatTest, BytesAndUuidsAreHexadecimal) {
-    ExpectTexts({{"'\\xDE\\xAD\\x00'::BLOB", "\\xdead00"},
-                 {"''::BLOB", "\\x"},
-                 {"UUID '00112233-4455-6677-8899-aabbccddeeff'",
-                  "00112233-4455-6677-8899-aabbccddeeff"},
-                 {"UUID 'ffffffff-ffff-ffff-ffff-ffffffffffff'",
-                  "ffffffff-ffff-ffff-ffff-ffffffffffff"}});
+    ExpectTexts(
+        {{"'\\xDE\\xAD\\x00'::BLOB", "\\xdead00"},
+         {"''::BLOB", "\\x"},
+         {"UUID '00112233-4455-6677-8899-aabbccddeeff'", "00112233-4455-6677-8899-aabbccddeeff"},
+         {"UUID 'ffffffff-ffff-ffff-ffff-ffffffffffff'", "ffffffff-ffff-ffff-ffff-ffffffffffff"}});
 }
 
 TEST(FormatTest, ListsAreWrittenAsPostgresWritesArrays) {

@@ -1,4 +1,5 @@
-// Results as JSON: {"columns": [{"name", "type"}], "rows": [[…]], "row_count", "truncated", "seconds"}.
+// Results as JSON: {"columns": [{"name", "type"}], "rows": [[…]], "row_count", "truncated",
+// "seconds"}.
 //
 // A number is a JSON number where JavaScript reads it back without loss: integers within ±2^53 and
 // finite floats. Larger integers and all decimals are strings of digits; NaN and the infinities are

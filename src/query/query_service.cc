@@ -105,10 +105,9 @@ void QueryService::Start(QueryRequest request, std::shared_ptr<ResultSink> sink,
             return;
         }
     }
-    query->done(Unavailable(
-        fmt::format("too many queries are running ({}, and {} are waiting)", limits_.running_max,
-                    limits_.waiting_max),
-        "Try again in a moment."));
+    query->done(Unavailable(fmt::format("too many queries are running ({}, and {} are waiting)",
+                                        limits_.running_max, limits_.waiting_max),
+                            "Try again in a moment."));
 }
 
 Result<QueryStats> QueryService::Run(QueryRequest request, ResultSink& sink, std::stop_token stop) {
@@ -165,8 +164,8 @@ void QueryService::Work(std::stop_token stop) {
             if (!changed_.wait(lock, stop, [&] { return !waiting_.empty(); })) return;
             query = std::move(waiting_.front());
             waiting_.pop_front();
-            query->deadline = SteadyClock::now() + query->request.running_time_max.value_or(
-                                                       limits_.running_time_max);
+            query->deadline = SteadyClock::now() +
+                              query->request.running_time_max.value_or(limits_.running_time_max);
             running_.push_back(query);
             WakeAll();
         }
@@ -225,13 +224,14 @@ void QueryService::Watch(std::stop_token stop) {
                 return false;
             }
             ended.emplace_back(
-                query, query->stopped.value_or(Error{
-                           ErrorKind::kUnavailable,
-                           fmt::format("too many queries are running: this one waited {} in vain",
-                                       HumanSeconds(std::chrono::duration<double>(
-                                                        limits_.waiting_time_max)
-                                                        .count())),
-                           "Try again in a moment."}));
+                query,
+                query->stopped.value_or(
+                    Error{ErrorKind::kUnavailable,
+                          fmt::format(
+                              "too many queries are running: this one waited {} in vain",
+                              HumanSeconds(
+                                  std::chrono::duration<double>(limits_.waiting_time_max).count())),
+                          "Try again in a moment."}));
             return true;
         });
         if (!ended.empty()) {

@@ -31,7 +31,7 @@ struct QueryLimits {
 
 struct QueryRequest {
     std::string sql;
-    std::string id = {};  // to cancel it by; may be empty
+    std::string id = {};                                    // to cancel it by; may be empty
     std::optional<std::uint64_t> row_limit = std::nullopt;  // rows beyond it are not delivered
     // Instead of the service's.
     std::optional<std::chrono::milliseconds> running_time_max = std::nullopt;

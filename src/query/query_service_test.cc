@@ -106,9 +106,8 @@ TEST_F(QueryServiceTest, CancelsByIdWhateverTheQueryIsDoing) {
     EXPECT_FALSE(queries.Cancel("a"));
     for (int i = 0; i < 20; ++i) {
         CountingSink sink;
-        auto result = std::async(std::launch::async, [&] {
-            return queries.Run({.sql = kEndless, .id = "a"}, sink);
-        });
+        auto result = std::async(std::launch::async,
+                                 [&] { return queries.Run({.sql = kEndless, .id = "a"}, sink); });
         // Now and then before the engine has begun with it.
         if (i % 2 == 0) std::this_thread::sleep_for(20ms);
         ASSERT_TRUE(Eventually([&] { return queries.Cancel("a"); }));
@@ -159,9 +158,8 @@ TEST_F(QueryServiceTest, ALongLineIsRefusedAndALongWaitEnds) {
     QueryService queries(*warehouse_,
                          {.running_max = 1, .waiting_max = 1, .waiting_time_max = 300ms});
     CountingSink sinks[3];
-    auto running = std::async(std::launch::async, [&] {
-        return queries.Run({.sql = kEndless, .id = "long"}, sinks[0]);
-    });
+    auto running = std::async(
+        std::launch::async, [&] { return queries.Run({.sql = kEndless, .id = "long"}, sinks[0]); });
     ASSERT_TRUE(Eventually([&] { return queries.running() == 1; }));
     auto waiting =
         std::async(std::launch::async, [&] { return queries.Run({.sql = "SELECT 1"}, sinks[1]); });
@@ -193,8 +191,7 @@ TEST_F(QueryServiceTest, ASlowSinkHoldsBackItsQueryAndNoOther) {
     slow.delay = 10ms;
     std::stop_source stop;
     auto held = std::async(std::launch::async, [&] {
-        return queries.Run({.sql = "SELECT i FROM range(1000000000) r(i)"}, slow,
-                           stop.get_token());
+        return queries.Run({.sql = "SELECT i FROM range(1000000000) r(i)"}, slow, stop.get_token());
     });
     ASSERT_TRUE(Eventually([&] { return slow.rows > 0; }));
     for (int i = 0; i < 5; ++i) {

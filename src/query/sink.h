@@ -19,8 +19,8 @@ struct QueryStats {
     double seconds = 0;
 };
 
-// Called by one thread: Begin, then any number of Blocks, then End if all went well. Block may wait:
-// the query then waits with it. A failure ends the query with that error.
+// Called by one thread: Begin, then any number of Blocks, then End if all went well. Block may
+// wait: the query then waits with it. A failure ends the query with that error.
 class ResultSink {
   public:
     virtual ~ResultSink() = default;

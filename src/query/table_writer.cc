@@ -37,8 +37,8 @@ constexpr std::array kWide = {
     Range{0x1fa70, 0x1faff}, Range{0x20000, 0x2fffd}, Range{0x30000, 0x3fffd}};
 
 // Combining marks, joiners and variation selectors that people's texts hold.
-constexpr std::array kZero = {Range{0x0300, 0x036f}, Range{0x200b, 0x200f}, Range{0x20d0, 0x20ff},
-                              Range{0x3099, 0x309a}, Range{0xfe00, 0xfe0f}, Range{0xfe20, 0xfe2f},
+constexpr std::array kZero = {Range{0x0300, 0x036f}, Range{0x200b, 0x200f},  Range{0x20d0, 0x20ff},
+                              Range{0x3099, 0x309a}, Range{0xfe00, 0xfe0f},  Range{0xfe20, 0xfe2f},
                               Range{0xfeff, 0xfeff}, Range{0xe0100, 0xe01ef}};
 
 template <std::size_t Count>

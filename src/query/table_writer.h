@@ -17,9 +17,10 @@ std::size_t DisplayWidth(std::string_view text);
 // The text as far as it fits into `cells`, with "…" at its end where something was cut off.
 std::string CutToWidth(std::string_view text, std::size_t cells);
 
-// Numbers are right-aligned; a long value is cut and ends with "…"; NULL is shown as "NULL"; control
-// characters, which a terminal would obey, are shown as escapes. The widths come from the first
-// kMeasuredRows rows, which wait in memory; later rows go out as they come, cut to those widths.
+// Numbers are right-aligned; a long value is cut and ends with "…"; NULL is shown as "NULL";
+// control characters, which a terminal would obey, are shown as escapes. The widths come from the
+// first kMeasuredRows rows, which wait in memory; later rows go out as they come, cut to those
+// widths.
 class TableSink final : public ResultSink {
   public:
     static constexpr std::size_t kMeasuredRows = 1000;

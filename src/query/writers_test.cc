@@ -65,7 +65,8 @@ TEST(JsonSinkTest, TextIsEscapedAndWhatIsNotUtf8IsReplaced) {
     std::string out;
     AppendJsonString("a\"\\\n\t\x01日本", out);
     EXPECT_EQ(out, R"("a\"\\\n\t\u0001日本")");
-    for (const std::string bad : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe6\x97"}) {
+    for (const std::string bad :
+         {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe6\x97"}) {
         out.clear();
         AppendJsonString("x" + bad + "\"y", out);
         const auto parsed = json::parse(out).get<std::string>();
@@ -123,18 +124,18 @@ TEST(TableSinkTest, CutsLongValuesAndShowsControlCharacters) {
 
 TEST(TableSinkTest, RowsBeyondTheMeasuredOnesFlowInTheSameWidths) {
     const auto warehouse = testing::OpenWarehouse();
-    const auto text = testing::Render<TableSink>(
-        *warehouse, "SELECT CASE WHEN i = 2999 THEN 'much longer' ELSE 'x' END AS a "
-                    "FROM range(3000) r(i) ORDER BY i");
-    EXPECT_NE(text.find("\n …\n(3,000 rows, "), std::string::npos)
-        << text.substr(text.size() - 60);
+    const auto text =
+        testing::Render<TableSink>(*warehouse,
+                                   "SELECT CASE WHEN i = 2999 THEN 'much longer' ELSE 'x' END AS a "
+                                   "FROM range(3000) r(i) ORDER BY i");
+    EXPECT_NE(text.find("\n …\n(3,000 rows, "), std::string::npos) << text.substr(text.size() - 60);
 }
 
 TEST(DisplayWidthTest, CountsCells) {
     EXPECT_EQ(DisplayWidth("abc"), 3U);
     EXPECT_EQ(DisplayWidth("日本"), 4U);
-    EXPECT_EQ(DisplayWidth("ｱｲｳ"), 3U);              // halfwidth
-    EXPECT_EQ(DisplayWidth("か\xe3\x82\x99"), 2U);   // with a combining mark
+    EXPECT_EQ(DisplayWidth("ｱｲｳ"), 3U);             // halfwidth
+    EXPECT_EQ(DisplayWidth("か\xe3\x82\x99"), 2U);  // with a combining mark
     EXPECT_EQ(DisplayWidth("🎉"), 2U);
     EXPECT_EQ(CutToWidth("日本語", 6), "日本語");
     EXPECT_EQ(CutToWidth("日本語", 5), "日本…");

@@ -178,7 +178,8 @@ TEST_F(MetaStoreTest, WhatWasAcknowledgedOutlivesAKill) {
 
         const auto store = Open();
         int found = 0;
-        for (const auto& entry : *store->RecentAudit(1'000'000)) {
+        const auto entries = store->RecentAudit(1'000'000);
+        for (const auto& entry : *entries) {
             if (entry.what == std::to_string(round)) ++found;
         }
         EXPECT_GE(found, acknowledged->load());

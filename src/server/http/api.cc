@@ -39,8 +39,8 @@ Response PlainText(int status, std::string text) {
 }
 
 Response ServerIsBusy() {
-    return ErrorResponse({ErrorKind::kUnavailable, "the server has too much to do",
-                          "Try again in a moment."});
+    return ErrorResponse(
+        {ErrorKind::kUnavailable, "the server has too much to do", "Try again in a moment."});
 }
 
 bool IsQueryId(std::string_view id) {
@@ -230,10 +230,10 @@ void Api::Handle(const std::shared_ptr<Exchange>& exchange) {
             return AnswerBy(quick_, exchange,
                             [this, name = match->parameter] { return Dashboard(name); });
         case RouteId::kDashboardLive:
-            return StartEvents(exchange, [this, exchange, name = match->parameter](
-                                             const Place& place) {
-                ShowDashboard(exchange, name, place);
-            });
+            return StartEvents(exchange,
+                               [this, exchange, name = match->parameter](const Place& place) {
+                                   ShowDashboard(exchange, name, place);
+                               });
         case RouteId::kRun:
             return AnswerBy(slow_, exchange, [this, exchange] {
                 return Run(exchange->request(), exchange->closed());

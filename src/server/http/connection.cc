@@ -178,10 +178,9 @@ class TcpConnection final : public Connection,
 
     template <typename Function>
     void Post(Function function) {
-        asio::post(stream_.get_executor(),
-                   [self = shared_from_this(), function = std::move(function)]() mutable {
-                       function();
-                   });
+        asio::post(
+            stream_.get_executor(),
+            [self = shared_from_this(), function = std::move(function)]() mutable { function(); });
     }
 
     void ReadRequest() {
@@ -194,10 +193,9 @@ class TcpConnection final : public Connection,
         parser_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max));
         parser_->body_limit(limits_.body_bytes_max);
         stream_.expires_after(limits_.read_time_max);
-        beast::http::async_read(stream_, buffer_, *parser_,
-                                [self = shared_from_this()](error_code error, std::size_t) {
-                                    self->OnRead(error);
-                                });
+        beast::http::async_read(
+            stream_, buffer_, *parser_,
+            [self = shared_from_this()](error_code error, std::size_t) { self->OnRead(error); });
     }
 
     void OnRead(error_code error) {
@@ -285,8 +283,8 @@ class TcpConnection final : public Connection,
     void DoReply(Response response) {
         state_ = State::kReplying;
         response_ = std::move(response);
-        const auto body =
-            response_.static_body.empty() ? std::string_view(response_.body) : response_.static_body;
+        const auto body = response_.static_body.empty() ? std::string_view(response_.body)
+                                                        : response_.static_body;
         message_.emplace(MakeHead(response_).base());
         if (request_.method != "HEAD" && response_.status != 304) {
             message_->body() = beast::span<const char>(body.data(), body.size());
@@ -334,10 +332,9 @@ class TcpConnection final : public Connection,
         }
         writing_ = true;
         stream_.expires_after(limits_.write_time_max);
-        asio::async_write(stream_, asio::buffer(*outbox_.front().first),
-                          [self = shared_from_this()](error_code error, std::size_t) {
-                              self->OnWritten(error);
-                          });
+        asio::async_write(
+            stream_, asio::buffer(*outbox_.front().first),
+            [self = shared_from_this()](error_code error, std::size_t) { self->OnWritten(error); });
     }
 
     void OnWritten(error_code error) {

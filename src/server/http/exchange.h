@@ -35,8 +35,8 @@ class Exchange {
     // been sent yet only the newest is.
     virtual void BeginEvents() = 0;
     virtual void PostEvent(const std::string& key, std::shared_ptr<const std::string> event) = 0;
-    // `then` is called once when the caller has gone, at once if it has, by a network thread: it must
-    // not wait. It goes right after.
+    // `then` is called once when the caller has gone, at once if it has, by a network thread: it
+    // must not wait. It goes right after.
     virtual void OnClosed(std::function<void()> then) = 0;
 };
 

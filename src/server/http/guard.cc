@@ -53,7 +53,10 @@ Response Refusal(int status, std::string message, std::string hint) {
 }  // namespace
 
 std::string HostWithoutPort(std::string_view host) {
-    if (host.starts_with('[')) return Lower(host.substr(1, host.find(']') - 1));
+    if (host.starts_with('[')) {
+        const auto end = host.find(']');
+        return end == std::string_view::npos ? "" : Lower(host.substr(1, end - 1));
+    }
     return Lower(host.substr(0, host.find(':')));
 }
 
@@ -71,7 +74,8 @@ std::optional<Response> RefuseForeign(const Request& request, const GuardOptions
         origin.empty() || (scheme_end != std::string_view::npos &&
                            Lower(origin.substr(scheme_end + 3)) == Lower(host));
     // Following a link to the page from elsewhere is fine; asking the API from elsewhere is not.
-    const bool is_foreign_fetch = site == "cross-site" && request.Header("sec-fetch-mode") != "navigate";
+    const bool is_foreign_fetch =
+        site == "cross-site" && request.Header("sec-fetch-mode") != "navigate";
     if (!same_origin || is_foreign_fetch) {
         return Refusal(403, "requests from other sites' pages are not answered",
                        "Open Biwa's own page, or call the API from a program.");
@@ -90,9 +94,10 @@ std::optional<Response> RefuseWithoutToken(const Request& request, const GuardOp
         IsSameSecret(header.substr(kBearer.size()), options.token)) {
         return std::nullopt;
     }
-    auto refusal = Refusal(401, "this changes something and needs the instance's token",
-                           "Send Authorization: Bearer TOKEN with the token of .biwa/server.json, or "
-                           "use the command line, which does.");
+    auto refusal =
+        Refusal(401, "this changes something and needs the instance's token",
+                "Send Authorization: Bearer TOKEN with the token of .biwa/server.json, or "
+                "use the command line, which does.");
     refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
     return refusal;
 }

@@ -16,7 +16,8 @@ struct GuardOptions {
 };
 
 // The refusal of a request that does not come from this server's own page or from a program:
-// - a Host that is neither an IP address, localhost nor one of host_names. A name that its owner can
+// - a Host that is neither an IP address, localhost nor one of host_names. A name that its owner
+// can
 //   point to this machine would let a foreign page in (DNS rebinding); an address cannot be;
 // - an Origin other than this server, or a browser that says the request comes from another site;
 // - a body that is not application/json, which a foreign page can send without being asked.
@@ -25,7 +26,8 @@ std::optional<Response> RefuseForeign(const Request& request, const GuardOptions
 // The refusal of a request without "Authorization: Bearer TOKEN".
 std::optional<Response> RefuseWithoutToken(const Request& request, const GuardOptions& options);
 
-// "127.0.0.1:8700" -> "127.0.0.1", "[::1]:8700" -> "::1", "Example.com" -> "example.com".
+// "127.0.0.1:8700" -> "127.0.0.1", "[::1]:8700" -> "::1", "Example.com" -> "example.com". "" for a
+// bracket without its end.
 std::string HostWithoutPort(std::string_view host);
 
 }  // namespace biwa::http

@@ -23,7 +23,8 @@ constexpr std::size_t kPieceBytes = 64 << 10;
 constexpr std::size_t kErrorBytesMax = 1 << 20;
 constexpr std::uint64_t kBodyBytesMax = std::numeric_limits<std::uint64_t>::max();
 
-// Runs one operation to its end. The operations are asynchronous because only those have time limits.
+// Runs one operation to its end. The operations are asynchronous because only those have time
+// limits.
 class Session {
   public:
     explicit Session(std::chrono::milliseconds quiet_time_max) : quiet_(quiet_time_max) {}
@@ -93,8 +94,8 @@ Error ErrorOf(const std::string& body, unsigned status, std::string_view path) {
     error.message = told.value("message", error.message);
     if (told.contains("hint") && told["hint"].is_string()) error.hint = told["hint"];
     const auto kind = told.value("kind", "");
-    for (const auto known : {ErrorKind::kUser, ErrorKind::kUnavailable, ErrorKind::kConflict,
-                             ErrorKind::kCorrupt}) {
+    for (const auto known :
+         {ErrorKind::kUser, ErrorKind::kUnavailable, ErrorKind::kConflict, ErrorKind::kCorrupt}) {
         if (kind == ToString(known)) error.kind = known;
     }
     return error;
@@ -149,9 +150,8 @@ Status HttpClient::Request(std::string_view method, std::string_view path, std::
     const auto refused =
         session.Connect(host, address_.substr(colon + 1), options_.connect_time_max);
     if (refused) {
-        return Unavailable(
-            fmt::format("cannot reach Biwa at {}: {}", address_, refused.message()),
-            "Is it running? Start it with biwa up.");
+        return Unavailable(fmt::format("cannot reach Biwa at {}: {}", address_, refused.message()),
+                           "Is it running? Start it with biwa up.");
     }
 
     beast::http::request<beast::http::string_body> request;

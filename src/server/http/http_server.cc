@@ -162,19 +162,20 @@ class AsioHttpServer final : public HttpServer, public ConnectionOwner {
 
   private:
     void Accept() {
-        acceptor_.async_accept(asio::make_strand(io_), [this](error_code error, tcp::socket socket) {
-            if (stopping_ || error == asio::error::operation_aborted) return;
-            if (error) return AcceptLater(error);
-            error_code ignored;
-            socket.set_option(tcp::no_delay(true), ignored);
-            const auto connection = MakeConnection(std::move(socket), limits_, *this);
-            if (connections_.Add(connection, options_.connections_max)) {
-                connection->Start();
-            } else {
-                connection->Refuse();
-            }
-            Accept();
-        });
+        acceptor_.async_accept(
+            asio::make_strand(io_), [this](error_code error, tcp::socket socket) {
+                if (stopping_ || error == asio::error::operation_aborted) return;
+                if (error) return AcceptLater(error);
+                error_code ignored;
+                socket.set_option(tcp::no_delay(true), ignored);
+                const auto connection = MakeConnection(std::move(socket), limits_, *this);
+                if (connections_.Add(connection, options_.connections_max)) {
+                    connection->Start();
+                } else {
+                    connection->Refuse();
+                }
+                Accept();
+            });
     }
 
     // Out of file descriptors, most likely: going on at once would be a busy loop.

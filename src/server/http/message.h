@@ -32,8 +32,8 @@ struct Response {
     Headers headers = {};
 };
 
-// The path of a request target ("/a%20b?c=d" -> "/a b"). Nothing when it does not begin with "/", has
-// a broken escape, or decodes to control characters or to what is not UTF-8.
+// The path of a request target ("/a%20b?c=d" -> "/a b"). Nothing when it does not begin with "/",
+// has a broken escape, or decodes to control characters or to what is not UTF-8.
 std::optional<std::string> PathOfTarget(std::string_view target);
 
 // {"error": {…}} with the status that the error's kind has in docs/api.md, or another.

@@ -38,10 +38,11 @@ constexpr std::array kRoutes = {
           "Cancels the running query that named itself so."},
     Route{RouteId::kDashboards, "GET", "/api/v1/dashboards", "The dashboards of the project."},
     Route{RouteId::kDashboard, "GET", "/api/v1/dashboards/{name}", "One dashboard and its tiles."},
-    Route{RouteId::kDashboardLive, "GET", "/api/v1/dashboards/{name}/live",
-          "The results of a dashboard's tiles as server-sent events `tile`: all at first, then each "
-          "that has changed.",
-          false, kEventStream},
+    Route{
+        RouteId::kDashboardLive, "GET", "/api/v1/dashboards/{name}/live",
+        "The results of a dashboard's tiles as server-sent events `tile`: all at first, then each "
+        "that has changed.",
+        false, kEventStream},
     Route{RouteId::kRun, "POST", "/api/v1/run", "Runs models and answers when they are done.", true,
           "application/json", kRunBody},
     Route{RouteId::kPlan, "GET", "/api/v1/plan", "What applying the project's files would do."},
@@ -162,10 +163,9 @@ std::string OpenApiJson(std::string_view version) {
 std::string ReferenceHtml(std::string_view version) {
     std::string rows;
     for (const auto& route : kRoutes) {
-        rows += fmt::format(
-            "<tr><td><code>{} {}</code></td><td>{}{}</td></tr>\n", route.method,
-            EscapeHtml(route.path), EscapeHtml(route.summary),
-            route.needs_token ? " <em>Needs the instance's token.</em>" : "");
+        rows += fmt::format("<tr><td><code>{} {}</code></td><td>{}{}</td></tr>\n", route.method,
+                            EscapeHtml(route.path), EscapeHtml(route.summary),
+                            route.needs_token ? " <em>Needs the instance's token.</em>" : "");
     }
     return fmt::format(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Biwa API</title>\n"

@@ -1,4 +1,5 @@
-// The routes of the API as data: what is answered, what is documented and what is tested is one list.
+// The routes of the API as data: what is answered, what is documented and what is tested is one
+// list.
 #pragma once
 
 #include <optional>
@@ -40,9 +41,9 @@ struct Route {
 std::span<const Route> Routes();
 
 struct RouteMatch {
-    const Route* route = nullptr;     // null: the path is known, but not with this method
-    std::string parameter;            // what stood for "{name}"
-    std::vector<std::string> allowed; // methods of the path
+    const Route* route = nullptr;      // null: the path is known, but not with this method
+    std::string parameter;             // what stood for "{name}"
+    std::vector<std::string> allowed;  // methods of the path
 };
 
 // Nothing when no route has this path.

@@ -23,8 +23,8 @@ class StaticFiles {
   public:
     explicit StaticFiles(std::span<const StaticFile> files);
 
-    // A path without a file gets index.html, because the page's own addresses are not files; but not
-    // a path whose last part has a dot. 304 when the caller's copy is still good.
+    // A path without a file gets index.html, because the page's own addresses are not files; but
+    // not a path whose last part has a dot. 304 when the caller's copy is still good.
     Response Find(const Request& request) const;
 
   private:

@@ -30,7 +30,11 @@ export async function errorOf(response: Response): Promise<ApiError> {
     // Not JSON, so not of the API: a proxy between, perhaps. Its status is all there is to tell.
   }
   const status = `${response.status} ${response.statusText}`.trim();
-  return new ApiError({ kind: "unavailable", message: `The server answered ${status}.`, hint: null });
+  return new ApiError({
+    kind: "unavailable",
+    message: `The server answered ${status}.`,
+    hint: null,
+  });
 }
 
 export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {

@@ -1,5 +1,13 @@
 // The state of the instance, kept live for all pages by one connection.
-import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import {
+  createContext,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  type ReactNode,
+} from "react";
 import { getJson } from "./client";
 import { openLive, type Live, type LiveState } from "./live";
 import type { Status } from "./types";
@@ -21,7 +29,12 @@ export function StatusProvider({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     const receive = (data: unknown) => setReceived({ status: data as Status, at: Date.now() });
-    const opened = openLive({ url: "/api/v1/events", event: "status", onData: receive, onState: setState });
+    const opened = openLive({
+      url: "/api/v1/events",
+      event: "status",
+      onData: receive,
+      onState: setState,
+    });
     live.current = opened;
     // A quiet instance may have no event to send for a while.
     const first = new AbortController();

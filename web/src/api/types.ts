@@ -3,13 +3,7 @@
 export type ErrorBody = { kind: string; message: string; hint: string | null };
 
 export type StreamState =
-  | "starting"
-  | "snapshot"
-  | "catching_up"
-  | "streaming"
-  | "retrying"
-  | "failed"
-  | "stopped";
+  "starting" | "snapshot" | "catching_up" | "streaming" | "retrying" | "failed" | "stopped";
 
 export type TableState = "waiting" | "copying" | "live" | "refused";
 

@@ -49,7 +49,9 @@ export default function Chart({ data, type, unit, label }: Props) {
 
   useEffect(() => {
     const colours = coloursAt(place.current!.parentElement!);
-    chart.current?.setOption(chartOption(data, { type, unit, lang, dark, colours }), { notMerge: true });
+    chart.current?.setOption(chartOption(data, { type, unit, lang, dark, colours }), {
+      notMerge: true,
+    });
   }, [data, type, unit, lang, dark]);
 
   return <div className="chart" ref={place} role="img" aria-label={label} />;

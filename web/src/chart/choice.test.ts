@@ -5,7 +5,10 @@ import { chooseChart } from "./choice";
 import { chartData } from "./data";
 
 function rowsOf(columns: Record<string, string>, cells: Cell[][]) {
-  return jsonRows(Object.entries(columns).map(([name, type]) => ({ name, type })), cells);
+  return jsonRows(
+    Object.entries(columns).map(([name, type]) => ({ name, type })),
+    cells,
+  );
 }
 
 describe("the chart that is chosen", () => {
@@ -39,7 +42,9 @@ describe("the chart that is chosen", () => {
       ["a", 1, 10],
       ["b", 2, 20],
     ];
-    expect(chooseChart(rowsOf({ name: "VARCHAR", student_id: "BIGINT", score: "DOUBLE" }, cells))?.y).toEqual([2]);
+    expect(
+      chooseChart(rowsOf({ name: "VARCHAR", student_id: "BIGINT", score: "DOUBLE" }, cells))?.y,
+    ).toEqual([2]);
     expect(chooseChart(rowsOf({ name: "VARCHAR", id: "BIGINT" }, cells))?.y).toEqual([1]);
   });
 
@@ -54,7 +59,14 @@ describe("the chart that is chosen", () => {
 
   test("is none without two rows, or without a number", () => {
     expect(chooseChart(rowsOf({ day: "DATE", n: "BIGINT" }, [["2026-11-01", 5]]))).toBeNull();
-    expect(chooseChart(rowsOf({ a: "VARCHAR", b: "VARCHAR" }, [["x", "y"], ["z", "w"]]))).toBeNull();
+    expect(
+      chooseChart(
+        rowsOf({ a: "VARCHAR", b: "VARCHAR" }, [
+          ["x", "y"],
+          ["z", "w"],
+        ]),
+      ),
+    ).toBeNull();
     expect(chooseChart(rowsOf({ n: "BIGINT" }, [[1], [2]]))).toBeNull();
     expect(chooseChart(rowsOf({}, []))).toBeNull();
   });
@@ -86,7 +98,10 @@ describe("the data that is drawn", () => {
   });
 
   test("reads no more rows than can be drawn, and says so", () => {
-    const rows = rowsOf({ x: "VARCHAR", n: "BIGINT" }, Array.from({ length: 20_001 }, (_, i) => [`${i}`, i]));
+    const rows = rowsOf(
+      { x: "VARCHAR", n: "BIGINT" },
+      Array.from({ length: 20_001 }, (_, i) => [`${i}`, i]),
+    );
     expect(chartData(rows, { type: "bar", x: 0, y: [1], series: null }).rowsRead).toBe(20_000);
   });
 });

@@ -48,7 +48,11 @@ export function chooseChart(rows: Rows): ChartChoice | null {
 
   let x = times[0] ?? texts[0];
   // Numbers alone: one that rises from row to row (a year, a week, an id) is what the others are by.
-  if (x === undefined) x = numbers.length > 1 ? (numbers.find((column) => rises(rows, column)) ?? numbers[0]!) : undefined;
+  if (x === undefined)
+    x =
+      numbers.length > 1
+        ? (numbers.find((column) => rises(rows, column)) ?? numbers[0]!)
+        : undefined;
   if (x === undefined) return null;
 
   const others = numbers.filter((column) => column !== x);

@@ -17,7 +17,8 @@ const kSeriesMax = 30;
 export function chartData(rows: Rows, choice: ChartChoice): ChartData {
   const rowsRead = Math.min(rows.rowCount, kChartRowsMax);
   const xColumn = rows.columns[choice.x]!;
-  const temporal = xColumn.kind === "date" || xColumn.kind === "timestamp" || xColumn.kind === "timestamptz";
+  const temporal =
+    xColumn.kind === "date" || xColumn.kind === "timestamp" || xColumn.kind === "timestamptz";
   const labels: string[] = [];
   const times: number[] = [];
   const placeOf = new Map<string, number>();
@@ -37,7 +38,8 @@ export function chartData(rows: Rows, choice: ChartChoice): ChartData {
       if (temporal) times.push(timeOf(x as number, xColumn.kind));
     }
     if (choice.series === null) {
-      for (const column of choice.y) put(series, rows.columns[column]!.name, place, asNumber(rows.value(row, column)));
+      for (const column of choice.y)
+        put(series, rows.columns[column]!.name, place, asNumber(rows.value(row, column)));
     } else {
       const name = rows.value(row, choice.series);
       const text = name === null ? "NULL" : valueText(name, rows.columns[choice.series]!.kind);
@@ -73,7 +75,12 @@ function timeOf(value: number, kind: string): number {
   ).getTime();
 }
 
-function put(series: Map<string, (number | null)[]>, name: string, place: number, value: number | null) {
+function put(
+  series: Map<string, (number | null)[]>,
+  name: string,
+  place: number,
+  value: number | null,
+) {
   let values = series.get(name);
   if (!values) {
     values = [];

@@ -3,9 +3,21 @@ import { formatCompact, formatValue } from "../format/numbers";
 import type { ChartType } from "./choice";
 import type { ChartData } from "./data";
 
-export type ChartColours = { text: string; muted: string; line: string; surface: string; palette: string[] };
+export type ChartColours = {
+  text: string;
+  muted: string;
+  line: string;
+  surface: string;
+  palette: string[];
+};
 
-export type ChartLook = { type: ChartType; unit: string | null; lang: string; dark: boolean; colours: ChartColours };
+export type ChartLook = {
+  type: ChartType;
+  unit: string | null;
+  lang: string;
+  dark: boolean;
+  colours: ChartColours;
+};
 
 export function chartOption(data: ChartData, look: ChartLook) {
   const { colours, lang } = look;
@@ -17,7 +29,13 @@ export function chartOption(data: ChartData, look: ChartLook) {
     aria: { enabled: true },
     color: colours.palette,
     textStyle: { fontFamily: "inherit" },
-    grid: { left: 4, right: 12, top: data.series.length > 1 ? 30 : 12, bottom: 4, containLabel: true },
+    grid: {
+      left: 4,
+      right: 12,
+      top: data.series.length > 1 ? 30 : 12,
+      bottom: 4,
+      containLabel: true,
+    },
     legend: {
       show: data.series.length > 1,
       type: "scroll" as const,
@@ -40,21 +58,30 @@ export function chartOption(data: ChartData, look: ChartLook) {
       textStyle: { color: colours.text, fontSize: 12 },
       axisPointer: { type: look.type === "bar" ? ("shadow" as const) : ("line" as const) },
       valueFormatter: (value: unknown) =>
-        typeof value === "number" ? formatValue(value, lang) + (look.unit ? ` ${look.unit}` : "") : "–",
+        typeof value === "number"
+          ? formatValue(value, lang) + (look.unit ? ` ${look.unit}` : "")
+          : "–",
     },
     xAxis: {
       type: data.times ? ("time" as const) : ("category" as const),
       ...(data.times ? {} : { data: data.labels }),
-      boundaryGap: look.type === "bar" ? (data.times ? (["4%", "4%"] as [string, string]) : true) : false,
+      boundaryGap:
+        look.type === "bar" ? (data.times ? (["4%", "4%"] as [string, string]) : true) : false,
       axisLine: { lineStyle: { color: colours.line } },
       axisTick: { show: false },
-      axisLabel: { ...text, hideOverlap: true, overflow: "truncate" as const, width: data.times ? undefined : 110 },
+      axisLabel: {
+        ...text,
+        hideOverlap: true,
+        overflow: "truncate" as const,
+        width: data.times ? undefined : 110,
+      },
       splitLine: { show: false },
     },
     yAxis: {
       type: "value" as const,
-      // A bar's length is its value, so it begins at zero; a line tells of change.
-      scale: look.type === "line",
+      // A bar's length and the area under one line are read as the value, so they begin at zero;
+      // several lines are compared with each other.
+      scale: look.type === "line" && data.series.length > 1,
       axisLabel: { ...text, formatter: (value: number) => formatCompact(value, lang) },
       splitLine: { lineStyle: { color: colours.line, type: "dashed" as const } },
       splitNumber: 4,

@@ -12,11 +12,14 @@ import { TileCard } from "./tile";
 type Received = { result: TileResult; changes: number };
 
 // The newest result of each tile, by its id.
-function useTiles(name: string) {
+function useTiles(name: string, dashboard: Dashboard | undefined) {
   const [tiles, setTiles] = useState<ReadonlyMap<number, Received>>(new Map());
   const [state, setState] = useState<LiveState>("connecting");
   const live = useRef<Live | null>(null);
   useEffect(() => {
+    if (!dashboard) return;
+    // Of a dashboard that was applied anew, what came before belongs to other tiles.
+    setTiles(new Map());
     const opened = openLive({
       url: `/api/v1/dashboards/${encodeURIComponent(name)}/live`,
       event: "tile",
@@ -34,7 +37,7 @@ function useTiles(name: string) {
     });
     live.current = opened;
     return () => opened.close();
-  }, [name]);
+  }, [name, dashboard]);
   return { tiles, state, retryNow: () => live.current?.retryNow() };
 }
 
@@ -42,12 +45,14 @@ export function DashboardPage({ name }: { name: string }) {
   const { t } = usePreferences();
   const dashboard = useQuery({
     queryKey: ["dashboard", name],
-    queryFn: ({ signal }) => getJson<Dashboard>(`/api/v1/dashboards/${encodeURIComponent(name)}`, signal),
+    queryFn: ({ signal }) =>
+      getJson<Dashboard>(`/api/v1/dashboards/${encodeURIComponent(name)}`, signal),
+    refetchInterval: 15_000,
   });
-  const { tiles, state, retryNow } = useTiles(name);
+  const { tiles, state, retryNow } = useTiles(name, dashboard.data);
 
   if (dashboard.isPending) return <Loading />;
-  if (dashboard.error) {
+  if (!dashboard.data) {
     return (
       <div className="page">
         <FailureNote error={dashboard.error} />
@@ -58,7 +63,11 @@ export function DashboardPage({ name }: { name: string }) {
     );
   }
   const { title, description, tiles: wanted } = dashboard.data;
-  const asOf = [...tiles.values()].map(({ result }) => result.as_of).sort().at(-1) ?? null;
+  const asOf =
+    [...tiles.values()]
+      .map(({ result }) => result.as_of)
+      .sort()
+      .at(-1) ?? null;
   return (
     <div className="page dashboard">
       <header className="dashboard-head">
@@ -69,11 +78,7 @@ export function DashboardPage({ name }: { name: string }) {
         <h1>{title}</h1>
         <span className={`as-of ${state}`}>
           <i />
-          {asOf === null ? (
-            t("as_of_waiting")
-          ) : (
-            <AsOf iso={asOf} />
-          )}
+          {asOf === null ? t("as_of_waiting") : <AsOf iso={asOf} />}
           {state === "lost" && (
             <button type="button" onClick={retryNow}>
               {t("connection_lost")} · {t("retry_now")}
@@ -82,11 +87,20 @@ export function DashboardPage({ name }: { name: string }) {
         </span>
         {description && <p className="description">{description}</p>}
       </header>
-      {wanted.length === 0 && <EmptyState title={t("dashboard_no_tiles")} next={t("dashboard_no_tiles_next", { name })} />}
+      {wanted.length === 0 && (
+        <EmptyState title={t("dashboard_no_tiles")} next={t("dashboard_no_tiles_next", { name })} />
+      )}
       <div className="tiles">
         {wanted.map((tile) => {
           const received = tiles.get(tile.id);
-          return <TileCard key={tile.id} tile={tile} result={received?.result ?? null} changes={received?.changes ?? 0} />;
+          return (
+            <TileCard
+              key={tile.id}
+              tile={tile}
+              result={received?.result ?? null}
+              changes={received?.changes ?? 0}
+            />
+          );
         })}
       </div>
     </div>

@@ -38,7 +38,9 @@ export function DashboardsPage() {
         )}
       </div>
       {dashboards.error && <FailureNote error={dashboards.error} />}
-      {dashboards.data?.length === 0 && <EmptyState title={t("dashboards_empty")} next={t("dashboards_empty_next")} />}
+      {dashboards.data?.length === 0 && (
+        <EmptyState title={t("dashboards_empty")} next={t("dashboards_empty_next")} />
+      )}
       <ul className="dashboard-list">
         {shown.map(({ name, title, description }) => (
           <li key={name}>

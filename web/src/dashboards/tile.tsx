@@ -20,7 +20,8 @@ const kTableRowsMax = 200;
 function shownText(value: NonNullable<Value>, kind: Kind, name: string, lang: string): string {
   if (kind === "number" && !/(^|_)(id|year)$|^年/i.test(name)) {
     const number = asNumber(value);
-    if (number !== null && Math.abs(number) < Number.MAX_SAFE_INTEGER) return formatValue(number, lang);
+    if (number !== null && Math.abs(number) < Number.MAX_SAFE_INTEGER)
+      return formatValue(number, lang);
   }
   // What is finer than a second is on hover.
   const text = valueText(value, kind);
@@ -42,7 +43,8 @@ function CounterTile({ tile, rows }: { tile: Tile; rows: Rows }) {
         <p className="counter-change num">
           <span aria-hidden="true">{change > 0 ? "▲" : change < 0 ? "▼" : "▬"}</span>
           {t("change_since", { n: formatSigned(change, lang), m: formatValue(previous, lang) })}
-          {previous !== 0 && ` (${change > 0 ? "+" : ""}${formatPercent(change / Math.abs(previous), lang)})`}
+          {previous !== 0 &&
+            ` (${change > 0 ? "+" : ""}${formatPercent(change / Math.abs(previous), lang)})`}
         </p>
       )}
     </div>
@@ -90,10 +92,20 @@ function TableTile({ tile, rows }: { tile: Tile; rows: Rows }) {
               {rows.columns.map(({ name, kind }, column) => {
                 const value = rows.value(row, column);
                 const instant =
-                  kind === "timestamptz" && typeof value === "number" ? `${localText(value)}\n${utcText(value)}` : undefined;
+                  kind === "timestamptz" && typeof value === "number"
+                    ? `${localText(value)}\n${utcText(value)}`
+                    : undefined;
                 return (
-                  <td key={column} className={kind === "number" ? "right num" : kind === "text" ? "" : "num"} title={instant}>
-                    {value === null ? <span className="null">NULL</span> : shownText(value, kind, name, lang)}
+                  <td
+                    key={column}
+                    className={kind === "number" ? "right num" : kind === "text" ? "" : "num"}
+                    title={instant}
+                  >
+                    {value === null ? (
+                      <span className="null">NULL</span>
+                    ) : (
+                      shownText(value, kind, name, lang)
+                    )}
                   </td>
                 );
               })}
@@ -102,7 +114,9 @@ function TableTile({ tile, rows }: { tile: Tile; rows: Rows }) {
         </tbody>
       </table>
       {shown < rows.rowCount && (
-        <p className="none">{t("tile_cut", { n: formatCount(shown, lang), m: formatCount(rows.rowCount, lang) })}</p>
+        <p className="none">
+          {t("tile_cut", { n: formatCount(shown, lang), m: formatCount(rows.rowCount, lang) })}
+        </p>
       )}
     </div>
   );
@@ -111,9 +125,20 @@ function TableTile({ tile, rows }: { tile: Tile; rows: Rows }) {
 const kBodies = { counter: CounterTile, line: ChartTile, bar: ChartTile, table: TableTile };
 
 // `result` is null until the first answer; `changes` counts the answers after it.
-export function TileCard({ tile, result, changes }: { tile: Tile; result: TileResult | null; changes: number }) {
+export function TileCard({
+  tile,
+  result,
+  changes,
+}: {
+  tile: Tile;
+  result: TileResult | null;
+  changes: number;
+}) {
   const { t } = usePreferences();
-  const rows = useMemo(() => (result && !result.error ? jsonRows(result.columns, result.rows) : null), [result]);
+  const rows = useMemo(
+    () => (result && !result.error ? jsonRows(result.columns, result.rows) : null),
+    [result],
+  );
   const Body = kBodies[tile.type];
   const micros = result && parseMicros(result.as_of);
   return (
@@ -131,7 +156,10 @@ export function TileCard({ tile, result, changes }: { tile: Tile; result: TileRe
           className="tile-sql"
           href={`/query?sql=${encodeURIComponent(tile.sql)}`}
           aria-label={t("open_in_query", { title: tile.title })}
-          title={[t("open_in_query", { title: tile.title }), micros === null ? "" : utcText(micros)].join("\n")}
+          title={[
+            t("open_in_query", { title: tile.title }),
+            micros === null ? "" : utcText(micros),
+          ].join("\n")}
         >
           <QueryIcon />
         </Link>

@@ -3,8 +3,12 @@ import type { Tile } from "../api/types";
 import { chooseChart, type ChartChoice } from "../chart/choice";
 import type { Rows } from "../result/column";
 
-export function tileChart(tile: Pick<Tile, "type" | "x" | "y" | "series">, rows: Rows): ChartChoice | null {
-  const at = (name: string | null) => (name === null ? -1 : rows.columns.findIndex((column) => column.name === name));
+export function tileChart(
+  tile: Pick<Tile, "type" | "x" | "y" | "series">,
+  rows: Rows,
+): ChartChoice | null {
+  const at = (name: string | null) =>
+    name === null ? -1 : rows.columns.findIndex((column) => column.name === name);
   const type = tile.type === "bar" ? "bar" : "line";
   const x = at(tile.x);
   const y = (tile.y ?? []).map(at).filter((column) => column !== -1);

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { formatBytes, formatCompact, formatCount, formatRate, formatSeconds, formatSigned, formatValue } from "./numbers";
+import {
+  formatBytes,
+  formatCompact,
+  formatCount,
+  formatRate,
+  formatSeconds,
+  formatSigned,
+  formatValue,
+} from "./numbers";
 
 describe("bytes", () => {
   test("are written in the largest binary unit that keeps a whole digit", () => {
@@ -31,7 +39,8 @@ describe("seconds", () => {
       [90000, "1 d 1 h"],
       [-2, "-2.0 s"],
     ];
-    for (const [seconds, text] of wanted) expect(formatSeconds(seconds), String(seconds)).toBe(text);
+    for (const [seconds, text] of wanted)
+      expect(formatSeconds(seconds), String(seconds)).toBe(text);
   });
   test("that are not known are a dash", () => {
     expect(formatSeconds(null)).toBe("–");

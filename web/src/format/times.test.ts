@@ -10,7 +10,8 @@ describe("an ISO time", () => {
     expect(parseMicros("1969-12-31T23:59:59.999999Z")).toBe(-1);
   });
   test("that is none gives null", () => {
-    for (const bad of ["", "yesterday", "2026-13-01T00:00:00Z"]) expect(parseMicros(bad), bad).toBeNull();
+    for (const bad of ["", "yesterday", "2026-13-01T00:00:00Z"])
+      expect(parseMicros(bad), bad).toBeNull();
   });
 });
 

@@ -21,8 +21,22 @@ function year(value: number): string {
 // "2026-11-23 14:06:07.123456", without the fraction where it is zero.
 function clockText(date: Date, micros: number, utc: boolean): string {
   const get = utc
-    ? [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()]
-    : [date.getFullYear(), date.getMonth(), date.getDate(), date.getHours(), date.getMinutes(), date.getSeconds()];
+    ? [
+        date.getUTCFullYear(),
+        date.getUTCMonth(),
+        date.getUTCDate(),
+        date.getUTCHours(),
+        date.getUTCMinutes(),
+        date.getUTCSeconds(),
+      ]
+    : [
+        date.getFullYear(),
+        date.getMonth(),
+        date.getDate(),
+        date.getHours(),
+        date.getMinutes(),
+        date.getSeconds(),
+      ];
   const [y, mo, d, h, mi, s] = get as [number, number, number, number, number, number];
   const below = ((micros % 1_000_000) + 1_000_000) % 1_000_000;
   const fraction = below === 0 ? "" : `.${pad(below, 6).replace(/0+$/, "")}`;
@@ -64,9 +78,20 @@ export function shortTime(micros: number, now: number, lang: string): string {
   const date = dateOf(micros);
   const today = new Date(now);
   if (date.toDateString() === today.toDateString()) {
-    return date.toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+    return date.toLocaleTimeString(lang, {
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      hour12: false,
+    });
   }
-  const options: Intl.DateTimeFormatOptions = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false };
+  const options: Intl.DateTimeFormatOptions = {
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    hour12: false,
+  };
   if (date.getFullYear() !== today.getFullYear()) options.year = "numeric";
   return date.toLocaleString(lang, options);
 }

@@ -21,7 +21,8 @@ export const en = {
   live: "Live",
   connecting: "Connecting",
   connection_lost: "Connection lost",
-  connection_lost_text: "Biwa does not answer. What you see is from {time}. Trying again by itself.",
+  connection_lost_text:
+    "Biwa does not answer. What you see is from {time}. Trying again by itself.",
   connection_never: "Biwa does not answer. Is `biwa up` still running? Trying again by itself.",
   retry_now: "Try now",
   unreachable: "Biwa does not answer.",
@@ -66,7 +67,8 @@ export const en = {
   table_live: "Live",
   table_refused: "Refused",
   lag: "Lag",
-  lag_help: "Age of the oldest committed change that cannot be seen here yet, and how many bytes of log it is behind.",
+  lag_help:
+    "Age of the oldest committed change that cannot be seen here yet, and how many bytes of log it is behind.",
   changes_per_s: "Changes",
   changes_total: "{n} in all",
   rows_per_s: "Rows",
@@ -85,7 +87,8 @@ export const en = {
   notes: "Notes",
   history_label: "Changes a second over the last ten minutes, at most {n}",
   no_streams: "No stream yet",
-  no_streams_next: "Write streams/NAME.yaml and run `biwa apply`, or start with `biwa up postgres://…` in an empty folder.",
+  no_streams_next:
+    "Write streams/NAME.yaml and run `biwa apply`, or start with `biwa up postgres://…` in an empty folder.",
 
   model: "Model",
   filter_models: "Filter models",
@@ -111,7 +114,8 @@ export const en = {
   file: "File",
   tags: "Tags",
   no_models: "No model yet",
-  no_models_next: "Write definitions/NAME.sqlx and run `biwa run`. Its result is a table that everyone can query.",
+  no_models_next:
+    "Write definitions/NAME.sqlx and run `biwa run`. Its result is a table that everyone can query.",
   nothing_matches: "Nothing matches “{text}”.",
   details_of: "Details of {name}",
 
@@ -134,10 +138,12 @@ export const en = {
   row_limit_reached: "Stopped at {n} rows. Put a LIMIT, or aggregate, to see the rest.",
   query_failed: "The query failed",
   query_cut: "The result is not whole",
-  query_cut_text: "It ended after {n} rows without its end mark: the query failed on the way, or the connection broke.",
+  query_cut_text:
+    "It ended after {n} rows without its end mark: the query failed on the way, or the connection broke.",
   query_cut_hint: "Run it again. The output of `biwa up` tells what went wrong.",
   query_empty: "Ask the warehouse",
-  query_empty_next: "Write a SELECT and press {key}. Names are completed as you type; a click on a table at the side puts it in.",
+  query_empty_next:
+    "Write a SELECT and press {key}. Names are completed as you type; a click on a table at the side puts it in.",
   no_rows: "No rows",
   no_rows_next: "The query ran, and nothing matched.",
   result_label: "Result",

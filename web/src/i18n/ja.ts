@@ -23,7 +23,8 @@ export const ja: Record<TextKey, string> = {
   live: "ライブ",
   connecting: "接続中",
   connection_lost: "接続が切れました",
-  connection_lost_text: "Biwa が応答しません。表示は {time} 時点のものです。自動で再接続しています。",
+  connection_lost_text:
+    "Biwa が応答しません。表示は {time} 時点のものです。自動で再接続しています。",
   connection_never: "Biwa が応答しません。`biwa up` は動いていますか? 自動で再接続しています。",
   retry_now: "今すぐ再接続",
   unreachable: "Biwa が応答しません。",
@@ -87,7 +88,8 @@ export const ja: Record<TextKey, string> = {
   notes: "備考",
   history_label: "直近 10 分間の毎秒の変更数(最大 {n})",
   no_streams: "ストリームがまだありません",
-  no_streams_next: "streams/NAME.yaml を書いて `biwa apply` を実行するか、空のフォルダーで `biwa up postgres://…` から始めてください。",
+  no_streams_next:
+    "streams/NAME.yaml を書いて `biwa apply` を実行するか、空のフォルダーで `biwa up postgres://…` から始めてください。",
 
   model: "モデル",
   filter_models: "モデルを絞り込む",
@@ -113,7 +115,8 @@ export const ja: Record<TextKey, string> = {
   file: "ファイル",
   tags: "タグ",
   no_models: "モデルがまだありません",
-  no_models_next: "definitions/NAME.sqlx を書いて `biwa run` を実行してください。結果は誰でもクエリできるテーブルになります。",
+  no_models_next:
+    "definitions/NAME.sqlx を書いて `biwa run` を実行してください。結果は誰でもクエリできるテーブルになります。",
   nothing_matches: "「{text}」に一致するものはありません。",
   details_of: "{name} の詳細",
 
@@ -136,10 +139,12 @@ export const ja: Record<TextKey, string> = {
   row_limit_reached: "{n} 行で打ち切りました。残りを見るには LIMIT や集計を使ってください。",
   query_failed: "クエリが失敗しました",
   query_cut: "結果が途中で切れています",
-  query_cut_text: "{n} 行のあと、終端の印なしに終わりました。クエリが途中で失敗したか、接続が切れています。",
+  query_cut_text:
+    "{n} 行のあと、終端の印なしに終わりました。クエリが途中で失敗したか、接続が切れています。",
   query_cut_hint: "もう一度実行してください。理由は `biwa up` の出力で分かります。",
   query_empty: "ウェアハウスに聞いてみましょう",
-  query_empty_next: "SELECT 文を書いて {key} を押してください。名前は入力中に補完され、横のテーブルをクリックすると挿入されます。",
+  query_empty_next:
+    "SELECT 文を書いて {key} を押してください。名前は入力中に補完され、横のテーブルをクリックすると挿入されます。",
   no_rows: "0 行",
   no_rows_next: "クエリは成功しましたが、該当する行がありません。",
   result_label: "結果",
@@ -178,7 +183,8 @@ export const ja: Record<TextKey, string> = {
   dashboards_empty_next: "dashboards/NAME.yaml を書いて `biwa apply` を実行してください。",
   dashboards_filter: "ダッシュボードを絞り込む",
   dashboard_no_tiles: "タイルがありません",
-  dashboard_no_tiles_next: "dashboards/{name}.yaml にタイルを加えて `biwa apply` を実行してください。",
+  dashboard_no_tiles_next:
+    "dashboards/{name}.yaml にタイルを加えて `biwa apply` を実行してください。",
   as_of: "{time} 時点",
   as_of_waiting: "最初の結果を待っています",
   change_since: "{m} から {n}",

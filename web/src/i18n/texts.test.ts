@@ -6,7 +6,8 @@ import { ja } from "./ja";
 const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place).sort();
 
 test("a text has the same places in both languages", () => {
-  for (const key of Object.keys(en) as (keyof typeof en)[]) expect(places(ja[key]), key).toEqual(places(en[key]));
+  for (const key of Object.keys(en) as (keyof typeof en)[])
+    expect(places(ja[key]), key).toEqual(places(en[key]));
 });
 
 test("places are filled, and an unknown one stays to be seen", () => {

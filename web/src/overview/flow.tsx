@@ -7,7 +7,14 @@ import { ChevronIcon, DashboardIcon, ModelIcon, SourceIcon, TableIcon } from "..
 import type { Tone } from "../ui/parts";
 import { usePreferences } from "../ui/preferences";
 
-type StepProps = { icon: ReactNode; name: string; value: string; note: ReactNode; tone: Tone; moving: boolean };
+type StepProps = {
+  icon: ReactNode;
+  name: string;
+  value: string;
+  note: ReactNode;
+  tone: Tone;
+  moving: boolean;
+};
 
 function Step({ icon, name, value, note, tone, moving }: StepProps) {
   return (
@@ -30,16 +37,21 @@ export function Flow({ status }: { status: Status }) {
   const models = status.models.filter(({ type }) => type !== "assertion");
 
   const streaming = streams.filter(({ state }) => state === "streaming").length;
-  const failedStreams = streams.filter(({ state }) => state === "failed" || state === "retrying").length;
+  const failedStreams = streams.filter(
+    ({ state }) => state === "failed" || state === "retrying",
+  ).length;
   const lags = streams.map(({ lag_seconds }) => lag_seconds).filter((lag) => lag !== null);
   const tables = streams.flatMap(({ tables: of }) => of);
   const rows = tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
   const refused = tables.filter(({ state }) => state === "refused").length;
   const failedModels = status.models.filter(
-    ({ state, assertions }) => state === "failed" || assertions.some((assertion) => assertion.state === "failed"),
+    ({ state, assertions }) =>
+      state === "failed" || assertions.some((assertion) => assertion.state === "failed"),
   ).length;
   const goodModels = models.filter(({ state }) => state === "ok").length;
-  const moving = streams.some(({ changes_per_s, rows_per_s }) => changes_per_s > 0 || rows_per_s > 0);
+  const moving = streams.some(
+    ({ changes_per_s, rows_per_s }) => changes_per_s > 0 || rows_per_s > 0,
+  );
 
   return (
     <ol className="flow" aria-label={t("flow_label")}>
@@ -54,7 +66,15 @@ export function Flow({ status }: { status: Status }) {
               ? t("failed_n", { n: String(failedStreams) })
               : t("n_of_m_streaming", { n: String(streaming), m: String(streams.length) })
         }
-        tone={failedStreams > 0 ? "bad" : streams.length === 0 ? "idle" : streaming === streams.length ? "ok" : "busy"}
+        tone={
+          failedStreams > 0
+            ? "bad"
+            : streams.length === 0
+              ? "idle"
+              : streaming === streams.length
+                ? "ok"
+                : "busy"
+        }
         moving={moving}
       />
       <Step

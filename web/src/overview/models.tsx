@@ -1,7 +1,15 @@
 import { useState } from "react";
 import type { AssertionResult, Model, ModelState } from "../api/types";
 import { formatCount, formatSeconds, kUnknown } from "../format/numbers";
-import { CheckIcon, ChevronIcon, CrossIcon, DashIcon, SearchIcon, SyncIcon, WaitIcon } from "../ui/icons";
+import {
+  CheckIcon,
+  ChevronIcon,
+  CrossIcon,
+  DashIcon,
+  SearchIcon,
+  SyncIcon,
+  WaitIcon,
+} from "../ui/icons";
 import { Badge, EmptyState, ErrorNote, Moment, Quantity, type Tone } from "../ui/parts";
 import { usePreferences } from "../ui/preferences";
 
@@ -18,7 +26,9 @@ function Assertions({ assertions }: { assertions: AssertionResult[] }) {
   const good = assertions.filter(({ state }) => state === "ok").length;
   const failed = assertions.some(({ state }) => state === "failed");
   return (
-    <span className={`assertions ${failed ? "bad-text" : good === assertions.length ? "ok-text" : ""}`}>
+    <span
+      className={`assertions ${failed ? "bad-text" : good === assertions.length ? "ok-text" : ""}`}
+    >
       {failed ? <CrossIcon /> : <CheckIcon />}
       <span className="num">
         {good}/{assertions.length}
@@ -62,10 +72,22 @@ function ModelDetails({ model }: { model: Model }) {
         {model.assertions.map((assertion) => (
           <div key={assertion.name} className="assertion">
             <dt>{assertion.name}</dt>
-            <dd className={assertion.state === "failed" ? "bad-text" : assertion.state === "ok" ? "ok-text" : ""}>
+            <dd
+              className={
+                assertion.state === "failed"
+                  ? "bad-text"
+                  : assertion.state === "ok"
+                    ? "ok-text"
+                    : ""
+              }
+            >
               {t(`assertion_${assertion.state}`)}
-              {assertion.failing_rows ? ` · ${t("failing_rows", { n: formatCount(assertion.failing_rows, lang) })}` : ""}
-              {assertion.error && <ErrorNote message={assertion.error.message} hint={assertion.error.hint} />}
+              {assertion.failing_rows
+                ? ` · ${t("failing_rows", { n: formatCount(assertion.failing_rows, lang) })}`
+                : ""}
+              {assertion.error && (
+                <ErrorNote message={assertion.error.message} hint={assertion.error.hint} />
+              )}
             </dd>
           </div>
         ))}
@@ -117,7 +139,11 @@ function ModelRow({ model }: { model: Model }) {
         <td
           className="right"
           data-label={t("freshness")}
-          title={model.refresh_seconds ? t("refreshed_every", { n: formatSeconds(model.refresh_seconds) }) : undefined}
+          title={
+            model.refresh_seconds
+              ? t("refreshed_every", { n: formatSeconds(model.refresh_seconds) })
+              : undefined
+          }
         >
           <Moment iso={model.fresh_as_of} as="ago" />
         </td>
@@ -146,7 +172,10 @@ export function Models({ models }: { models: Model[] }) {
     <section aria-labelledby="models-title">
       <div className="section-head">
         <h2 id="models-title">
-          {t("models")} {models.length > 0 && <span className="faint num">{formatCount(models.length, lang)}</span>}
+          {t("models")}{" "}
+          {models.length > 0 && (
+            <span className="faint num">{formatCount(models.length, lang)}</span>
+          )}
         </h2>
         {models.length > 0 && (
           <label className="search">

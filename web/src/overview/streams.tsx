@@ -1,8 +1,33 @@
 import { useState } from "react";
 import type { Stream, StreamState, StreamTable, TableState } from "../api/types";
-import { formatBytes, formatCount, formatPercent, formatRate, formatSeconds } from "../format/numbers";
-import { AlertIcon, CheckIcon, ChevronIcon, CopyingIcon, CrossIcon, FlowIcon, StopIcon, SyncIcon, WaitIcon } from "../ui/icons";
-import { Badge, EmptyState, ErrorNote, Moment, Progress, Quantity, Sparkline, type Tone } from "../ui/parts";
+import {
+  formatBytes,
+  formatCount,
+  formatPercent,
+  formatRate,
+  formatSeconds,
+} from "../format/numbers";
+import {
+  AlertIcon,
+  CheckIcon,
+  ChevronIcon,
+  CopyingIcon,
+  CrossIcon,
+  FlowIcon,
+  StopIcon,
+  SyncIcon,
+  WaitIcon,
+} from "../ui/icons";
+import {
+  Badge,
+  EmptyState,
+  ErrorNote,
+  Moment,
+  Progress,
+  Quantity,
+  Sparkline,
+  type Tone,
+} from "../ui/parts";
 import { usePreferences } from "../ui/preferences";
 
 const kStreamLook: Record<StreamState, [Tone, () => React.JSX.Element]> = {
@@ -45,7 +70,9 @@ function CopyingTable({ table }: { table: StreamTable }) {
           ? t("copied_of", { n: formatCount(done, lang), m: formatCount(total, lang) })
           : t("copied", { n: formatCount(done, lang) })}
       </span>
-      <span className="copying-percent num">{total ? formatPercent(Math.min(1, done / total), lang) : ""}</span>
+      <span className="copying-percent num">
+        {total ? formatPercent(Math.min(1, done / total), lang) : ""}
+      </span>
     </li>
   );
 }
@@ -113,7 +140,13 @@ function StreamCard({ stream }: { stream: Stream }) {
           <b>{stream.dataset}</b>
         </span>
       </header>
-      {stream.error && <ErrorNote message={stream.error.message} hint={stream.error.hint} tone={stream.state === "retrying" ? "warn" : "bad"} />}
+      {stream.error && (
+        <ErrorNote
+          message={stream.error.message}
+          hint={stream.error.hint}
+          tone={stream.state === "retrying" ? "warn" : "bad"}
+        />
+      )}
       <dl className="metrics">
         <div title={t("lag_help")}>
           <dt>{t("lag")}</dt>
@@ -127,9 +160,14 @@ function StreamCard({ stream }: { stream: Stream }) {
           <dd className="big num">
             {formatRate(stream.changes_per_s, lang)} <span className="unit">{t("per_second")}</span>
           </dd>
-          <dd className="sub num">{t("changes_total", { n: formatCount(stream.changes_total, lang) })}</dd>
+          <dd className="sub num">
+            {t("changes_total", { n: formatCount(stream.changes_total, lang) })}
+          </dd>
           <dd className="spark">
-            <Sparkline values={rates} label={t("history_label", { n: formatRate(Math.max(0, ...rates), lang) })} />
+            <Sparkline
+              values={rates}
+              label={t("history_label", { n: formatRate(Math.max(0, ...rates), lang) })}
+            />
           </dd>
         </div>
         <div>
@@ -154,7 +192,13 @@ function StreamCard({ stream }: { stream: Stream }) {
         </ul>
       )}
       {stream.tables.length > 0 && (
-        <button type="button" className="disclose" aria-expanded={open} aria-controls={tablesId} onClick={() => setOpen(!open)}>
+        <button
+          type="button"
+          className="disclose"
+          aria-expanded={open}
+          aria-controls={tablesId}
+          onClick={() => setOpen(!open)}
+        >
           <ChevronIcon />
           {t("tables_n", { n: formatCount(stream.tables.length, lang) })}
           {refused && !open && (

@@ -18,13 +18,21 @@ function matches(text: string, wanted: string): boolean {
   return text.toLowerCase().includes(wanted);
 }
 
-function TableItem({ dataset, table, wanted, onTable, onColumn }: { dataset: string; table: CatalogTable; wanted: string } & Omit<Props, "catalog">) {
+function TableItem({
+  dataset,
+  table,
+  wanted,
+  onTable,
+  onColumn,
+}: { dataset: string; table: CatalogTable; wanted: string } & Omit<Props, "catalog">) {
   const { t, lang } = usePreferences();
   const [opened, setOpened] = useState(false);
   const full = `${quoteName(dataset)}.${quoteName(table.name)}`;
   // A search that finds columns shows them, and only them.
   const byName = wanted === "" || matches(`${dataset}.${table.name}`, wanted);
-  const columns = byName ? table.columns : table.columns.filter(({ name }) => matches(name, wanted));
+  const columns = byName
+    ? table.columns
+    : table.columns.filter(({ name }) => matches(name, wanted));
   const open = opened || !byName;
   return (
     <li>
@@ -38,10 +46,21 @@ function TableItem({ dataset, table, wanted, onTable, onColumn }: { dataset: str
         >
           <ChevronIcon />
         </button>
-        <button type="button" className="catalog-name" onClick={() => onTable(full)} title={t("insert_name", { name: full })}>
+        <button
+          type="button"
+          className="catalog-name"
+          onClick={() => onTable(full)}
+          title={t("insert_name", { name: full })}
+        >
           <TableIcon />
           <span>{table.name}</span>
-          <small className="num">{table.kind === "view" ? t("view") : table.rows === null ? "" : formatCompact(table.rows, lang)}</small>
+          <small className="num">
+            {table.kind === "view"
+              ? t("view")
+              : table.rows === null
+                ? ""
+                : formatCompact(table.rows, lang)}
+          </small>
         </button>
       </div>
       {open && (
@@ -75,7 +94,8 @@ export function CatalogPanel({ catalog, onTable, onColumn }: Props) {
       ...dataset,
       tables: dataset.tables.filter(
         (table) =>
-          matches(`${dataset.name}.${table.name}`, wanted) || table.columns.some(({ name }) => matches(name, wanted)),
+          matches(`${dataset.name}.${table.name}`, wanted) ||
+          table.columns.some(({ name }) => matches(name, wanted)),
       ),
     }))
     .filter(({ tables }) => tables.length > 0);
@@ -112,7 +132,14 @@ export function CatalogPanel({ catalog, onTable, onColumn }: Props) {
             <h3>{dataset.name}</h3>
             <ul>
               {dataset.tables.map((table) => (
-                <TableItem key={table.name} dataset={dataset.name} table={table} wanted={wanted} onTable={onTable} onColumn={onColumn} />
+                <TableItem
+                  key={table.name}
+                  dataset={dataset.name}
+                  table={table}
+                  wanted={wanted}
+                  onTable={onTable}
+                  onColumn={onColumn}
+                />
               ))}
             </ul>
           </section>

@@ -20,12 +20,20 @@ export function ChartPanel({ rows, rowCount }: { rows: Rows; rowCount: number })
   const data = useMemo(() => choice && chartData(rows, choice), [choice, rows, rowCount]);
   if (!choice || !data) return <p className="none">{t("chart_impossible")}</p>;
 
-  const change = (part: Partial<ChartChoice>) => setChosen({ rows, choice: { ...choice, ...part } });
+  const change = (part: Partial<ChartChoice>) =>
+    setChosen({ rows, choice: { ...choice, ...part } });
   const name = (column: number) => rows.columns[column]!.name;
   const toggleY = (column: number) => {
     if (choice.series !== null) return change({ y: [column] });
     const without = choice.y.filter((other) => other !== column);
-    return change({ y: without.length < choice.y.length ? (without.length ? without : choice.y) : [...choice.y, column] });
+    return change({
+      y:
+        without.length < choice.y.length
+          ? without.length
+            ? without
+            : choice.y
+          : [...choice.y, column],
+    });
   };
   const types: [ChartType, string][] = [
     ["line", t("chart_line")],
@@ -36,7 +44,12 @@ export function ChartPanel({ rows, rowCount }: { rows: Rows; rowCount: number })
       <div className="chart-choices">
         <span className="segmented" role="group" aria-label={t("chart_type")}>
           {types.map(([type, text]) => (
-            <button key={type} type="button" aria-pressed={choice.type === type} onClick={() => change({ type })}>
+            <button
+              key={type}
+              type="button"
+              aria-pressed={choice.type === type}
+              onClick={() => change({ type })}
+            >
               {text}
             </button>
           ))}
@@ -56,7 +69,13 @@ export function ChartPanel({ rows, rowCount }: { rows: Rows; rowCount: number })
           {numericColumns(rows)
             .filter((column) => column !== choice.x)
             .map((column) => (
-              <button key={column} type="button" className="chip" aria-pressed={choice.y.includes(column)} onClick={() => toggleY(column)}>
+              <button
+                key={column}
+                type="button"
+                className="chip"
+                aria-pressed={choice.y.includes(column)}
+                onClick={() => toggleY(column)}
+              >
                 {name(column)}
               </button>
             ))}
@@ -81,7 +100,9 @@ export function ChartPanel({ rows, rowCount }: { rows: Rows; rowCount: number })
             )}
           </select>
         </label>
-        {data.rowsRead < rowCount && <span className="faint">{t("chart_cut", { n: formatCount(kChartRowsMax, lang) })}</span>}
+        {data.rowsRead < rowCount && (
+          <span className="faint">{t("chart_cut", { n: formatCount(kChartRowsMax, lang) })}</span>
+        )}
       </div>
       <Suspense fallback={<Loading />}>
         <Chart

@@ -8,11 +8,24 @@ const catalog: Catalog = {
     {
       name: "app",
       tables: [
-        { name: "answers", kind: "table", rows: 1, columns: [column("id", "BIGINT"), column("答え", "VARCHAR")] },
-        { name: "students", kind: "table", rows: 1, columns: [column("id", "BIGINT"), column("name", "VARCHAR")] },
+        {
+          name: "answers",
+          kind: "table",
+          rows: 1,
+          columns: [column("id", "BIGINT"), column("答え", "VARCHAR")],
+        },
+        {
+          name: "students",
+          kind: "table",
+          rows: 1,
+          columns: [column("id", "BIGINT"), column("name", "VARCHAR")],
+        },
       ],
     },
-    { name: "mart", tables: [{ name: "daily", kind: "view", rows: null, columns: [column("day", "DATE")] }] },
+    {
+      name: "mart",
+      tables: [{ name: "daily", kind: "view", rows: null, columns: [column("day", "DATE")] }],
+    },
   ],
 };
 
@@ -31,15 +44,20 @@ test("datasets, tables and columns are offered, each with what it is", () => {
   >;
   expect(Object.keys(schema)).toEqual(["app", "mart"]);
   expect(schema.app!.children.answers!.self).toMatchObject({ label: "answers", detail: "table" });
-  expect(schema.app!.children.answers!.children[1]).toMatchObject({ label: "答え", apply: '"答え"', detail: "VARCHAR" });
+  expect(schema.app!.children.answers!.children[1]).toMatchObject({
+    label: "答え",
+    apply: '"答え"',
+    detail: "VARCHAR",
+  });
 });
 
 describe("bare columns", () => {
   test("are those of the tables that the query names", () => {
-    expect(tablesNamed("SELECT  FROM app.answers a JOIN app.students s", catalog).map(({ name }) => name)).toEqual([
-      "answers",
-      "students",
-    ]);
+    expect(
+      tablesNamed("SELECT  FROM app.answers a JOIN app.students s", catalog).map(
+        ({ name }) => name,
+      ),
+    ).toEqual(["answers", "students"]);
     const labels = columnCompletions("SELECT  FROM app.answers JOIN app.students", catalog);
     expect(labels.map(({ label }) => label)).toEqual(["id", "答え", "name"]);
     expect(labels[0]!.detail).toBe("BIGINT · answers, students");

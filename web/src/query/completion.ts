@@ -31,7 +31,10 @@ export function completionSchema(catalog: Catalog): SQLNamespace {
         children: columnsOf(table),
       };
     }
-    datasets[dataset.name] = { self: completion(dataset.name, { type: "namespace" }), children: tables };
+    datasets[dataset.name] = {
+      self: completion(dataset.name, { type: "namespace" }),
+      children: tables,
+    };
   }
   return datasets;
 }
@@ -41,7 +44,9 @@ export function completionSchema(catalog: Catalog): SQLNamespace {
 export function tablesNamed(sql: string, catalog: Catalog): CatalogTable[] {
   if (!/\b(from|join)\b/i.test(sql)) return [];
   const words = new Set(sql.toLowerCase().match(/[\p{L}\p{N}_]+/gu));
-  return catalog.datasets.flatMap(({ tables }) => tables.filter(({ name }) => words.has(name.toLowerCase())));
+  return catalog.datasets.flatMap(({ tables }) =>
+    tables.filter(({ name }) => words.has(name.toLowerCase())),
+  );
 }
 
 // Bare columns of those tables, each once, with the tables that have it.

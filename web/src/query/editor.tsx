@@ -9,11 +9,29 @@ import {
   completionStatus,
   type CompletionContext,
 } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
+import {
+  defaultKeymap,
+  history,
+  historyKeymap,
+  indentLess,
+  indentMore,
+} from "@codemirror/commands";
 import { PostgreSQL, SQLDialect, sql } from "@codemirror/lang-sql";
-import { bracketMatching, HighlightStyle, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import {
+  bracketMatching,
+  HighlightStyle,
+  indentUnit,
+  syntaxHighlighting,
+} from "@codemirror/language";
 import { Compartment, EditorState, Prec } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers, placeholder } from "@codemirror/view";
+import {
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  keymap,
+  lineNumbers,
+  placeholder,
+} from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 import type { Catalog } from "../api/types";
@@ -35,7 +53,12 @@ const kHighlight = HighlightStyle.define([
 ]);
 
 const kLook = EditorView.theme({
-  "&": { height: "100%", fontSize: "13.5px", color: "var(--text)", backgroundColor: "var(--surface)" },
+  "&": {
+    height: "100%",
+    fontSize: "13.5px",
+    color: "var(--text)",
+    backgroundColor: "var(--surface)",
+  },
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.6" },
   ".cm-content": { caretColor: "var(--accent)", padding: "10px 0" },
@@ -43,10 +66,13 @@ const kLook = EditorView.theme({
   ".cm-gutters": { backgroundColor: "var(--surface)", color: "var(--faint)", border: "none" },
   ".cm-lineNumbers .cm-gutterElement": { minWidth: "34px", padding: "0 10px 0 6px" },
   ".cm-activeLine": { backgroundColor: "var(--row-hover)" },
-  ".cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground": {
-    backgroundColor: "var(--selection)",
+  ".cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground":
+    {
+      backgroundColor: "var(--selection)",
+    },
+  ".cm-matchingBracket, &.cm-focused .cm-matchingBracket": {
+    backgroundColor: "var(--accent-soft)",
   },
-  ".cm-matchingBracket, &.cm-focused .cm-matchingBracket": { backgroundColor: "var(--accent-soft)" },
   ".cm-placeholder": { color: "var(--faint)" },
   ".cm-tooltip": {
     backgroundColor: "var(--surface)",
@@ -55,9 +81,16 @@ const kLook = EditorView.theme({
     boxShadow: "var(--shadow)",
     overflow: "hidden",
   },
-  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", fontSize: "12.5px", maxHeight: "16em" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul": {
+    fontFamily: "var(--mono)",
+    fontSize: "12.5px",
+    maxHeight: "16em",
+  },
   ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "3px 10px", lineHeight: "1.5" },
-  ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": {
+    backgroundColor: "var(--accent)",
+    color: "var(--on-accent)",
+  },
   ".cm-completionDetail": { fontStyle: "normal", opacity: "0.7", marginLeft: "1.2em" },
   ".cm-completionIcon": { opacity: "0.5" },
 });
@@ -68,13 +101,22 @@ function columnSource(catalog: Catalog) {
     if (!word || (word.from === word.to && !context.explicit)) return null;
     // Behind a dot the schema's own completion answers.
     if (context.state.sliceDoc(word.from - 1, word.from) === ".") return null;
-    return { from: word.from, options: columnCompletions(context.state.doc.toString(), catalog), validFor: /^[\p{L}\p{N}_]*$/u };
+    return {
+      from: word.from,
+      options: columnCompletions(context.state.doc.toString(), catalog),
+      validFor: /^[\p{L}\p{N}_]*$/u,
+    };
   };
 }
 
 function language(catalog: Catalog | null) {
-  const support = sql({ dialect: kDuckDb, schema: catalog ? completionSchema(catalog) : undefined });
-  return catalog ? [support, kDuckDb.language.data.of({ autocomplete: columnSource(catalog) })] : support;
+  const support = sql({
+    dialect: kDuckDb,
+    schema: catalog ? completionSchema(catalog) : undefined,
+  });
+  return catalog
+    ? [support, kDuckDb.language.data.of({ autocomplete: columnSource(catalog) })]
+    : support;
 }
 
 export type EditorHandle = {
@@ -124,7 +166,11 @@ export function Editor({ ref, initial, label, hint, catalog, onRun, onCancel, on
           indentUnit.of("  "),
           placeholder(hint),
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
+          EditorView.contentAttributes.of({
+            "aria-label": label,
+            spellcheck: "false",
+            autocapitalize: "off",
+          }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) handlers.current.onChange(update.state.doc.toString());
           }),
@@ -140,10 +186,19 @@ export function Editor({ ref, initial, label, hint, catalog, onRun, onCancel, on
                   return true;
                 },
               },
-              { key: "Tab", run: (editor) => acceptCompletion(editor) || indentMore(editor), shift: indentLess },
+              {
+                key: "Tab",
+                run: (editor) => acceptCompletion(editor) || indentMore(editor),
+                shift: indentLess,
+              },
             ]),
           ),
-          keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
+          keymap.of([
+            ...closeBracketsKeymap,
+            ...completionKeymap,
+            ...historyKeymap,
+            ...defaultKeymap,
+          ]),
           syntaxHighlighting(kHighlight),
           kLook,
           languageSlot.current.of(language(null)),
@@ -170,7 +225,10 @@ export function Editor({ ref, initial, label, hint, catalog, onRun, onCancel, on
     },
     setText: (text) => {
       const made = view.current!;
-      made.dispatch({ changes: { from: 0, to: made.state.doc.length, insert: text }, selection: { anchor: text.length } });
+      made.dispatch({
+        changes: { from: 0, to: made.state.doc.length, insert: text },
+        selection: { anchor: text.length },
+      });
       made.focus();
     },
     insert: (text) => {

@@ -1,5 +1,10 @@
 // A result as a table of which only the rows in sight exist: hundreds of thousands scroll as ten do.
-import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
+import {
+  elementScroll,
+  observeElementOffset,
+  observeElementRect,
+  Virtualizer,
+} from "@tanstack/virtual-core";
 import {
   useCallback,
   useEffect,
@@ -84,12 +89,15 @@ export function Grid({ rows, rowCount, label, onCopied }: Props) {
     [rows, sampled],
   );
   const widths = fitting.map((width, column) => chosenWidths[column] ?? width);
-  const numberWidth = Math.max(44, String(rowCount).length * 7.4 + 20);
+  const numberWidth = Math.max(44, rowCount.toLocaleString(lang).length * 7 + 18);
   const template = `${numberWidth}px ${widths.map((width) => `${width}px`).join(" ")}`;
   const totalWidth = numberWidth + widths.reduce((sum, width) => sum + width, 0);
 
   const setWidth = (column: number, width: number) =>
-    setChosenWidths((chosen) => ({ ...chosen, [column]: Math.round(Math.max(kWidthPxMin, width)) }));
+    setChosenWidths((chosen) => ({
+      ...chosen,
+      [column]: Math.round(Math.max(kWidthPxMin, width)),
+    }));
 
   const reveal = useCallback(
     ({ row, column }: Place) => {
@@ -110,11 +118,17 @@ export function Grid({ rows, rowCount, label, onCopied }: Props) {
     const now = selection ?? { anchor: { row: 0, column: 0 }, active: { row: 0, column: 0 } };
     if (event.altKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
       const column = now.active.column;
-      setWidth(column, widths[column]! + (event.key === "ArrowRight" ? kWidthStepPx : -kWidthStepPx));
+      setWidth(
+        column,
+        widths[column]! + (event.key === "ArrowRight" ? kWidthStepPx : -kWidthStepPx),
+      );
       event.preventDefault();
       return;
     }
-    const page = Math.max(1, Math.floor(((scroller.current?.clientHeight ?? 0) - kHeaderPx) / kRowPx) - 1);
+    const page = Math.max(
+      1,
+      Math.floor(((scroller.current?.clientHeight ?? 0) - kHeaderPx) / kRowPx) - 1,
+    );
     const next = moved(
       now,
       { key: event.key, shift: event.shiftKey, ctrl: event.ctrlKey || event.metaKey },
@@ -135,7 +149,11 @@ export function Grid({ rows, rowCount, label, onCopied }: Props) {
       const cells: string[] = [];
       for (let column = left; column <= right; column += 1) {
         const value = rows.value(row, column);
-        cells.push(value === null ? "" : valueText(value, rows.columns[column]!.kind).replace(/[\t\r\n]+/g, " "));
+        cells.push(
+          value === null
+            ? ""
+            : valueText(value, rows.columns[column]!.kind).replace(/[\t\r\n]+/g, " "),
+        );
       }
       lines.push(cells.join("\t"));
     }
@@ -147,13 +165,18 @@ export function Grid({ rows, rowCount, label, onCopied }: Props) {
   const placeAt = (event: PointerEvent): Place | null => {
     const cell = (event.target as Element).closest<HTMLElement>("[data-column]");
     const row = cell?.closest<HTMLElement>("[data-row]");
-    return cell && row ? { row: Number(row.dataset.row), column: Number(cell.dataset.column) } : null;
+    return cell && row
+      ? { row: Number(row.dataset.row), column: Number(cell.dataset.column) }
+      : null;
   };
   const onPointerDown = (event: PointerEvent) => {
     const place = event.button === 0 ? placeAt(event) : null;
     if (!place) return;
     dragging.current = event.pointerType === "mouse";
-    setSelection((before) => ({ anchor: event.shiftKey && before ? before.anchor : place, active: place }));
+    setSelection((before) => ({
+      anchor: event.shiftKey && before ? before.anchor : place,
+      active: place,
+    }));
   };
   const onPointerMove = (event: PointerEvent) => {
     if (!dragging.current || event.buttons !== 1) return;
@@ -184,7 +207,11 @@ export function Grid({ rows, rowCount, label, onCopied }: Props) {
 
   const selected = selection && bounds(selection);
   const isSelected = (row: number, column: number) =>
-    selected && row >= selected.top && row <= selected.bottom && column >= selected.left && column <= selected.right;
+    selected &&
+    row >= selected.top &&
+    row <= selected.bottom &&
+    column >= selected.left &&
+    column <= selected.right;
   const cellId = (row: number, column: number) => `${id}-${row}-${column}`;
 
   return (
@@ -197,17 +224,33 @@ export function Grid({ rows, rowCount, label, onCopied }: Props) {
       aria-rowcount={rowCount + 1}
       aria-colcount={rows.columns.length}
       aria-multiselectable="true"
-      aria-activedescendant={selection ? cellId(selection.active.row, selection.active.column) : undefined}
+      aria-activedescendant={
+        selection ? cellId(selection.active.row, selection.active.column) : undefined
+      }
       onKeyDown={onKeyDown}
       onCopy={onCopy}
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
     >
-      <div className="grid-size" style={{ width: totalWidth, height: virtualizer.getTotalSize() + kHeaderPx }}>
-        <div className="grid-row grid-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+      <div
+        className="grid-size"
+        style={{ width: totalWidth, height: virtualizer.getTotalSize() + kHeaderPx }}
+      >
+        <div
+          className="grid-row grid-head"
+          role="row"
+          aria-rowindex={1}
+          style={{ gridTemplateColumns: template }}
+        >
           <span className="grid-number" role="presentation" />
           {rows.columns.map(({ name, type, kind }, column) => (
-            <span key={column} role="columnheader" aria-colindex={column + 1} className={kind === "number" ? "right" : ""} title={`${name}\n${type}`}>
+            <span
+              key={column}
+              role="columnheader"
+              aria-colindex={column + 1}
+              className={kind === "number" ? "right" : ""}
+              title={`${name}\n${type}`}
+            >
               <b>{name}</b>
               <small>{type.toLowerCase()}</small>
               <i
@@ -234,7 +277,8 @@ export function Grid({ rows, rowCount, label, onCopied }: Props) {
             {rows.columns.map(({ kind }, column) => {
               const value = rows.value(item.index, column);
               const text = value === null ? null : valueText(value, kind);
-              const active = selection?.active.row === item.index && selection.active.column === column;
+              const active =
+                selection?.active.row === item.index && selection.active.column === column;
               return (
                 <span
                   key={column}

@@ -9,7 +9,12 @@ const kSqlCharactersMax = 20_000;
 
 function isPastQuery(value: unknown): value is PastQuery {
   const past = value as PastQuery;
-  return typeof past === "object" && past !== null && typeof past.sql === "string" && typeof past.at === "string";
+  return (
+    typeof past === "object" &&
+    past !== null &&
+    typeof past.sql === "string" &&
+    typeof past.at === "string"
+  );
 }
 
 export function readHistory(): PastQuery[] {

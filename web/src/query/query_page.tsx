@@ -1,11 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
-import { useSearch } from "wouter";
+import { useLocation, useSearch } from "wouter";
 import { getJson } from "../api/client";
 import type { Catalog } from "../api/types";
 import { formatCount, formatSeconds } from "../format/numbers";
 import { csvParts } from "../result/csv";
-import { ChartIcon, ChevronIcon, DownloadIcon, HistoryIcon, PlayIcon, StopIcon, TableIcon } from "../ui/icons";
+import {
+  ChartIcon,
+  ChevronIcon,
+  DownloadIcon,
+  HistoryIcon,
+  PlayIcon,
+  StopIcon,
+  TableIcon,
+} from "../ui/icons";
 import { EmptyState, ErrorNote, FailureNote, Loading, Moment, Spinner } from "../ui/parts";
 import { usePreferences } from "../ui/preferences";
 import { recall, remember } from "../ui/storage";
@@ -59,7 +67,11 @@ function Outcome({ state }: { state: QueryState }) {
         </>
       )}
       {state.phase === "done" && (
-        <span className="num">{state.rowCount === 1 ? t("query_one", { s: seconds }) : t("query_done", { n: rows, s: seconds })}</span>
+        <span className="num">
+          {state.rowCount === 1
+            ? t("query_one", { s: seconds })
+            : t("query_done", { n: rows, s: seconds })}
+        </span>
       )}
       {state.phase === "cancelled" && <span className="num">{t("cancelled", { n: seconds })}</span>}
       {state.phase === "failed" && <span className="bad-text">{t("query_failed")}</span>}
@@ -67,7 +79,15 @@ function Outcome({ state }: { state: QueryState }) {
   );
 }
 
-function History({ past, onChoose, onClear }: { past: PastQuery[]; onChoose: (sql: string) => void; onClear: () => void }) {
+function History({
+  past,
+  onChoose,
+  onClear,
+}: {
+  past: PastQuery[];
+  onChoose: (sql: string) => void;
+  onClear: () => void;
+}) {
   const { t, lang } = usePreferences();
   if (past.length === 0) return <p className="none">{t("history_empty")}</p>;
   return (
@@ -92,22 +112,49 @@ function History({ past, onChoose, onClear }: { past: PastQuery[]; onChoose: (sq
   );
 }
 
-function Result({ state, view, onCopied }: { state: QueryState; view: "table" | "chart"; onCopied: (cells: number) => void }) {
+function Result({
+  state,
+  view,
+  onCopied,
+}: {
+  state: QueryState;
+  view: "table" | "chart";
+  onCopied: (cells: number) => void;
+}) {
   const { t, lang } = usePreferences();
   const { phase, rows, rowCount, error } = state;
-  if (phase === "idle") return <EmptyState title={t("query_empty")} next={t("query_empty_next", { key: kRunKey })} />;
+  if (phase === "idle")
+    return <EmptyState title={t("query_empty")} next={t("query_empty_next", { key: kRunKey })} />;
   return (
     <>
       {phase === "failed" && error instanceof CutResultError && (
-        <ErrorNote title={t("query_cut")} message={t("query_cut_text", { n: formatCount(rowCount, lang) })} hint={t("query_cut_hint")} />
+        <ErrorNote
+          title={t("query_cut")}
+          message={t("query_cut_text", { n: formatCount(rowCount, lang) })}
+          hint={t("query_cut_hint")}
+        />
       )}
-      {phase === "failed" && !(error instanceof CutResultError) && <FailureNote title={t("query_failed")} error={error} />}
+      {phase === "failed" && !(error instanceof CutResultError) && (
+        <FailureNote title={t("query_failed")} error={error} />
+      )}
       {phase === "done" && rowCount >= kRowLimit && (
-        <ErrorNote tone="warn" message={t("row_limit_reached", { n: formatCount(kRowLimit, lang) })} hint={null} />
+        <ErrorNote
+          tone="warn"
+          message={t("row_limit_reached", { n: formatCount(kRowLimit, lang) })}
+          hint={null}
+        />
       )}
-      {phase === "done" && rowCount === 0 && <EmptyState title={t("no_rows")} next={t("no_rows_next")} />}
+      {phase === "done" && rowCount === 0 && (
+        <EmptyState title={t("no_rows")} next={t("no_rows_next")} />
+      )}
       {rows && rowCount > 0 && view === "table" && (
-        <Grid rows={rows} rowCount={rowCount} label={t("result_label")} onCopied={onCopied} />
+        <Grid
+          key={state.startedAt}
+          rows={rows}
+          rowCount={rowCount}
+          label={t("result_label")}
+          onCopied={onCopied}
+        />
       )}
       {rows && rowCount > 0 && view === "chart" && <ChartPanel rows={rows} rowCount={rowCount} />}
     </>
@@ -117,8 +164,10 @@ function Result({ state, view, onCopied }: { state: QueryState; view: "table" | 
 export default function QueryPage() {
   const { t, lang } = usePreferences();
   const search = useSearch();
+  const [, navigate] = useLocation();
   const editor = useRef<EditorHandle>(null);
-  const [initial] = useState(() => new URLSearchParams(search).get("sql") ?? recall("draft") ?? "");
+  const [asked] = useState(() => new URLSearchParams(search).get("sql"));
+  const [initial] = useState(() => asked ?? recall("draft") ?? "");
   const [past, setPast] = useState(readHistory);
   const [view, setView] = useState<"table" | "chart">("table");
   const [side, setSide] = useState<"catalog" | "history">("catalog");
@@ -154,8 +203,21 @@ export default function QueryPage() {
   };
 
   useEffect(() => {
+    if (asked === null) return;
+    // From here on it is the viewer's draft, which a reload must not take back.
+    remember("draft", asked);
+    navigate("/query", { replace: true });
+  }, [asked, navigate]);
+
+  useEffect(() => {
+    // Whoever has a keyboard begins to type. On a phone it would cover the page.
+    if (window.matchMedia("(min-width: 761px) and (hover: hover)").matches) editor.current?.focus();
+  }, []);
+
+  useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !document.querySelector("dialog[open]") && cancel()) event.preventDefault();
+      if (event.key === "Escape" && !document.querySelector("dialog[open]") && cancel())
+        event.preventDefault();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
@@ -179,7 +241,12 @@ export default function QueryPage() {
       <h1 className="visually-hidden">{t("query")}</h1>
       <aside className={`side ${sideOpen ? "open" : ""}`}>
         <div className="tabs" role="group" aria-label={t("catalog")}>
-          <button type="button" className="side-toggle" aria-expanded={sideOpen} onClick={() => setSideOpen(!sideOpen)}>
+          <button
+            type="button"
+            className="side-toggle"
+            aria-expanded={sideOpen}
+            onClick={() => setSideOpen(!sideOpen)}
+          >
             <ChevronIcon />
             <span className="visually-hidden">{t("catalog")}</span>
           </button>
@@ -210,7 +277,11 @@ export default function QueryPage() {
           {side === "catalog" && catalog.isPending && <Loading />}
           {side === "catalog" && catalog.error && <FailureNote error={catalog.error} />}
           {side === "catalog" && catalog.data && (
-            <CatalogPanel catalog={catalog.data} onTable={insertTable} onColumn={(name) => editor.current?.insert(name)} />
+            <CatalogPanel
+              catalog={catalog.data}
+              onTable={insertTable}
+              onColumn={(name) => editor.current?.insert(name)}
+            />
           )}
           {side === "history" && (
             <History
@@ -261,11 +332,19 @@ export default function QueryPage() {
           {state.rows && state.rowCount > 0 && (
             <>
               <span className="segmented" role="group" aria-label={t("result_label")}>
-                <button type="button" aria-pressed={view === "table"} onClick={() => setView("table")}>
+                <button
+                  type="button"
+                  aria-pressed={view === "table"}
+                  onClick={() => setView("table")}
+                >
                   <TableIcon />
                   {t("result_table")}
                 </button>
-                <button type="button" aria-pressed={view === "chart"} onClick={() => setView("chart")}>
+                <button
+                  type="button"
+                  aria-pressed={view === "chart"}
+                  onClick={() => setView("chart")}
+                >
                   <ChartIcon />
                   {t("result_chart")}
                 </button>
@@ -284,7 +363,11 @@ export default function QueryPage() {
           )}
         </div>
         <section className="result" aria-label={t("result_label")} aria-busy={running}>
-          <Result state={state} view={view} onCopied={(cells) => setNews(t("copied_cells", { n: formatCount(cells, lang) }))} />
+          <Result
+            state={state}
+            view={view}
+            onCopied={(cells) => setNews(t("copied_cells", { n: formatCount(cells, lang) }))}
+          />
         </section>
       </div>
     </div>

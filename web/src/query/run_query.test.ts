@@ -4,7 +4,9 @@ import { ApiError, UnreachableError } from "../api/client";
 import { CutResultError, runQuery } from "./run_query";
 
 const kArrow = { "Content-Type": "application/vnd.apache.arrow.stream" };
-const kStream = tableToIPC(tableFromArrays({ id: [1, 2, 3] }, { types: { id: int32() } }), { format: "stream" })!;
+const kStream = tableToIPC(tableFromArrays({ id: [1, 2, 3] }, { types: { id: int32() } }), {
+  format: "stream",
+})!;
 
 function answering(answer: (url: string, init: RequestInit) => Promise<Response> | Response) {
   const fetched = vi.fn(async (url: string, init: RequestInit = {}) => answer(url, init));
@@ -12,7 +14,8 @@ function answering(answer: (url: string, init: RequestInit) => Promise<Response>
   return fetched;
 }
 
-const run = (signal = new AbortController().signal) => runQuery({ sql: "SELECT 1", rowLimit: 10, signal, onRows: () => undefined });
+const run = (signal = new AbortController().signal) =>
+  runQuery({ sql: "SELECT 1", rowLimit: 10, signal, onRows: () => undefined });
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -29,7 +32,11 @@ describe("a query", () => {
   test("that the server refuses gives its message and hint", async () => {
     const error = { kind: "user", message: "no such table", hint: "Did you mean answers?" };
     answering(() => new Response(JSON.stringify({ error }), { status: 400 }));
-    await expect(run()).rejects.toMatchObject({ message: "no such table", hint: "Did you mean answers?", kind: "user" });
+    await expect(run()).rejects.toMatchObject({
+      message: "no such table",
+      hint: "Did you mean answers?",
+      kind: "user",
+    });
   });
 
   test("whose stream ends before its end mark is cut, never short", async () => {
@@ -64,7 +71,9 @@ describe("a query", () => {
     const controller = new AbortController();
     const fetched = answering((_, init) => {
       if (init.method === "DELETE") return new Response("{}");
-      return new Promise((_resolve, reject) => init.signal!.addEventListener("abort", () => reject(init.signal!.reason as Error)));
+      return new Promise((_resolve, reject) =>
+        init.signal!.addEventListener("abort", () => reject(init.signal!.reason as Error)),
+      );
     });
     const running = run(controller.signal);
     controller.abort();

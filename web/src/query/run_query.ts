@@ -4,22 +4,42 @@ import { ArrowRows } from "../result/arrow_rows";
 import { ArrowStreamError, ArrowStreamReader } from "../result/arrow_stream";
 
 const kArrowType = "application/vnd.apache.arrow.stream";
+const kCancelMsMax = 2_000;
 
 // A result that stopped in the middle. What came before is shown, but never as if it were all.
 export class CutResultError extends Error {}
 
-export type QueryRun = { sql: string; rowLimit: number; signal: AbortSignal; onRows: (rows: ArrowRows) => void };
+export type QueryRun = {
+  sql: string;
+  rowLimit: number;
+  signal: AbortSignal;
+  onRows: (rows: ArrowRows) => void;
+};
 
 export async function runQuery({ sql, rowLimit, signal, onRows }: QueryRun): Promise<ArrowRows> {
   const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
-  const path = `/api/v1/queries/${id}`;
-  // Closing the connection cancels the query too; a proxy between may not close its other side.
-  const onAbort = () => void fetch(path, { method: "DELETE", keepalive: true }).catch(() => undefined);
-  signal.addEventListener("abort", onAbort, { once: true });
+  const connection = new AbortController();
+  const cancelled = new Promise<never>((_, reject) => {
+    signal.addEventListener(
+      "abort",
+      () => {
+        reject(signal.reason as Error);
+        void cancel(id).finally(() => connection.abort());
+      },
+      { once: true },
+    );
+  });
+  return Promise.race([receive(id, sql, rowLimit, connection.signal, onRows), cancelled]);
+}
+
+// Closing the connection cancels the query too, but a proxy between may keep its other side open. So
+// the query is named first: once its connection is closed, the server may not know the name any more.
+async function cancel(id: string): Promise<void> {
   try {
-    return await receive(id, sql, rowLimit, signal, onRows);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
+    const signal = AbortSignal.timeout(kCancelMsMax);
+    await fetch(`/api/v1/queries/${id}`, { method: "DELETE", keepalive: true, signal });
+  } catch {
+    // The connection is closed all the same.
   }
 }
 
@@ -45,7 +65,11 @@ async function receive(
   if (!response.ok) throw await errorOf(response);
   const type = response.headers.get("Content-Type") ?? "";
   if (!type.startsWith(kArrowType) || !response.body) {
-    throw new ApiError({ kind: "corrupt", message: `The result is of type "${type}", not an Arrow stream.`, hint: null });
+    throw new ApiError({
+      kind: "corrupt",
+      message: `The result is of type "${type}", not an Arrow stream.`,
+      hint: null,
+    });
   }
 
   const stream = new ArrowStreamReader();

@@ -2,7 +2,10 @@ import { expect, test } from "vitest";
 import { bounds, moved, type Selection } from "./selection";
 
 const size = { rows: 1000, columns: 4, page: 20 };
-const at = (row: number, column: number): Selection => ({ anchor: { row, column }, active: { row, column } });
+const at = (row: number, column: number): Selection => ({
+  anchor: { row, column },
+  active: { row, column },
+});
 const press = (key: string, held: { shift?: boolean; ctrl?: boolean } = {}) => ({
   key,
   shift: held.shift ?? false,
@@ -23,9 +26,15 @@ test("shift widens the selection from where it began", () => {
   const one = moved(at(5, 1), press("ArrowDown", { shift: true }), size)!;
   const two = moved(one, press("ArrowLeft", { shift: true }), size)!;
   expect(bounds(two)).toEqual({ top: 5, bottom: 6, left: 0, right: 1 });
-  expect(bounds(moved(at(0, 0), press("a", { ctrl: true }), size)!)).toEqual({ top: 0, bottom: 999, left: 0, right: 3 });
+  expect(bounds(moved(at(0, 0), press("a", { ctrl: true }), size)!)).toEqual({
+    top: 0,
+    bottom: 999,
+    left: 0,
+    right: 3,
+  });
 });
 
 test("a key that does not move is left to others", () => {
-  for (const key of ["a", "Enter", "Tab", "Escape"]) expect(moved(at(5, 1), press(key), size), key).toBeNull();
+  for (const key of ["a", "Enter", "Tab", "Escape"])
+    expect(moved(at(5, 1), press(key), size), key).toBeNull();
 });

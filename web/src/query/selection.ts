@@ -10,7 +10,11 @@ function clamp(value: number, max: number): number {
 }
 
 // Where a key leads; null for a key that does not move.
-export function moved(selection: Selection, { key, shift, ctrl }: Key, size: Size): Selection | null {
+export function moved(
+  selection: Selection,
+  { key, shift, ctrl }: Key,
+  size: Size,
+): Selection | null {
   const { row, column } = selection.active;
   const last = { row: size.rows - 1, column: size.columns - 1 };
   if (ctrl && key.toLowerCase() === "a") return { anchor: { row: 0, column: 0 }, active: last };

@@ -16,7 +16,14 @@ export type QueryState = {
   error: unknown;
 };
 
-const kIdle: QueryState = { phase: "idle", rows: null, rowCount: 0, startedAt: 0, seconds: 0, error: null };
+const kIdle: QueryState = {
+  phase: "idle",
+  rows: null,
+  rowCount: 0,
+  startedAt: 0,
+  seconds: 0,
+  error: null,
+};
 
 export function useQueryRun(onEnd: (sql: string, state: QueryState) => void) {
   const [state, setState] = useState(kIdle);

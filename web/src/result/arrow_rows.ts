@@ -92,7 +92,9 @@ function nameOf(type: DataType): string {
 // 12345 with scale 2 → "123.45"
 export function decimalText(scaled: bigint | number, scale: number): string {
   const negative = scaled < 0;
-  const digits = String(scaled).replace("-", "").padStart(scale + 1, "0");
+  const digits = String(scaled)
+    .replace("-", "")
+    .padStart(scale + 1, "0");
   const point = digits.length - scale;
   const text = scale === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`;
   return negative ? `-${text}` : text;
@@ -109,7 +111,12 @@ function intervalText(parts: ArrayLike<number>): string {
     [Math.trunc((seconds % 3600) / 60), "min"],
     [Number((seconds % 60).toFixed(6)), "s"],
   ] as const;
-  return words.filter(([value]) => value !== 0).map(([value, unit]) => `${value} ${unit}`).join(" ") || "0 s";
+  return (
+    words
+      .filter(([value]) => value !== 0)
+      .map(([value, unit]) => `${value} ${unit}`)
+      .join(" ") || "0 s"
+  );
 }
 
 function valueOf(value: unknown, type: DataType): Value {
@@ -128,7 +135,9 @@ function valueOf(value: unknown, type: DataType): Value {
     case Type.Timestamp:
       return Math.round((value as number) * 1000);
     case Type.Interval:
-      return type.unit === IntervalUnit.MONTH_DAY_NANO ? intervalText(value as Float64Array) : String(value);
+      return type.unit === IntervalUnit.MONTH_DAY_NANO
+        ? intervalText(value as Float64Array)
+        : String(value);
     case Type.Dictionary:
       return valueOf(value, type.dictionary);
     case Type.List:
@@ -139,7 +148,9 @@ function valueOf(value: unknown, type: DataType): Value {
     }
     case Type.Struct: {
       const fields = value as Record<string, unknown>;
-      return Object.fromEntries(type.children.map((child) => [child.name, valueOf(fields[child.name], child.type)]));
+      return Object.fromEntries(
+        type.children.map((child) => [child.name, valueOf(fields[child.name], child.type)]),
+      );
     }
     default:
       return value as Value;
@@ -161,7 +172,11 @@ export class ArrowRows implements Rows {
   add(table: Table) {
     if (this.types.length === 0) {
       this.types = table.schema.fields.map(({ type }) => type);
-      this.columns = table.schema.fields.map(({ name, type }) => ({ name, type: nameOf(type), kind: kindOf(type) }));
+      this.columns = table.schema.fields.map(({ name, type }) => ({
+        name,
+        type: nameOf(type),
+        kind: kindOf(type),
+      }));
     }
     if (table.numRows === 0) return;
     this.tables.push(table);

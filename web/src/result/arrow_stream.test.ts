@@ -21,7 +21,11 @@ import { valueText } from "./column";
 
 const kEndMarkBytes = 8;
 
-function streamOf(arrays: Record<string, unknown[]>, types: Record<string, DataType>, maxBatchRows = Infinity): Uint8Array {
+function streamOf(
+  arrays: Record<string, unknown[]>,
+  types: Record<string, DataType>,
+  maxBatchRows = Infinity,
+): Uint8Array {
   return tableToIPC(tableFromArrays(arrays, { types, maxBatchRows }), { format: "stream" })!;
 }
 
@@ -44,15 +48,25 @@ function texts(rows: ArrowRows, column: number): (string | null)[] {
 
 describe("an Arrow stream", () => {
   const ids = Array.from({ length: 1000 }, (_, i) => i);
-  const bytes = streamOf({ id: ids, name: ids.map((id) => (id % 7 === 0 ? null : `生徒 ${id}`)) }, { id: int32(), name: utf8() }, 100);
+  const bytes = streamOf(
+    { id: ids, name: ids.map((id) => (id % 7 === 0 ? null : `生徒 ${id}`)) },
+    { id: int32(), name: utf8() },
+    100,
+  );
 
   test("reads alike however its bytes are cut", () => {
     for (const chunkBytes of [1, 7, 64, 1000, bytes.length]) {
       const { rows, whole } = read(bytes, chunkBytes);
       expect(whole).toBe(true);
       expect(rows.rowCount).toBe(1000);
-      expect([rows.value(0, 0), rows.value(99, 0), rows.value(100, 0), rows.value(999, 0)]).toEqual([0, 99, 100, 999]);
-      expect([rows.value(0, 1), rows.value(1, 1), rows.value(998, 1)]).toEqual([null, "生徒 1", "生徒 998"]);
+      expect([rows.value(0, 0), rows.value(99, 0), rows.value(100, 0), rows.value(999, 0)]).toEqual(
+        [0, 99, 100, 999],
+      );
+      expect([rows.value(0, 1), rows.value(1, 1), rows.value(998, 1)]).toEqual([
+        null,
+        "生徒 1",
+        "生徒 998",
+      ]);
     }
   });
 
@@ -66,7 +80,14 @@ describe("an Arrow stream", () => {
   });
 
   test("without its end mark is not whole, wherever it was cut", () => {
-    for (const length of [0, 5, 100, bytes.length / 2, bytes.length - kEndMarkBytes, bytes.length - 1]) {
+    for (const length of [
+      0,
+      5,
+      100,
+      bytes.length / 2,
+      bytes.length - kEndMarkBytes,
+      bytes.length - 1,
+    ]) {
       expect(read(bytes.slice(0, Math.floor(length)), 64).whole, String(length)).toBe(false);
     }
   });
@@ -79,11 +100,22 @@ describe("an Arrow stream", () => {
   });
 
   test("that is something else is refused", () => {
-    const push = (text: string) => () => new ArrowStreamReader().push(new TextEncoder().encode(text));
+    const push = (text: string) => () =>
+      new ArrowStreamReader().push(new TextEncoder().encode(text));
     expect(push('{"error": {"kind": "user"}}')).toThrow(ArrowStreamError);
     const claims = new Uint8Array(64).fill(255);
     expect(() => new ArrowStreamReader().push(claims)).toThrow(ArrowStreamError);
-    const nonsense = new Uint8Array([255, 255, 255, 255, 16, 0, 0, 0, ...new Array<number>(16).fill(77)]);
+    const nonsense = new Uint8Array([
+      255,
+      255,
+      255,
+      255,
+      16,
+      0,
+      0,
+      0,
+      ...new Array<number>(16).fill(77),
+    ]);
     expect(() => new ArrowStreamReader().push(nonsense)).toThrow(ArrowStreamError);
   });
 });
@@ -92,7 +124,10 @@ describe("values", () => {
   test("keep every digit", () => {
     const { rows } = read(
       streamOf(
-        { big: [9007199254740993n, -1n], money: ["x", "y"].map((_, i) => [1234567890123456789n, -5n][i]) },
+        {
+          big: [9007199254740993n, -1n],
+          money: ["x", "y"].map((_, i) => [1234567890123456789n, -5n][i]),
+        },
         { big: int64(), money: decimal128(20, 2) },
       ),
       999,
@@ -107,7 +142,11 @@ describe("values", () => {
     const { rows } = read(
       streamOf(
         { at: [ms], plain: [ms], day: [new Date(ms)] },
-        { at: timestamp(TimeUnit.MICROSECOND, "UTC"), plain: timestamp(TimeUnit.MICROSECOND), day: dateDay() },
+        {
+          at: timestamp(TimeUnit.MICROSECOND, "UTC"),
+          plain: timestamp(TimeUnit.MICROSECOND),
+          day: dateDay(),
+        },
       ),
       999,
     );
@@ -121,8 +160,18 @@ describe("values", () => {
   test("of dictionaries, lists and truth are read", () => {
     const { rows } = read(
       streamOf(
-        { subject: ["math", "英語", "math"], scores: [[1, 2], [], null], passed: [true, false, null], rate: [0.5, null, -1] },
-        { subject: dictionary(utf8(), int32()), scores: list(int64()), passed: bool(), rate: float64() },
+        {
+          subject: ["math", "英語", "math"],
+          scores: [[1, 2], [], null],
+          passed: [true, false, null],
+          rate: [0.5, null, -1],
+        },
+        {
+          subject: dictionary(utf8(), int32()),
+          scores: list(int64()),
+          passed: bool(),
+          rate: float64(),
+        },
         2,
       ),
       50,

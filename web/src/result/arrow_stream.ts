@@ -86,7 +86,9 @@ export class ArrowStreamReader {
     if (this.ended || available < 8) return null;
     const view = new DataView(this.buffer.buffer, this.start, available);
     if (view.getUint32(0, true) !== kContinuation) {
-      throw new ArrowStreamError("The result is not an Arrow stream: a message begins with other bytes than ff ff ff ff.");
+      throw new ArrowStreamError(
+        "The result is not an Arrow stream: a message begins with other bytes than ff ff ff ff.",
+      );
     }
     const metadataBytes = view.getInt32(4, true);
     if (metadataBytes === 0) {
@@ -94,12 +96,18 @@ export class ArrowStreamReader {
       return null;
     }
     if (metadataBytes < 0 || metadataBytes > kMetadataBytesMax) {
-      throw new ArrowStreamError(`The result is not an Arrow stream: a message claims ${metadataBytes} bytes of metadata.`);
+      throw new ArrowStreamError(
+        `The result is not an Arrow stream: a message claims ${metadataBytes} bytes of metadata.`,
+      );
     }
     if (available < 8 + metadataBytes) return null;
-    const { type, bodyBytes } = readMessage(new DataView(this.buffer.buffer, this.start + 8, metadataBytes));
+    const { type, bodyBytes } = readMessage(
+      new DataView(this.buffer.buffer, this.start + 8, metadataBytes),
+    );
     if (bodyBytes < 0 || bodyBytes > kBodyBytesMax) {
-      throw new ArrowStreamError(`The result is not an Arrow stream: a message claims ${bodyBytes} bytes of data.`);
+      throw new ArrowStreamError(
+        `The result is not an Arrow stream: a message claims ${bodyBytes} bytes of data.`,
+      );
     }
     const total = 8 + metadataBytes + bodyBytes;
     if (available < total) return null;
@@ -125,7 +133,8 @@ export class ArrowStreamReader {
   }
 
   private decode(batches: Uint8Array[]): Table {
-    if (!this.schema) throw new ArrowStreamError("The result is not an Arrow stream: data came before the schema.");
+    if (!this.schema)
+      throw new ArrowStreamError("The result is not an Arrow stream: data came before the schema.");
     return tableFromIPC([this.schema, ...this.dictionaries, ...batches], {
       useBigInt: true,
       useDecimalInt: true,

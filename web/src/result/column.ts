@@ -42,7 +42,9 @@ export function kindOfType(type: string): Kind {
   if (/^TIME\b/.test(name) || name === "TIMETZ") return "time";
   if (/^BOOL/.test(name)) return "boolean";
   if (/^(BLOB|BYTEA|BYTES|BINARY|VARBINARY)\b/.test(name)) return "bytes";
-  if (/^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER|\d+)?|DECIMAL|NUMERIC|DOUBLE|FLOAT\d*|REAL)\b/.test(name)) {
+  if (
+    /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER|\d+)?|DECIMAL|NUMERIC|DOUBLE|FLOAT\d*|REAL)\b/.test(name)
+  ) {
     return "number";
   }
   return "text";
@@ -61,7 +63,9 @@ function bytesText(bytes: Uint8Array): string {
 }
 
 function nestedText(value: object): string {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? part.toString() : part));
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "bigint" ? part.toString() : part,
+  );
 }
 
 // The exact text of a value that is not null. `exact` writes instants in UTC, for files and other
@@ -88,7 +92,8 @@ export function valueText(value: NonNullable<Value>, kind: Kind, exact = false):
 
 // A number to draw or to add up, which may be less exact than the value.
 export function asNumber(value: Value): number | null {
-  if (value === null || value === "" || typeof value === "boolean" || typeof value === "object") return null;
+  if (value === null || value === "" || typeof value === "boolean" || typeof value === "object")
+    return null;
   const number = Number(value);
   return Number.isFinite(number) ? number : null;
 }

@@ -35,7 +35,13 @@ test("JSON cells become values, and digits beyond a number's reach stay digits",
       { name: "plain", type: "TIMESTAMP" },
     ],
     [
-      ["9007199254740993", "10.50", "2026-11-23", "2026-11-23T05:06:07.5Z", "2026-11-23T05:06:07.5"],
+      [
+        "9007199254740993",
+        "10.50",
+        "2026-11-23",
+        "2026-11-23T05:06:07.5Z",
+        "2026-11-23T05:06:07.5",
+      ],
       [5, "7", null, "2026-11-23 05:06:07+00", "not a time"],
     ],
   );
@@ -55,6 +61,12 @@ test("JSON cells become values, and digits beyond a number's reach stay digits",
 });
 
 test("a row that is too short reads as NULL", () => {
-  const rows = jsonRows([{ name: "a", type: "BIGINT" }, { name: "b", type: "BIGINT" }], [[1]]);
+  const rows = jsonRows(
+    [
+      { name: "a", type: "BIGINT" },
+      { name: "b", type: "BIGINT" },
+    ],
+    [[1]],
+  );
   expect([rows.value(0, 0), rows.value(0, 1), rows.value(1, 0)]).toEqual([1, null, null]);
 });

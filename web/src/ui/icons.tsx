@@ -15,11 +15,15 @@ export const CheckIcon = icon(<path d="M3.5 8.5l3 3 6-7" />);
 export const CrossIcon = icon(<path d="M4 4l8 8M12 4l-8 8" />);
 export const AlertIcon = icon(<path d="M8 2.5l6 10.5H2zM8 6.5v3M8 11.3v.2" />);
 export const WaitIcon = icon(<path d="M8 4.5V8l2.3 1.5M8 2a6 6 0 100 12A6 6 0 008 2z" />);
-export const SyncIcon = icon(<path d="M13 7A5.2 5.2 0 003.8 4.8M3 9a5.2 5.2 0 009.2 2.2M3.6 2v3h3M12.4 14v-3h-3" />);
+export const SyncIcon = icon(
+  <path d="M13 7A5.2 5.2 0 003.8 4.8M3 9a5.2 5.2 0 009.2 2.2M3.6 2v3h3M12.4 14v-3h-3" />,
+);
 export const CopyingIcon = icon(<path d="M8 2.5v8M4.8 7.5L8 10.7l3.2-3.2M3 13.5h10" />);
 export const StopIcon = icon(<rect x="4.5" y="4.5" width="7" height="7" rx="1" />);
 export const DashIcon = icon(<path d="M4 8h8" />);
-export const FlowIcon = icon(<path d="M2 5.5c2-1.8 4-1.8 6 0s4 1.8 6 0M2 10.5c2-1.8 4-1.8 6 0s4 1.8 6 0" />);
+export const FlowIcon = icon(
+  <path d="M2 5.5c2-1.8 4-1.8 6 0s4 1.8 6 0M2 10.5c2-1.8 4-1.8 6 0s4 1.8 6 0" />,
+);
 export const ChevronIcon = icon(<path d="M6 3.5L10.5 8 6 12.5" />);
 export const SearchIcon = icon(<path d="M7 2.5a4.5 4.5 0 100 9 4.5 4.5 0 000-9zM10.5 10.5l3 3" />);
 export const PlayIcon = icon(<path d="M5 3.2v9.6L12.5 8z" fill="currentColor" />);
@@ -35,7 +39,9 @@ export const AutoIcon = icon(
 );
 export const OverviewIcon = icon(<path d="M2.5 13V8M6.2 13V3M9.9 13V6.5M13.6 13V9.5" />);
 export const QueryIcon = icon(<path d="M2.5 4.5L6 8l-3.5 3.5M8 12h5.5" />);
-export const DashboardIcon = icon(<path d="M2.5 2.5h4.5v6H2.5zM9 2.5h4.5v3.5H9zM9 8h4.5v5.5H9zM2.5 10.5h4.5v3H2.5z" />);
+export const DashboardIcon = icon(
+  <path d="M2.5 2.5h4.5v6H2.5zM9 2.5h4.5v3.5H9zM9 8h4.5v5.5H9zM2.5 10.5h4.5v3H2.5z" />,
+);
 export const DownloadIcon = icon(<path d="M8 2.5v7M5 7l3 3 3-3M3 13h10" />);
 export const TableIcon = icon(<path d="M2.5 3.5h11v9h-11zM2.5 6.5h11M6.5 6.5v6" />);
 export const ChartIcon = icon(<path d="M2.5 2.5v11h11M5 10l2.5-3.5L10 8.5l3-4.5" />);

@@ -53,7 +53,14 @@ function useShortcuts(openHelp: () => void) {
   useEffect(() => {
     let afterG = false;
     const onKey = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || isTyping(event.target)) return;
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        event.isComposing ||
+        isTyping(event.target)
+      )
+        return;
       if (document.querySelector("dialog[open]")) return;
       const page = afterG && kPages.find(({ key }) => key === event.key);
       afterG = event.key === "g";
@@ -136,16 +143,36 @@ export function Shell({ children }: { children: ReactNode }) {
         </nav>
         <span className={`pulse ${state}`} role="status">
           <i />
-          <span>{t(state === "open" ? "live" : state === "lost" ? "connection_lost" : "connecting")}</span>
+          <span>
+            {t(state === "open" ? "live" : state === "lost" ? "connection_lost" : "connecting")}
+          </span>
         </span>
         <div className="tools">
-          <button type="button" className="quiet" onClick={toggleLang} title={t("language")} aria-label={t("language")}>
+          <button
+            type="button"
+            className="quiet"
+            onClick={toggleLang}
+            title={t("language")}
+            aria-label={t("language")}
+          >
             {lang === "ja" ? "EN" : "あ"}
           </button>
-          <button type="button" className="quiet" onClick={nextTheme} title={themeText} aria-label={themeText}>
+          <button
+            type="button"
+            className="quiet"
+            onClick={nextTheme}
+            title={themeText}
+            aria-label={themeText}
+          >
             {theme === "auto" ? <AutoIcon /> : theme === "light" ? <SunIcon /> : <MoonIcon />}
           </button>
-          <button type="button" className="quiet help-button" onClick={openHelp} title={t("shortcuts")} aria-label={t("shortcuts")}>
+          <button
+            type="button"
+            className="quiet help-button"
+            onClick={openHelp}
+            title={t("shortcuts")}
+            aria-label={t("shortcuts")}
+          >
             ?
           </button>
         </div>

@@ -1,0 +1,461 @@
+#include "instance/instance.h"
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "instance/status_json.h"
+#include "plan/resources.h"
+#include "transform/compile/compile.h"
+#include "transform/compile/graph_json.h"
+#include "transform/run/selection.h"
+
+namespace biwa {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::seconds kCountEvery{2};
+
+std::string NewToken() {
+    std::array<unsigned char, 32> bytes{};
+    RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
+    std::string token;
+    for (const auto byte : bytes) token += fmt::format("{:02x}", byte);
+    return token;
+}
+
+std::filesystem::path ServerFile(const Project& project) {
+    return project.state_dir() / "server.json";
+}
+
+// Tables that a stream's patterns name outright: what can be known without asking the source.
+std::set<TableName> NamedTables(const Project& project) {
+    std::set<TableName> tables;
+    for (const auto& [name, stream] : project.streams) {
+        for (const auto& pattern : stream.tables) {
+            if (pattern.ends_with('*')) continue;
+            const auto dot = pattern.find('.');
+            const auto schema = dot == std::string::npos ? "public" : pattern.substr(0, dot);
+            const auto table = dot == std::string::npos ? pattern : pattern.substr(dot + 1);
+            tables.insert(TargetTable(stream.dataset, schema, table));
+        }
+    }
+    return tables;
+}
+
+}  // namespace
+
+ConnectionKinds Engine::connection_kinds() const {
+    ConnectionKinds kinds;
+    for (const auto& [name, kind] : sources.kinds()) kinds[name] = kind.settings;
+    return kinds;
+}
+
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Project& project) {
+    transform::CompileInput input;
+    input.files = project.definitions;
+    input.settings = project.models;
+    input.tables = NamedTables(project);
+    for (const auto& [name, stream] : project.streams) {
+        input.stream_datasets.insert(stream.dataset);
+    }
+    return std::make_shared<const transform::CompiledGraph>(
+        BIWA_TRY(transform::Compile(input)));
+}
+
+std::vector<Resource> DesiredResources(const Project& project,
+                                       const transform::CompiledGraph& graph) {
+    auto resources = ProjectResources(project);
+    std::set<TableName> models;
+    for (const auto& action : graph.actions) models.insert(action.target);
+    for (const auto& action : graph.actions) {
+        Resource resource;
+        resource.kind = "model";
+        resource.name = action.target.ToString();
+        resource.fields["type"] = transform::ToString(action.type);
+        resource.fields["sql"] =
+            action.type == transform::ActionType::kOperations ? "" : action.full.query.sql;
+        for (const auto& operation : action.operations) {
+            resource.fields["sql"] += operation.sql + "\n";
+        }
+        if (action.type == transform::ActionType::kIncremental) {
+            resource.fields["incremental_sql"] = action.incremental.query.sql;
+        }
+        if (action.disabled) resource.fields["disabled"] = "true";
+        for (const auto& needed : action.dependencies) {
+            if (models.contains(needed)) {
+                resource.depends_on.push_back("model " + needed.ToString());
+            }
+        }
+        resources.push_back(std::move(resource));
+    }
+    return resources;
+}
+
+Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
+                                               const std::string& connection) {
+    const auto& config = project.connections.at(connection);
+    const auto settings = BIWA_TRY(ResolveSecrets(project, config));
+    const auto* kind = engine.sources.Find(config.kind);
+    return std::shared_ptr<Source>(BIWA_TRY(kind->open(settings)));
+}
+
+std::optional<RunningInstance> FindRunning(const Project& project) {
+    const auto holder = FileLock::Holder(project.state_dir() / "lock");
+    if (holder == 0) return std::nullopt;
+    const auto text = ReadFile(ServerFile(project));
+    if (!text) return std::nullopt;
+    const auto parsed = json::parse(*text, nullptr, false);
+    if (!parsed.is_object() || parsed.value("pid", 0) != holder) return std::nullopt;
+    return RunningInstance{parsed.value("address", ""), parsed.value("token", ""), holder};
+}
+
+Instance::Instance(const Engine& engine, FileLock lock)
+    : engine_(engine), lock_(std::move(lock)), started_at_(clock_.Now()) {}
+
+Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
+                                                 std::shared_ptr<const Project> project) {
+    auto graph = BIWA_TRY(CompileProject(*project));
+    std::error_code failed;
+    std::filesystem::create_directories(project->state_dir(), failed);
+    if (failed) {
+        return UserError(fmt::format("cannot make the folder {}: {}",
+                                     project->state_dir().string(), failed.message()));
+    }
+    std::filesystem::permissions(project->state_dir(), std::filesystem::perms::owner_all, failed);
+    auto lock = FileLock::Acquire(project->state_dir() / "lock");
+    if (!lock) {
+        if (lock.error().kind != ErrorKind::kConflict) return tl::unexpected(lock.error());
+        const auto running = FindRunning(*project);
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("Biwa is running for this project already{}: {}",
+                                running ? fmt::format(" at http://{}", running->address) : "",
+                                lock.error().message),
+                    "Use that one, or stop it first.");
+    }
+    auto instance = std::unique_ptr<Instance>(new Instance(engine, std::move(*lock)));
+    instance->warehouse_ = BIWA_TRY(engine.open_warehouse(project->warehouse));
+    instance->meta_ =
+        BIWA_TRY(MetaStore::Open(project->state_dir() / "meta.db", instance->clock_));
+    BIWA_TRY(PrepareStateTables(*instance->warehouse_));
+    instance->project_ = std::move(project);
+    instance->graph_ = std::move(graph);
+    instance->refresher_ = std::make_shared<workflow::Refresher>(
+        instance->graph_, instance->project_->models, *instance->warehouse_, instance->clock_);
+    instance->queries_ = std::make_unique<QueryService>(*instance->warehouse_);
+    instance->feed_ = std::make_unique<DashboardFeed>(*instance->queries_, instance->clock_);
+    return instance;
+}
+
+Instance::~Instance() {
+    std::error_code ignored;
+    if (serving_) std::filesystem::remove(ServerFile(*project_), ignored);
+    server_pointer_ = nullptr;
+    server_.reset();
+    // Streams tell the models of changes: they go first.
+    streams_.clear();
+    refresher_.reset();
+    feed_.reset();
+    queries_.reset();
+    if (serving_ && warehouse_) {
+        if (const auto folded = warehouse_->Checkpoint(); !folded) {
+            LogDebug("the warehouse's log was left as it is: {}", folded.error().message);
+        }
+    }
+}
+
+std::shared_ptr<const Project> Instance::project() const {
+    std::shared_lock lock(mutex_);
+    return project_;
+}
+
+std::shared_ptr<const transform::CompiledGraph> Instance::graph() const {
+    std::shared_lock lock(mutex_);
+    return graph_;
+}
+
+Result<Plan> Instance::PlanOf(const Project& project, const transform::CompiledGraph& graph) {
+    return biwa::MakePlan(DesiredResources(project, graph), BIWA_TRY(meta_->ReadApplied()));
+}
+
+Result<Plan> Instance::MakePlan() {
+    const auto loaded = BIWA_TRY(LoadProject(project()->root, engine_.connection_kinds()));
+    const auto compiled = BIWA_TRY(CompileProject(*loaded));
+    return PlanOf(*loaded, *compiled);
+}
+
+// Every stream that the plan makes or changes: its connection answers and its tables are there.
+Status Instance::CheckStreams(const Plan& plan, const Project& project) {
+    for (const auto& step : plan.steps) {
+        if (step.kind != "stream" ||
+            (step.action != StepAction::kCreate && step.action != StepAction::kUpdate)) {
+            continue;
+        }
+        const auto& stream = project.streams.at(step.name);
+        const auto& connection = project.connections.at(stream.connection);
+        auto source = OpenConnection(engine_, project, stream.connection);
+        if (!source) return Within(connection.location.ToString(), source.error());
+        auto opened = (*source)->OpenStream(stream.name);
+        if (!opened) return Within(connection.location.ToString(), opened.error());
+        for (const auto& pattern : stream.tables) {
+            auto tables = (*opened)->Tables({pattern});
+            if (tables) continue;
+            // A table that is missing stands in the stream's file, all else in the connection's.
+            const auto place = stream.table_locations.find(pattern);
+            const bool is_missing = tables.error().message.starts_with("table ");
+            return Within((is_missing && place != stream.table_locations.end()
+                               ? place->second
+                               : connection.location)
+                              .ToString(),
+                          tables.error());
+        }
+    }
+    return {};
+}
+
+Status Instance::Apply(const Plan& plan, const std::string& who) {
+    std::lock_guard applying(apply_mutex_);
+    const auto loaded = BIWA_TRY(LoadProject(project()->root, engine_.connection_kinds()));
+    const auto compiled = BIWA_TRY(CompileProject(*loaded));
+    BIWA_TRY(CheckFresh(plan, BIWA_TRY(meta_->ReadApplied())));
+    const auto now = BIWA_TRY(PlanOf(*loaded, *compiled));
+    if (now.steps != plan.steps) {
+        return Fail(ErrorKind::kConflict, "the project's files have changed since the plan was made",
+                    "Make the plan anew: `biwa plan`.");
+    }
+    BIWA_TRY(CheckStreams(plan, *loaded));
+
+    const auto old_project = project();
+    for (const auto& step : plan.steps) {
+        if (step.kind != "stream" || step.action == StepAction::kNothing) continue;
+        if (step.action == StepAction::kCreate) continue;
+        std::unique_ptr<StreamRunner> stopped;
+        {
+            std::unique_lock lock(mutex_);
+            if (const auto found = streams_.find(step.name); found != streams_.end()) {
+                stopped = std::move(found->second);
+                streams_.erase(found);
+            }
+        }
+        stopped.reset();
+        if (step.action == StepAction::kDelete) BIWA_TRY(RemoveStream(step.name));
+    }
+    BIWA_TRY(meta_->ApplyResources(RecordOf(plan), who, "apply"));
+    {
+        std::unique_lock lock(mutex_);
+        project_ = loaded;
+        graph_ = compiled;
+    }
+    if (!serving_) return {};
+    for (const auto& [name, config] : loaded->streams) {
+        bool is_running = false;
+        {
+            std::shared_lock lock(mutex_);
+            is_running = streams_.contains(name);
+        }
+        if (!is_running) BIWA_TRY(StartStream(config));
+    }
+    StartModels();
+    feed_->OnDataChanged();
+    if (auto* server = server_pointer_.load()) server->OnStatusChanged();
+    return {};
+}
+
+// Takes away what the stream made at its source; the tables in the warehouse stay.
+Status Instance::RemoveStream(const std::string& name) {
+    const auto old_project = project();
+    const auto applied = BIWA_TRY(meta_->ReadApplied());
+    const auto stream = std::find_if(applied.begin(), applied.end(), [&](const auto& one) {
+        return one.kind == "stream" && one.name == name;
+    });
+    std::string connection;
+    if (stream != applied.end()) {
+        const auto content = json::parse(stream->content, nullptr, false);
+        if (content.is_object()) {
+            const auto& fields = content.contains("fields") ? content["fields"] : content;
+            connection = fields.value("connection", "");
+        }
+    }
+    if (old_project->connections.contains(connection)) {
+        const auto source = BIWA_TRY(OpenConnection(engine_, *old_project, connection));
+        const auto opened = BIWA_TRY(source->OpenStream(name));
+        BIWA_TRY(opened->Remove());
+    } else {
+        LogWarn("stream {}: its connection is gone too, so its replication slot has to be dropped "
+                "by hand",
+                name);
+    }
+    auto transaction = BIWA_TRY(warehouse_->Begin());
+    BIWA_TRY(ForgetStream(*transaction, name));
+    return transaction->Commit();
+}
+
+Status Instance::StartStream(const StreamConfig& config) {
+    const auto current = project();
+    auto source = OpenConnection(engine_, *current, config.connection);
+    if (!source) {
+        return Within(current->connections.at(config.connection).location.ToString(),
+                      source.error());
+    }
+    StreamOptions options;
+    options.name = config.name;
+    options.dataset = config.dataset;
+    options.tables = config.tables;
+    options.exclude = config.exclude;
+    auto runner = std::make_unique<StreamRunner>(
+        *warehouse_, std::move(options),
+        [source = *source, name = config.name] { return source->OpenStream(name); },
+        [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
+    std::unique_lock lock(mutex_);
+    streams_[config.name] = std::move(runner);
+    return {};
+}
+
+void Instance::StartModels() {
+    const auto made = std::make_shared<workflow::Refresher>(graph(), project()->models,
+                                                            *warehouse_, clock_);
+    made->SetListener([this] {
+        feed_->OnDataChanged();
+        if (auto* server = server_pointer_.load()) server->OnStatusChanged();
+    });
+    std::shared_ptr<workflow::Refresher> old;
+    {
+        std::unique_lock lock(mutex_);
+        old = std::exchange(refresher_, made);
+    }
+    old.reset();
+    made->Start();
+}
+
+void Instance::OnTablesChanged(const std::vector<TableName>& tables) {
+    std::shared_ptr<workflow::Refresher> refresher;
+    {
+        std::shared_lock lock(mutex_);
+        refresher = refresher_;
+    }
+    if (refresher) refresher->OnTablesChanged(tables);
+    feed_->OnDataChanged();
+    if (auto* server = server_pointer_.load()) server->OnStatusChanged();
+}
+
+Status Instance::Serve(const std::string& listen) {
+    const auto current = project();
+    http::HttpServerOptions options;
+    options.listen = listen.empty() ? current->server.listen : listen;
+    options.version = engine_.version;
+    options.token = NewToken();
+    options.files = engine_.web_files;
+    server_ = BIWA_TRY(http::HttpServer::Start(*this, options));
+    server_pointer_ = server_.get();
+    const json file = {
+        {"address", server_->address()}, {"token", options.token}, {"pid", ::getpid()}};
+    BIWA_TRY(WriteFileAtomically(ServerFile(*current), file.dump() + "\n", 0600));
+    serving_ = true;
+    for (const auto& [name, config] : current->streams) BIWA_TRY(StartStream(config));
+    StartModels();
+    return {};
+}
+
+Result<transform::RunResult> Instance::RunModels(const std::vector<std::string>& select,
+                                                 bool full_refresh,
+                                                 transform::RunObserver* observer,
+                                                 std::stop_token stop) {
+    std::shared_ptr<workflow::Refresher> refresher;
+    {
+        std::shared_lock lock(mutex_);
+        refresher = refresher_;
+    }
+    const auto started = clock_.Now();
+    auto result = BIWA_TRY(refresher->RunNow(select, full_refresh, observer, std::move(stop)));
+    biwa::Run run;
+    run.started = started;
+    run.finished = clock_.Now();
+    run.state = result.ok() ? "ok" : "failed";
+    run.trigger = "command";
+    for (const auto& action : result.actions) {
+        run.models.push_back(
+            {action.target.ToString(), std::string(ToString(action.state)), action.seconds,
+             action.rows ? std::optional<std::int64_t>(static_cast<std::int64_t>(*action.rows))
+                         : std::nullopt,
+             action.error ? action.error->message : ""});
+    }
+    BIWA_TRY(meta_->RecordRun(run));
+    return result;
+}
+
+std::vector<StreamStatus> Instance::StreamStatuses() const {
+    std::vector<StreamStatus> statuses;
+    std::shared_lock lock(mutex_);
+    for (const auto& [name, stream] : streams_) statuses.push_back(stream->status());
+    return statuses;
+}
+
+std::vector<workflow::ModelStatus> Instance::ModelStatuses() const {
+    std::shared_ptr<workflow::Refresher> refresher;
+    {
+        std::shared_lock lock(mutex_);
+        refresher = refresher_;
+    }
+    return refresher->Snapshot();
+}
+
+// Counting takes a look at every table, so it is done at most every kCountEvery for all who ask.
+void Instance::CountRows(std::map<TableName, std::int64_t>& rows) {
+    std::lock_guard lock(count_mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - counted_at_ >= kCountEvery) {
+        counted_at_ = now;
+        if (auto counted = CountTables(*warehouse_)) row_counts_ = std::move(*counted);
+    }
+    rows = row_counts_;
+}
+
+std::string Instance::StatusJson() {
+    InstanceFacts facts;
+    const auto current = project();
+    facts.version = engine_.version;
+    facts.project = current.get();
+    facts.started_at = started_at_;
+    facts.warehouse_bytes = warehouse_->size_bytes();
+    facts.streams = StreamStatuses();
+    facts.models = ModelStatuses();
+    CountRows(facts.rows);
+    return biwa::StatusJson(facts);
+}
+
+Result<std::string> Instance::CatalogJson() {
+    std::map<TableName, std::int64_t> rows;
+    CountRows(rows);
+    return biwa::CatalogJson(*warehouse_, rows, *graph());
+}
+
+std::vector<DashboardConfig> Instance::Dashboards() {
+    std::vector<DashboardConfig> dashboards;
+    for (const auto& [name, dashboard] : project()->dashboards) dashboards.push_back(dashboard);
+    return dashboards;
+}
+
+Result<std::string> Instance::Run(const http::RunRequest& request, std::stop_token stop) {
+    const auto result =
+        BIWA_TRY(RunModels(request.select, request.full_refresh, nullptr, std::move(stop)));
+    return RunJson(result);
+}
+
+Result<std::string> Instance::PlanJson() { return PlanToJson(BIWA_TRY(MakePlan())); }
+
+Result<std::string> Instance::ApplyJson(std::stop_token) {
+    const auto plan = BIWA_TRY(MakePlan());
+    BIWA_TRY(Apply(plan, "api"));
+    return PlanToJson(plan);
+}
+
+}  // namespace biwa

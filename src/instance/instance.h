@@ -1,0 +1,132 @@
+// One instance of Biwa: owns the warehouse, meta.db and all of the moving parts of one project.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/result.h"
+#include "plan/plan.h"
+#include "project/project.h"
+#include "query/dashboard_feed.h"
+#include "query/query_service.h"
+#include "replication/stream_runner.h"
+#include "server/http/backend.h"
+#include "server/http/http_server.h"
+#include "source/registry.h"
+#include "state/meta_store.h"
+#include "transform/compile/graph.h"
+#include "warehouse/warehouse.h"
+#include "workflow/refresher.h"
+
+namespace biwa {
+
+// What app/ brings: the kinds of things there are.
+struct Engine {
+    SourceRegistry sources;
+    std::function<Result<std::unique_ptr<Warehouse>>(const WarehouseConfig&)> open_warehouse;
+    std::vector<http::StaticFile> web_files;
+    std::string version;
+
+    ConnectionKinds connection_kinds() const;
+};
+
+// Compiles a project's definitions against what its streams bring.
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Project& project);
+
+// Everything that a project wants, for a plan.
+std::vector<Resource> DesiredResources(const Project& project,
+                                       const transform::CompiledGraph& graph);
+
+// Opens a connection of the project, its secrets resolved.
+Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
+                                               const std::string& connection);
+
+// Where a running instance of this project answers, by its server.json.
+struct RunningInstance {
+    std::string address;
+    std::string token;
+    pid_t process = 0;
+};
+// Nothing when none is running.
+std::optional<RunningInstance> FindRunning(const Project& project);
+
+class Instance final : public http::Backend {
+  public:
+    // Locks the folder and opens what is in it. kConflict: another process has it.
+    static Result<std::unique_ptr<Instance>> Open(const Engine& engine,
+                                                  std::shared_ptr<const Project> project);
+    ~Instance() override;
+
+    // What would have to change to make the instance what the files say.
+    Result<Plan> MakePlan();
+    // Carries a plan out: checks every stream against its source first, so that a plan that cannot
+    // work changes nothing; then records it and, when serving, starts and stops what it names.
+    Status Apply(const Plan& plan, const std::string& who);
+
+    // Starts streams, models and the server. Once.
+    Status Serve(const std::string& listen);
+    const std::string& address() const { return server_->address(); }
+
+    Result<transform::RunResult> RunModels(const std::vector<std::string>& select,
+                                           bool full_refresh, transform::RunObserver* observer,
+                                           std::stop_token stop);
+    std::vector<StreamStatus> StreamStatuses() const;
+    std::vector<workflow::ModelStatus> ModelStatuses() const;
+    std::shared_ptr<const Project> project() const;
+    std::shared_ptr<const transform::CompiledGraph> graph() const;
+
+    // http::Backend
+    bool IsReady() override { return true; }
+    std::string StatusJson() override;
+    Result<std::string> CatalogJson() override;
+    std::vector<DashboardConfig> Dashboards() override;
+    QueryService& queries() override { return *queries_; }
+    DashboardFeed& dashboard_feed() override { return *feed_; }
+    Result<std::string> Run(const http::RunRequest& request, std::stop_token stop) override;
+    Result<std::string> PlanJson() override;
+    Result<std::string> ApplyJson(std::stop_token stop) override;
+
+  private:
+    Instance(const Engine& engine, FileLock lock);
+
+    Status Reload();
+    Status CheckStreams(const Plan& plan, const Project& project);
+    Status StartStream(const StreamConfig& config);
+    Status RemoveStream(const std::string& name);
+    void StartModels();
+    void OnTablesChanged(const std::vector<TableName>& tables);
+    void CountRows(std::map<TableName, std::int64_t>& rows);
+    Result<Plan> PlanOf(const Project& project, const transform::CompiledGraph& graph);
+
+    const Engine& engine_;
+    const SystemClock clock_;
+    const FileLock lock_;
+    const Micros started_at_;
+    std::unique_ptr<Warehouse> warehouse_;
+    std::unique_ptr<MetaStore> meta_;
+    std::unique_ptr<QueryService> queries_;
+    std::unique_ptr<DashboardFeed> feed_;
+
+    std::mutex apply_mutex_;  // one apply at a time; taken first
+    mutable std::shared_mutex mutex_;  // guards the four below
+    std::shared_ptr<const Project> project_;
+    std::shared_ptr<const transform::CompiledGraph> graph_;
+    std::shared_ptr<workflow::Refresher> refresher_;
+    std::map<std::string, std::unique_ptr<StreamRunner>> streams_;
+
+    std::mutex count_mutex_;  // guards the two below
+    std::map<TableName, std::int64_t> row_counts_;
+    std::chrono::steady_clock::time_point counted_at_{};
+    std::atomic<bool> serving_ = false;
+    std::atomic<http::HttpServer*> server_pointer_ = nullptr;
+    std::unique_ptr<http::HttpServer> server_;
+};
+
+}  // namespace biwa

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "transform/compile/compile.h"
@@ -327,6 +331,49 @@ TEST_F(ModelRunnerTest, ManyModelsAtOnce) {
             EXPECT_EQ(action.state, RunState::kOk) << action.error->message;
     }
     EXPECT_EQ(Ask("SELECT count(*) FROM _biwa.applied"), "120");
+}
+
+TEST(ModelRunnerOnDiskTest, AKillInTheMiddleOfABuildLeavesTheOldTable) {
+    std::string folder = "/tmp/biwa-runner-XXXXXX";
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    DuckDbOptions options;
+    options.path = std::filesystem::path(folder) / "w.duckdb";
+    const auto build = [&](const std::string& text) {
+        CompileInput input;
+        input.files = {{"m.sqlx", "config {type: 'table'} " + text}};
+        const auto graph = Compile(input).value();
+        const auto warehouse = OpenDuckDb(options).value();
+        SystemClock clock;
+        return ModelRunner(*warehouse, clock)
+            .Run(graph, Select(graph, {}).value(), {}, nullptr, {})
+            .ok();
+    };
+    ASSERT_TRUE(build("SELECT 1 AS n"));
+    const pid_t child = fork();
+    if (child == 0) {
+        // The new table is made and filled when the kill comes, and not committed.
+        build(
+            "SELECT 2 AS n post_operations { SELECT sum(sin(i) * cos(j)) FROM range(1000000) "
+            "a(i), range(1000000) b(j) }");
+        _exit(0);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    ASSERT_EQ(kill(child, SIGKILL), 0);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the build ended before the kill";
+    {
+        const auto warehouse = OpenDuckDb(options).value();
+        const auto transaction = warehouse->Begin().value();
+        const auto stream =
+            transaction->Query("SELECT n::BIGINT, (SELECT count(*) FROM _biwa.applied) FROM main.m")
+                .value();
+        const RowBlock* block = stream->Next().value();
+        ASSERT_EQ(block->rows, 1u);
+        EXPECT_EQ(block->columns[0].Get<std::int64_t>(0), 1);
+        EXPECT_EQ(block->columns[1].Get<std::int64_t>(0), 1);
+    }
+    std::filesystem::remove_all(folder);
 }
 
 TEST(SelectionTest, UnderstandsNamesTagsAndPluses) {

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <cstdlib>
 
+#include "base/check.h"
 #include "base/text.h"
 
 namespace biwa::examples {
@@ -79,6 +81,16 @@ PGconn* Open(const Options& options) {
     return connection;
 }
 
+// A statement has at most so many parameters.
+std::array<const char*, 16> Values(std::span<const Parameter> parameters) {
+    std::array<const char*, 16> values{};
+    BIWA_CHECK(parameters.size() <= values.size());
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        values[i] = parameters[i] ? parameters[i]->c_str() : nullptr;
+    }
+    return values;
+}
+
 constexpr std::string_view kHint =
     "Is the server up? Give --url postgres://user:password@host:port/database, or set PGHOST, "
     "PGPORT, PGUSER and PGPASSWORD (scripts/postgres prints them).";
@@ -132,6 +144,7 @@ Result<Database> Database::ConnectOrCreate(const std::string& url,
 
 Status Database::Reconnect() {
     PQreset(connection_.get());
+    under_way_ = 0;
     if (PQstatus(connection_.get()) != CONNECTION_OK) {
         return tl::unexpected(LastError("connecting to PostgreSQL again"));
     }
@@ -165,19 +178,49 @@ Status Database::Prepare(const std::string& name, const std::string& sql) {
 }
 
 Result<Rows> Database::Call(const std::string& name, std::span<const Parameter> parameters) {
-    const char* values[16] = {};
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-        values[i] = parameters[i] ? parameters[i]->c_str() : nullptr;
-    }
     PGresult* result =
-        PQexecPrepared(connection_.get(), name.c_str(), static_cast<int>(parameters.size()), values,
-                       nullptr, nullptr, 0);
+        PQexecPrepared(connection_.get(), name.c_str(), static_cast<int>(parameters.size()),
+                       Values(parameters).data(), nullptr, nullptr, 0);
     const auto status = PQresultStatus(result);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         PQclear(result);
         return tl::unexpected(LastError(name));
     }
     return Rows(result);
+}
+
+// In libpq's pipeline mode the statements up to a sync are one transaction.
+Status Database::SendTransaction(std::span<const PreparedCall> calls) {
+    bool sent = PQenterPipelineMode(connection_.get()) == 1;
+    for (const auto& call : calls) {
+        sent =
+            sent && PQsendQueryPrepared(connection_.get(), call.name.c_str(),
+                                        static_cast<int>(call.parameters.size()),
+                                        Values(call.parameters).data(), nullptr, nullptr, 0) == 1;
+    }
+    if (!sent || PQpipelineSync(connection_.get()) != 1) {
+        return tl::unexpected(LastError("sending a transaction"));
+    }
+    ++under_way_;
+    return {};
+}
+
+Status Database::AwaitTransaction() {
+    Status done;
+    while (true) {
+        PGresult* result = PQgetResult(connection_.get());
+        const auto status = PQresultStatus(result);
+        PQclear(result);
+        if (status == PGRES_PIPELINE_SYNC) break;
+        // Between the results of two statements libpq gives one null.
+        if (result == nullptr && PQstatus(connection_.get()) == CONNECTION_OK) continue;
+        if (done && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+            done = tl::unexpected(LastError("performing a transaction"));
+        }
+        if (PQstatus(connection_.get()) != CONNECTION_OK) return done;
+    }
+    if (--under_way_ == 0) PQexitPipelineMode(connection_.get());
+    return done;
 }
 
 Status Database::BeginCopy(const std::string& sql) {

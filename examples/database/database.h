@@ -38,6 +38,11 @@ class Rows {
 // A parameter of a statement: text, or nothing for NULL.
 using Parameter = std::optional<std::string>;
 
+struct PreparedCall {
+    std::string name;
+    std::vector<Parameter> parameters;
+};
+
 // One connection, for one thread. An error is kUnavailable when the server went away (Reconnect may
 // help) and kUser when the server refused the statement.
 class Database {
@@ -60,6 +65,12 @@ class Database {
         return Call(name, std::span(parameters.begin(), parameters.size()));
     }
 
+    // Sends prepared statements that are one transaction, and does not wait: any number of
+    // transactions may be under way, and as many Awaits are due. Nothing else meanwhile.
+    Status SendTransaction(std::span<const PreparedCall> calls);
+    // Waits for the end of the oldest transaction under way.
+    Status AwaitTransaction();
+
     // COPY … FROM STDIN: Begin, any number of Puts, End. Returns the number of rows.
     Status BeginCopy(const std::string& sql);
     Status PutCopy(std::string_view bytes);
@@ -72,6 +83,7 @@ class Database {
     Error LastError(std::string_view doing) const;
 
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
+    int under_way_ = 0;  // transactions sent and not awaited
 };
 
 }  // namespace biwa::examples

@@ -48,7 +48,11 @@ int main(int argc, char** argv) {
         *load ? oulad::Load({url, data, !without_submissions, replace})
               : oulad::Replay({url, data, rate == "max" ? 0 : std::strtod(rate.c_str(), nullptr)});
     if (!done) {
-        fmt::print(stderr, "oulad: {}\n", done.error().ToString());
+        biwa::Error error = done.error();
+        if (*replay && error.kind == biwa::ErrorKind::kUnavailable && error.hint.empty()) {
+            error.hint = "Give the same command again when the server is there: it goes on.";
+        }
+        fmt::print(stderr, "oulad: {}\n", error.ToString());
         return 1;
     }
     return 0;

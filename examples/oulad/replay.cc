@@ -21,6 +21,7 @@ using biwa::UserError;
 using biwa::examples::Database;
 using biwa::examples::Pace;
 using biwa::examples::Parameter;
+using biwa::examples::PreparedCall;
 
 namespace {
 
@@ -81,15 +82,13 @@ Result<std::unordered_map<std::int64_t, bool>> ReadDone(Database& database) {
 
 Parameter Number(std::int64_t value) { return fmt::format("{}", value); }
 
-Status Perform(Database& database, const Submission& row, bool mark) {
+PreparedCall ToCall(const Submission& row, bool mark) {
     if (mark) {
-        BIWA_TRY(database.Call(
-            "mark", {Number(row.id_assessment), Number(row.id_student), Number(*row.score)}));
-    } else {
-        BIWA_TRY(database.Call("submit", {Number(row.id_assessment), Number(row.id_student),
-                                          Number(row.date_submitted), Number(row.is_banked)}));
+        return {"mark", {Number(row.id_assessment), Number(row.id_student), Number(*row.score)}};
     }
-    return {};
+    return {"submit",
+            {Number(row.id_assessment), Number(row.id_student), Number(row.date_submitted),
+             Number(row.is_banked)}};
 }
 
 }  // namespace
@@ -131,9 +130,9 @@ Status Replay(const ReplayOptions& options) {
     BIWA_TRY(SortByCalendar(database, submissions));
     const auto done = BIWA_TRY(ReadDone(database));
 
-    // At full speed the disk's sync after each commit would be the limit; the server may then lose
-    // the last commits in a crash, and the next replay does them again.
-    if (options.rate == 0) BIWA_TRY(database.Execute("SET synchronous_commit = off"));
+    // Or the disk's sync after each commit would set the rate. The server may lose the last commits
+    // in a crash, and the next replay does them again.
+    BIWA_TRY(database.Execute("SET synchronous_commit = off"));
     BIWA_TRY(database.Prepare("submit",
                               "INSERT INTO student_assessment (id_assessment, id_student, "
                               "date_submitted, is_banked) VALUES ($1, $2, $3, $4)"));
@@ -146,30 +145,38 @@ Status Replay(const ReplayOptions& options) {
     Pace pace(options.rate, start);
     std::int64_t statements = 0, transactions = 0, skipped = 0;
     const auto steps = PlanReplay(submissions);
+    // At full speed the server has work while the next transactions are on their way.
+    const int under_way_max = options.rate == 0 ? 32 : 1;
+    int under_way = 0;
+    std::vector<PreparedCall> calls;
     std::size_t next = 0;
     while (next < steps.size() && !stop) {
         // An application's transactions: one to four changes.
         const std::size_t end =
             std::min(steps.size(), next + 1 + Mix(static_cast<std::int64_t>(next)) % 4);
-        int performed = 0;
+        calls.clear();
         for (; next < end; ++next) {
             const Submission& row = submissions[static_cast<std::size_t>(steps[next].row)];
             const auto found = done.find(Key(row.id_assessment, row.id_student));
             if (found != done.end() && (found->second || !steps[next].mark)) {
                 ++skipped;
-                continue;
+            } else {
+                calls.push_back(ToCall(row, steps[next].mark));
             }
-            if (performed++ == 0) BIWA_TRY(database.Execute("BEGIN"));
-            BIWA_TRY(Perform(database, row, steps[next].mark));
         }
-        if (performed == 0) continue;
-        BIWA_TRY(database.Execute("COMMIT"));
-        statements += performed;
+        if (calls.empty()) continue;
+        BIWA_TRY(database.SendTransaction(calls));
+        for (++under_way; under_way >= under_way_max; --under_way) {
+            BIWA_TRY(database.AwaitTransaction());
+        }
+        statements += static_cast<std::int64_t>(calls.size());
         ++transactions;
         if (options.rate > 0) {
-            biwa::examples::SleepUnlessStopped(pace.Spend(performed, clock.Now()), stop);
+            biwa::examples::SleepUnlessStopped(
+                pace.Spend(static_cast<double>(calls.size()), clock.Now()), stop);
         }
     }
+    for (; under_way > 0; --under_way) BIWA_TRY(database.AwaitTransaction());
     const double seconds = static_cast<double>(clock.Now() - start) / 1e6;
     fmt::print(
         stderr,

@@ -399,6 +399,20 @@ std::vector<StreamStatus> Instance::StreamStatuses() const {
     return statuses;
 }
 
+// DuckDB refuses all further work after an error inside a commit or a checkpoint, a full disk for
+// one. What was committed is safe; it takes a new start.
+std::optional<Error> Instance::Broken() const {
+    constexpr std::string_view kInvalidated = "database has been invalidated";
+    for (const auto& stream : StreamStatuses()) {
+        if (!stream.error || stream.error->message.find(kInvalidated) == std::string::npos) continue;
+        return Error{ErrorKind::kUnavailable,
+                     "the warehouse cannot go on after an error: " + stream.error->message,
+                     "Nothing that was committed is lost. Mend what it names (is the disk full?) "
+                     "and start again: it goes on where it was."};
+    }
+    return std::nullopt;
+}
+
 std::vector<workflow::ModelStatus> Instance::ModelStatuses() const {
     std::shared_ptr<workflow::Refresher> refresher;
     {
@@ -452,8 +466,9 @@ Result<std::string> Instance::Run(const http::RunRequest& request, std::stop_tok
 
 Result<std::string> Instance::PlanJson() { return PlanToJson(BIWA_TRY(MakePlan())); }
 
-Result<std::string> Instance::ApplyJson(std::stop_token) {
-    const auto plan = BIWA_TRY(MakePlan());
+Result<std::string> Instance::ApplyJson(const std::string& plan_json, std::stop_token) {
+    const auto plan = plan_json.empty() || plan_json == "{}" ? BIWA_TRY(MakePlan())
+                                                             : BIWA_TRY(PlanFromJson(plan_json));
     BIWA_TRY(Apply(plan, "api"));
     return PlanToJson(plan);
 }

@@ -77,6 +77,8 @@ class Instance final : public http::Backend {
     Result<transform::RunResult> RunModels(const std::vector<std::string>& select,
                                            bool full_refresh, transform::RunObserver* observer,
                                            std::stop_token stop);
+    // Why nothing can go on: the warehouse is beyond use until it is opened again.
+    std::optional<Error> Broken() const;
     std::vector<StreamStatus> StreamStatuses() const;
     std::vector<workflow::ModelStatus> ModelStatuses() const;
     std::shared_ptr<const Project> project() const;
@@ -91,7 +93,7 @@ class Instance final : public http::Backend {
     DashboardFeed& dashboard_feed() override { return *feed_; }
     Result<std::string> Run(const http::RunRequest& request, std::stop_token stop) override;
     Result<std::string> PlanJson() override;
-    Result<std::string> ApplyJson(std::stop_token stop) override;
+    Result<std::string> ApplyJson(const std::string& plan, std::stop_token stop) override;
 
   private:
     Instance(const Engine& engine, FileLock lock);

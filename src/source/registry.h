@@ -31,6 +31,8 @@ struct SourceKind {
     std::string description;
     std::vector<Setting> settings;
     std::function<Result<std::unique_ptr<Source>>(const SettingValues&)> open;
+    // The settings out of an address such as "postgres://user@host/database"; may be null.
+    std::function<Result<SettingValues>(const std::string& url)> parse_url;
 };
 
 class SourceRegistry {

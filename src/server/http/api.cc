@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
-#include "query/arrow_stream.h"
+#include "query/formats.h"
 #include "query/json_writer.h"
 #include "server/http/routes.h"
 
@@ -19,7 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kArrow = "application/vnd.apache.arrow.stream";
 constexpr std::size_t kQueryIdBytesMax = 64;
 
 Response NotFound(std::string message, std::string hint = {}) {
@@ -242,7 +241,7 @@ void Api::Handle(const std::shared_ptr<Exchange>& exchange) {
             return AnswerBy(slow_, exchange, [this] { return Respond(backend_.PlanJson()); });
         case RouteId::kApply:
             return AnswerBy(slow_, exchange, [this, exchange] {
-                return Respond(backend_.ApplyJson(exchange->closed()));
+                return Respond(backend_.ApplyJson(exchange->request().body, exchange->closed()));
             });
         case RouteId::kOpenApi:
             return exchange->Reply(JsonResponse(OpenApiJson(options_.version)));
@@ -272,10 +271,14 @@ void Api::StartQuery(const std::shared_ptr<Exchange>& exchange) {
     auto query = ParseQuery(exchange->request());
     if (!query) return exchange->Reply(ErrorResponse(query.error()));
     const auto accept = exchange->request().Header("accept");
-    if (accept.find(kArrow) != std::string_view::npos) {
-        const auto answer = std::make_shared<QueryAnswer>(exchange, kArrow);
-        const auto sink = std::make_shared<ArrowSink>(
-            [answer](std::string_view bytes) { return answer->Write(bytes); });
+    for (const auto& format : ResultFormats()) {
+        // JSON is what everybody gets who asks for nothing else, and the only form that can still
+        // tell an error when the result has begun.
+        const bool is_json = std::string_view(format.name) == "json";
+        if (is_json || accept.find(format.content_type) == std::string_view::npos) continue;
+        const auto answer = std::make_shared<QueryAnswer>(exchange, format.content_type);
+        const std::shared_ptr<ResultSink> sink =
+            format.make([answer](std::string_view bytes) { return answer->Write(bytes); });
         return backend_.queries().Start(std::move(*query), sink, exchange->closed(),
                                         [answer](const Result<QueryStats>& stats) {
                                             if (!stats && !answer->begun()) {

@@ -34,7 +34,8 @@ class Backend {
     // To be given up when `stop` says so: the caller has gone or the server stops.
     virtual Result<std::string> Run(const RunRequest& request, std::stop_token stop) = 0;
     virtual Result<std::string> PlanJson() = 0;
-    virtual Result<std::string> ApplyJson(std::stop_token stop) = 0;
+    // `plan`: one of PlanJson; empty: as the files are now.
+    virtual Result<std::string> ApplyJson(const std::string& plan, std::stop_token stop) = 0;
 };
 
 }  // namespace biwa::http

@@ -64,7 +64,7 @@ class TestBackend final : public Backend {
         return std::string(R"({"models":[],"full":)") + (request.full_refresh ? "true}" : "false}");
     }
     Result<std::string> PlanJson() override { return std::string(R"({"steps":[]})"); }
-    Result<std::string> ApplyJson(std::stop_token) override {
+    Result<std::string> ApplyJson(const std::string&, std::stop_token) override {
         return Fail(ErrorKind::kConflict, "the plan is stale");
     }
 

@@ -100,6 +100,7 @@ WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c'))"));
 
 bool MatchesPattern(const std::string& pattern, const std::string& schema,
                     const std::string& table) {
+    if (pattern == "*") return true;
     const auto full = schema + "." + table;
     const auto wanted = pattern.find('.') == std::string::npos ? "public." + pattern : pattern;
     if (wanted.ends_with('*')) {

@@ -20,7 +20,7 @@ struct CatalogTable {
 Result<TypeCatalog> ReadTypes(const Connection& connection);
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"
-// (of schema public). A pattern that names nothing gives kUser, with what was near.
+// (of schema public), "*". A pattern that names nothing gives kUser, with what was near.
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
                                              const TypeCatalog& types,
                                              const std::vector<std::string>& patterns);

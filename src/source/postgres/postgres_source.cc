@@ -87,7 +87,8 @@ void RegisterPostgresSource(SourceRegistry& sources) {
                          }
                      }
                      return std::make_unique<PostgresSource>(std::move(parameters));
-                 }});
+                 },
+                 .parse_url = ParsePostgresUrl});
 }
 
 Result<SettingValues> ParsePostgresUrl(const std::string& url) {

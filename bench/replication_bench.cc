@@ -45,20 +45,20 @@ std::string Environment(const char* name) {
 void PrintResult(double rows, double seconds) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    fmt::print("{{\"rows\": {:.0f}, \"seconds\": {:.3f}, \"rows_per_s\": {:.0f}, \"cpu_s\": {:.2f}, "
-               "\"rss_mb\": {}}}\n",
-               rows, seconds, rows / seconds,
-               static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-                   static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-               usage.ru_maxrss / 1024);
+    fmt::print(
+        "{{\"rows\": {:.0f}, \"seconds\": {:.3f}, \"rows_per_s\": {:.0f}, \"cpu_s\": {:.2f}, "
+        "\"rss_mb\": {}}}\n",
+        rows, seconds, rows / seconds,
+        static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+            static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+        usage.ru_maxrss / 1024);
 }
 
 void CopyLimit(const std::string& table) {
     PGconn* connection = PQconnectdb("");
     if (PQstatus(connection) != CONNECTION_OK) Die(PQerrorMessage(connection));
     const auto begin = Steady::now();
-    PQclear(PQexec(connection,
-                   fmt::format("COPY {} TO STDOUT (FORMAT binary)", table).c_str()));
+    PQclear(PQexec(connection, fmt::format("COPY {} TO STDOUT (FORMAT binary)", table).c_str()));
     double rows = 0;
     for (char* buffer = nullptr; PQgetCopyData(connection, &buffer, 0) > 0; ++rows) {
         PQfreemem(buffer);
@@ -101,11 +101,12 @@ void PgOutputLimit(const std::string& slot, const std::string& publication,
 std::unique_ptr<Source> OpenSource() {
     SourceRegistry sources;
     RegisterPostgresSource(sources);
-    auto source = sources.Find("postgres")->open({{"host", Environment("PGHOST")},
-                                                  {"port", Environment("PGPORT")},
-                                                  {"user", Environment("PGUSER")},
-                                                  {"password", Environment("PGPASSWORD")},
-                                                  {"database", Environment("PGDATABASE")}});
+    auto source = sources.Find("postgres")
+                      ->open({{"host", Environment("PGHOST")},
+                              {"port", Environment("PGPORT")},
+                              {"user", Environment("PGUSER")},
+                              {"password", Environment("PGPASSWORD")},
+                              {"database", Environment("PGDATABASE")}});
     if (!source) Die(source.error().ToString());
     return std::move(*source);
 }
@@ -119,13 +120,10 @@ void RunStream(const std::string& folder, const std::string& table, const std::s
     const auto begin = Steady::now();
     double result = 0;
     {
-        StreamRunner runner(**warehouse,
-                            {.name = "bench",
-                             .dataset = "bench",
-                             .tables = {table},
-                             .exclude = {},
-                             .snapshot = {}},
-                            [&] { return source->OpenStream("bench"); }, nullptr);
+        StreamRunner runner(
+            **warehouse,
+            {.name = "bench", .dataset = "bench", .tables = {table}, .exclude = {}, .snapshot = {}},
+            [&] { return source->OpenStream("bench"); }, nullptr);
         for (;;) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
             const auto status = runner.status();

@@ -1,7 +1,7 @@
 // The program: names the concrete sources and the warehouse, and hands over to the command line.
+#include <unistd.h>
 #include <algorithm>
 #include <thread>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "source/postgres/postgres_source.h"

@@ -6,7 +6,8 @@
 namespace biwa::internal {
 
 void CheckFailed(const char* condition, const char* file, int line) {
-    std::fprintf(stderr, "biwa: internal error: %s does not hold at %s:%d\n", condition, file, line);
+    std::fprintf(stderr, "biwa: internal error: %s does not hold at %s:%d\n", condition, file,
+                 line);
     std::abort();
 }
 

@@ -63,9 +63,9 @@ inline void Take(Status&) {}
 #define BIWA_TRY(expression) BIWA_TRY_NAMED(expression, BIWA_JOIN(biwa_try_result_, __COUNTER__))
 #define BIWA_JOIN(a, b) BIWA_JOIN_TEXT(a, b)
 #define BIWA_JOIN_TEXT(a, b) a##b
-#define BIWA_TRY_NAMED(expression, result)                                       \
-    ({                                                                           \
-        auto result = (expression);                                              \
+#define BIWA_TRY_NAMED(expression, result)                                           \
+    ({                                                                               \
+        auto result = (expression);                                                  \
         if (!result.has_value()) return ::tl::unexpected(std::move(result).error()); \
-        ::biwa::internal::Take(result);                                          \
+        ::biwa::internal::Take(result);                                              \
     })

@@ -74,8 +74,7 @@ int Main(int argc, char** argv, Engine& engine) {
     CLI::App app{"Biwa: a company's data, from its databases to tables and dashboards.", "biwa"};
     app.require_subcommand(0, 1);
     Commands commands{app, engine, ".", "", false, false, nullptr};
-    app.add_option("--project", commands.project_folder, "Folder of the project")
-        ->type_name("DIR");
+    app.add_option("--project", commands.project_folder, "Folder of the project")->type_name("DIR");
     app.add_option("--env", commands.environment, "Environment to work in")->type_name("NAME");
     app.add_flag("--json", commands.json, "Print the result as JSON");
     app.add_flag("-v,--verbose", commands.verbose, "Say more");

@@ -33,7 +33,8 @@ std::vector<Finding> ExamineMachine(const Project& project) {
     if (!failed && space.available < kSpaceMin) {
         findings.push_back({Finding::Level::kWarning,
                             fmt::format("{} of disk are free", HumanBytes(space.available)),
-                            "the warehouse lives there", "Free some space, or set warehouse.path."});
+                            "the warehouse lives there",
+                            "Free some space, or set warehouse.path."});
     } else if (!failed) {
         findings.push_back({Finding::Level::kGood,
                             fmt::format("{} of disk are free", HumanBytes(space.available)), "",

@@ -14,7 +14,8 @@ void AddInit(Commands& commands) {
         const auto root = std::filesystem::absolute(*folder).lexically_normal();
         const auto name = (root.has_filename() ? root : root.parent_path()).filename().string();
         BIWA_TRY(WriteProject(root, InitFiles(name)));
-        Say(fmt::format("Made a project in {}. Next: describe a connection and a stream (or run "
+        Say(
+            fmt::format("Made a project in {}. Next: describe a connection and a stream (or run "
                         "`biwa up postgres://user@host/database` in an empty folder), then "
                         "`biwa up`.",
                         root.string()));

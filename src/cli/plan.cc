@@ -92,9 +92,8 @@ void AddPlan(Commands& commands) {
 
 void AddApply(Commands& commands) {
     const auto options = std::make_shared<ApplyOptions>();
-    auto* command =
-        commands.Add("apply", "Make the instance what the files say",
-                     [&commands, options] { return Apply(commands, *options); });
+    auto* command = commands.Add("apply", "Make the instance what the files say",
+                                 [&commands, options] { return Apply(commands, *options); });
     command->add_option("PLANFILE", options->plan_file, "A plan of `biwa plan --out`");
     command->add_flag("--yes", options->yes, "Do not ask");
 }

@@ -26,8 +26,8 @@ std::string Bar(double part) {
 
 std::string CopyLine(const StreamStatus& stream, const StreamStatus::Table& table) {
     // The server's estimate may be behind what has come already.
-    const auto all = static_cast<double>(std::max({table.rows_estimate, table.rows_copied,
-                                                   std::int64_t{1}}));
+    const auto all =
+        static_cast<double>(std::max({table.rows_estimate, table.rows_copied, std::int64_t{1}}));
     const auto left = all - static_cast<double>(table.rows_copied);
     auto line = fmt::format("{:<20} {} {:>12} rows", table.name,
                             Bar(static_cast<double>(table.rows_copied) / all),

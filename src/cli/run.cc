@@ -25,11 +25,11 @@ class Narrator final : public transform::RunObserver {
     void OnStarted(const transform::Action&) override {}
     void OnFinished(const transform::Action& action,
                     const transform::ActionResult& result) override {
-        Say(fmt::format("{:<9} {:<12} {:<40} {:>14} {:>10}", ToString(result.state),
-                        transform::ToString(action.type), action.target.ToString(),
-                        result.rows ? HumanCount(static_cast<std::int64_t>(*result.rows)) + " rows"
-                                    : "",
-                        HumanSeconds(result.seconds)));
+        Say(fmt::format(
+            "{:<9} {:<12} {:<40} {:>14} {:>10}", ToString(result.state),
+            transform::ToString(action.type), action.target.ToString(),
+            result.rows ? HumanCount(static_cast<std::int64_t>(*result.rows)) + " rows" : "",
+            HumanSeconds(result.seconds)));
         if (result.error) Say("  " + result.error->ToString());
     }
 };
@@ -53,8 +53,8 @@ Result<int> Run(Commands& commands, const RunOptions& options) {
     } else {
         const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
         Narrator narrator;
-        const auto result = BIWA_TRY(
-            instance->RunModels(options.select, options.full_refresh, &narrator, {}));
+        const auto result =
+            BIWA_TRY(instance->RunModels(options.select, options.full_refresh, &narrator, {}));
         text = RunJson(result);
     }
     if (commands.json) Print(text + "\n");

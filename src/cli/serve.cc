@@ -41,9 +41,10 @@ void AddServe(Commands& commands) {
             const auto project = BIWA_TRY(commands.OpenProject());
             const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
             if (BIWA_TRY(instance->MakePlan()).has_changes()) {
-                return UserError("the project's files say something that was not applied yet",
-                                 "`biwa plan` shows it, `biwa apply` does it, `biwa up` does it and "
-                                 "serves.");
+                return UserError(
+                    "the project's files say something that was not applied yet",
+                    "`biwa plan` shows it, `biwa apply` does it, `biwa up` does it and "
+                    "serves.");
             }
             return ServeUntilStopped(*instance, *listen);
         });

@@ -16,9 +16,8 @@ void PrintStatus(const json& status, bool running) {
     Print(fmt::format("{} {} ({})  warehouse {}{}\n", status.value("project", ""),
                       running ? "is running" : "is not running", status.value("environment", ""),
                       HumanBytes(status["warehouse"].value("bytes", std::uint64_t{0})),
-                      running ? fmt::format("  memory {}",
-                                            HumanBytes(status["process"].value(
-                                                "rss_bytes", std::uint64_t{0})))
+                      running ? fmt::format("  memory {}", HumanBytes(status["process"].value(
+                                                               "rss_bytes", std::uint64_t{0})))
                               : ""));
     for (const auto& stream : status["streams"]) {
         Print(fmt::format("\nstream {}  {}  {:.1f} s and {} behind  {:.0f} changes/s  at {}\n",
@@ -68,24 +67,23 @@ void PrintStatus(const json& status, bool running) {
 }  // namespace
 
 void AddStatus(Commands& commands) {
-    commands.Add("status", "Show streams, models and what ails them",
-                 [&commands]() -> Result<int> {
-                     const auto project = BIWA_TRY(commands.OpenProject());
-                     std::string text;
-                     auto client = ClientOfRunning(*project);
-                     if (client) {
-                         text = BIWA_TRY(client->Get("/api/v1/status"));
-                     } else {
-                         const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
-                         text = instance->StatusJson();
-                     }
-                     if (commands.json) {
-                         Print(text + "\n");
-                     } else {
-                         PrintStatus(json::parse(text), client.has_value());
-                     }
-                     return kGood;
-                 });
+    commands.Add("status", "Show streams, models and what ails them", [&commands]() -> Result<int> {
+        const auto project = BIWA_TRY(commands.OpenProject());
+        std::string text;
+        auto client = ClientOfRunning(*project);
+        if (client) {
+            text = BIWA_TRY(client->Get("/api/v1/status"));
+        } else {
+            const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
+            text = instance->StatusJson();
+        }
+        if (commands.json) {
+            Print(text + "\n");
+        } else {
+            PrintStatus(json::parse(text), client.has_value());
+        }
+        return kGood;
+    });
 }
 
 }  // namespace biwa::cli

@@ -85,9 +85,9 @@ Result<int> Up(Commands& commands, const UpOptions& options) {
     if (!options.url.empty()) {
         const auto problems = BIWA_TRY(Examine(commands.engine, *project, false));
         if (problems > 0) {
-            return UserError(fmt::format("{} problems stand between here and the first row",
-                                         problems),
-                             "Mend them as said above, then `biwa up`: the project is written.");
+            return UserError(
+                fmt::format("{} problems stand between here and the first row", problems),
+                "Mend them as said above, then `biwa up`: the project is written.");
         }
     }
     const auto plan = BIWA_TRY(instance->MakePlan());

@@ -22,7 +22,8 @@ void AddValidate(Commands& commands) {
                       .dump() +
                   "\n");
         } else {
-            Say(fmt::format("The project {} is good: {} connections, {} streams, {} models and "
+            Say(
+                fmt::format("The project {} is good: {} connections, {} streams, {} models and "
                             "assertions, {} dashboards.",
                             project->name, project->connections.size(), project->streams.size(),
                             graph->actions.size(), project->dashboards.size()));

@@ -68,8 +68,7 @@ Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Pro
     for (const auto& [name, stream] : project.streams) {
         input.stream_datasets.insert(stream.dataset);
     }
-    return std::make_shared<const transform::CompiledGraph>(
-        BIWA_TRY(transform::Compile(input)));
+    return std::make_shared<const transform::CompiledGraph>(BIWA_TRY(transform::Compile(input)));
 }
 
 std::vector<Resource> DesiredResources(const Project& project,
@@ -128,8 +127,8 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
     std::error_code failed;
     std::filesystem::create_directories(project->state_dir(), failed);
     if (failed) {
-        return UserError(fmt::format("cannot make the folder {}: {}",
-                                     project->state_dir().string(), failed.message()));
+        return UserError(fmt::format("cannot make the folder {}: {}", project->state_dir().string(),
+                                     failed.message()));
     }
     std::filesystem::permissions(project->state_dir(), std::filesystem::perms::owner_all, failed);
     auto lock = FileLock::Acquire(project->state_dir() / "lock");
@@ -144,8 +143,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
     }
     auto instance = std::unique_ptr<Instance>(new Instance(engine, std::move(*lock)));
     instance->warehouse_ = BIWA_TRY(engine.open_warehouse(project->warehouse));
-    instance->meta_ =
-        BIWA_TRY(MetaStore::Open(project->state_dir() / "meta.db", instance->clock_));
+    instance->meta_ = BIWA_TRY(MetaStore::Open(project->state_dir() / "meta.db", instance->clock_));
     BIWA_TRY(PrepareStateTables(*instance->warehouse_));
     instance->project_ = std::move(project);
     instance->graph_ = std::move(graph);
@@ -212,11 +210,11 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
             // A table that is missing stands in the stream's file, all else in the connection's.
             const auto place = stream.table_locations.find(pattern);
             const bool is_missing = tables.error().message.starts_with("table ");
-            return Within((is_missing && place != stream.table_locations.end()
-                               ? place->second
-                               : connection.location)
-                              .ToString(),
-                          tables.error());
+            return Within(
+                (is_missing && place != stream.table_locations.end() ? place->second
+                                                                     : connection.location)
+                    .ToString(),
+                tables.error());
         }
     }
     return {};
@@ -229,7 +227,8 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
     BIWA_TRY(CheckFresh(plan, BIWA_TRY(meta_->ReadApplied())));
     const auto now = BIWA_TRY(PlanOf(*loaded, *compiled));
     if (now.steps != plan.steps) {
-        return Fail(ErrorKind::kConflict, "the project's files have changed since the plan was made",
+        return Fail(ErrorKind::kConflict,
+                    "the project's files have changed since the plan was made",
                     "Make the plan anew: `biwa plan`.");
     }
     BIWA_TRY(CheckStreams(plan, *loaded));
@@ -290,9 +289,10 @@ Status Instance::RemoveStream(const std::string& name) {
         const auto opened = BIWA_TRY(source->OpenStream(name));
         BIWA_TRY(opened->Remove());
     } else {
-        LogWarn("stream {}: its connection is gone too, so its replication slot has to be dropped "
-                "by hand",
-                name);
+        LogWarn(
+            "stream {}: its connection is gone too, so its replication slot has to be dropped "
+            "by hand",
+            name);
     }
     auto transaction = BIWA_TRY(warehouse_->Begin());
     BIWA_TRY(ForgetStream(*transaction, name));
@@ -321,8 +321,8 @@ Status Instance::StartStream(const StreamConfig& config) {
 }
 
 void Instance::StartModels() {
-    const auto made = std::make_shared<workflow::Refresher>(graph(), project()->models,
-                                                            *warehouse_, clock_);
+    const auto made =
+        std::make_shared<workflow::Refresher>(graph(), project()->models, *warehouse_, clock_);
     made->SetListener([this] {
         feed_->OnDataChanged();
         if (auto* server = server_pointer_.load()) server->OnStatusChanged();
@@ -404,7 +404,8 @@ std::vector<StreamStatus> Instance::StreamStatuses() const {
 std::optional<Error> Instance::Broken() const {
     constexpr std::string_view kInvalidated = "database has been invalidated";
     for (const auto& stream : StreamStatuses()) {
-        if (!stream.error || stream.error->message.find(kInvalidated) == std::string::npos) continue;
+        if (!stream.error || stream.error->message.find(kInvalidated) == std::string::npos)
+            continue;
         return Error{ErrorKind::kUnavailable,
                      "the warehouse cannot go on after an error: " + stream.error->message,
                      "Nothing that was committed is lost. Mend what it names (is the disk full?) "

@@ -116,7 +116,7 @@ class Instance final : public http::Backend {
     std::unique_ptr<QueryService> queries_;
     std::unique_ptr<DashboardFeed> feed_;
 
-    std::mutex apply_mutex_;  // one apply at a time; taken first
+    std::mutex apply_mutex_;           // one apply at a time; taken first
     mutable std::shared_mutex mutex_;  // guards the four below
     std::shared_ptr<const Project> project_;
     std::shared_ptr<const transform::CompiledGraph> graph_;

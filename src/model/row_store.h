@@ -35,7 +35,8 @@ class RowStore final : public CellsOwner {
     RowStore(RowStore&& other) noexcept;
     RowStore& operator=(RowStore&& other) noexcept;
 
-    // A new row at the end with undefined cells, none NULL: the caller sets each. Returns its place.
+    // A new row at the end with undefined cells, none NULL: the caller sets each. Returns its
+    // place.
     std::size_t AddRow() {
         if (rows_ == capacity_) Grow();
         return rows_++;
@@ -69,8 +70,8 @@ class RowStore final : public CellsOwner {
     Arena arena_;
 };
 
-// Copies cell `from_row` of `from` to `to_row` of `to`, which has the same type. Bytes of strings are
-// not copied: they must outlive both.
+// Copies cell `from_row` of `from` to `to_row` of `to`, which has the same type. Bytes of strings
+// are not copied: they must outlive both.
 void CopyCell(const Cells& from, std::size_t from_row, Cells& to, std::size_t to_row);
 
 }  // namespace biwa

@@ -26,8 +26,9 @@ std::vector<Setting> BiwaSettings() {
                                     "more than this, and 100 MB."},
                     {.name = "time_zone",
                      .type = SettingType::kText,
-                     .description = "Time zone in which timestamps with time zone are shown and cut "
-                                    "into days: \"Asia/Tokyo\".",
+                     .description =
+                         "Time zone in which timestamps with time zone are shown and cut "
+                         "into days: \"Asia/Tokyo\".",
                      .default_text = "UTC"},
                     {.name = "threads",
                      .type = SettingType::kInteger,

@@ -1,4 +1,5 @@
-// The forms in which a result can be had, by the name of the command line and the media type of HTTP.
+// The forms in which a result can be had, by the name of the command line and the media type of
+// HTTP.
 #pragma once
 
 #include <memory>

@@ -211,6 +211,10 @@ Status StreamRunner::Attempt(std::stop_token stop) {
         BIWA_TRY(Adjust(*source, tables, state));
     }
     durable_order_ = state.position.order;
+    {
+        std::lock_guard lock(mutex_);
+        status_.position = state.position.text;
+    }
     BIWA_TRY(Copy(*source, tables, state, std::move(snapshot), stop));
     if (stop.stop_requested()) return {};
     return Follow(*source, tables, state, stop);

@@ -13,7 +13,8 @@
 
 namespace biwa {
 
-// A connection's settings by name, secrets resolved; what was left out has its default or is absent.
+// A connection's settings by name, secrets resolved; what was left out has its default or is
+// absent.
 using SettingValues = std::map<std::string, std::string>;
 
 // One configured connection.

@@ -113,7 +113,7 @@ struct SourceProgress {
 
 // What was made at the source for a stream.
 struct StreamStart {
-    Position position;                          // changes from here on are kept for the stream
+    Position position;                         // changes from here on are kept for the stream
     std::unique_ptr<SnapshotReader> snapshot;  // as of exactly that position
 };
 

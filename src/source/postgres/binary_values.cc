@@ -144,8 +144,8 @@ bool SetDecimal(const Type& type, __int128 value, Cells& cells, std::size_t row)
     } else if (type.width <= 18) {
         cells.Set(row, static_cast<std::int64_t>(value));
     } else {
-        cells.Set(row, Int128{static_cast<std::uint64_t>(value),
-                              static_cast<std::int64_t>(value >> 64)});
+        cells.Set(
+            row, Int128{static_cast<std::uint64_t>(value), static_cast<std::int64_t>(value >> 64)});
     }
     return true;
 }
@@ -168,8 +168,7 @@ BIWA_DECODE_FUNCTION(BinaryDecimal) {
             if (digit == 0) continue;
             if (exponent > 38) return false;
             __int128 part;
-            if (__builtin_mul_overflow(PowerOfTen(exponent), static_cast<__int128>(digit),
-                                       &part) ||
+            if (__builtin_mul_overflow(PowerOfTen(exponent), static_cast<__int128>(digit), &part) ||
                 __builtin_add_overflow(value, part, &value)) {
                 return false;
             }
@@ -181,8 +180,8 @@ BIWA_DECODE_FUNCTION(BinaryDecimal) {
             return false;
         }
     }
-    return SetDecimal(decoder.type, header.sign == NumericHeader::kNegative ? -value : value,
-                      cells, row);
+    return SetDecimal(decoder.type, header.sign == NumericHeader::kNegative ? -value : value, cells,
+                      row);
 }
 
 // As numeric_out writes it.
@@ -217,8 +216,8 @@ BIWA_DECODE_FUNCTION(BinaryNumericText) {
     return BinaryText(decoder, text, cells, row, context);
 }
 
-// array_send: int32 dimensions, int32 has-nulls, oid of the element; for each dimension int32 size and
-// int32 lower bound; then the elements, each int32 length (-1: NULL) and bytes.
+// array_send: int32 dimensions, int32 has-nulls, oid of the element; for each dimension int32 size
+// and int32 lower bound; then the elements, each int32 length (-1: NULL) and bytes.
 BIWA_DECODE_FUNCTION(BinaryArray) {
     if (bytes.size() < 12) return false;
     const auto dimensions = LoadBigEndian<std::int32_t>(bytes.data());

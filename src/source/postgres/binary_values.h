@@ -44,9 +44,9 @@ bool BinaryFixed(const ColumnDecoder&, std::string_view bytes, Cells& cells, std
     return true;
 }
 
-#define BIWA_DECODE_FUNCTION(name)                                                         \
-    bool name(const ColumnDecoder& decoder, std::string_view bytes, Cells& cells,          \
-              std::size_t row, DecodeContext& context)
+#define BIWA_DECODE_FUNCTION(name)                                                                 \
+    bool name(const ColumnDecoder& decoder, std::string_view bytes, Cells& cells, std::size_t row, \
+              DecodeContext& context)
 
 BIWA_DECODE_FUNCTION(BinaryBool);
 BIWA_DECODE_FUNCTION(BinaryOid);

@@ -61,12 +61,11 @@ void Judge(FoundTable& found) {
         return;
     }
     const auto covers_key = [&] {
-        return std::all_of(table.columns.key.begin(), table.columns.key.end(),
-                           [&](std::size_t column) {
-                               return std::find(found.identity_index.begin(),
-                                                found.identity_index.end(),
-                                                column) != found.identity_index.end();
-                           });
+        return std::all_of(
+            table.columns.key.begin(), table.columns.key.end(), [&](std::size_t column) {
+                return std::find(found.identity_index.begin(), found.identity_index.end(),
+                                 column) != found.identity_index.end();
+            });
     };
     if (found.replica_identity == 'n' || (found.replica_identity == 'i' && !covers_key())) {
         table.refusal =
@@ -109,8 +108,7 @@ bool MatchesPattern(const std::string& pattern, const std::string& schema,
     return full == wanted;
 }
 
-Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
-                                             const TypeCatalog& types,
+Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const TypeCatalog& types,
                                              const std::vector<std::string>& patterns) {
     const auto rows = BIWA_TRY(connection.Query(kTablesSql));
     std::map<std::int64_t, FoundTable> found;

@@ -21,8 +21,7 @@ Result<TypeCatalog> ReadTypes(const Connection& connection);
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"
 // (of schema public), "*". A pattern that names nothing gives kUser, with what was near.
-Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
-                                             const TypeCatalog& types,
+Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const TypeCatalog& types,
                                              const std::vector<std::string>& patterns);
 
 // Whether "schema.table" is named by the pattern.

@@ -53,8 +53,7 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
             return column.type >= 16'384 && !types_.contains(column.type);
         });
     if (unknown_type) {
-        const auto connection =
-            BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+        const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
         types_ = BIWA_TRY(ReadTypes(connection));
     }
     ResolvedRelation resolved;
@@ -102,8 +101,8 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
                 HandleMessage(std::string_view(buffer, static_cast<std::size_t>(length)));
             PQfreemem(buffer);
             if (!handled) return tl::unexpected(std::move(handled).error());
-            const bool full = decoder_.changes() >= kBatchChangesMax ||
-                              pending_bytes_ >= kBatchBytesMax;
+            const bool full =
+                decoder_.changes() >= kBatchChangesMax || pending_bytes_ >= kBatchBytesMax;
             // Full inside a transaction that began after others ended: those go first, and whole.
             if (full) return Take();
             continue;

@@ -14,11 +14,11 @@ Error FromResult(const PGresult* result, std::string_view doing) {
     const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char* hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
     Error error;
-    error.message = fmt::format(
-        "{}: {}", doing, Trim(primary != nullptr ? primary : PQresultErrorMessage(result)));
+    error.message = fmt::format("{}: {}", doing,
+                                Trim(primary != nullptr ? primary : PQresultErrorMessage(result)));
     error.hint = hint != nullptr ? hint : "";
-    // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 53 resources, 55 object state,
-    // 57 operator intervention, 58 system.
+    // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 53 resources, 55 object
+    // state, 57 operator intervention, 58 system.
     const auto klass = state.substr(0, 2);
     error.kind = klass.empty() || klass == "08" || klass == "53" || klass == "55" ||
                          klass == "57" || klass == "58"
@@ -74,7 +74,8 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
     Connection connection(PQconnectdbParams(keywords.data(), values.data(), 0));
     if (!connection.connection_) return Unavailable("cannot connect to PostgreSQL: out of memory");
     if (!connection.is_good()) return tl::unexpected(ConnectError(connection.raw()));
-    PQsetNoticeProcessor(connection.raw(), [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        connection.raw(), [](void*, const char*) {}, nullptr);
     return connection;
 }
 

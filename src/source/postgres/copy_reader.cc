@@ -52,8 +52,8 @@ Result<CopyDecoder::Piece> CopyDecoder::Decode(std::string_view piece, RowBlock&
         const auto& decoder = columns_[i];
         const auto decode = decoder.text_only ? decoder.text : decoder.binary;
         if (!decode(decoder, bytes, cells, row, context)) {
-            return Corrupt(fmt::format("field {} of a row of the copy is no {}", i + 1,
-                                       ToSql(decoder.type)));
+            return Corrupt(
+                fmt::format("field {} of a row of the copy is no {}", i + 1, ToSql(decoder.type)));
         }
         at += length;
     }

@@ -1,8 +1,8 @@
 // Rows out of a COPY … TO STDOUT (FORMAT binary).
 //
-// Layout (PostgreSQL manual, COPY, "Binary Format"): 11 bytes of signature, int32 flags, int32 length
-// of the header's extension; then each tuple as int16 fields and for each field int32 length (-1:
-// NULL) and that many bytes; at the end int16 -1.
+// Layout (PostgreSQL manual, COPY, "Binary Format"): 11 bytes of signature, int32 flags, int32
+// length of the header's extension; then each tuple as int16 fields and for each field int32 length
+// (-1: NULL) and that many bytes; at the end int16 -1.
 #pragma once
 
 #include <string_view>
@@ -14,8 +14,8 @@
 
 namespace biwa::postgres {
 
-// Decodes the pieces of one COPY, in order. A piece holds the header or the end or whole tuples: the
-// server sends a tuple a message.
+// Decodes the pieces of one COPY, in order. A piece holds the header or the end or whole tuples:
+// the server sends a tuple a message.
 class CopyDecoder {
   public:
     explicit CopyDecoder(const std::vector<ColumnDecoder>& columns) : columns_(columns) {}

@@ -80,8 +80,7 @@ class Examination {
             "        ON g.oid = m.roleid WHERE m.member = r.oid AND g.rolname = 'rds_replication') "
             "FROM pg_catalog.pg_roles r WHERE r.rolname = current_user"));
         const auto name = role.Text(0, 0);
-        const bool may_replicate =
-            role.Boolean(0, 1) || role.Boolean(0, 2) || role.Boolean(0, 5);
+        const bool may_replicate = role.Boolean(0, 1) || role.Boolean(0, 2) || role.Boolean(0, 5);
         if (may_replicate) {
             Add(Level::kGood, fmt::format("role {} may replicate", name));
         } else {
@@ -100,16 +99,16 @@ class Examination {
     }
 
     Status Slots() {
-        const auto counts = BIWA_TRY(connection_.Query(
-            "SELECT (SELECT count(*) FROM pg_catalog.pg_replication_slots), "
-            "current_setting('max_replication_slots')::bigint, "
-            "(SELECT count(*) FROM pg_catalog.pg_stat_replication), "
-            "current_setting('max_wal_senders')::bigint"));
-        const auto mine = BIWA_TRY(connection_.Query(
-            "SELECT active, coalesce(wal_status, 'reserved'), "
-            "pg_catalog.pg_current_wal_lsn() - restart_lsn "
-            "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
-            {slot_}));
+        const auto counts = BIWA_TRY(
+            connection_.Query("SELECT (SELECT count(*) FROM pg_catalog.pg_replication_slots), "
+                              "current_setting('max_replication_slots')::bigint, "
+                              "(SELECT count(*) FROM pg_catalog.pg_stat_replication), "
+                              "current_setting('max_wal_senders')::bigint"));
+        const auto mine =
+            BIWA_TRY(connection_.Query("SELECT active, coalesce(wal_status, 'reserved'), "
+                                       "pg_catalog.pg_current_wal_lsn() - restart_lsn "
+                                       "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                                       {slot_}));
         if (mine.empty()) {
             if (counts.Number(0, 0) >= counts.Number(0, 1)) {
                 Add(Level::kProblem,
@@ -119,20 +118,19 @@ class Examination {
                                 "drop a slot that nobody needs: SELECT * FROM pg_replication_slots",
                                 counts.Number(0, 1) + 10));
             } else {
-                Add(Level::kGood, fmt::format("{} of {} replication slots are free",
-                                              counts.Number(0, 1) - counts.Number(0, 0),
-                                              counts.Number(0, 1)));
+                Add(Level::kGood,
+                    fmt::format("{} of {} replication slots are free",
+                                counts.Number(0, 1) - counts.Number(0, 0), counts.Number(0, 1)));
             }
         } else if (mine.Text(0, 1) == "lost") {
             Add(Level::kProblem, fmt::format("slot {} has lost the log it needed", slot_),
                 "changes are missing: the tables have to be copied anew",
                 fmt::format("SELECT pg_drop_replication_slot('{}');", slot_));
         } else {
-            Add(Level::kGood,
-                fmt::format("slot {} is there{} and keeps {} of log", slot_,
-                            mine.Boolean(0, 0) ? ", in use," : "",
-                            HumanBytes(static_cast<std::uint64_t>(
-                                std::max<std::int64_t>(0, mine.Number(0, 2))))));
+            Add(Level::kGood, fmt::format("slot {} is there{} and keeps {} of log", slot_,
+                                          mine.Boolean(0, 0) ? ", in use," : "",
+                                          HumanBytes(static_cast<std::uint64_t>(
+                                              std::max<std::int64_t>(0, mine.Number(0, 2))))));
         }
         if (counts.Number(0, 2) >= counts.Number(0, 3)) {
             Add(Level::kProblem, fmt::format("all {} WAL senders are busy", counts.Number(0, 3)),
@@ -153,14 +151,13 @@ class Examination {
         for (const auto& found : *tables) {
             const auto& table = found.table;
             const auto name = table.ToString();
-            const auto quoted =
-                QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
-            const auto rights = BIWA_TRY(connection_.Query(
-                "SELECT pg_catalog.has_table_privilege($1, 'SELECT'), "
-                "pg_catalog.pg_has_role(c.relowner, 'USAGE'), current_user, "
-                "pg_catalog.pg_get_userbyid(c.relowner) "
-                "FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass",
-                {quoted}));
+            const auto quoted = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+            const auto rights = BIWA_TRY(
+                connection_.Query("SELECT pg_catalog.has_table_privilege($1, 'SELECT'), "
+                                  "pg_catalog.pg_has_role(c.relowner, 'USAGE'), current_user, "
+                                  "pg_catalog.pg_get_userbyid(c.relowner) "
+                                  "FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass",
+                                  {quoted}));
             if (!table.refusal.empty()) {
                 Add(Level::kProblem, fmt::format("table {} {}", name, table.refusal),
                     "it is left out of the stream until then", table.mend_sql);
@@ -176,14 +173,14 @@ class Examination {
                     fmt::format("GRANT {} TO {};", QuoteIdentifier(rights.Text(0, 3)),
                                 QuoteIdentifier(rights.Text(0, 2))));
             } else {
-                Add(Level::kGood, fmt::format("table {} ({} rows, {})", name,
-                                              HumanCount(table.rows_estimate),
-                                              HumanBytes(static_cast<std::uint64_t>(table.bytes))));
+                Add(Level::kGood,
+                    fmt::format("table {} ({} rows, {})", name, HumanCount(table.rows_estimate),
+                                HumanBytes(static_cast<std::uint64_t>(table.bytes))));
             }
             for (const auto& column : table.columns.columns) {
                 if (column.note.empty()) continue;
-                Add(Level::kWarning, fmt::format("column {}.{}: {}", name, column.name,
-                                                 column.note));
+                Add(Level::kWarning,
+                    fmt::format("column {}.{}: {}", name, column.name, column.note));
             }
         }
         return {};

@@ -10,7 +10,8 @@
 //   D  int32 id, 'K' tuple | 'O' tuple
 //   T  int32 tables, int8 options, int32 id …
 //   O, Y, M  passed over
-//   tuple: int16 columns: for each 'n' (NULL) | 'u' (unchanged TOAST value) | 't' or 'b' int32 length,
+//   tuple: int16 columns: for each 'n' (NULL) | 'u' (unchanged TOAST value) | 't' or 'b' int32
+//   length,
 //          bytes (text or binary form)
 //
 // Texts end with a zero byte; times are microseconds since 2000-01-01.

@@ -17,10 +17,17 @@ struct Keyword {
     const char* libpq;
 };
 constexpr Keyword kKeywords[] = {
-    {"host", "host"},         {"port", "port"},       {"database", "dbname"},
-    {"user", "user"},         {"password", "password"}, {"sslmode", "sslmode"},
-    {"sslrootcert", "sslrootcert"}, {"sslcert", "sslcert"}, {"sslkey", "sslkey"},
-    {"application_name", "application_name"}, {"connect_timeout", "connect_timeout"},
+    {"host", "host"},
+    {"port", "port"},
+    {"database", "dbname"},
+    {"user", "user"},
+    {"password", "password"},
+    {"sslmode", "sslmode"},
+    {"sslrootcert", "sslrootcert"},
+    {"sslcert", "sslcert"},
+    {"sslkey", "sslkey"},
+    {"application_name", "application_name"},
+    {"connect_timeout", "connect_timeout"},
 };
 
 std::vector<Setting> Settings() {
@@ -36,9 +43,13 @@ std::vector<Setting> Settings() {
         text("user", "Role to connect as; it needs LOGIN, REPLICATION and SELECT on the tables.",
              true),
         {"password", SettingType::kSecret, "Password of the role.", false, "", {}, {}},
-        {"sslmode", SettingType::kText, "How far the connection has to be encrypted and checked.",
-         false, "prefer",
-         {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}, {}},
+        {"sslmode",
+         SettingType::kText,
+         "How far the connection has to be encrypted and checked.",
+         false,
+         "prefer",
+         {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
+         {}},
         text("sslrootcert", "File of the certificates that the server's is checked against.",
              false),
         text("sslcert", "File of the client's certificate.", false),
@@ -51,8 +62,7 @@ std::vector<Setting> Settings() {
 
 class PostgresSource final : public Source {
   public:
-    explicit PostgresSource(ConnectionParameters parameters)
-        : parameters_(std::move(parameters)) {}
+    explicit PostgresSource(ConnectionParameters parameters) : parameters_(std::move(parameters)) {}
 
     Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream) override {
         return postgres::OpenStreamSource(parameters_, stream);

@@ -8,7 +8,8 @@ namespace biwa {
 // Adds the kind "postgres".
 void RegisterPostgresSource(SourceRegistry& sources);
 
-// The settings of a connection out of "postgres://user:password@host:port/database?sslmode=require".
+// The settings of a connection out of
+// "postgres://user:password@host:port/database?sslmode=require".
 Result<SettingValues> ParsePostgresUrl(const std::string& url);
 
 }  // namespace biwa

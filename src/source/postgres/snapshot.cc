@@ -17,8 +17,8 @@ constexpr int kRangeScanVersion = 140'000;
 
 }  // namespace
 
-// Reads one COPY. Gives its connection back when it read to the end; else the connection goes, which
-// ends the COPY at the server too.
+// Reads one COPY. Gives its connection back when it read to the end; else the connection goes,
+// which ends the COPY at the server too.
 class PostgresSnapshot::RangeReader final : public RowReader {
   public:
     RangeReader(PostgresSnapshot& snapshot, Connection connection, CatalogTable table)
@@ -83,10 +83,10 @@ PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection e
 Result<std::vector<SnapshotRange>> PostgresSnapshot::Split(const SourceTable& table) {
     auto connection = BIWA_TRY(TakeConnection());
     const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
-    const auto rows = BIWA_TRY(connection.Query(
-        "SELECT pg_catalog.pg_relation_size($1::regclass) / "
-        "current_setting('block_size')::bigint",
-        {name}));
+    const auto rows =
+        BIWA_TRY(connection.Query("SELECT pg_catalog.pg_relation_size($1::regclass) / "
+                                  "current_setting('block_size')::bigint",
+                                  {name}));
     const auto pages = rows.Number(0, 0);
     const bool whole = connection.server_version() < kRangeScanVersion;
     GiveBack(std::move(connection));
@@ -115,9 +115,9 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
     GiveBack(std::move(connection));
     auto& now = tables.front();
     if (now.table.columns.columns != table.columns.columns) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("the columns of {} have changed since the copy began",
-                                table.ToString()));
+        return Fail(
+            ErrorKind::kConflict,
+            fmt::format("the columns of {} have changed since the copy began", table.ToString()));
     }
     std::lock_guard lock(mutex_);
     return described_[table.ToString()] = std::move(now);
@@ -139,9 +139,9 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
     if (const auto end = range.text.substr(dash + 1); !end.empty()) {
         where += fmt::format(" AND ctid < '({},0)'::tid", end);
     }
-    BIWA_TRY(connection.BeginCopy(fmt::format(
-        "COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
-        QuoteIdentifier(table.schema), QuoteIdentifier(table.name), where)));
+    BIWA_TRY(connection.BeginCopy(
+        fmt::format("COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
+                    QuoteIdentifier(table.schema), QuoteIdentifier(table.name), where)));
     return std::make_unique<RangeReader>(*this, std::move(connection), std::move(described));
 }
 

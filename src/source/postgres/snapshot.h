@@ -1,5 +1,5 @@
-// Copies tables as they stood at one moment, in ranges of pages, on as many connections as are asked
-// for. The moment is an exported snapshot, which the exporting connection keeps alive.
+// Copies tables as they stood at one moment, in ranges of pages, on as many connections as are
+// asked for. The moment is an exported snapshot, which the exporting connection keeps alive.
 #pragma once
 
 #include <memory>

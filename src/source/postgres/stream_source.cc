@@ -86,14 +86,12 @@ Status PostgresStreamSource::MakePublication(const Connection& connection,
                             QuoteIdentifier(table.name));
     }
     const auto name = QuoteIdentifier(name_);
-    const auto found = BIWA_TRY(connection.Query(
-        "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", {name_}));
+    const auto found = BIWA_TRY(
+        connection.Query("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", {name_}));
     if (found.empty()) {
-        return connection.Execute(
-            fmt::format("CREATE PUBLICATION {} FOR TABLE {}", name, list));
+        return connection.Execute(fmt::format("CREATE PUBLICATION {} FOR TABLE {}", name, list));
     }
-    return connection.Execute(
-        fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, list));
+    return connection.Execute(fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, list));
 }
 
 Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& tables,
@@ -206,12 +204,12 @@ Result<Position> PostgresStreamSource::Head() {
 
 Result<SourceProgress> PostgresStreamSource::Progress() {
     const auto& connection = *BIWA_TRY(Asking());
-    const auto rows = BIWA_TRY(connection.Query(
-        "SELECT pg_catalog.pg_current_wal_lsn(), "
-        "pg_catalog.pg_current_wal_lsn() - confirmed_flush_lsn, "
-        "pg_catalog.pg_current_wal_lsn() - restart_lsn "
-        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
-        {name_}));
+    const auto rows =
+        BIWA_TRY(connection.Query("SELECT pg_catalog.pg_current_wal_lsn(), "
+                                  "pg_catalog.pg_current_wal_lsn() - confirmed_flush_lsn, "
+                                  "pg_catalog.pg_current_wal_lsn() - restart_lsn "
+                                  "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                                  {name_}));
     if (rows.empty()) {
         return Fail(ErrorKind::kConflict,
                     fmt::format("replication slot {} is gone from the server", name_));
@@ -227,8 +225,7 @@ Result<SourceProgress> PostgresStreamSource::Progress() {
 Status PostgresStreamSource::Remove() {
     const auto& connection = *BIWA_TRY(Asking());
     BIWA_TRY(DropSlot(connection));
-    return connection.Execute(
-        fmt::format("DROP PUBLICATION IF EXISTS {}", QuoteIdentifier(name_)));
+    return connection.Execute(fmt::format("DROP PUBLICATION IF EXISTS {}", QuoteIdentifier(name_)));
 }
 
 }  // namespace

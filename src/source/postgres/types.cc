@@ -43,14 +43,26 @@ ColumnDecoder Numeric(std::int32_t modifier) {
         const int scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024;
         const int width = std::max(precision + (scale < 0 ? -scale : 0), scale);
         if (width <= 38) {
-            return {Type::Decimal(width, std::max(scale, 0)), BinaryDecimal, TextDecimal,
-                    false, nullptr, ""};
+            return {Type::Decimal(width, std::max(scale, 0)),
+                    BinaryDecimal,
+                    TextDecimal,
+                    false,
+                    nullptr,
+                    ""};
         }
-        return {Type{TypeId::kText}, BinaryNumericText, TextText, false, nullptr,
+        return {Type{TypeId::kText},
+                BinaryNumericText,
+                TextText,
+                false,
+                nullptr,
                 fmt::format("numeric({},{}) is kept as exact text: it has more than 38 digits",
                             precision, scale)};
     }
-    return {Type{TypeId::kText}, BinaryNumericText, TextText, false, nullptr,
+    return {Type{TypeId::kText},
+            BinaryNumericText,
+            TextText,
+            false,
+            nullptr,
             "numeric without precision is kept as exact text: cast it where you calculate"};
 }
 
@@ -118,14 +130,21 @@ ColumnDecoder DecoderFor(Oid oid, std::int32_t modifier, const TypeCatalog& cata
             if (!element.text_only && !element.element) {
                 auto note = element.note;
                 auto type = Type::List(element.type);
-                return {std::move(type), BinaryArray, TextArray, false,
+                return {std::move(type),
+                        BinaryArray,
+                        TextArray,
+                        false,
                         std::make_shared<const ColumnDecoder>(std::move(element)),
                         std::move(note)};
             }
         }
     }
     const auto name = found != catalog.end() ? found->second.name : fmt::format("oid {}", oid);
-    return {Type{TypeId::kText}, nullptr, TextText, true, nullptr,
+    return {Type{TypeId::kText},
+            nullptr,
+            TextText,
+            true,
+            nullptr,
             fmt::format("type {} is kept as text", name)};
 }
 

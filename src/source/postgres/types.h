@@ -20,8 +20,9 @@ using Oid = std::uint32_t;
 struct TypeInfo {
     Oid oid = 0;
     std::string name;
-    char kind = 'b';  // typtype: b base, c composite, d domain, e enum, p pseudo, r range, m multirange
-    Oid base = 0;     // of a domain
+    char kind =
+        'b';  // typtype: b base, c composite, d domain, e enum, p pseudo, r range, m multirange
+    Oid base = 0;  // of a domain
     std::int32_t base_modifier = -1;
     Oid element = 0;  // of a true array
 };

@@ -9,7 +9,8 @@ function(biwa_web_library)
         file(GLOB_RECURSE inputs CONFIGURE_DEPENDS ${web}/src/* ${web}/public/*)
         list(FILTER inputs EXCLUDE REGEX "\\.test\\.ts$")
         list(APPEND inputs ${web}/index.html ${web}/package.json ${web}/package-lock.json
-            ${web}/tsconfig.json ${web}/vite.config.ts ${web}/embed/build-page ${web}/embed/embed.py)
+            ${web}/tsconfig.json ${web}/vite.config.ts ${web}/embed/bring-packages
+            ${web}/embed/build-page ${web}/embed/embed.py)
         find_package(Python3 REQUIRED COMPONENTS Interpreter)
         add_custom_command(
             OUTPUT ${out}/assets.cc ${out}/assets.S

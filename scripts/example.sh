@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Sourced by scripts that want the juku example going: PostgreSQL, pupils at work, Biwa beside them.
 #   start_example DIR LISTEN RATE   goes on with what DIR holds; sets `address`
 #   wait_for_example                returns when one of them ends by itself
@@ -42,7 +43,7 @@ start_example() {
     start_logged "$biwa_log" build/release/biwa --project "$example_dir/project" up --listen "$listen"
     local biwa=${example_pids[-1]} server=$example_dir/project/.biwa/server.json
     local deadline=$((SECONDS + 60))
-    until [ -f "$server" ] && grep -q "\"pid\":$biwa[,}]" "$server"; do
+    until [ -f "$server" ] && grep -q "\"pid\":${biwa}[,}]" "$server"; do
         kill -0 "$biwa" 2>/dev/null || fail_with_log "Biwa did not start" "$biwa_log"
         [ $SECONDS -lt $deadline ] || fail_with_log "Biwa is not ready after a minute" "$biwa_log"
         sleep 0.1

@@ -48,8 +48,9 @@ class PostgresChangeSource final : public ChangeSource {
     using SteadyTime = std::chrono::steady_clock::time_point;
 
     Status HandleMessage(std::string_view message);
-    // Waits for the socket until then.
-    Status Wait(SteadyTime until);
+    // Whether the server has sent something; waits for it until then.
+    Result<bool> IsReadable(SteadyTime until);
+    Status Consume();
     Status SendStatus(std::uint64_t durable);
     ChangeBatch Take();
 

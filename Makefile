@@ -18,8 +18,8 @@ format:
 	scripts/install-deps --test
 	scripts/cpp-files | xargs clang-format-14 -i
 
-bench: build
-	bench/run all
+bench:
+	bench/run
 
 install: build
 	cmake --install build/release --prefix "$(PREFIX)"

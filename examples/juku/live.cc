@@ -469,6 +469,7 @@ Status Live(const LiveOptions& options) {
     }
     {
         std::vector<std::jthread> threads;
+        threads.reserve(all.size());
         for (Worker& worker : all) threads.emplace_back([&] { worker.Run(stop); });
 
         const biwa::Micros start = clock.Now();

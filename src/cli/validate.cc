@@ -65,6 +65,7 @@ void AddSchema(Commands& commands) {
                 return kGood;
             }
             std::vector<std::string> names;
+            names.reserve(kinds.size());
             for (const auto& [name, settings] : kinds) names.push_back(name);
             if (kind->empty()) {
                 Print(Join(names, "\n") + "\n");

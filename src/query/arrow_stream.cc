@@ -185,6 +185,7 @@ std::string SchemaMessage(const std::vector<Column>& columns) {
     FlatBufferBuilder builder;
     builder.ForceDefaults(true);
     std::vector<Table> fields;
+    fields.reserve(columns.size());
     for (const auto& column : columns) {
         fields.push_back(WriteField(builder, column.name, column.type));
     }

@@ -68,6 +68,12 @@ def parse(path):
     return steps
 
 
+def letter_of(kind):
+    if kind.startswith("DECIMAL(") and kind.endswith(")"):
+        return "R"
+    return NUMBERS.get(kind, "T")
+
+
 def shown(value):
     if value is None:
         return "NULL"
@@ -135,8 +141,7 @@ class Runner:
 
     def do_query(self, step):
         columns, rows = self.instance.query_texts("\n".join(step.body))
-        types = "".join("R" if one["type"].startswith("DECIMAL(") else
-                        NUMBERS.get(one["type"], "T") for one in columns)
+        types = "".join(letter_of(one["type"]) for one in columns)
         got = ["  ".join(shown(value) for value in row) for row in rows]
         if step.words != [types]:
             self.wrong(step, [" ".join(step.words)], [types, *got])

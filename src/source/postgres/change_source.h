@@ -67,7 +67,6 @@ class PostgresChangeSource final : public ChangeSource {
     std::uint64_t idle_end_ = 0;
     std::uint64_t pending_bytes_ = 0;
     bool reply_wanted_ = false;
-    bool ended_ = false;
     SteadyTime last_status_;
     SteadyTime last_idle_;
 };

@@ -233,20 +233,21 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
     }
     BIWA_TRY(CheckStreams(plan, *loaded));
 
-    const auto old_project = project();
+    // A stream reads its connection when it starts: a change there is a change of the stream.
+    std::set<std::string> changed_connections;
+    for (const auto& step : plan.steps) {
+        if (step.kind == "connection" && step.action == StepAction::kUpdate) {
+            changed_connections.insert(step.name);
+        }
+    }
+    for (const auto& [name, stream] : project()->streams) {
+        if (changed_connections.contains(stream.connection)) StopStream(name);
+    }
+    const auto applied = BIWA_TRY(meta_->ReadApplied());
     for (const auto& step : plan.steps) {
         if (step.kind != "stream" || step.action == StepAction::kNothing) continue;
-        if (step.action == StepAction::kCreate) continue;
-        std::unique_ptr<StreamRunner> stopped;
-        {
-            std::unique_lock lock(mutex_);
-            if (const auto found = streams_.find(step.name); found != streams_.end()) {
-                stopped = std::move(found->second);
-                streams_.erase(found);
-            }
-        }
-        stopped.reset();
-        if (step.action == StepAction::kDelete) BIWA_TRY(RemoveStream(step.name));
+        StopStream(step.name);
+        if (step.destructive) BIWA_TRY(RemoveStream(step.name, applied));
     }
     BIWA_TRY(meta_->ApplyResources(RecordOf(plan), who, "apply"));
     {
@@ -254,7 +255,7 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
         project_ = loaded;
         graph_ = compiled;
     }
-    if (!serving_) return {};
+    if (!serving_) return DropModels(plan);
     for (const auto& [name, config] : loaded->streams) {
         bool is_running = false;
         {
@@ -264,38 +265,76 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
         if (!is_running) BIWA_TRY(StartStream(config));
     }
     StartModels();
+    // Now that nothing builds them any more.
+    BIWA_TRY(DropModels(plan));
     feed_->OnDataChanged();
     if (auto* server = server_pointer_.load()) server->OnStatusChanged();
     return {};
 }
 
-// Takes away what the stream made at its source; the tables in the warehouse stay.
-Status Instance::RemoveStream(const std::string& name) {
-    const auto old_project = project();
-    const auto applied = BIWA_TRY(meta_->ReadApplied());
-    const auto stream = std::find_if(applied.begin(), applied.end(), [&](const auto& one) {
-        return one.kind == "stream" && one.name == name;
-    });
-    std::string connection;
-    if (stream != applied.end()) {
-        const auto content = json::parse(stream->content, nullptr, false);
-        if (content.is_object()) {
-            const auto& fields = content.contains("fields") ? content["fields"] : content;
-            connection = fields.value("connection", "");
-        }
+void Instance::StopStream(const std::string& name) {
+    std::unique_ptr<StreamRunner> stopped;
+    std::unique_lock lock(mutex_);
+    const auto found = streams_.find(name);
+    if (found == streams_.end()) return;
+    stopped = std::move(found->second);
+    streams_.erase(found);
+    // Its thread may be telling us of changes, for which it needs the lock.
+    lock.unlock();
+    stopped.reset();
+}
+
+// Takes away what the stream made at its source and its tables here, by what was applied: the files
+// may say nothing of it any more.
+Status Instance::RemoveStream(const std::string& name,
+                              const std::vector<AppliedResource>& applied) {
+    const auto stream = AppliedFields(applied, "stream", name);
+    const auto field = [](const std::map<std::string, std::string>& fields, const char* key) {
+        const auto found = fields.find(key);
+        return found == fields.end() ? std::string() : found->second;
+    };
+    ConnectionConfig connection;
+    connection.name = field(stream, "connection");
+    connection.settings = AppliedFields(applied, "connection", connection.name);
+    connection.kind = field(connection.settings, "kind");
+    connection.settings.erase("kind");
+    const auto* kind = engine_.sources.Find(connection.kind);
+    if (kind == nullptr) {
+        return Corrupt(fmt::format("stream {} was applied with a connection of unknown kind \"{}\"",
+                                   name, connection.kind));
     }
-    if (old_project->connections.contains(connection)) {
-        const auto source = BIWA_TRY(OpenConnection(engine_, *old_project, connection));
-        const auto opened = BIWA_TRY(source->OpenStream(name));
-        BIWA_TRY(opened->Remove());
-    } else {
-        LogWarn(
-            "stream {}: its connection is gone too, so its replication slot has to be dropped "
-            "by hand",
-            name);
+    const auto current = project();
+    const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(*current, connection))));
+    const auto opened = BIWA_TRY(source->OpenStream(name));
+    const auto removed = opened->Remove();
+    if (!removed) {
+        return Within(fmt::format("removing what stream {} made at its source", name),
+                      removed.error());
     }
+    const auto state = BIWA_TRY(ReadStreamState(*warehouse_, name));
     auto transaction = BIWA_TRY(warehouse_->Begin());
+    for (const auto& table : state.tables) {
+        const auto target = TargetTable(field(stream, "dataset"), table.schema, table.name);
+        BIWA_TRY(transaction->Execute("DROP TABLE IF EXISTS " + target.ToSql()));
+    }
     BIWA_TRY(ForgetStream(*transaction, name));
+    return transaction->Commit();
+}
+
+Status Instance::DropModels(const Plan& plan) {
+    auto transaction = BIWA_TRY(warehouse_->Begin());
+    for (const auto& step : plan.steps) {
+        if (step.kind != "model" || step.action != StepAction::kDelete) continue;
+        std::string type;
+        for (const auto& change : step.changes) {
+            if (change.field == "type") type = change.before;
+        }
+        if (type == "assertion" || type == "operations") continue;
+        const auto dot = step.name.find('.');
+        const TableName target{step.name.substr(0, dot), step.name.substr(dot + 1)};
+        BIWA_TRY(transaction->Execute(fmt::format(
+            "DROP {} IF EXISTS {}", type == "view" ? "VIEW" : "TABLE", target.ToSql())));
+    }
     return transaction->Commit();
 }
 

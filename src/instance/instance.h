@@ -101,7 +101,9 @@ class Instance final : public http::Backend {
     Status Reload();
     Status CheckStreams(const Plan& plan, const Project& project);
     Status StartStream(const StreamConfig& config);
-    Status RemoveStream(const std::string& name);
+    Status RemoveStream(const std::string& name, const std::vector<AppliedResource>& applied);
+    Status DropModels(const Plan& plan);
+    void StopStream(const std::string& name);
     void StartModels();
     void OnTablesChanged(const std::vector<TableName>& tables);
     void CountRows(std::map<TableName, std::int64_t>& rows);

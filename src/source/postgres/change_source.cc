@@ -37,6 +37,7 @@ StreamResolver::StreamResolver(ConnectionParameters parameters, TypeCatalog type
                                const std::vector<SourceTable>& tables)
     : parameters_(std::move(parameters)), types_(std::move(types)) {
     for (const auto& table : tables) {
+        known_[table.ToString()] = table.columns;
         auto& keys = key_columns_[table.ToString()];
         for (const auto column : table.columns.key) {
             keys.push_back(table.columns.columns[column].name);
@@ -56,11 +57,26 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
         const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
         types_ = BIWA_TRY(ReadTypes(connection));
     }
+    auto& known = known_[wanted->first];
+    const bool unknown_column = std::any_of(
+        relation.columns.begin(), relation.columns.end(),
+        [&](const RelationColumn& column) { return !known.Find(column.name).has_value(); });
+    if (unknown_column) {
+        // It may have been dropped or renamed since: then nothing is known of it.
+        const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+        if (auto tables = ReadTables(connection, types_, {wanted->first});
+            tables && tables->size() == 1) {
+            known = std::move(tables->front().table.columns);
+        }
+    }
     ResolvedRelation resolved;
     auto schema = std::make_shared<TableSchema>();
     for (const auto& column : relation.columns) {
         auto decoder = DecoderFor(column.type, column.modifier, types_);
         schema->columns.push_back({column.name, decoder.type, true, decoder.note});
+        if (const auto place = known.Find(column.name)) {
+            schema->columns.back().fill = known.columns[*place].fill;
+        }
         resolved.decoders.push_back(std::move(decoder));
     }
     for (const auto& name : wanted->second) {

@@ -20,7 +20,7 @@
 
 namespace biwa::postgres {
 
-// The tables of one stream; types that turn up later are asked of the catalogue.
+// The tables of one stream; types and columns that turn up later are asked of the catalogue.
 class StreamResolver final : public RelationResolver {
   public:
     StreamResolver(ConnectionParameters parameters, TypeCatalog types,
@@ -30,7 +30,9 @@ class StreamResolver final : public RelationResolver {
   private:
     const ConnectionParameters parameters_;
     TypeCatalog types_;
-    std::map<std::string, std::vector<std::string>> key_columns_;  // by "schema.table"
+    // All by "schema.table".
+    std::map<std::string, std::vector<std::string>> key_columns_;
+    std::map<std::string, TableSchema> known_;
 };
 
 class PostgresChangeSource final : public ChangeSource {
@@ -65,7 +67,6 @@ class PostgresChangeSource final : public ChangeSource {
     std::uint64_t idle_end_ = 0;
     std::uint64_t pending_bytes_ = 0;
     bool reply_wanted_ = false;
-    bool ended_ = false;
     SteadyTime last_status_;
     SteadyTime last_idle_;
 };

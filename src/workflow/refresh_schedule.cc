@@ -4,7 +4,6 @@
 
 namespace biwa::workflow {
 
-using transform::Action;
 using transform::ActionType;
 using transform::RunState;
 

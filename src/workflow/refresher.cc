@@ -134,6 +134,7 @@ Status Refresher::LookForTables() {
         "SELECT table_schema::VARCHAR, table_name::VARCHAR FROM information_schema.tables WHERE "
         "table_catalog = current_database()"));
     std::vector<TableName> tables;
+    // NOLINTNEXTLINE(bugprone-infinite-loop): clang-tidy does not look into BIWA_TRY
     while (const RowBlock* block = BIWA_TRY(stream->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {
             tables.push_back({std::string(block->columns[0].GetString(row)),

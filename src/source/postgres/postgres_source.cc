@@ -8,7 +8,6 @@ namespace biwa {
 
 namespace {
 
-using postgres::Connection;
 using postgres::ConnectionParameters;
 
 // Our setting and libpq's keyword for it.

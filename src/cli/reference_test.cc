@@ -56,7 +56,7 @@ std::string TypesTable() {
         {"any other, such as point", 90'003},
         {"a range, such as int4range", 90'004},
     };
-    std::string table = "\n## Types\n\n| in PostgreSQL | in the warehouse | |\n|---|---|---|\n";
+    std::string table = "## Types\n\n| in PostgreSQL | in the warehouse | |\n|---|---|---|\n";
     for (const auto& [written, oid, modifier] : columns) {
         const auto decoder = postgres::DecoderFor(oid, modifier, catalog);
         table += fmt::format("| {} | `{}` | {} |\n", written, ToSql(decoder.type), decoder.note);

@@ -55,9 +55,14 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
     for (const auto& column : columns.columns) {
         const auto found = there.find(SmallLetters(column.name));
         if (found == there.end()) {
-            BIWA_TRY(
-                transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", target.ToSql(),
-                                                QuoteIdentifier(column.name), ToSql(column.type))));
+            // The rows that are there are not sent again: they get here what they got at the
+            // source.
+            auto fill = column.fill ? fmt::format(" DEFAULT CAST({} AS {})",
+                                                  QuoteLiteral(*column.fill), ToSql(column.type))
+                                    : std::string();
+            BIWA_TRY(transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}{}",
+                                                     target.ToSql(), QuoteIdentifier(column.name),
+                                                     ToSql(column.type), fill)));
         } else if (!(found->second == column.type)) {
             return Fail(
                 ErrorKind::kConflict,
@@ -79,7 +84,7 @@ Applier::Applier(Warehouse& warehouse, std::string stream, std::string dataset,
     for (const auto& table : state.tables) {
         tables_[table.ToString()] = {
             table.schema,        table.name, TargetTable(dataset, table.schema, table.name),
-            table.overlap_until, nullptr,    nullptr};
+            table.overlap_until, nullptr,    {}};
     }
 }
 
@@ -88,7 +93,7 @@ Applier::~Applier() = default;
 std::size_t Applier::bytes() const {
     std::size_t bytes = 0;
     for (const auto& [name, table] : tables_) {
-        if (table.buffer) bytes += table.buffer->bytes();
+        for (const auto& buffer : table.buffers) bytes += buffer->bytes();
     }
     return bytes;
 }
@@ -107,16 +112,16 @@ Status Applier::Add(ChangeBatch batch) {
         }
         auto& table = found->second;
         if (!table.prepared || table.prepared->columns != part.columns->columns) {
-            // Rows of the old columns go first: the buffer holds rows of one kind.
-            BIWA_TRY(Open());
-            BIWA_TRY(Flush(table));
-            BIWA_TRY(PrepareTargetTable(*transaction_, table.target, *part.columns));
-            table.prepared = part.columns;
+            BIWA_TRY(Prepare(table, part.columns));
+            // A buffer holds rows of one kind.
+            table.buffers.push_back(std::make_unique<ChangeBuffer>(part.columns));
         }
-        if (!table.buffer) table.buffer = std::make_unique<ChangeBuffer>(part.columns);
+        if (table.buffers.empty()) {
+            table.buffers.push_back(std::make_unique<ChangeBuffer>(part.columns));
+        }
         // A batch that lies across the end of the overlap is treated as inside it: slower, as
         // right.
-        table.buffer->Add(std::move(part), known_until_ >= table.overlap_until);
+        table.buffers.back()->Add(std::move(part), known_until_ >= table.overlap_until);
     }
     changes_ += batch.changes;
     at_commit_ = batch.commit.has_value();
@@ -133,33 +138,59 @@ Status Applier::Add(ChangeBatch batch) {
     return {};
 }
 
+// Gives the target its columns before any change that waits is applied, in a transaction of its
+// own: DuckDB cannot commit one that deletes rows of a table and then alters it. A column that
+// comes too early does no harm.
+Status Applier::Prepare(Table& table, const std::shared_ptr<const TableSchema>& columns) {
+    const bool is_written = transaction_ && touched_.contains(table.target);
+    if (is_written) transaction_.reset();
+    if (transaction_) {
+        BIWA_TRY(PrepareTargetTable(*transaction_, table.target, *columns));
+    } else {
+        const auto transaction = BIWA_TRY(warehouse_.Begin());
+        BIWA_TRY(PrepareTargetTable(*transaction, table.target, *columns));
+        BIWA_TRY(transaction->Commit());
+    }
+    table.prepared = columns;
+    if (!is_written) return {};
+    return Unavailable(
+        fmt::format("the columns of {} changed within a transaction that is larger than memory",
+                    table.target.ToString()),
+        "The transaction is read again; its columns are there by then.");
+}
+
 Status Applier::FlushAll() {
     for (auto& [name, table] : tables_) BIWA_TRY(Flush(table));
     return {};
 }
 
 Status Applier::Flush(Table& table) {
-    if (!table.buffer) return {};
-    const auto buffer = std::move(table.buffer);
-    const auto& columns = buffer->columns();
+    const auto buffers = std::move(table.buffers);
+    table.buffers.clear();
+    for (const auto& buffer : buffers) BIWA_TRY(FlushBuffer(table, *buffer));
+    return {};
+}
+
+Status Applier::FlushBuffer(Table& table, const ChangeBuffer& buffer) {
+    const auto& columns = buffer.columns();
     const auto target = table.target.ToSql();
     touched_[table.target] = true;
 
-    if (buffer->truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));
+    if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));
     std::string on_key;
     for (std::size_t i = 0; i < columns.key.size(); ++i) {
         const auto name = QuoteIdentifier(columns.columns[columns.key[i]].name);
         on_key += fmt::format("{}{}.{} = k.{}", i == 0 ? "" : " AND ", target, name, name);
     }
-    const auto partial_rows = buffer->PartialRows();
-    if (partial_rows) BIWA_TRY(Complete(table, *buffer, *partial_rows));
-    if (const auto keys = buffer->DeletedKeys()) {
+    const auto partial_rows = buffer.PartialRows();
+    if (partial_rows) BIWA_TRY(Complete(table, buffer, *partial_rows));
+    if (const auto keys = buffer.DeletedKeys()) {
         BIWA_TRY(transaction_->ExecuteWith(
             fmt::format("DELETE FROM {} USING $keys AS k WHERE {}", target, on_key),
             {{"keys", *keys}}));
     }
     const auto names = QuotedList(columns.columns);
-    if (const auto rows = buffer->Rows()) {
+    if (const auto rows = buffer.Rows()) {
         BIWA_TRY(transaction_->ExecuteWith(
             fmt::format("INSERT INTO {} ({}) SELECT * FROM $rows", target, names),
             {{"rows", *rows}}));

@@ -60,11 +60,14 @@ class Applier {
         TableName target;
         std::uint64_t overlap_until = 0;
         std::shared_ptr<const TableSchema> prepared;  // the target has these columns
-        std::unique_ptr<ChangeBuffer> buffer;
+        // One for each set of columns that the waiting changes have, in their order.
+        std::vector<std::unique_ptr<ChangeBuffer>> buffers;
     };
 
     Status Open();
+    Status Prepare(Table& table, const std::shared_ptr<const TableSchema>& columns);
     Status Flush(Table& table);
+    Status FlushBuffer(Table& table, const ChangeBuffer& buffer);
     Status FlushAll();
     Status Complete(Table& table, const ChangeBuffer& buffer, RowSource& partial_rows);
     Status MendMissing(Table& table, const TableSchema& columns);

@@ -23,7 +23,8 @@ WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 2, 3)";
 
 constexpr const char* kColumnsSql = R"(
-SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attnum, a.attgenerated <> ''
+SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attnum,
+       a.attgenerated <> '', (a.attmissingval::text::text[])[1]
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";
@@ -168,6 +169,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         one.column_of[columns.Number(i, 5)] = schema.columns.size();
         schema.columns.push_back(
             {columns.Text(i, 1), decoder.type, !columns.Boolean(i, 4), decoder.note});
+        if (!columns.IsNull(i, 7)) schema.columns.back().fill = columns.Text(i, 7);
         one.table.decoders.push_back(std::move(decoder));
     }
     const auto keys = BIWA_TRY(connection.Query(kKeysSql, {oids}));

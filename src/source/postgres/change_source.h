@@ -20,7 +20,7 @@
 
 namespace biwa::postgres {
 
-// The tables of one stream; types that turn up later are asked of the catalogue.
+// The tables of one stream; types and columns that turn up later are asked of the catalogue.
 class StreamResolver final : public RelationResolver {
   public:
     StreamResolver(ConnectionParameters parameters, TypeCatalog types,
@@ -30,7 +30,9 @@ class StreamResolver final : public RelationResolver {
   private:
     const ConnectionParameters parameters_;
     TypeCatalog types_;
-    std::map<std::string, std::vector<std::string>> key_columns_;  // by "schema.table"
+    // All by "schema.table".
+    std::map<std::string, std::vector<std::string>> key_columns_;
+    std::map<std::string, TableSchema> known_;
 };
 
 class PostgresChangeSource final : public ChangeSource {
@@ -48,8 +50,9 @@ class PostgresChangeSource final : public ChangeSource {
     using SteadyTime = std::chrono::steady_clock::time_point;
 
     Status HandleMessage(std::string_view message);
-    // Waits for the socket until then.
-    Status Wait(SteadyTime until);
+    // Whether the server has sent something; waits for it until then.
+    Result<bool> IsReadable(SteadyTime until);
+    Status Consume();
     Status SendStatus(std::uint64_t durable);
     ChangeBatch Take();
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "instance/status_json.h"
@@ -157,7 +158,10 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
 Instance::~Instance() {
     std::error_code ignored;
     if (serving_) std::filesystem::remove(ServerFile(*project_), ignored);
-    server_pointer_ = nullptr;
+    {
+        std::unique_lock lock(listeners_mutex_);
+        server_to_tell_ = nullptr;
+    }
     server_.reset();
     // Streams tell the models of changes: they go first.
     streams_.clear();
@@ -233,30 +237,55 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
     }
     BIWA_TRY(CheckStreams(plan, *loaded));
 
-    // A stream reads its connection when it starts: a change there is a change of the stream.
-    std::set<std::string> changed_connections;
-    for (const auto& step : plan.steps) {
-        if (step.kind == "connection" && step.action == StepAction::kUpdate) {
-            changed_connections.insert(step.name);
+    const auto old_project = project();
+    auto changed = StopChanged(plan, *old_project);
+    if (changed) changed = meta_->ApplyResources(RecordOf(plan), who, "apply");
+    if (!changed) {
+        // Nothing is recorded: what was stopped goes on as it was.
+        if (serving_) {
+            if (const auto again = StartMissing(*old_project); !again) {
+                LogError("a stream could not go on: {}", again.error().ToString());
+            }
         }
+        return changed;
     }
-    for (const auto& [name, stream] : project()->streams) {
-        if (changed_connections.contains(stream.connection)) StopStream(name);
-    }
-    const auto applied = BIWA_TRY(meta_->ReadApplied());
-    for (const auto& step : plan.steps) {
-        if (step.kind != "stream" || step.action == StepAction::kNothing) continue;
-        StopStream(step.name);
-        if (step.destructive) BIWA_TRY(RemoveStream(step.name, applied));
-    }
-    BIWA_TRY(meta_->ApplyResources(RecordOf(plan), who, "apply"));
     {
         std::unique_lock lock(mutex_);
         project_ = loaded;
         graph_ = compiled;
     }
     if (!serving_) return DropModels(plan);
-    for (const auto& [name, config] : loaded->streams) {
+    BIWA_TRY(StartMissing(*loaded));
+    StartModels();
+    // Now that nothing builds them any more.
+    BIWA_TRY(DropModels(plan));
+    TellListeners();
+    return {};
+}
+
+// Stops the streams that the plan changes, and those of a connection that it changes. One that
+// goes, or goes elsewhere, is taken away at its source and forgotten.
+Status Instance::StopChanged(const Plan& plan, const Project& before) {
+    std::map<std::string, bool> affected;  // by name; whether to be forgotten
+    for (const auto& step : plan.steps) {
+        if (step.action == StepAction::kNothing || step.action == StepAction::kCreate) continue;
+        if (step.kind == "connection") {
+            for (const auto& [name, stream] : before.streams) {
+                if (stream.connection == step.name) affected.try_emplace(name, false);
+            }
+        }
+        if (step.kind == "stream") affected[step.name] = step.destructive;
+    }
+    const auto applied = BIWA_TRY(meta_->ReadApplied());
+    for (const auto& [name, forget] : affected) {
+        StopStream(name);
+        if (forget) BIWA_TRY(RemoveStream(name, applied));
+    }
+    return {};
+}
+
+Status Instance::StartMissing(const Project& wanted) {
+    for (const auto& [name, config] : wanted.streams) {
         bool is_running = false;
         {
             std::shared_lock lock(mutex_);
@@ -264,11 +293,6 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
         }
         if (!is_running) BIWA_TRY(StartStream(config));
     }
-    StartModels();
-    // Now that nothing builds them any more.
-    BIWA_TRY(DropModels(plan));
-    feed_->OnDataChanged();
-    if (auto* server = server_pointer_.load()) server->OnStatusChanged();
     return {};
 }
 
@@ -355,6 +379,7 @@ Status Instance::StartStream(const StreamConfig& config) {
         [source = *source, name = config.name] { return source->OpenStream(name); },
         [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
     std::unique_lock lock(mutex_);
+    BIWA_CHECK(!streams_.contains(config.name));
     streams_[config.name] = std::move(runner);
     return {};
 }
@@ -362,10 +387,7 @@ Status Instance::StartStream(const StreamConfig& config) {
 void Instance::StartModels() {
     const auto made =
         std::make_shared<workflow::Refresher>(graph(), project()->models, *warehouse_, clock_);
-    made->SetListener([this] {
-        feed_->OnDataChanged();
-        if (auto* server = server_pointer_.load()) server->OnStatusChanged();
-    });
+    made->SetListener([this] { TellListeners(); });
     std::shared_ptr<workflow::Refresher> old;
     {
         std::unique_lock lock(mutex_);
@@ -382,11 +404,18 @@ void Instance::OnTablesChanged(const std::vector<TableName>& tables) {
         refresher = refresher_;
     }
     if (refresher) refresher->OnTablesChanged(tables);
+    TellListeners();
+}
+
+void Instance::TellListeners() {
     feed_->OnDataChanged();
-    if (auto* server = server_pointer_.load()) server->OnStatusChanged();
+    std::shared_lock lock(listeners_mutex_);
+    if (server_to_tell_ != nullptr) server_to_tell_->OnStatusChanged();
 }
 
 Status Instance::Serve(const std::string& listen) {
+    // The server answers before the streams run: an apply that comes at once has to wait for them.
+    std::lock_guard applying(apply_mutex_);
     const auto current = project();
     http::HttpServerOptions options;
     options.listen = listen.empty() ? current->server.listen : listen;
@@ -394,7 +423,10 @@ Status Instance::Serve(const std::string& listen) {
     options.token = NewToken();
     options.files = engine_.web_files;
     server_ = BIWA_TRY(http::HttpServer::Start(*this, options));
-    server_pointer_ = server_.get();
+    {
+        std::unique_lock lock(listeners_mutex_);
+        server_to_tell_ = server_.get();
+    }
     const json file = {
         {"address", server_->address()}, {"token", options.token}, {"pid", ::getpid()}};
     BIWA_TRY(WriteFileAtomically(ServerFile(*current), file.dump() + "\n", 0600));

@@ -25,8 +25,8 @@ struct Column {
     bool nullable = true;
     // Why the warehouse's type is not quite the source's; empty when it is.
     std::string note;
-    // What rows from before the column was added have in it, as text that casts to the type; nothing
-    // when they have NULL.
+    // What rows from before the column was added have in it, as text that casts to the type;
+    // nothing when they have NULL.
     std::optional<std::string> fill = {};
 
     friend bool operator==(const Column& a, const Column& b) {

@@ -48,10 +48,10 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
         const auto found = there.find(column.name);
         if (found == there.end()) {
             // The rows that are there are not sent again: they get here what they got at the
-            // source.
-            auto fill = column.fill ? fmt::format(" DEFAULT CAST({} AS {})",
-                                                  QuoteLiteral(*column.fill), ToSql(column.type))
-                                    : std::string();
+            // source. As a plain literal: a default that has to be calculated makes DuckDB change a
+            // setting, and settings are locked.
+            const auto fill =
+                column.fill ? " DEFAULT " + QuoteLiteral(*column.fill) : std::string();
             BIWA_TRY(transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}{}",
                                                      target.ToSql(), QuoteIdentifier(column.name),
                                                      ToSql(column.type), fill)));
@@ -165,11 +165,14 @@ Status Applier::FlushBuffer(const Table& table, const ChangeBuffer& buffer) {
     touched_[table.target] = true;
 
     if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));
-    std::string on_key, on_origin;
+    const auto key_name = QuoteIdentifier(columns.columns[columns.key[0]].name);
+    std::string on_key, on_origin, on_new, new_key;
     for (std::size_t i = 0; i < columns.key.size(); ++i) {
         const auto name = QuoteIdentifier(columns.columns[columns.key[i]].name);
         on_key += fmt::format("{}{}.{} = k.{}", i == 0 ? "" : " AND ", target, name, name);
         on_origin += fmt::format("{}t.{} = p.\"origin {}\"", i == 0 ? "" : " AND ", name, i);
+        new_key += fmt::format("{}p.{}", i == 0 ? "" : ", ", name);
+        on_new += fmt::format("{}n.{} = p.{}", i == 0 ? "" : " AND ", name, name);
     }
     const auto partial_rows = buffer.PartialRows();
     if (partial_rows) {
@@ -179,15 +182,20 @@ Status Applier::FlushBuffer(const Table& table, const ChangeBuffer& buffer) {
             const auto name = QuoteIdentifier(columns.columns[i].name);
             values += i == 0 ? "" : ", ";
             values += std::binary_search(missing.begin(), missing.end(), i)
-                          ? fmt::format("CASE WHEN p.\"keep {}\" THEN t.{} ELSE p.{} END AS {}", i,
-                                        name, name, name)
+                          ? fmt::format(
+                                "CASE WHEN NOT p.\"keep {0}\" THEN p.{1} WHEN t.{2} IS NOT "
+                                "NULL THEN t.{1} ELSE n.{1} END AS {1}",
+                                i, name, key_name)
                           : "p." + name;
         }
         // The values that the source left out are taken from where they are, before it is deleted.
+        // A copy that overlaps with the changes may have the row under its new key already, or
+        // twice: as it was in an early range and as it is in a late one.
         BIWA_TRY(transaction_->ExecuteWith(
-            fmt::format("CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT {} FROM $rows AS p "
-                        "LEFT JOIN {} AS t ON {}",
-                        values, target, on_origin),
+            fmt::format(
+                "CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT DISTINCT ON ({0}) {1} "
+                "FROM $rows AS p LEFT JOIN {2} AS t ON {3} LEFT JOIN {2} AS n ON {4}",
+                new_key, values, target, on_origin, on_new),
             {{"rows", *partial_rows}}));
     }
     if (const auto keys = buffer.DeletedKeys()) {

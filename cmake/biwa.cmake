@@ -22,6 +22,18 @@ if(BIWA_CCACHE)
     set(CMAKE_C_COMPILER_LAUNCHER ${BIWA_CCACHE})
 endif()
 
+# All test programs, without what else there is to build: enough for the sanitizers.
+add_custom_target(test_programs)
+
+# biwa_test(NAME files… LINK libraries…): the program NAME_test, run by ctest as NAME.
+function(biwa_test name)
+    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    add_executable(${name}_test ${ARG_UNPARSED_ARGUMENTS})
+    target_link_libraries(${name}_test PRIVATE ${ARG_LINK} GTest::gtest_main)
+    add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    add_dependencies(test_programs ${name}_test)
+endfunction()
+
 # biwa_library(NAME DEPENDS other… LINK third-party… [SOURCES file…])
 # Takes every *.cc of the folder that is not a *_test.cc, and its tests as the program NAME_test.
 function(biwa_library name)
@@ -44,8 +56,6 @@ function(biwa_library name)
     endif()
 
     if(tests AND BIWA_TESTS)
-        add_executable(${name}_test ${tests})
-        target_link_libraries(${name}_test PRIVATE biwa_${name} ${ARG_TEST_LINK} GTest::gtest_main)
-        add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+        biwa_test(${name} ${tests} LINK biwa_${name} ${ARG_TEST_LINK})
     endif()
 endfunction()

@@ -9,7 +9,8 @@ function(biwa_web_library)
         file(GLOB_RECURSE inputs CONFIGURE_DEPENDS ${web}/src/* ${web}/public/*)
         list(FILTER inputs EXCLUDE REGEX "\\.test\\.ts$")
         list(APPEND inputs ${web}/index.html ${web}/package.json ${web}/package-lock.json
-            ${web}/tsconfig.json ${web}/vite.config.ts ${web}/embed/build-page ${web}/embed/embed.py)
+            ${web}/tsconfig.json ${web}/vite.config.ts ${web}/embed/bring-packages
+            ${web}/embed/build-page ${web}/embed/embed.py)
         find_package(Python3 REQUIRED COMPONENTS Interpreter)
         add_custom_command(
             OUTPUT ${out}/assets.cc ${out}/assets.S
@@ -25,11 +26,9 @@ function(biwa_web_library)
     target_include_directories(biwa_web PUBLIC ${PROJECT_SOURCE_DIR})
 
     if(BIWA_TESTS)
-        add_executable(web_test ${web}/embed/assets_test.cc)
-        target_link_libraries(web_test PRIVATE biwa_web GTest::gtest_main)
+        biwa_test(web ${web}/embed/assets_test.cc LINK biwa_web)
         if(BIWA_WEB)
             target_compile_definitions(web_test PRIVATE BIWA_WEB_EMBEDDED)
         endif()
-        add_test(NAME web COMMAND web_test)
     endif()
 endfunction()

@@ -9,8 +9,11 @@ namespace biwa {
 std::string ToIso8601(Micros time) {
     constexpr Micros kSecond = 1'000'000;
     Micros micros = time % kSecond;
-    if (micros < 0) micros += kSecond;
-    const std::time_t seconds = (time - micros) / kSecond;
+    std::time_t seconds = time / kSecond;
+    if (micros < 0) {
+        micros += kSecond;
+        --seconds;
+    }
     std::tm tm{};
     gmtime_r(&seconds, &tm);
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", tm.tm_year + 1900,

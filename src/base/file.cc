@@ -66,7 +66,13 @@ Status WriteFileAtomically(const std::filesystem::path& path, std::string_view c
 Result<FileLock> FileLock::Acquire(const std::filesystem::path& path) {
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (file < 0) return SystemError("open the lock", path);
-    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    // Whoever looks for the holder has the lock for a moment, which is no reason to give up.
+    bool is_ours = ::flock(file, LOCK_EX | LOCK_NB) == 0;
+    for (int attempt = 0; !is_ours && attempt < 20; ++attempt) {
+        ::usleep(5'000);
+        is_ours = ::flock(file, LOCK_EX | LOCK_NB) == 0;
+    }
+    if (!is_ours) {
         ::close(file);
         return Fail(ErrorKind::kConflict,
                     fmt::format("{} is in use by process {}", path.string(), Holder(path)));

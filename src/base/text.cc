@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <regex>
 
 namespace biwa {
 
@@ -136,19 +135,86 @@ std::string HumanBytes(std::uint64_t bytes) {
 }
 
 std::string HumanSeconds(double seconds) {
-    if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
-    if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+    if (seconds < 0.9995) return fmt::format("{:.0f} ms", seconds * 1000);
+    if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
     const auto whole = static_cast<std::int64_t>(seconds + 0.5);
     if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
     if (whole < 86400) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
     return fmt::format("{} d {} h", whole / 86400, whole % 86400 / 3600);
 }
 
-std::string HidePasswords(std::string_view text) {
-    static const std::regex in_url(R"((://[^:/@\s]*:)[^@\s]*@)");
-    static const std::regex in_words(R"((password\s*=\s*)('[^']*'|[^\s&]+))", std::regex::icase);
-    auto hidden = std::regex_replace(std::string(text), in_url, "$1***@");
-    return std::regex_replace(hidden, in_words, "$1***");
+namespace {
+
+constexpr std::string_view kAnySpace = " \t\r\n";
+
+// "scheme://user:secret@": the secret may have any sign but space in it, an @ too.
+std::string HideInUrls(std::string_view text) {
+    std::string hidden;
+    for (;;) {
+        const auto slashes = text.find("://");
+        if (slashes == std::string_view::npos) return hidden.append(text);
+        const auto begin = slashes + 3;
+        hidden += text.substr(0, begin);
+        text.remove_prefix(begin);
+        const auto word = text.substr(0, text.find_first_of(kAnySpace));
+        const auto colon = word.find_first_of(":/@");
+        const auto at = word.rfind('@');
+        if (colon == std::string_view::npos || word[colon] != ':' || at == std::string_view::npos ||
+            at < colon) {
+            continue;
+        }
+        hidden.append(text.substr(0, colon + 1)).append("***");
+        text.remove_prefix(at);
+    }
 }
+
+// Where the value that begins there ends: 'quoted', with \\ before a quote in it, or a word.
+std::size_t EndOfValue(std::string_view text) {
+    if (!text.starts_with('\'')) return std::min(text.size(), text.find_first_of(" \t\r\n&"));
+    for (std::size_t i = 1; i < text.size(); ++i) {
+        if (text[i] == '\\') {
+            ++i;
+        } else if (text[i] == '\'') {
+            return i + 1;
+        }
+    }
+    return text.size();
+}
+
+// "password=secret", "PASSWORD = 'a secret'".
+std::string HideInWords(std::string_view text) {
+    constexpr std::string_view kWord = "password";
+    std::string hidden;
+    for (;;) {
+        const auto found = std::search(
+            text.begin(), text.end(), kWord.begin(), kWord.end(), [](char in_text, char in_word) {
+                return (in_text >= 'A' && in_text <= 'Z' ? in_text - 'A' + 'a' : in_text) ==
+                       in_word;
+            });
+        if (found == text.end()) return hidden.append(text);
+        auto end = static_cast<std::size_t>(found - text.begin()) + kWord.size();
+        const auto skip_space = [&] {
+            while (end < text.size() && kAnySpace.find(text[end]) != std::string_view::npos) ++end;
+        };
+        const auto word_end = end;
+        skip_space();
+        const bool is_setting = end < text.size() && text[end] == '=';
+        if (is_setting) {
+            ++end;
+            skip_space();
+        } else {
+            end = word_end;
+        }
+        hidden += text.substr(0, end);
+        text.remove_prefix(end);
+        if (!is_setting) continue;
+        hidden += "***";
+        text.remove_prefix(EndOfValue(text));
+    }
+}
+
+}  // namespace
+
+std::string HidePasswords(std::string_view text) { return HideInWords(HideInUrls(text)); }
 
 }  // namespace biwa

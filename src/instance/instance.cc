@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "instance/status_json.h"
@@ -161,7 +162,10 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
 Instance::~Instance() {
     std::error_code ignored;
     if (serving_) std::filesystem::remove(ServerFile(*project_), ignored);
-    server_pointer_ = nullptr;
+    {
+        std::unique_lock lock(listeners_mutex_);
+        server_to_tell_ = nullptr;
+    }
     server_.reset();
     // Streams tell the models of changes: they go first.
     streams_.clear();
@@ -238,28 +242,54 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
     BIWA_TRY(CheckStreams(plan, *loaded));
 
     const auto old_project = project();
-    for (const auto& step : plan.steps) {
-        if (step.kind != "stream" || step.action == StepAction::kNothing) continue;
-        if (step.action == StepAction::kCreate) continue;
-        std::unique_ptr<StreamRunner> stopped;
-        {
-            std::unique_lock lock(mutex_);
-            if (const auto found = streams_.find(step.name); found != streams_.end()) {
-                stopped = std::move(found->second);
-                streams_.erase(found);
+    auto changed = StopChanged(plan, *old_project);
+    if (changed) changed = meta_->ApplyResources(RecordOf(plan), who, "apply");
+    if (!changed) {
+        // Nothing is recorded: what was stopped goes on as it was.
+        if (serving_) {
+            if (const auto again = StartMissing(*old_project); !again) {
+                LogError("a stream could not go on: {}", again.error().ToString());
             }
         }
-        stopped.reset();
-        if (step.action == StepAction::kDelete) BIWA_TRY(RemoveStream(step.name));
+        return changed;
     }
-    BIWA_TRY(meta_->ApplyResources(RecordOf(plan), who, "apply"));
     {
         std::unique_lock lock(mutex_);
         project_ = loaded;
         graph_ = compiled;
     }
-    if (!serving_) return {};
-    for (const auto& [name, config] : loaded->streams) {
+    if (!serving_) return DropModels(plan);
+    BIWA_TRY(StartMissing(*loaded));
+    StartModels();
+    // Now that nothing builds them any more.
+    BIWA_TRY(DropModels(plan));
+    TellListeners();
+    return {};
+}
+
+// Stops the streams that the plan changes, and those of a connection that it changes. One that
+// goes, or goes elsewhere, is taken away at its source and forgotten.
+Status Instance::StopChanged(const Plan& plan, const Project& before) {
+    std::map<std::string, bool> affected;  // by name; whether to be forgotten
+    for (const auto& step : plan.steps) {
+        if (step.action == StepAction::kNothing || step.action == StepAction::kCreate) continue;
+        if (step.kind == "connection") {
+            for (const auto& [name, stream] : before.streams) {
+                if (stream.connection == step.name) affected.try_emplace(name, false);
+            }
+        }
+        if (step.kind == "stream") affected[step.name] = step.destructive;
+    }
+    const auto applied = BIWA_TRY(meta_->ReadApplied());
+    for (const auto& [name, forget] : affected) {
+        StopStream(name);
+        if (forget) BIWA_TRY(RemoveStream(name, applied));
+    }
+    return {};
+}
+
+Status Instance::StartMissing(const Project& wanted) {
+    for (const auto& [name, config] : wanted.streams) {
         bool is_running = false;
         {
             std::shared_lock lock(mutex_);
@@ -267,39 +297,72 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
         }
         if (!is_running) BIWA_TRY(StartStream(config));
     }
-    StartModels();
-    feed_->OnDataChanged();
-    if (auto* server = server_pointer_.load()) server->OnStatusChanged();
     return {};
 }
 
-// Takes away what the stream made at its source; the tables in the warehouse stay.
-Status Instance::RemoveStream(const std::string& name) {
-    const auto old_project = project();
-    const auto applied = BIWA_TRY(meta_->ReadApplied());
-    const auto stream = std::find_if(applied.begin(), applied.end(), [&](const auto& one) {
-        return one.kind == "stream" && one.name == name;
-    });
-    std::string connection;
-    if (stream != applied.end()) {
-        const auto content = json::parse(stream->content, nullptr, false);
-        if (content.is_object()) {
-            const auto& fields = content.contains("fields") ? content["fields"] : content;
-            connection = fields.value("connection", "");
-        }
+void Instance::StopStream(const std::string& name) {
+    std::unique_ptr<StreamRunner> stopped;
+    std::unique_lock lock(mutex_);
+    const auto found = streams_.find(name);
+    if (found == streams_.end()) return;
+    stopped = std::move(found->second);
+    streams_.erase(found);
+    // Its thread may be telling us of changes, for which it needs the lock.
+    lock.unlock();
+    stopped.reset();
+}
+
+// Takes away what the stream made at its source and its tables here, by what was applied: the files
+// may say nothing of it any more.
+Status Instance::RemoveStream(const std::string& name,
+                              const std::vector<AppliedResource>& applied) {
+    const auto stream = AppliedFields(applied, "stream", name);
+    const auto field = [](const std::map<std::string, std::string>& fields, const char* key) {
+        const auto found = fields.find(key);
+        return found == fields.end() ? std::string() : found->second;
+    };
+    ConnectionConfig connection;
+    connection.name = field(stream, "connection");
+    connection.settings = AppliedFields(applied, "connection", connection.name);
+    connection.kind = field(connection.settings, "kind");
+    connection.settings.erase("kind");
+    const auto* kind = engine_.sources.Find(connection.kind);
+    if (kind == nullptr) {
+        return Corrupt(fmt::format("stream {} was applied with a connection of unknown kind \"{}\"",
+                                   name, connection.kind));
     }
-    if (old_project->connections.contains(connection)) {
-        const auto source = BIWA_TRY(OpenConnection(engine_, *old_project, connection));
-        const auto opened = BIWA_TRY(source->OpenStream(name));
-        BIWA_TRY(opened->Remove());
-    } else {
-        LogWarn(
-            "stream {}: its connection is gone too, so its replication slot has to be dropped "
-            "by hand",
-            name);
+    const auto current = project();
+    const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(*current, connection))));
+    const auto opened = BIWA_TRY(source->OpenStream(name));
+    const auto removed = opened->Remove();
+    if (!removed) {
+        return Within(fmt::format("removing what stream {} made at its source", name),
+                      removed.error());
     }
+    const auto state = BIWA_TRY(ReadStreamState(*warehouse_, name));
     auto transaction = BIWA_TRY(warehouse_->Begin());
+    for (const auto& table : state.tables) {
+        const auto target = TargetTable(field(stream, "dataset"), table.schema, table.name);
+        BIWA_TRY(transaction->Execute("DROP TABLE IF EXISTS " + target.ToSql()));
+    }
     BIWA_TRY(ForgetStream(*transaction, name));
+    return transaction->Commit();
+}
+
+Status Instance::DropModels(const Plan& plan) {
+    auto transaction = BIWA_TRY(warehouse_->Begin());
+    for (const auto& step : plan.steps) {
+        if (step.kind != "model" || step.action != StepAction::kDelete) continue;
+        std::string type;
+        for (const auto& change : step.changes) {
+            if (change.field == "type") type = change.before;
+        }
+        if (type == "assertion" || type == "operations") continue;
+        const auto dot = step.name.find('.');
+        const TableName target{step.name.substr(0, dot), step.name.substr(dot + 1)};
+        BIWA_TRY(transaction->Execute(fmt::format(
+            "DROP {} IF EXISTS {}", type == "view" ? "VIEW" : "TABLE", target.ToSql())));
+    }
     return transaction->Commit();
 }
 
@@ -320,6 +383,7 @@ Status Instance::StartStream(const StreamConfig& config) {
         [source, name = config.name] { return source->OpenStream(name); },
         [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
     std::unique_lock lock(mutex_);
+    BIWA_CHECK(!streams_.contains(config.name));
     streams_[config.name] = std::move(runner);
     return {};
 }
@@ -327,10 +391,7 @@ Status Instance::StartStream(const StreamConfig& config) {
 void Instance::StartModels() {
     const auto made =
         std::make_shared<workflow::Refresher>(graph(), project()->models, *warehouse_, clock_);
-    made->SetListener([this] {
-        feed_->OnDataChanged();
-        if (auto* server = server_pointer_.load()) server->OnStatusChanged();
-    });
+    made->SetListener([this] { TellListeners(); });
     std::shared_ptr<workflow::Refresher> old;
     {
         std::unique_lock lock(mutex_);
@@ -347,11 +408,18 @@ void Instance::OnTablesChanged(const std::vector<TableName>& tables) {
         refresher = refresher_;
     }
     if (refresher) refresher->OnTablesChanged(tables);
+    TellListeners();
+}
+
+void Instance::TellListeners() {
     feed_->OnDataChanged();
-    if (auto* server = server_pointer_.load()) server->OnStatusChanged();
+    std::shared_lock lock(listeners_mutex_);
+    if (server_to_tell_ != nullptr) server_to_tell_->OnStatusChanged();
 }
 
 Status Instance::Serve(const std::string& listen) {
+    // The server answers before the streams run: an apply that comes at once has to wait for them.
+    std::lock_guard applying(apply_mutex_);
     const auto current = project();
     http::HttpServerOptions options;
     options.listen = listen.empty() ? current->server.listen : listen;
@@ -359,7 +427,10 @@ Status Instance::Serve(const std::string& listen) {
     options.token = NewToken();
     options.files = engine_.web_files;
     server_ = BIWA_TRY(http::HttpServer::Start(*this, options));
-    server_pointer_ = server_.get();
+    {
+        std::unique_lock lock(listeners_mutex_);
+        server_to_tell_ = server_.get();
+    }
     const json file = {
         {"address", server_->address()}, {"token", options.token}, {"pid", ::getpid()}};
     BIWA_TRY(WriteFileAtomically(ServerFile(*current), file.dump() + "\n", 0600));

@@ -100,10 +100,17 @@ class Instance final : public http::Backend {
 
     Status Reload();
     Status CheckStreams(const Plan& plan, const Project& project);
+    Status StopChanged(const Plan& plan, const Project& before);
+    // Those that do not run.
+    Status StartMissing(const Project& wanted);
     Status StartStream(const StreamConfig& config);
-    Status RemoveStream(const std::string& name);
+    Status RemoveStream(const std::string& name, const std::vector<AppliedResource>& applied);
+    Status DropModels(const Plan& plan);
+    void StopStream(const std::string& name);
     void StartModels();
     void OnTablesChanged(const std::vector<TableName>& tables);
+    // Tells pages that look on. From any thread.
+    void TellListeners();
     void CountRows(std::map<TableName, std::int64_t>& rows);
     Result<Plan> PlanOf(const Project& project, const transform::CompiledGraph& graph);
 
@@ -127,7 +134,8 @@ class Instance final : public http::Backend {
     std::map<TableName, std::int64_t> row_counts_;
     std::chrono::steady_clock::time_point counted_at_{};
     std::atomic<bool> serving_ = false;
-    std::atomic<http::HttpServer*> server_pointer_ = nullptr;
+    std::shared_mutex listeners_mutex_;  // held while the server is being told
+    http::HttpServer* server_to_tell_ = nullptr;
     std::unique_ptr<http::HttpServer> server_;
 };
 

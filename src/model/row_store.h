@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/rows.h"
@@ -16,6 +17,16 @@ namespace biwa {
 // Bytes that stay where they are until the arena goes.
 class Arena {
   public:
+    Arena() = default;
+    Arena(Arena&& other) noexcept { *this = std::move(other); }
+    // What was moved from is empty: it must not give out room of the other's.
+    Arena& operator=(Arena&& other) noexcept {
+        blocks_ = std::exchange(other.blocks_, {});
+        free_ = std::exchange(other.free_, nullptr);
+        free_size_ = std::exchange(other.free_size_, 0);
+        bytes_ = std::exchange(other.bytes_, 0);
+        return *this;
+    }
     // Uninitialised room for `size` bytes.
     char* Allocate(std::size_t size);
     StringCell Copy(std::string_view text);

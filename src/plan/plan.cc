@@ -232,6 +232,21 @@ Result<Plan> MakePlan(const std::vector<Resource>& desired,
     return plan;
 }
 
+std::map<std::string, std::string> AppliedFields(const std::vector<AppliedResource>& applied,
+                                                 const std::string& kind, const std::string& name) {
+    for (const auto& one : applied) {
+        if (one.kind != kind || one.name != name) continue;
+        const auto json = nlohmann::json::parse(one.content, nullptr, false);
+        std::map<std::string, std::string> fields;
+        if (!json.is_object() || !json.contains("fields")) return fields;
+        for (const auto& [field, value] : json["fields"].items()) {
+            if (value.is_string()) fields[field] = value.get<std::string>();
+        }
+        return fields;
+    }
+    return {};
+}
+
 Status CheckFresh(const Plan& plan, const std::vector<AppliedResource>& applied) {
     if (plan.base_fingerprint == Fingerprint(applied)) return {};
     return Fail(ErrorKind::kConflict,

@@ -58,6 +58,10 @@ struct Plan {
 Result<Plan> MakePlan(const std::vector<Resource>& desired,
                       const std::vector<AppliedResource>& applied);
 
+// The fields that a resource was applied with; empty when it was not, or cannot be read.
+std::map<std::string, std::string> AppliedFields(const std::vector<AppliedResource>& applied,
+                                                 const std::string& kind, const std::string& name);
+
 // SHA-256 over kind, name and hash of each.
 std::string Fingerprint(const std::vector<AppliedResource>& applied);
 

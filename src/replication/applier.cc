@@ -20,6 +20,14 @@ std::string QuotedList(const std::vector<Column>& columns, std::string_view pref
     return list;
 }
 
+// The warehouse finds names whatever their capitals.
+std::string SmallLetters(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
 }  // namespace
 
 TableName TargetTable(const std::string& dataset, const std::string& source_schema,
@@ -42,10 +50,10 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
     {
         const auto rows =
             BIWA_TRY(transaction.Query(fmt::format("SELECT * FROM {} LIMIT 0", target.ToSql())));
-        for (const auto& column : rows->columns()) there[column.name] = column.type;
+        for (const auto& column : rows->columns()) there[SmallLetters(column.name)] = column.type;
     }
     for (const auto& column : columns.columns) {
-        const auto found = there.find(column.name);
+        const auto found = there.find(SmallLetters(column.name));
         if (found == there.end()) {
             // The rows that are there are not sent again: they get here what they got at the
             // source. As a plain literal: a default that has to be calculated makes DuckDB change a
@@ -68,11 +76,15 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
 }
 
 Applier::Applier(Warehouse& warehouse, std::string stream, std::string dataset,
-                 const StreamState& state)
-    : warehouse_(warehouse), stream_(std::move(stream)), known_until_(state.position.order) {
+                 const StreamState& state, StreamSource& source)
+    : warehouse_(warehouse),
+      stream_(std::move(stream)),
+      source_(source),
+      known_until_(state.position.order) {
     for (const auto& table : state.tables) {
         tables_[table.ToString()] = {
-            TargetTable(dataset, table.schema, table.name), table.overlap_until, nullptr, {}};
+            table.schema,        table.name, TargetTable(dataset, table.schema, table.name),
+            table.overlap_until, nullptr,    {}};
     }
 }
 
@@ -159,45 +171,19 @@ Status Applier::Flush(Table& table) {
     return {};
 }
 
-Status Applier::FlushBuffer(const Table& table, const ChangeBuffer& buffer) {
+Status Applier::FlushBuffer(Table& table, const ChangeBuffer& buffer) {
     const auto& columns = buffer.columns();
     const auto target = table.target.ToSql();
     touched_[table.target] = true;
 
     if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));
-    const auto key_name = QuoteIdentifier(columns.columns[columns.key[0]].name);
-    std::string on_key, on_origin, on_new, new_key;
+    std::string on_key;
     for (std::size_t i = 0; i < columns.key.size(); ++i) {
         const auto name = QuoteIdentifier(columns.columns[columns.key[i]].name);
         on_key += fmt::format("{}{}.{} = k.{}", i == 0 ? "" : " AND ", target, name, name);
-        on_origin += fmt::format("{}t.{} = p.\"origin {}\"", i == 0 ? "" : " AND ", name, i);
-        new_key += fmt::format("{}p.{}", i == 0 ? "" : ", ", name);
-        on_new += fmt::format("{}n.{} = p.{}", i == 0 ? "" : " AND ", name, name);
     }
     const auto partial_rows = buffer.PartialRows();
-    if (partial_rows) {
-        const auto missing = buffer.partial_columns();
-        std::string values;
-        for (std::size_t i = 0; i < columns.columns.size(); ++i) {
-            const auto name = QuoteIdentifier(columns.columns[i].name);
-            values += i == 0 ? "" : ", ";
-            values += std::binary_search(missing.begin(), missing.end(), i)
-                          ? fmt::format(
-                                "CASE WHEN NOT p.\"keep {0}\" THEN p.{1} WHEN t.{2} IS NOT "
-                                "NULL THEN t.{1} ELSE n.{1} END AS {1}",
-                                i, name, key_name)
-                          : "p." + name;
-        }
-        // The values that the source left out are taken from where they are, before it is deleted.
-        // A copy that overlaps with the changes may have the row under its new key already, or
-        // twice: as it was in an early range and as it is in a late one.
-        BIWA_TRY(transaction_->ExecuteWith(
-            fmt::format(
-                "CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT DISTINCT ON ({0}) {1} "
-                "FROM $rows AS p LEFT JOIN {2} AS t ON {3} LEFT JOIN {2} AS n ON {4}",
-                new_key, values, target, on_origin, on_new),
-            {{"rows", *partial_rows}}));
-    }
+    if (partial_rows) BIWA_TRY(Complete(table, buffer, *partial_rows));
     if (const auto keys = buffer.DeletedKeys()) {
         BIWA_TRY(transaction_->ExecuteWith(
             fmt::format("DELETE FROM {} USING $keys AS k WHERE {}", target, on_key),
@@ -215,6 +201,105 @@ Status Applier::FlushBuffer(const Table& table, const ChangeBuffer& buffer) {
             names, names)));
     }
     return {};
+}
+
+// Makes biwa_completed: the rows with the values that the source left out, which are taken from
+// where they are before it is deleted.
+Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& partial_rows) {
+    const auto& columns = buffer.columns();
+    const auto lacking = buffer.partial_columns();
+    std::string values, keys, on_origin, moved;
+    for (std::size_t i = 0; i < columns.columns.size(); ++i) {
+        const auto name = QuoteIdentifier(columns.columns[i].name);
+        values += std::binary_search(lacking.begin(), lacking.end(), i)
+                      ? fmt::format("CASE WHEN p.\"keep {}\" THEN t.{} ELSE p.{} END AS {}, ", i,
+                                    name, name, name)
+                      : "p." + name + ", ";
+    }
+    for (std::size_t i = 0; i < columns.key.size(); ++i) {
+        const auto name = QuoteIdentifier(columns.columns[columns.key[i]].name);
+        keys += (i == 0 ? "p." : ", p.") + name;
+        on_origin += fmt::format("{}t.{} = p.\"origin {}\"", i == 0 ? "" : " AND ", name, i);
+        moved += fmt::format("{}p.{} <> p.\"origin {}\"", i == 0 ? "" : " OR ", name, i);
+    }
+    // A copy that was cut off and went on later may have the row twice: as it was then and, moved
+    // to another page by an update, as it was later. Either has the value, or a change that is
+    // still to come brings it. Where the key has changed too, the old key may be that of another
+    // row by then: only the source knows.
+    const bool exact = buffer.exact();
+    const auto first_key = QuoteIdentifier(columns.columns[columns.key[0]].name);
+    BIWA_TRY(transaction_->ExecuteWith(
+        fmt::format("CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT {}{}t.{} IS NULL{} AS "
+                    "biwa_missing FROM $rows AS p LEFT JOIN {} AS t ON {}",
+                    exact ? "" : fmt::format("DISTINCT ON ({}) ", keys), values, first_key,
+                    exact ? "" : " OR " + moved, table.target.ToSql(), on_origin),
+        {{"rows", partial_rows}}));
+    return MendMissing(table, columns);
+}
+
+namespace {
+
+// What a reader gives, as a source of rows.
+class ReaderSource final : public RowSource {
+  public:
+    ReaderSource(const std::vector<Column>& columns, std::unique_ptr<RowReader> reader)
+        : columns_(columns), reader_(std::move(reader)) {}
+    const std::vector<Column>& columns() const override { return columns_; }
+    std::size_t rows_estimate() const override { return 1; }
+    Result<std::unique_ptr<RowReader>> Open() override {
+        if (!reader_) return Corrupt("rows of the source were asked for twice");
+        return std::move(reader_);
+    }
+
+  private:
+    const std::vector<Column>& columns_;
+    std::unique_ptr<RowReader> reader_;
+};
+
+// The value as text that the source reads too.
+std::string AsText(const Column& column) {
+    const auto name = QuoteIdentifier(column.name);
+    return column.type.id == TypeId::kBytes ? fmt::format("'\\x' || hex({})", name)
+                                            : fmt::format("CAST({} AS VARCHAR)", name);
+}
+
+}  // namespace
+
+// Rows whose former selves are not in the warehouse, so that what the source left out is nowhere
+// here. It happens after a copy that was cut off and went on later: a row that moved meanwhile into
+// a part that was copied already is in neither copy. The source is asked for such rows as they are
+// now; the changes that are still to come then find them, and end at the same.
+//
+// A row that is not there any more, or not under this key, is left out: a change that deletes it or
+// changes its key is still to come, and finds it missing again.
+Status Applier::MendMissing(Table& table, const TableSchema& columns) {
+    std::string texts;
+    for (const auto column : columns.key) {
+        texts += (texts.empty() ? "" : ", ") + AsText(columns.columns[column]);
+    }
+    std::vector<std::vector<std::string>> keys;
+    {
+        const auto rows = BIWA_TRY(transaction_->Query(
+            fmt::format("SELECT {} FROM biwa_completed WHERE biwa_missing", texts)));
+        while (const auto* block = BIWA_TRY(rows->Next())) {
+            for (std::size_t row = 0; row < block->rows; ++row) {
+                auto& key = keys.emplace_back();
+                for (const auto& cells : block->columns) key.emplace_back(cells.GetString(row));
+            }
+        }
+    }
+    if (keys.empty()) return {};
+    SourceTable source;
+    source.schema = table.schema;
+    source.name = table.name;
+    source.columns = columns;
+    BIWA_TRY(transaction_->Execute("DELETE FROM biwa_completed WHERE biwa_missing"));
+    ReaderSource rows(columns.columns, BIWA_TRY(source_.ReadRows(source, keys)));
+    BIWA_TRY(transaction_->ExecuteWith("INSERT INTO biwa_completed SELECT *, false FROM $rows",
+                                       {{"rows", rows}}));
+    // These rows are ahead of the changes: until those have caught up it is as after such a copy.
+    table.overlap_until = BIWA_TRY(source_.Head()).order;
+    return SaveOverlap(*transaction_, stream_, table.schema, table.name, table.overlap_until);
 }
 
 Result<Applier::Applied> Applier::Commit() {

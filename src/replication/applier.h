@@ -28,8 +28,9 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
 // Used by one thread. After an error it is spent: begin again from the position in the warehouse.
 class Applier {
   public:
-    Applier(Warehouse& warehouse, std::string stream, std::string dataset,
-            const StreamState& state);
+    // `source` is asked for rows that a copy has missed.
+    Applier(Warehouse& warehouse, std::string stream, std::string dataset, const StreamState& state,
+            StreamSource& source);
     ~Applier();
 
     // Takes a batch in. The warehouse is touched only if memory must be freed (a transaction larger
@@ -54,6 +55,8 @@ class Applier {
 
   private:
     struct Table {
+        std::string schema;  // as the source names it
+        std::string name;
         TableName target;
         std::uint64_t overlap_until = 0;
         std::shared_ptr<const TableSchema> prepared;  // the target has these columns
@@ -64,11 +67,14 @@ class Applier {
     Status Open();
     Status Prepare(Table& table, const std::shared_ptr<const TableSchema>& columns);
     Status Flush(Table& table);
-    Status FlushBuffer(const Table& table, const ChangeBuffer& buffer);
+    Status FlushBuffer(Table& table, const ChangeBuffer& buffer);
     Status FlushAll();
+    Status Complete(Table& table, const ChangeBuffer& buffer, RowSource& partial_rows);
+    Status MendMissing(Table& table, const TableSchema& columns);
 
     Warehouse& warehouse_;
     const std::string stream_;
+    StreamSource& source_;
     std::map<std::string, Table> tables_;  // by "schema.table" of the source
     std::unique_ptr<WriteTransaction> transaction_;
     std::map<TableName, bool> touched_;

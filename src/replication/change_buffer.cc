@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <set>
 
 #include "base/check.h"
@@ -31,6 +32,37 @@ bool HasSmallKey(const TableSchema& columns) {
     const auto& type = columns.columns[columns.key[0]].type;
     // Floats are compared by value, not by bits: -0 is 0.
     return CellBytes(type) <= 8 && type.id != TypeId::kFloat && type.id != TypeId::kDouble;
+}
+
+template <typename T>
+void AppendBytes(T value, std::string& to) {
+    to.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// The same bytes for equal values; strings and lists with their length in front.
+void EncodeCell(const Cells& cells, std::size_t row, std::string& to) {
+    if (IsString(cells.type)) {
+        const auto text = cells.GetString(row);
+        AppendBytes(static_cast<std::uint32_t>(text.size()), to);
+        to.append(text);
+    } else if (cells.type.id == TypeId::kFloat || cells.type.id == TypeId::kDouble) {
+        double value =
+            cells.type.id == TypeId::kFloat ? cells.Get<float>(row) : cells.Get<double>(row);
+        if (value == 0) value = 0;                                             // -0 is 0
+        if (value != value) value = std::numeric_limits<double>::quiet_NaN();  // a NaN is a NaN
+        AppendBytes(value, to);
+    } else if (cells.type.id == TypeId::kList) {
+        const auto list = cells.Get<ListCell>(row);
+        AppendBytes(list.length, to);
+        for (auto i = list.offset; i < list.offset + list.length; ++i) {
+            const bool is_null = cells.child->IsNull(i);
+            to += is_null ? '\0' : '\1';
+            if (!is_null) EncodeCell(*cells.child, i, to);
+        }
+    } else {
+        const auto bytes = CellBytes(cells.type);
+        to.append(reinterpret_cast<const char*>(cells.data + row * bytes), bytes);
+    }
 }
 
 // Hands out blocks of a list of `size` items to any number of readers.
@@ -146,25 +178,11 @@ const Cells& ChangeBuffer::KeyCells(const KeyRef& key, std::size_t key_column) c
                            : part.rows.cells(columns_->key[key_column]);
 }
 
-// The key's cells one after another, strings with their length in front.
+// The key's cells one after another.
 std::string_view ChangeBuffer::EncodeKey(const KeyRef& key) {
     encoded_.clear();
     for (std::size_t i = 0; i < columns_->key.size(); ++i) {
-        const auto& cells = KeyCells(key, i);
-        if (IsString(cells.type)) {
-            const auto text = cells.GetString(key.row);
-            const auto size = static_cast<std::uint32_t>(text.size());
-            encoded_.append(reinterpret_cast<const char*>(&size), sizeof size);
-            encoded_.append(text);
-        } else if (cells.type.id == TypeId::kFloat || cells.type.id == TypeId::kDouble) {
-            double value = cells.type.id == TypeId::kFloat ? cells.Get<float>(key.row)
-                                                           : cells.Get<double>(key.row);
-            if (value == 0) value = 0;  // -0 is 0
-            encoded_.append(reinterpret_cast<const char*>(&value), sizeof value);
-        } else {
-            const auto bytes = CellBytes(cells.type);
-            encoded_.append(reinterpret_cast<const char*>(cells.data + key.row * bytes), bytes);
-        }
+        EncodeCell(KeyCells(key, i), key.row, encoded_);
     }
     return encoded_;
 }
@@ -238,9 +256,11 @@ void ChangeBuffer::Add(TableChanges added, bool exact) {
         key_arena_ = Arena();
         bytes_ = 0;
         truncated_ = true;
+        exact_ = true;
         ++changes_;
     }
     exact = exact || truncated_;
+    exact_ = exact_ && exact;
     const auto part_number = static_cast<std::uint32_t>(parts_.size());
     auto& part = parts_.emplace_back(std::move(added));
     bytes_ += part.rows.bytes() + part.old_keys.bytes();

@@ -28,7 +28,12 @@ class ChangeBuffer {
 
     const TableSchema& columns() const { return *columns_; }
     std::uint64_t changes() const { return changes_; }
-    std::size_t bytes() const { return bytes_ + entries_.size() * (sizeof(Entry) + 24); }
+    std::size_t bytes() const {
+        return bytes_ + key_arena_.bytes() + entries_.size() * (sizeof(Entry) + 24) +
+               partials_.size() * (sizeof(Partial) + 32);
+    }
+    // Whether all of Add's changes were.
+    bool exact() const { return exact_; }
     // The table has to be emptied before anything else.
     bool truncated() const { return truncated_; }
 
@@ -88,6 +93,7 @@ class ChangeBuffer {
     std::uint64_t changes_ = 0;
     std::size_t bytes_ = 0;
     bool truncated_ = false;
+    bool exact_ = true;
 };
 
 }  // namespace biwa

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <random>
 
 #include "base/log.h"
@@ -20,7 +21,6 @@ constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 // With so many waiting, throughput counts and not the rhythm of commits.
 constexpr std::uint64_t kManyChanges = 50'000;
 constexpr milliseconds kPollTimeout{200};
-constexpr milliseconds kRetryFirst{500};
 constexpr milliseconds kRetryMax{30'000};
 constexpr std::chrono::seconds kHistoryEvery{5};
 constexpr std::size_t kHistoryPoints = 120;
@@ -40,6 +40,33 @@ bool Matches(const std::string& pattern, const std::string& name) {
         return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
     }
     return name == pattern || name == "public." + pattern;
+}
+
+std::string SmallLetters(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
+// The warehouse does not tell names apart by capitals: two tables or columns must not become one.
+void RefuseClashes(const std::string& target, std::map<std::string, std::string>& names,
+                   SourceTable& table) {
+    std::map<std::string, std::string> columns;
+    for (const auto& column : table.columns.columns) {
+        const auto [other, is_new] = columns.emplace(SmallLetters(column.name), column.name);
+        if (is_new) continue;
+        table.refusal = fmt::format(
+            "has columns \"{}\" and \"{}\", which the warehouse cannot tell "
+            "apart",
+            other->second, column.name);
+        table.mend_sql = "rename one of them";
+        return;
+    }
+    const auto [other, is_new] = names.emplace(SmallLetters(target), table.ToString());
+    if (is_new) return;
+    table.refusal = fmt::format("would have the same name in the warehouse as {}", other->second);
+    table.mend_sql = "exclude one of them, or give it a stream with another dataset";
 }
 
 }  // namespace
@@ -125,7 +152,7 @@ void StreamRunner::EditTable(const std::string& source_name, const Edit& edit) {
 
 void StreamRunner::Run(std::stop_token stop) {
     std::mt19937 random(std::random_device{}());
-    auto wait = kRetryFirst;
+    auto wait = options_.retry_first;
     while (!stop.stop_requested()) {
         const auto attempt = Attempt(stop);
         if (stop.stop_requested()) break;
@@ -141,7 +168,7 @@ void StreamRunner::Run(std::stop_token stop) {
             LogError("stream {} has stopped: {}", options_.name, error.ToString());
             return;
         }
-        if (progressed_.exchange(false)) wait = kRetryFirst;
+        if (progressed_.exchange(false)) wait = options_.retry_first;
         // Jitter, so that many streams of one server do not come back at the same moment.
         const auto jittered =
             wait / 2 + milliseconds(random() % static_cast<unsigned>(wait.count() / 2 + 1));
@@ -157,6 +184,7 @@ Result<std::vector<SourceTable>> StreamRunner::ChooseTables(StreamSource& source
     auto found = BIWA_TRY(source.Tables(options_.tables));
     std::vector<SourceTable> chosen;
     std::vector<StreamStatus::Table> shown;
+    std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
     for (auto& table : found) {
         const auto name = table.ToString();
         if (std::any_of(options_.exclude.begin(), options_.exclude.end(),
@@ -170,6 +198,7 @@ Result<std::vector<SourceTable>> StreamRunner::ChooseTables(StreamSource& source
         for (const auto& column : table.columns.columns) {
             if (!column.note.empty()) show.notes.push_back(column.name + ": " + column.note);
         }
+        if (table.refusal.empty()) RefuseClashes(show.name, names, table);
         if (!table.refusal.empty()) {
             show.state = StreamStatus::TableState::kRefused;
             show.notes.insert(show.notes.begin(), table.refusal + "; mend: " + table.mend_sql);
@@ -211,6 +240,7 @@ Status StreamRunner::Attempt(std::stop_token stop) {
         BIWA_TRY(Adjust(*source, tables, state));
     }
     durable_order_ = state.position.order;
+    received_order_ = state.position.order;
     {
         std::lock_guard lock(mutex_);
         status_.position = state.position.text;
@@ -223,6 +253,9 @@ Status StreamRunner::Attempt(std::stop_token stop) {
 Status StreamRunner::Begin(StreamSource& source, const std::vector<SourceTable>& tables,
                            StreamState& state, std::unique_ptr<SnapshotReader>& snapshot) {
     const bool replace = state.phase == StreamPhase::kStarting;
+    // Before it is written down that we are about to make a slot: one that is there now is not
+    // ours.
+    if (!replace) BIWA_TRY(source.CheckStart());
     {
         // Written down first: should we die between the slot's making and the next commit, the slot
         // that is found then is known to be ours.
@@ -397,14 +430,18 @@ Status StreamRunner::Follow(StreamSource& source, const std::vector<SourceTable>
                     if (queue.TryPush(*waiting, bytes, kPollTimeout, reader_stop)) {
                         waiting.reset();
                     } else if (auto said = changes->Acknowledge(durable()); !said) {
-                        break;
+                        // The batch is lost, so nothing after it may come through: what was
+                        // received before the connection broke could still be read.
+                        read_result = said;
+                        queue.Close();
+                        return;
                     }
                 }
             }
             queue.Close();
         });
         std::stop_callback stop_reader(stop, [&] { reader.request_stop(); });
-        auto applied = ApplyQueue(state, queue, stop);
+        auto applied = ApplyQueue(source, state, queue, stop);
         reader.request_stop();
         queue.Close();
         reader.join();
@@ -414,9 +451,9 @@ Status StreamRunner::Follow(StreamSource& source, const std::vector<SourceTable>
     return read_result ? Status(Unavailable("the stream of changes ended")) : read_result;
 }
 
-Status StreamRunner::ApplyQueue(const StreamState& state, BoundedQueue<ChangeBatch>& queue,
-                                std::stop_token stop) {
-    Applier applier(warehouse_, options_.name, options_.dataset, state);
+Status StreamRunner::ApplyQueue(StreamSource& source, const StreamState& state,
+                                BoundedQueue<ChangeBatch>& queue, std::stop_token stop) {
+    Applier applier(warehouse_, options_.name, options_.dataset, state, source);
     auto next_commit = steady_clock::now();
     while (!stop.stop_requested()) {
         auto batch = queue.Pop(stop, kPollTimeout);
@@ -444,7 +481,10 @@ Status StreamRunner::ApplyQueue(const StreamState& state, BoundedQueue<ChangeBat
                     ? std::chrono::duration_cast<milliseconds>(next_commit - now) + milliseconds(1)
                     : kPollTimeout;
             batch = queue.Pop(stop, left);
-            if (!batch && queue.closed() && queue.empty() && !applier.can_commit()) return {};
+            if (!batch && queue.closed() && queue.empty()) {
+                if (!applier.can_commit()) return {};
+                break;
+            }
         }
         const auto begin = steady_clock::now();
         const auto applied = BIWA_TRY(applier.Commit());

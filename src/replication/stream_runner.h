@@ -34,6 +34,8 @@ struct StreamOptions {
     // dashboards and models look again.
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
+    // The first wait after an error; each further one is twice as long, up to half a minute.
+    std::chrono::milliseconds retry_first{500};
 };
 
 class StreamRunner {
@@ -63,8 +65,8 @@ class StreamRunner {
                 std::unique_ptr<SnapshotReader> snapshot, std::stop_token stop);
     Status Follow(StreamSource& source, const std::vector<SourceTable>& tables,
                   const StreamState& state, std::stop_token stop);
-    Status ApplyQueue(const StreamState& state, BoundedQueue<ChangeBatch>& queue,
-                      std::stop_token stop);
+    Status ApplyQueue(StreamSource& source, const StreamState& state,
+                      BoundedQueue<ChangeBatch>& queue, std::stop_token stop);
     void Watch(std::stop_token stop);
 
     void SetState(StreamStatus::State state);

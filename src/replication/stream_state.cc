@@ -169,6 +169,17 @@ Status SaveTableCopied(WriteTransaction& transaction, const std::string& stream,
                     table.overlap_until, OfTable(stream, table)));
 }
 
+Status SaveOverlap(WriteTransaction& transaction, const std::string& stream,
+                   const std::string& schema, const std::string& name,
+                   std::uint64_t overlap_until) {
+    StreamState::Table table;
+    table.schema = schema;
+    table.name = name;
+    return transaction.Execute(
+        fmt::format("UPDATE _biwa.stream_tables SET overlap_until = {} WHERE {}", overlap_until,
+                    OfTable(stream, table)));
+}
+
 Status SaveRangesDone(WriteTransaction& transaction, const std::string& stream,
                       const StreamState::Table& table, const std::vector<SnapshotRange>& ranges) {
     std::string list;

@@ -58,6 +58,8 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table);
 Status SaveTableCopied(WriteTransaction& transaction, const std::string& stream,
                        const StreamState::Table& table);
+Status SaveOverlap(WriteTransaction& transaction, const std::string& stream,
+                   const std::string& schema, const std::string& name, std::uint64_t overlap_until);
 Status SaveRangesDone(WriteTransaction& transaction, const std::string& stream,
                       const StreamState::Table& table, const std::vector<SnapshotRange>& ranges);
 Status ForgetTable(WriteTransaction& transaction, const std::string& stream,

@@ -125,6 +125,9 @@ class StreamSource {
     // The tables of the patterns ("public.answers", "public.*"), with what hinders each.
     virtual Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) = 0;
 
+    // Whether Start could go ahead: kUser when the source is not set up for it, or when what Start
+    // would make is there already and so is somebody else's. Changes nothing.
+    virtual Status CheckStart() = 0;
     // Makes what a stream needs at the source (publication, slot). `replace`: an earlier start of
     // this instance may have left it unfinished. Else what is there already gives kUser.
     virtual Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) = 0;
@@ -135,6 +138,10 @@ class StreamSource {
     // kConflict when the source no longer has the history from there on.
     virtual Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>& tables,
                                                          const Position& from) = 0;
+    // The rows of these keys as they are now, in the columns of `table`; those that are gone are
+    // left out. Each key as texts, one a column of table.columns.key.
+    virtual Result<std::unique_ptr<RowReader>> ReadRows(
+        const SourceTable& table, const std::vector<std::vector<std::string>>& keys) = 0;
     // Where the source is now: what was committed before this call lies before it.
     virtual Result<Position> Head() = 0;
     virtual Result<SourceProgress> Progress() = 0;

@@ -42,13 +42,22 @@ struct NumericHeader {
         header.sign = LoadBigEndian<std::uint16_t>(bytes.data() + 4);
         header.scale = LoadBigEndian<std::uint16_t>(bytes.data() + 6);
         return header.digits >= 0 &&
-               bytes.size() == kBytes + static_cast<std::size_t>(header.digits) * 2;
+               bytes.size() == kBytes + static_cast<std::size_t>(header.digits) * 2 &&
+               (!header.is_special() || header.sign == kNaN || header.sign == kInfinity ||
+                header.sign == kNegativeInfinity);
     }
     bool is_special() const { return sign != 0 && sign != kNegative; }
 };
 
 int DigitAt(std::string_view bytes, int index) {
     return LoadBigEndian<std::int16_t>(bytes.data() + NumericHeader::kBytes + index * 2);
+}
+
+bool AreDigits(std::string_view bytes, const NumericHeader& header) {
+    for (int i = 0; i < header.digits; ++i) {
+        if (const int digit = DigitAt(bytes, i); digit < 0 || digit > 9999) return false;
+    }
+    return true;
 }
 
 }  // namespace
@@ -71,6 +80,19 @@ BIWA_DECODE_FUNCTION(BinaryText) {
     (void)decoder;
     cells.Set(row, context.arena->Copy(bytes));
     return true;
+}
+
+// "char" is one byte of any value; what is no ASCII is shown as charout does, which the text form
+// goes through.
+BIWA_DECODE_FUNCTION(BinaryChar) {
+    if (bytes.size() != 1) return false;
+    const auto byte = static_cast<unsigned char>(bytes[0]);
+    if (byte == 0) return BinaryText(decoder, "", cells, row, context);
+    if (byte < 0x80) return BinaryText(decoder, bytes, cells, row, context);
+    const char octal[] = {'\\', static_cast<char>('0' + (byte >> 6)),
+                          static_cast<char>('0' + (byte >> 3 & 7)),
+                          static_cast<char>('0' + (byte & 7))};
+    return BinaryText(decoder, std::string_view(octal, sizeof octal), cells, row, context);
 }
 
 BIWA_DECODE_FUNCTION(BinaryJsonb) {
@@ -100,6 +122,16 @@ BIWA_DECODE_FUNCTION(BinaryDate) {
     return SetDate(std::int64_t{days} + kEpochDays, cells, row, context);
 }
 
+BIWA_DECODE_FUNCTION(BinaryTime) {
+    (void)decoder, (void)context;
+    if (bytes.size() != 8) return false;
+    const auto micros = LoadBigEndian<std::int64_t>(bytes.data());
+    // 24:00:00 is a time of PostgreSQL's and of the warehouse's.
+    if (micros < 0 || micros > std::int64_t{86'400'000'000}) return false;
+    cells.Set(row, micros);
+    return true;
+}
+
 BIWA_DECODE_FUNCTION(BinaryTimestamp) {
     (void)decoder;
     if (bytes.size() != 8) return false;
@@ -117,11 +149,21 @@ BIWA_DECODE_FUNCTION(BinaryTimestamp) {
 }
 
 BIWA_DECODE_FUNCTION(BinaryInterval) {
-    (void)decoder, (void)context;
+    (void)decoder;
     if (bytes.size() != 16) return false;
-    cells.Set(row, IntervalCell{LoadBigEndian<std::int32_t>(bytes.data() + 12),
+    const IntervalCell interval{LoadBigEndian<std::int32_t>(bytes.data() + 12),
                                 LoadBigEndian<std::int32_t>(bytes.data() + 8),
-                                LoadBigEndian<std::int64_t>(bytes.data())});
+                                LoadBigEndian<std::int64_t>(bytes.data())};
+    const auto all = [&](std::int32_t days, std::int64_t micros) {
+        return interval.months == days && interval.days == days && interval.micros == micros;
+    };
+    if (all(kInt32Max, kInt64Max) || all(kInt32Min, kInt64Min)) {
+        // The infinities of PostgreSQL 17, which the warehouse's intervals have not.
+        ++context.unrepresentable;
+        cells.SetNull(row);
+        return true;
+    }
+    cells.Set(row, interval);
     return true;
 }
 
@@ -152,7 +194,7 @@ bool SetDecimal(const Type& type, __int128 value, Cells& cells, std::size_t row)
 
 BIWA_DECODE_FUNCTION(BinaryDecimal) {
     NumericHeader header{};
-    if (!NumericHeader::Read(bytes, header)) return false;
+    if (!NumericHeader::Read(bytes, header) || !AreDigits(bytes, header)) return false;
     if (header.is_special()) {
         ++context.unrepresentable;
         cells.SetNull(row);
@@ -161,7 +203,6 @@ BIWA_DECODE_FUNCTION(BinaryDecimal) {
     __int128 value = 0;
     for (int i = 0; i < header.digits; ++i) {
         const int digit = DigitAt(bytes, i);
-        if (digit < 0 || digit > 9999) return false;
         // The place of this digit's last decimal, counted in units of the column's scale.
         const int exponent = (header.weight - i) * 4 + decoder.type.scale;
         if (exponent >= 0) {
@@ -175,7 +216,8 @@ BIWA_DECODE_FUNCTION(BinaryDecimal) {
         } else if (exponent > -4) {
             const int divisor = static_cast<int>(PowerOfTen(-exponent));
             if (digit % divisor != 0) return false;
-            value += digit / divisor;
+            const auto part = static_cast<__int128>(digit / divisor);
+            if (__builtin_add_overflow(value, part, &value)) return false;
         } else if (digit != 0) {
             return false;
         }
@@ -187,7 +229,7 @@ BIWA_DECODE_FUNCTION(BinaryDecimal) {
 // As numeric_out writes it.
 BIWA_DECODE_FUNCTION(BinaryNumericText) {
     NumericHeader header{};
-    if (!NumericHeader::Read(bytes, header)) return false;
+    if (!NumericHeader::Read(bytes, header) || !AreDigits(bytes, header)) return false;
     std::string text;
     if (header.is_special()) {
         text = header.sign == NumericHeader::kNaN        ? "NaN"
@@ -224,8 +266,10 @@ BIWA_DECODE_FUNCTION(BinaryArray) {
     const auto begin = cells.child_size;
     if (dimensions == 0) {
         cells.Set(row, ListCell{begin, 0});
-        return true;
+        return bytes.size() == 12;
     }
+    // MAXDIM of PostgreSQL.
+    if (dimensions < 0 || dimensions > 6) return false;
     if (dimensions != 1) {
         ++context.unrepresentable;
         cells.SetNull(row);
@@ -242,7 +286,8 @@ BIWA_DECODE_FUNCTION(BinaryArray) {
         if (rest.size() < 4) return false;
         const auto length = LoadBigEndian<std::int32_t>(rest.data());
         rest.remove_prefix(4);
-        if (length < 0) {
+        if (length < -1) return false;
+        if (length == -1) {
             child.SetNull(begin + i);
             continue;
         }

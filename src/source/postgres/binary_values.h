@@ -51,8 +51,10 @@ bool BinaryFixed(const ColumnDecoder&, std::string_view bytes, Cells& cells, std
 BIWA_DECODE_FUNCTION(BinaryBool);
 BIWA_DECODE_FUNCTION(BinaryOid);
 BIWA_DECODE_FUNCTION(BinaryText);
+BIWA_DECODE_FUNCTION(BinaryChar);
 BIWA_DECODE_FUNCTION(BinaryJsonb);
 BIWA_DECODE_FUNCTION(BinaryDate);
+BIWA_DECODE_FUNCTION(BinaryTime);
 BIWA_DECODE_FUNCTION(BinaryTimestamp);
 BIWA_DECODE_FUNCTION(BinaryInterval);
 BIWA_DECODE_FUNCTION(BinaryUuid);

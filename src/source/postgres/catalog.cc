@@ -34,7 +34,7 @@ ORDER BY a.attrelid, a.attnum)";
 
 // Keys in their own order of columns, and whether one is the replica identity by USING INDEX.
 constexpr const char* kKeysSql = R"(
-SELECT i.indrelid, i.indisprimary, i.indisreplident, k.attnum
+SELECT i.indrelid, i.indisprimary, i.indisreplident, k.attnum, i.indimmediate
 FROM pg_catalog.pg_index i
 CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
 WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisprimary OR i.indisreplident)
@@ -67,6 +67,7 @@ struct FoundTable {
     CatalogTable table;
     char replica_identity = 'd';
     bool unlogged = false;
+    bool key_deferrable = false;
     std::map<std::int64_t, std::size_t> column_of;  // attnum -> place in columns
     std::vector<std::size_t> identity_index;
 };
@@ -86,6 +87,13 @@ void Judge(FoundTable& found) {
         table.mend_sql = "ALTER TABLE " + name + " ADD PRIMARY KEY (…);";
         return;
     }
+    if (found.key_deferrable) {
+        // It is no replica identity, so updates and deletes would fail; and two rows may have the
+        // same key for a while, which cannot be followed by key.
+        table.refusal = "has a deferrable primary key, by which changes cannot be followed";
+        table.mend_sql = "ALTER TABLE " + name + " DROP CONSTRAINT …, ADD PRIMARY KEY (…);";
+        return;
+    }
     const auto covers_key = [&] {
         return std::all_of(
             table.columns.key.begin(), table.columns.key.end(), [&](std::size_t column) {
@@ -103,10 +111,12 @@ void Judge(FoundTable& found) {
 
 }  // namespace
 
+// int2vector and oidvector (22, 30) are called arrays and written otherwise.
 Result<TypeCatalog> ReadTypes(const Connection& connection) {
     const auto rows = BIWA_TRY(connection.Query(R"(
 SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod,
-       CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END
+       CASE WHEN t.typcategory = 'A' AND t.typlen = -1 AND t.oid NOT IN (22, 30)
+            THEN t.typelem ELSE 0 END
 FROM pg_catalog.pg_type t
 WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c'))"));
     TypeCatalog types;
@@ -194,7 +204,10 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         auto& one = found.at(keys.Number(i, 0));
         const auto column = one.column_of.find(keys.Number(i, 3));
         if (column == one.column_of.end()) continue;
-        if (keys.Boolean(i, 1)) one.table.table.columns.key.push_back(column->second);
+        if (keys.Boolean(i, 1)) {
+            one.table.table.columns.key.push_back(column->second);
+            one.key_deferrable = !keys.Boolean(i, 4);
+        }
         if (keys.Boolean(i, 2)) one.identity_index.push_back(column->second);
     }
     std::vector<CatalogTable> tables;

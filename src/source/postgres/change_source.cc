@@ -107,12 +107,10 @@ PostgresChangeSource::PostgresChangeSource(Connection connection,
 Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& durable,
                                                               milliseconds timeout) {
     const auto deadline = steady_clock::now() + timeout;
-    std::uint64_t read_since_wait = 0;
     for (;;) {
         char* buffer = nullptr;
         const int length = PQgetCopyData(connection_.raw(), &buffer, 1);
         if (length > 0) {
-            read_since_wait += static_cast<std::uint64_t>(length);
             auto handled =
                 HandleMessage(std::string_view(buffer, static_cast<std::size_t>(length)));
             PQfreemem(buffer);
@@ -129,6 +127,11 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
         if (length == -2) {
             return tl::unexpected(connection_.LastError("following the changes"));
         }
+        // libpq reads so much at a time as its buffer takes: on until the socket is empty.
+        if (BIWA_TRY(IsReadable(steady_clock::now()))) {
+            BIWA_TRY(Consume());
+            continue;
+        }
         const auto now = steady_clock::now();
         if (reply_wanted_ || now - last_status_ >= kStatusEvery ||
             (durable.order > acknowledged_ && now - last_status_ >= kStatusEvery / 10)) {
@@ -144,15 +147,16 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
             return nothing;
         }
         if (now >= deadline) return std::optional<ChangeBatch>();
-        if (read_since_wait > 0) {
+        if (BIWA_TRY(IsReadable(std::min(deadline, now + kStatusEvery)))) {
             std::this_thread::sleep_for(kCoalesce);
-            read_since_wait = 0;
-        }
-        BIWA_TRY(Wait(std::min(deadline, now + kStatusEvery)));
-        if (PQconsumeInput(connection_.raw()) != 1) {
-            return tl::unexpected(connection_.LastError("following the changes"));
+            BIWA_TRY(Consume());
         }
     }
+}
+
+Status PostgresChangeSource::Consume() {
+    if (PQconsumeInput(connection_.raw()) == 1) return {};
+    return tl::unexpected(connection_.LastError("following the changes"));
 }
 
 ChangeBatch PostgresChangeSource::Take() {
@@ -179,14 +183,12 @@ Status PostgresChangeSource::HandleMessage(std::string_view message) {
     return Corrupt("the server sent something else than log data and keepalives");
 }
 
-Status PostgresChangeSource::Wait(SteadyTime until) {
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(until - steady_clock::now()).count() + 1;
+Result<bool> PostgresChangeSource::IsReadable(SteadyTime until) {
+    const auto left = std::chrono::duration_cast<milliseconds>(until - steady_clock::now()).count();
     pollfd socket{PQsocket(connection_.raw()), POLLIN, 0};
-    if (::poll(&socket, 1, static_cast<int>(std::max<long>(0, left))) < 0 && errno != EINTR) {
-        return Unavailable("waiting for changes failed");
-    }
-    return {};
+    const int ready = ::poll(&socket, 1, static_cast<int>(std::max<long>(0, left)));
+    if (ready < 0 && errno != EINTR) return Unavailable("waiting for changes failed");
+    return ready > 0;
 }
 
 Status PostgresChangeSource::Acknowledge(const Position& durable) {

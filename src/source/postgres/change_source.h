@@ -50,8 +50,9 @@ class PostgresChangeSource final : public ChangeSource {
     using SteadyTime = std::chrono::steady_clock::time_point;
 
     Status HandleMessage(std::string_view message);
-    // Waits for the socket until then.
-    Status Wait(SteadyTime until);
+    // Whether the server has sent something; waits for it until then.
+    Result<bool> IsReadable(SteadyTime until);
+    Status Consume();
     Status SendStatus(std::uint64_t durable);
     ChangeBatch Take();
 
@@ -66,7 +67,6 @@ class PostgresChangeSource final : public ChangeSource {
     std::uint64_t idle_end_ = 0;
     std::uint64_t pending_bytes_ = 0;
     bool reply_wanted_ = false;
-    bool ended_ = false;
     SteadyTime last_status_;
     SteadyTime last_idle_;
 };

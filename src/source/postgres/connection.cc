@@ -17,11 +17,11 @@ Error FromResult(const PGresult* result, std::string_view doing) {
     error.message = fmt::format("{}: {}", doing,
                                 Trim(primary != nullptr ? primary : PQresultErrorMessage(result)));
     error.hint = hint != nullptr ? hint : "";
-    // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 53 resources, 55 object
-    // state, 57 operator intervention, 58 system.
+    // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 40 rolled back to let others
+    // go on, 53 resources, 55 object state, 57 operator intervention, 58 system.
     const auto klass = state.substr(0, 2);
-    error.kind = klass.empty() || klass == "08" || klass == "53" || klass == "55" ||
-                         klass == "57" || klass == "58"
+    error.kind = klass.empty() || klass == "08" || klass == "40" || klass == "53" ||
+                         klass == "55" || klass == "57" || klass == "58"
                      ? ErrorKind::kUnavailable
                      : ErrorKind::kUser;
     return error;

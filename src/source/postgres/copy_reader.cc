@@ -33,7 +33,10 @@ Result<CopyDecoder::Piece> CopyDecoder::Decode(std::string_view piece, RowBlock&
     const auto fields = LoadBigEndian<std::int16_t>(piece.data());
     const char* at = piece.data() + 2;
     const char* const end = piece.data() + piece.size();
-    if (fields == -1) return Piece::kEnd;
+    if (fields == -1) {
+        return at == end ? Result<Piece>(Piece::kEnd)
+                         : Corrupt("something follows the end of the copy");
+    }
     if (static_cast<std::size_t>(fields) != columns_.size()) {
         return Corrupt(fmt::format("a row of the copy has {} fields where {} were asked for",
                                    fields, columns_.size()));
@@ -43,7 +46,8 @@ Result<CopyDecoder::Piece> CopyDecoder::Decode(std::string_view piece, RowBlock&
         const auto length = LoadBigEndian<std::int32_t>(at);
         at += 4;
         auto& cells = block.columns[i];
-        if (length < 0) {
+        if (length < -1) return Corrupt("a field of the copy has a negative length");
+        if (length == -1) {
             cells.SetNull(row);
             continue;
         }

@@ -67,8 +67,9 @@ class PgOutputDecoder::Reader {
         rest_.remove_prefix(bytes.size());
         return bytes;
     }
-    std::size_t left() const { return rest_.size(); }
     bool ok() const { return ok_; }
+    // Everything was there, and nothing more.
+    bool at_end() const { return ok_ && rest_.empty(); }
 
   private:
     std::string_view rest_;
@@ -78,7 +79,7 @@ class PgOutputDecoder::Reader {
 namespace {
 
 tl::unexpected<Error> CutOff(char kind) {
-    return Corrupt(fmt::format("a replication message of kind '{}' is cut off", kind));
+    return Corrupt(fmt::format("a replication message of kind '{}' is cut off or too long", kind));
 }
 
 }  // namespace
@@ -89,9 +90,7 @@ Status PgOutputDecoder::Decode(std::string_view message) {
     const char kind = reader.Letter();
     switch (kind) {
         case 'B':
-            if (in_transaction_) return Corrupt("a transaction begins inside another");
-            in_transaction_ = true;
-            return {};
+            return DecodeBegin(reader);
         case 'C':
             return DecodeCommit(reader);
         case 'R':
@@ -127,6 +126,14 @@ ChangeBatch PgOutputDecoder::TakeBatch() {
     return batch;
 }
 
+Status PgOutputDecoder::DecodeBegin(Reader& reader) {
+    if (in_transaction_) return Corrupt("a transaction begins inside another");
+    reader.Bytes(20);
+    if (!reader.at_end()) return CutOff('B');
+    in_transaction_ = true;
+    return {};
+}
+
 Status PgOutputDecoder::DecodeRelation(Reader& reader) {
     Relation relation;
     relation.id = reader.Number<std::uint32_t>();
@@ -142,7 +149,7 @@ Status PgOutputDecoder::DecodeRelation(Reader& reader) {
         column.type = reader.Number<Oid>();
         column.modifier = reader.Number<std::int32_t>();
     }
-    if (!reader.ok() || columns < 0) return CutOff('R');
+    if (!reader.at_end() || columns < 0) return CutOff('R');
     auto resolved = BIWA_TRY(resolver_.Resolve(relation));
     last_table_ = nullptr;
     auto& table = tables_[relation.id];
@@ -159,7 +166,7 @@ Status PgOutputDecoder::DecodeCommit(Reader& reader) {
     reader.Number<std::int64_t>();
     const auto end = reader.Number<std::uint64_t>();
     const auto time = reader.Number<std::int64_t>();
-    if (!reader.ok()) return CutOff('C');
+    if (!reader.at_end()) return CutOff('C');
     in_transaction_ = false;
     batch_.commit = Position{end, LsnText(end)};
     batch_.commit_time = time + kEpochMicros;
@@ -230,14 +237,31 @@ Status PgOutputDecoder::SetCell(const Table& table, std::size_t column, const Fi
         return {};
     }
     const auto& decoder = table.resolved->decoders[column];
+    if (field.kind == 'b' && decoder.binary == nullptr) {
+        // The column is newer than the stream's connection, which asks for text when opened anew.
+        return Unavailable(fmt::format("column {} of {}.{} has to be asked for as text",
+                                       table.relation.columns[column].name, table.relation.schema,
+                                       table.relation.name));
+    }
     DecodeContext context{&rows.arena()};
     const auto decode = field.kind == 'b' ? decoder.binary : decoder.text;
-    if (decode == nullptr || !decode(decoder, field.bytes, cells, row, context)) {
+    if (!decode(decoder, field.bytes, cells, row, context)) {
         return Corrupt(fmt::format("column {} of a change of {}.{} is no {}",
                                    table.relation.columns[column].name, table.relation.schema,
                                    table.relation.name, ToSql(decoder.type)));
     }
     unrepresentable_ += context.unrepresentable;
+    return {};
+}
+
+// A row without its key could be found neither now nor later.
+Status PgOutputDecoder::CheckKey(const Table& table, const std::vector<Field>& fields) {
+    for (const auto column : table.resolved->columns->key) {
+        if (fields[column].kind != 'n' && fields[column].kind != 'u') continue;
+        return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key",
+                                   table.relation.schema, table.relation.name,
+                                   table.relation.columns[column].name));
+    }
     return {};
 }
 
@@ -250,7 +274,9 @@ Status PgOutputDecoder::DecodeInsert(Reader& reader) {
     auto& table = *BIWA_TRY(ReadTable(reader));
     if (reader.Letter() != 'N') return Corrupt("an insert has no new row");
     BIWA_TRY(ReadTuple(reader, table, new_fields_));
+    if (!reader.at_end()) return CutOff('I');
     if (!table.resolved) return {};
+    BIWA_TRY(CheckKey(table, new_fields_));
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
     for (std::size_t i = 0; i < new_fields_.size(); ++i) {
@@ -270,7 +296,19 @@ Status PgOutputDecoder::DecodeUpdate(Reader& reader) {
     }
     if (kind != 'N') return Corrupt("an update has no new row");
     BIWA_TRY(ReadTuple(reader, table, new_fields_));
+    if (!reader.at_end()) return CutOff('U');
     if (!table.resolved) return {};
+    const auto& key = table.resolved->columns->key;
+    if (old_kind == 'K' || old_kind == 'O') {
+        // A large value of the key is left out of the new row where it has not changed, but is in
+        // the old one.
+        for (const auto column : key) {
+            if (new_fields_[column].kind == 'u') new_fields_[column] = old_fields_[column];
+            if (old_fields_[column].kind == 'u') old_fields_[column] = new_fields_[column];
+        }
+        BIWA_TRY(CheckKey(table, old_fields_));
+    }
+    BIWA_TRY(CheckKey(table, new_fields_));
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
     const auto row32 = static_cast<std::uint32_t>(row);
@@ -286,24 +324,19 @@ Status PgOutputDecoder::DecodeUpdate(Reader& reader) {
         }
         BIWA_TRY(SetCell(table, i, field, part.rows, i, row));
     }
-    const auto& key = part.columns->key;
-    // 'K' comes only where the key has changed, 'O' always. A key column that the old row names as
-    // unchanged is as in the new one.
+    // 'K' comes only where the key has changed, 'O' always.
     bool key_changed = false;
     if (old_kind == 'K' || old_kind == 'O') {
         for (const auto column : key) {
             const auto& before = old_fields_[column];
             const auto& now = new_fields_[column];
-            key_changed = key_changed || (now.kind != 'u' && before.kind != 'u' &&
-                                          (now.kind != before.kind || now.bytes != before.bytes));
+            key_changed = key_changed || now.kind != before.kind || now.bytes != before.bytes;
         }
     }
     if (key_changed) {
         const auto old_row = part.old_keys.AddRow();
         for (std::size_t i = 0; i < key.size(); ++i) {
-            const auto& before = old_fields_[key[i]];
-            BIWA_TRY(SetCell(table, key[i], before.kind == 'u' ? new_fields_[key[i]] : before,
-                             part.old_keys, i, old_row));
+            BIWA_TRY(SetCell(table, key[i], old_fields_[key[i]], part.old_keys, i, old_row));
         }
         part.key_changes.push_back({row32, static_cast<std::uint32_t>(old_row)});
     }
@@ -316,7 +349,9 @@ Status PgOutputDecoder::DecodeDelete(Reader& reader) {
     const char kind = reader.Letter();
     if (kind != 'K' && kind != 'O') return Corrupt("a delete has no old row");
     BIWA_TRY(ReadTuple(reader, table, old_fields_));
+    if (!reader.at_end()) return CutOff('D');
     if (!table.resolved) return {};
+    BIWA_TRY(CheckKey(table, old_fields_));
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
     const auto& key = part.columns->key;
@@ -342,7 +377,7 @@ Status PgOutputDecoder::DecodeTruncate(Reader& reader) {
         PartOf(table).truncated_first = true;
         ++batch_.changes;
     }
-    return {};
+    return reader.at_end() ? Status() : Status(CutOff('T'));
 }
 
 }  // namespace biwa::postgres

@@ -91,6 +91,7 @@ class PgOutputDecoder {
     };
     class Reader;
 
+    Status DecodeBegin(Reader& reader);
     Status DecodeRelation(Reader& reader);
     Status DecodeCommit(Reader& reader);
     Status DecodeInsert(Reader& reader);
@@ -103,6 +104,7 @@ class PgOutputDecoder {
     TableChanges& PartOf(Table& table);
     Status SetCell(const Table& table, std::size_t column, const Field& field, RowStore& rows,
                    std::size_t cells_column, std::size_t row);
+    static Status CheckKey(const Table& table, const std::vector<Field>& fields);
     void Count(TableChanges& part, ChangeKind kind);
 
     RelationResolver& resolver_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "base/text.h"
 #include "source/postgres/copy_reader.h"
 
@@ -15,14 +17,14 @@ constexpr std::int64_t kPagesPerRange = 2048;
 // Reading by ranges of ctid without passing over the rest came with PostgreSQL 14.
 constexpr int kRangeScanVersion = 140'000;
 
-}  // namespace
-
 // Reads one COPY. Gives its connection back when it read to the end; else the connection goes,
 // which ends the COPY at the server too.
-class PostgresSnapshot::RangeReader final : public RowReader {
+class CopyRowReader final : public RowReader {
   public:
-    RangeReader(PostgresSnapshot& snapshot, Connection connection, CatalogTable table)
-        : snapshot_(snapshot),
+    using GiveBack = std::function<void(Connection)>;
+
+    CopyRowReader(GiveBack give_back, Connection connection, CatalogTable table)
+        : give_back_(std::move(give_back)),
           connection_(std::move(connection)),
           table_(std::move(table)),
           decoder_(table_.decoders) {}
@@ -60,18 +62,20 @@ class PostgresSnapshot::RangeReader final : public RowReader {
         }
         while (PGresult* more = PQgetResult(connection_->raw())) PQclear(more);
         ended_ = true;
-        snapshot_.GiveBack(std::move(*connection_));
+        give_back_(std::move(*connection_));
         connection_.reset();
         return {};
     }
 
-    PostgresSnapshot& snapshot_;
+    const GiveBack give_back_;
     std::optional<Connection> connection_;
     const CatalogTable table_;
     CopyDecoder decoder_;
     Arena arena_;
     bool ended_ = false;
 };
+
+}  // namespace
 
 PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection exporter,
                                    std::string snapshot_name, TypeCatalog types)
@@ -142,7 +146,48 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
     BIWA_TRY(connection.BeginCopy(
         fmt::format("COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
                     QuoteIdentifier(table.schema), QuoteIdentifier(table.name), where)));
-    return std::make_unique<RangeReader>(*this, std::move(connection), std::move(described));
+    return std::make_unique<CopyRowReader>([this](Connection used) { GiveBack(std::move(used)); },
+                                           std::move(connection), std::move(described));
+}
+
+Result<std::unique_ptr<RowReader>> ReadRowsByKey(
+    const ConnectionParameters& parameters, const SourceTable& table,
+    const std::vector<std::vector<std::string>>& keys) {
+    auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
+    const auto types = BIWA_TRY(ReadTypes(connection));
+    const auto found = BIWA_TRY(ReadTables(connection, types, {table.ToString()}));
+    const auto& now = found.front();
+    CatalogTable wanted{table, {}};
+    std::string select, where;
+    for (const auto& column : table.columns.columns) {
+        const auto place = now.table.columns.Find(column.name);
+        if (!place || !(now.table.columns.columns[*place].type == column.type)) {
+            return Fail(ErrorKind::kConflict,
+                        fmt::format("column {} of {} has changed since the copy was cut off",
+                                    column.name, table.ToString()),
+                        "Take the table out of the stream and in again: it is copied anew.");
+        }
+        const auto& decoder = now.decoders[*place];
+        select += (select.empty() ? "" : ", ") + QuoteIdentifier(column.name) +
+                  (decoder.text_only ? "::text" : "");
+        wanted.decoders.push_back(decoder);
+    }
+    for (const auto& key : keys) {
+        where += where.empty() ? "(" : " OR (";
+        for (std::size_t i = 0; i < key.size(); ++i) {
+            const auto& column = table.columns.columns[table.columns.key[i]].name;
+            // A literal takes the type of what it is compared with.
+            where +=
+                (i == 0 ? "" : " AND ") + QuoteIdentifier(column) + " = " + QuoteLiteral(key[i]);
+        }
+        where += ")";
+    }
+    BIWA_TRY(connection.BeginCopy(
+        fmt::format("COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
+                    QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
+                    where.empty() ? "false" : where)));
+    return std::make_unique<CopyRowReader>([](Connection) {}, std::move(connection),
+                                           std::move(wanted));
 }
 
 Result<Connection> PostgresSnapshot::TakeConnection() {
@@ -156,7 +201,12 @@ Result<Connection> PostgresSnapshot::TakeConnection() {
     }
     auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
     BIWA_TRY(connection.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-    BIWA_TRY(connection.Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot_name_)));
+    auto joined = connection.Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot_name_));
+    if (!joined) {
+        // The connection that holds it open is gone; the copy goes on with another snapshot.
+        joined.error().kind = ErrorKind::kUnavailable;
+        return Within("joining the snapshot", std::move(joined).error());
+    }
     return connection;
 }
 

@@ -13,6 +13,11 @@
 
 namespace biwa::postgres {
 
+// The rows of these keys as they are now, on a connection of their own: StreamSource::ReadRows.
+Result<std::unique_ptr<RowReader>> ReadRowsByKey(const ConnectionParameters& parameters,
+                                                 const SourceTable& table,
+                                                 const std::vector<std::vector<std::string>>& keys);
+
 class PostgresSnapshot final : public SnapshotReader {
   public:
     // `exporter` holds the transaction of `snapshot_name` open.
@@ -24,8 +29,6 @@ class PostgresSnapshot final : public SnapshotReader {
                                             const SnapshotRange& range) override;
 
   private:
-    class RangeReader;
-
     Result<Connection> TakeConnection();
     void GiveBack(Connection connection);
     Result<CatalogTable> Describe(const SourceTable& table);

@@ -21,11 +21,14 @@ class PostgresStreamSource final : public StreamSource {
         : parameters_(std::move(parameters)), name_(SlotName(stream)) {}
 
     Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) override;
+    Status CheckStart() override;
     Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
     Status Publish(const std::vector<SourceTable>& tables) override;
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>& tables,
                                                  const Position& from) override;
+    Result<std::unique_ptr<RowReader>> ReadRows(
+        const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
     Result<Position> Head() override;
     Result<SourceProgress> Progress() override;
     Status Remove() override;
@@ -94,8 +97,7 @@ Status PostgresStreamSource::MakePublication(const Connection& connection,
     return connection.Execute(fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, list));
 }
 
-Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& tables,
-                                                bool replace) {
+Status PostgresStreamSource::CheckStart() {
     const auto& connection = *BIWA_TRY(Asking());
     const auto level = BIWA_TRY(connection.Query("SHOW wal_level")).Text(0, 0);
     if (level != "logical") {
@@ -106,17 +108,21 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     }
     const auto slot = BIWA_TRY(connection.Query(
         "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", {name_}));
-    if (!slot.empty()) {
-        if (!replace) {
-            return UserError(
-                fmt::format("the server has a replication slot {} already, which this instance did "
-                            "not make",
-                            name_),
-                fmt::format("If nothing else uses it: SELECT pg_drop_replication_slot('{}');",
-                            name_));
-        }
+    if (slot.empty()) return {};
+    return UserError(
+        fmt::format(
+            "the server has a replication slot {} already, which this instance did not make",
+            name_),
+        fmt::format("If nothing else uses it: SELECT pg_drop_replication_slot('{}');", name_));
+}
+
+Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& tables,
+                                                bool replace) {
+    const auto& connection = *BIWA_TRY(Asking());
+    if (replace) {
         BIWA_TRY(DropSlot(connection));
     }
+    BIWA_TRY(CheckStart());
     // The publication has to be there before the slot: the slot's first change is read with it.
     BIWA_TRY(MakePublication(connection, tables));
 
@@ -194,6 +200,11 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
     return std::make_unique<PostgresChangeSource>(
         std::move(following),
         std::make_unique<StreamResolver>(parameters_, std::move(types), tables), from.order);
+}
+
+Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(
+    const SourceTable& table, const std::vector<std::vector<std::string>>& keys) {
+    return ReadRowsByKey(parameters_, table, keys);
 }
 
 Result<Position> PostgresStreamSource::Head() {

@@ -26,11 +26,12 @@ class Scanner {
         rest_.remove_prefix(word.size());
         return true;
     }
-    // Digits, `least` at the least.
+    // Digits, `least` at the least and 12 at the most: what is more is none of PostgreSQL's, and
+    // what is not can be counted with.
     std::optional<std::int64_t> Number(std::size_t least = 1) {
         std::size_t digits = 0;
         while (digits < rest_.size() && rest_[digits] >= '0' && rest_[digits] <= '9') ++digits;
-        if (digits < least) return std::nullopt;
+        if (digits < least || digits > 12) return std::nullopt;
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + digits, value);
         if (error != std::errc()) return std::nullopt;
@@ -96,7 +97,8 @@ std::optional<std::int64_t> ScanTime(Scanner& scanner) {
     if (!seconds || *seconds > 60) return std::nullopt;
     const auto micros = scanner.Fraction();
     if (!micros) return std::nullopt;
-    return ((*hours * 60 + *minutes) * 60 + *seconds) * kMicrosPerSecond + *micros;
+    const auto time = ((*hours * 60 + *minutes) * 60 + *seconds) * kMicrosPerSecond + *micros;
+    return time <= kMicrosPerDay ? std::optional(time) : std::nullopt;
 }
 
 int HexDigit(char c) {
@@ -171,7 +173,9 @@ BIWA_DECODE_FUNCTION(TextTimestamp) {
         const auto hours = scanner.Number(2);
         const auto minutes = scanner.Eat(':') ? scanner.Number(2) : 0;
         const auto seconds = scanner.Eat(':') ? scanner.Number(2) : 0;
-        if (!hours || !minutes || !seconds) return false;
+        if (!hours || !minutes || !seconds || *hours > 15 || *minutes > 59 || *seconds > 59) {
+            return false;
+        }
         offset_seconds = (*hours * 60 + *minutes) * 60 + *seconds;
         if (west) offset_seconds = -offset_seconds;
     }
@@ -180,7 +184,7 @@ BIWA_DECODE_FUNCTION(TextTimestamp) {
     std::int64_t micros;
     if (__builtin_mul_overflow(date->Days(before_christ), kMicrosPerDay, &micros) ||
         __builtin_add_overflow(micros, *time - offset_seconds * kMicrosPerSecond, &micros) ||
-        micros == kInfinity) {
+        micros == kInfinity || micros <= -kInfinity) {
         ++context.unrepresentable;
         cells.SetNull(row);
         return true;
@@ -191,7 +195,16 @@ BIWA_DECODE_FUNCTION(TextTimestamp) {
 
 // ISO 8601 with a sign on each part: "P1Y-2M3DT4H5M-6.7S", "PT0S".
 BIWA_DECODE_FUNCTION(TextInterval) {
-    (void)decoder, (void)context;
+    (void)decoder;
+    if (bytes == "infinity" || bytes == "-infinity") {
+        ++context.unrepresentable;
+        cells.SetNull(row);
+        return true;
+    }
+    const auto add = [](auto& sum, std::int64_t value, std::int64_t unit) {
+        return !__builtin_mul_overflow(value, unit, &value) &&
+               !__builtin_add_overflow(sum, value, &sum);
+    };
     Scanner scanner(bytes);
     if (!scanner.Eat('P')) return false;
     IntervalCell interval{};
@@ -207,24 +220,27 @@ BIWA_DECODE_FUNCTION(TextInterval) {
         const auto whole = scanner.Number();
         const auto micros = scanner.Fraction();
         if (!whole || !micros) return false;
+        bool fits = *micros == 0;  // only seconds have decimals
         const auto value = negative ? -*whole : *whole;
         const auto fraction = negative ? -*micros : *micros;
         any = true;
         if (!in_time && scanner.Eat('Y')) {
-            interval.months += static_cast<std::int32_t>(value * 12);
+            fits = fits && add(interval.months, value, 12);
         } else if (!in_time && scanner.Eat('M')) {
-            interval.months += static_cast<std::int32_t>(value);
+            fits = fits && add(interval.months, value, 1);
         } else if (!in_time && scanner.Eat('D')) {
-            interval.days += static_cast<std::int32_t>(value);
+            fits = fits && add(interval.days, value, 1);
         } else if (in_time && scanner.Eat('H')) {
-            interval.micros += value * 3600 * kMicrosPerSecond;
+            fits = fits && add(interval.micros, value, 3600 * kMicrosPerSecond);
         } else if (in_time && scanner.Eat('M')) {
-            interval.micros += value * 60 * kMicrosPerSecond;
+            fits = fits && add(interval.micros, value, 60 * kMicrosPerSecond);
         } else if (in_time && scanner.Eat('S')) {
-            interval.micros += value * kMicrosPerSecond + fraction;
+            fits =
+                add(interval.micros, value, kMicrosPerSecond) && add(interval.micros, fraction, 1);
         } else {
             return false;
         }
+        if (!fits) return false;
     }
     cells.Set(row, interval);
     return any;
@@ -256,6 +272,12 @@ BIWA_DECODE_FUNCTION(TextDecimal) {
     if (negative) bytes.remove_prefix(1);
     __int128 value = 0;
     int digits = 0, decimals = -1;  // -1: before the point
+    bool any = false;
+    const auto append = [&](int digit) {
+        if ((value != 0 || digit != 0) && ++digits > 38) return false;
+        value = value * 10 + digit;
+        return true;
+    };
     for (const char c : bytes) {
         if (c == '.' && decimals < 0) {
             decimals = 0;
@@ -263,14 +285,13 @@ BIWA_DECODE_FUNCTION(TextDecimal) {
         }
         if (c < '0' || c > '9') return false;
         if (decimals >= 0 && ++decimals > decoder.type.scale) return false;
-        value = value * 10 + (c - '0');
-        if (value != 0 && ++digits > 38) return false;
+        if (!append(c - '0')) return false;
+        any = true;
     }
     for (int i = std::max(decimals, 0); i < decoder.type.scale; ++i) {
-        value *= 10;
-        if (value != 0 && ++digits > 38) return false;
+        if (!append(0)) return false;
     }
-    return !bytes.empty() && SetDecimal(decoder.type, negative ? -value : value, cells, row);
+    return any && SetDecimal(decoder.type, negative ? -value : value, cells, row);
 }
 
 // array_out: "{1,NULL,\"a \\\"b\\\"\"}", with "[2:3]=" in front where the lower bound is not 1.
@@ -303,6 +324,7 @@ BIWA_DECODE_FUNCTION(TextArray) {
             ++i;
         } else {
             for (; i < text.size() && text[i] != ','; ++i) element += text[i];
+            if (element.empty()) return false;
         }
         if (i < text.size()) {
             if (text[i] != ',' || i + 1 == text.size()) return false;

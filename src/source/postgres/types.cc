@@ -90,6 +90,7 @@ ColumnDecoder DecoderFor(Oid oid, std::int32_t modifier, const TypeCatalog& cata
         case kNumericOid:
             return Numeric(modifier);
         case kCharOid:
+            return plain(TypeId::kText, BinaryChar, TextText);
         case kNameOid:
         case kTextOid:
         case kBpcharOid:
@@ -104,7 +105,7 @@ ColumnDecoder DecoderFor(Oid oid, std::int32_t modifier, const TypeCatalog& cata
         case kDateOid:
             return plain(TypeId::kDate, BinaryDate, TextDate);
         case kTimeOid:
-            return plain(TypeId::kTime, BinaryFixed<std::int64_t>, TextTime);
+            return plain(TypeId::kTime, BinaryTime, TextTime);
         case kTimestampOid:
             return plain(TypeId::kTimestamp, BinaryTimestamp, TextTimestamp);
         case kTimestampTzOid:

@@ -215,6 +215,35 @@ TEST(DuckDbWarehouseTest, AQueryCanBeInterruptedAndTheSessionGoesOn) {
     EXPECT_TRUE((*again)->Next());
 }
 
+TEST(DuckDbWarehouseTest, ASessionBearsInterruptsAtAnyMoment) {
+    const auto warehouse = InMemory();
+    const auto session = warehouse->OpenSession();
+    ASSERT_TRUE(session);
+    {
+        std::atomic<bool> done = false;
+        std::jthread interrupter([&] {
+            while (!done) {
+                (*session)->Interrupt();
+                std::this_thread::yield();
+            }
+        });
+        for (int i = 0; i < 2000; ++i) {
+            const auto rows = (*session)->Query("SELECT range FROM range(10)");
+            if (rows) {
+                while ((*rows)->Next().value_or(nullptr) != nullptr) {
+                }
+            } else {
+                ASSERT_EQ(rows.error().kind, ErrorKind::kUser) << rows.error().message;
+                ASSERT_EQ(rows.error().message, "the query was cancelled");
+            }
+        }
+        done = true;
+    }
+    const auto rows = (*session)->Query("SELECT 1");
+    ASSERT_TRUE(rows) << rows.error().message;
+    ASSERT_TRUE((*rows)->Next());
+}
+
 TEST(DuckDbWarehouseTest, ReadersSeeAllOfATransactionOrNothing) {
     const auto warehouse = InMemory();
     auto transaction = *warehouse->Begin();

@@ -85,6 +85,8 @@ Error EngineError(duckdb_error_type type, std::string message) {
     // DuckDB begins with the kind of error: "Binder Error: Table with name …".
     auto kind = ErrorKind::kUser;
     std::string hint;
+    // Of an error while preparing only the text is known.
+    if (message.starts_with("INTERRUPT")) type = DUCKDB_ERROR_INTERRUPT;
     switch (type) {
         case DUCKDB_ERROR_INTERRUPT:
             return Error{ErrorKind::kUser, std::string(kCancelled), ""};
@@ -185,7 +187,13 @@ class DuckDbReadSession final : public ReadSession {
     Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
         // Two locks on the same door: only SELECT and EXPLAIN are let in, and the transaction they
         // run in cannot write (EXPLAIN ANALYZE would run what it explains).
-        BIWA_TRY(Execute(connection_.get(), "BEGIN TRANSACTION READ ONLY"));
+        End();
+        // Open even should an Interrupt come between its beginning and its being said so.
+        is_open_ = true;
+        if (auto begun = Execute(connection_.get(), "BEGIN TRANSACTION READ ONLY"); !begun) {
+            End();
+            return tl::unexpected(std::move(begun).error());
+        }
         auto statement = PrepareRead(sql);
         if (!statement) {
             End();
@@ -229,13 +237,18 @@ class DuckDbReadSession final : public ReadSession {
         return statement;
     }
 
+    // Ends the transaction, if one is open. An Interrupt that comes late hits the ROLLBACK, which
+    // is then said again; at the latest by the next Query.
     void End() {
-        if (!Execute(connection_.get(), "ROLLBACK")) {
-            // Nothing was written; a connection that cannot even roll back says so at its next use.
+        constexpr int kAttemptsMax = 3;
+        for (int attempt = 0; is_open_ && attempt < kAttemptsMax; ++attempt) {
+            const auto ended = Execute(connection_.get(), "ROLLBACK");
+            is_open_ = !ended && ended.error().message == kCancelled;
         }
     }
 
     Connection connection_;
+    bool is_open_ = false;
 };
 
 }  // namespace

@@ -1,0 +1,274 @@
+#include "replication/stream_runner.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+
+#include "replication/testing.h"
+
+namespace biwa {
+namespace {
+
+using namespace replication_testing;
+using std::chrono::milliseconds;
+
+// A database in this process: a history of one-change commits at positions 1, 2, …, of which the
+// n-th is the state after n. Each connection may break at any moment.
+struct Server {
+    explicit Server(std::uint64_t seed) : history(seed), random(seed + 1) {
+        for (int i = 0; i < 10; ++i) Write();
+    }
+    void Write() {
+        changes.push_back(history.Next());
+        states.push_back(history.rows());
+    }
+    bool Breaks() { return faults && random() % 8 == 0; }
+
+    std::mutex mutex;
+    History history;
+    std::mt19937_64 random;
+    std::vector<Change> changes;
+    std::vector<Rows> states = {{}};  // [n]: after n changes
+    bool faults = true;
+    bool slot = false;
+    bool slot_is_foreign = false;
+    std::uint64_t acknowledged = 0;
+    std::vector<SourceTable> extra_tables;
+};
+
+constexpr auto kShape = KeyShape::kText;
+
+SourceTable TheTable() {
+    SourceTable table;
+    table.schema = "public";
+    table.name = "t";
+    table.columns = SchemaOf(kShape);
+    return table;
+}
+
+// Ranges are those of row->id % 4, so that a row stays in its range; a resumed copy reads later.
+class Snapshot final : public SnapshotReader {
+  public:
+    Snapshot(Server& server, Rows rows) : server_(server), rows_(std::move(rows)) {}
+    Result<std::vector<SnapshotRange>> Split(const SourceTable&) override {
+        return std::vector<SnapshotRange>{{"0", 1}, {"1", 1}, {"2", 1}, {"3", 1}};
+    }
+    Result<std::unique_ptr<RowReader>> Read(const SourceTable&,
+                                            const SnapshotRange& range) override {
+        std::lock_guard lock(server_.mutex);
+        if (server_.Breaks()) return Unavailable("the copy broke");
+        std::vector<Row> rows;
+        for (const auto& [key, row] : rows_) {
+            if (std::to_string(row.id % 4) == range.text) rows.push_back(row);
+        }
+        return std::make_unique<RowsReader>(kShape, std::move(rows));
+    }
+
+  private:
+    Server& server_;
+    const Rows rows_;
+};
+
+class Changes final : public ChangeSource {
+  public:
+    Changes(Server& server, std::uint64_t from) : server_(server), next_(from) {}
+    Result<std::optional<ChangeBatch>> Poll(const Position& durable,
+                                            milliseconds timeout) override {
+        std::unique_lock lock(server_.mutex);
+        BIWA_TRY(Hear(durable));
+        if (server_.Breaks()) return Unavailable("the connection broke");
+        if (next_ == server_.changes.size()) {
+            lock.unlock();
+            std::this_thread::sleep_for(std::min(timeout, milliseconds(2)));
+            return std::optional<ChangeBatch>();
+        }
+        const auto count =
+            std::min<std::uint64_t>(server_.changes.size() - next_, 1 + server_.random() % 5);
+        const auto begin = server_.changes.begin() + static_cast<std::ptrdiff_t>(next_);
+        const std::vector<Change> some(begin, begin + static_cast<std::ptrdiff_t>(count));
+        next_ += count;
+        return std::optional(BatchOf(kShape, some, schema_, next_));
+    }
+    Status Acknowledge(const Position& durable) override {
+        std::lock_guard lock(server_.mutex);
+        // What was read before the connection broke can still be polled.
+        if (server_.Breaks()) return Unavailable("the connection broke");
+        return Hear(durable);
+    }
+    std::uint64_t unrepresentable() const override { return 0; }
+
+  private:
+    Status Hear(const Position& durable) {
+        server_.acknowledged = std::max(server_.acknowledged, durable.order);
+        return {};
+    }
+
+    Server& server_;
+    std::uint64_t next_;
+    const std::shared_ptr<const TableSchema> schema_ =
+        std::make_shared<const TableSchema>(SchemaOf(kShape));
+};
+
+class Source final : public StreamSource {
+  public:
+    explicit Source(Server& server) : server_(server) {}
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>&) override {
+        std::lock_guard lock(server_.mutex);
+        std::vector<SourceTable> tables = {TheTable()};
+        tables.insert(tables.end(), server_.extra_tables.begin(), server_.extra_tables.end());
+        return tables;
+    }
+    Status CheckStart() override {
+        std::lock_guard lock(server_.mutex);
+        if (server_.slot) return UserError("the slot is there already");
+        return {};
+    }
+    Result<StreamStart> Start(const std::vector<SourceTable>&, bool replace) override {
+        std::lock_guard lock(server_.mutex);
+        EXPECT_FALSE(server_.slot_is_foreign) << "another's slot must not be replaced";
+        if (server_.slot && !replace) return UserError("the slot is there already");
+        server_.slot = true;
+        if (server_.Breaks()) return Unavailable("the connection broke after the slot was made");
+        StreamStart start;
+        const auto now = server_.changes.size();
+        start.position = Position{now, std::to_string(now)};
+        start.snapshot = std::make_unique<Snapshot>(server_, server_.states[now]);
+        return start;
+    }
+    Status Publish(const std::vector<SourceTable>&) override { return {}; }
+    Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
+        std::lock_guard lock(server_.mutex);
+        return std::make_unique<Snapshot>(server_, server_.states.back());
+    }
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>&,
+                                                 const Position& from) override {
+        std::lock_guard lock(server_.mutex);
+        if (server_.Breaks()) return Unavailable("no connection");
+        if (from.order < server_.acknowledged) {
+            return Fail(ErrorKind::kConflict, "what was acknowledged is gone");
+        }
+        return std::make_unique<Changes>(server_, from.order);
+    }
+    Result<std::unique_ptr<RowReader>> ReadRows(
+        const SourceTable&, const std::vector<std::vector<std::string>>& keys) override {
+        std::lock_guard lock(server_.mutex);
+        std::vector<Row> found;
+        for (const auto& key : keys) {
+            for (const auto& [number, row] : server_.states.back()) {
+                if (KeyTexts(kShape, number) == key) found.push_back(row);
+            }
+        }
+        return std::make_unique<RowsReader>(kShape, std::move(found));
+    }
+    Result<Position> Head() override {
+        std::lock_guard lock(server_.mutex);
+        return Position{server_.changes.size(), ""};
+    }
+    Result<SourceProgress> Progress() override { return Unavailable("not told"); }
+    Status Remove() override { return {}; }
+
+  private:
+    Server& server_;
+};
+
+std::unique_ptr<StreamRunner> NewRunner(Warehouse& warehouse, Server& server,
+                                        std::size_t queue_bytes_max = 32 << 20) {
+    StreamOptions options;
+    options.name = "s";
+    options.dataset = "raw";
+    options.tables = {"*"};
+    options.commit_every = milliseconds(3);
+    options.queue_bytes_max = queue_bytes_max;
+    options.snapshot.slice = milliseconds(0);
+    options.retry_first = milliseconds(2);
+    return std::make_unique<StreamRunner>(
+        warehouse, std::move(options),
+        [&]() -> Result<std::unique_ptr<StreamSource>> { return std::make_unique<Source>(server); },
+        nullptr);
+}
+
+bool WaitUntil(const std::function<bool()>& done) {
+    for (int i = 0; i < 4000; ++i) {
+        if (done()) return true;
+        std::this_thread::sleep_for(milliseconds(5));
+    }
+    return false;
+}
+
+TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+        SCOPED_TRACE(seed);
+        auto opened = OpenDuckDb({});
+        ASSERT_TRUE(opened);
+        Server server(seed);
+        // A queue that holds one batch at a time makes the reader acknowledge while it waits.
+        const std::size_t queue_bytes = seed % 2 == 0 ? 1 : 32 << 20;
+        auto runner = NewRunner(**opened, server, queue_bytes);
+        for (int step = 0; step < 40; ++step) {
+            {
+                std::lock_guard lock(server.mutex);
+                for (int i = 0; i < 5; ++i) server.Write();
+            }
+            std::this_thread::sleep_for(milliseconds(3));
+            if (step % 13 == 12) {
+                runner.reset();
+                runner = NewRunner(**opened, server, queue_bytes);
+            }
+        }
+        std::uint64_t end = 0;
+        {
+            std::lock_guard lock(server.mutex);
+            server.faults = false;
+            end = server.changes.size();
+        }
+        const auto is_done = [&] {
+            const auto status = runner->status();
+            return status.state == StreamStatus::State::kFailed ||
+                   status.position == std::to_string(end);
+        };
+        ASSERT_TRUE(WaitUntil(is_done));
+        const auto status = runner->status();
+        ASSERT_FALSE(status.error) << status.error->message;
+        EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
+        EXPECT_LE(server.acknowledged, end);
+    }
+}
+
+TEST(StreamRunnerTest, ASlotThatIsThereBeforeTheFirstStartIsLeftAlone) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    Server server(1);
+    server.slot = server.slot_is_foreign = true;
+    for (int restart = 0; restart < 2; ++restart) {
+        const auto runner = NewRunner(**opened, server);
+        ASSERT_TRUE(
+            WaitUntil([&] { return runner->status().state == StreamStatus::State::kFailed; }));
+        EXPECT_NE(runner->status().error->message.find("already"), std::string::npos);
+    }
+}
+
+TEST(StreamRunnerTest, TablesAndColumnsThatDifferInCapitalsOnlyAreRefused) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    Server server(1);
+    server.faults = false;
+    auto clash = TheTable();
+    clash.name = "T";
+    auto columns = TheTable();
+    columns.name = "u";
+    columns.columns.columns.push_back({"TEXT", {TypeId::kText}, true, ""});
+    server.extra_tables = {clash, columns};
+    const auto runner = NewRunner(**opened, server);
+    ASSERT_TRUE(
+        WaitUntil([&] { return runner->status().state == StreamStatus::State::kStreaming; }));
+    const auto tables = runner->status().tables;
+    ASSERT_EQ(tables.size(), 3u);
+    EXPECT_EQ(tables[0].state, StreamStatus::TableState::kLive);
+    for (std::size_t i = 1; i < 3; ++i) {
+        EXPECT_EQ(tables[i].state, StreamStatus::TableState::kRefused);
+        EXPECT_FALSE(tables[i].notes.empty());
+    }
+}
+
+}  // namespace
+}  // namespace biwa

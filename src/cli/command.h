@@ -63,6 +63,9 @@ int PrintFindings(const std::string& stream, const std::vector<Finding>& finding
 // Looks at every stream of the project. Returns the number of problems.
 Result<int> Examine(Engine& engine, const Project& project, bool json);
 
+// From here on SIGINT and SIGTERM wait for ServeUntilStopped. Before any thread is made: a thread
+// that does not block them would let them end the process.
+void TakeStopSignals();
 // Serves until SIGINT or SIGTERM, showing on a terminal what the streams do.
 Result<int> ServeUntilStopped(Instance& instance, const std::string& listen);
 

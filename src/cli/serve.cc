@@ -10,14 +10,25 @@
 
 namespace biwa::cli {
 
-Result<int> ServeUntilStopped(Instance& instance, const std::string& listen) {
-    // Blocked before any thread of ours is made, so that they come here and nowhere else.
+namespace {
+
+sigset_t StopSignals() {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    return signals;
+}
 
+}  // namespace
+
+void TakeStopSignals() {
+    const auto signals = StopSignals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+Result<int> ServeUntilStopped(Instance& instance, const std::string& listen) {
+    const auto signals = StopSignals();
     BIWA_TRY(instance.Serve(listen));
     Say(fmt::format("Biwa is at http://{}  (Ctrl+C stops it)", instance.address()));
     Progress progress;
@@ -39,6 +50,7 @@ void AddServe(Commands& commands) {
         "serve", "Run what was applied: streams, models, dashboards",
         [&commands, listen]() -> Result<int> {
             const auto project = BIWA_TRY(commands.OpenProject());
+            TakeStopSignals();
             const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
             if (BIWA_TRY(instance->MakePlan()).has_changes()) {
                 return UserError(

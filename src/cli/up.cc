@@ -81,6 +81,7 @@ Result<int> Up(Commands& commands, const UpOptions& options) {
         BIWA_TRY(WriteProjectFor(commands.engine, root, options.url));
     }
     const auto project = BIWA_TRY(commands.OpenProject());
+    TakeStopSignals();
     const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
     if (!options.url.empty()) {
         const auto problems = BIWA_TRY(Examine(commands.engine, *project, false));

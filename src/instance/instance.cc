@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -104,9 +105,12 @@ std::vector<Resource> DesiredResources(const Project& project,
 Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
                                                const std::string& connection) {
     const auto& config = project.connections.at(connection);
-    const auto settings = BIWA_TRY(ResolveSecrets(project, config));
+    const auto settings = ResolveSecrets(project, config);
+    if (!settings) return tl::unexpected(settings.error());
     const auto* kind = engine.sources.Find(config.kind);
-    return std::shared_ptr<Source>(BIWA_TRY(kind->open(settings)));
+    auto source = kind->open(*settings);
+    if (!source) return Within(config.location.ToString(), source.error());
+    return std::shared_ptr<Source>(std::move(*source));
 }
 
 std::optional<RunningInstance> FindRunning(const Project& project) {
@@ -205,7 +209,7 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
         const auto& stream = project.streams.at(step.name);
         const auto& connection = project.connections.at(stream.connection);
         auto source = OpenConnection(engine_, project, stream.connection);
-        if (!source) return Within(connection.location.ToString(), source.error());
+        if (!source) return tl::unexpected(source.error());
         auto opened = (*source)->OpenStream(stream.name);
         if (!opened) return Within(connection.location.ToString(), opened.error());
         for (const auto& pattern : stream.tables) {
@@ -364,19 +368,19 @@ Status Instance::DropModels(const Plan& plan) {
 
 Status Instance::StartStream(const StreamConfig& config) {
     const auto current = project();
-    auto source = OpenConnection(engine_, *current, config.connection);
-    if (!source) {
-        return Within(current->connections.at(config.connection).location.ToString(),
-                      source.error());
-    }
+    const auto source = BIWA_TRY(OpenConnection(engine_, *current, config.connection));
     StreamOptions options;
     options.name = config.name;
     options.dataset = config.dataset;
     options.tables = config.tables;
     options.exclude = config.exclude;
+    // For tests: a copy that ends before its first slice does has nothing to be resumed.
+    if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
+        options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
+    }
     auto runner = std::make_unique<StreamRunner>(
         *warehouse_, std::move(options),
-        [source = *source, name = config.name] { return source->OpenStream(name); },
+        [source, name = config.name] { return source->OpenStream(name); },
         [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
     std::unique_lock lock(mutex_);
     BIWA_CHECK(!streams_.contains(config.name));

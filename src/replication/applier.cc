@@ -56,10 +56,10 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
         const auto found = there.find(SmallLetters(column.name));
         if (found == there.end()) {
             // The rows that are there are not sent again: they get here what they got at the
-            // source.
-            auto fill = column.fill ? fmt::format(" DEFAULT CAST({} AS {})",
-                                                  QuoteLiteral(*column.fill), ToSql(column.type))
-                                    : std::string();
+            // source. As a plain literal: a default that has to be calculated makes DuckDB change a
+            // setting, and settings are locked.
+            const auto fill =
+                column.fill ? " DEFAULT " + QuoteLiteral(*column.fill) : std::string();
             BIWA_TRY(transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}{}",
                                                      target.ToSql(), QuoteIdentifier(column.name),
                                                      ToSql(column.type), fill)));

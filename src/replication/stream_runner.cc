@@ -355,6 +355,12 @@ Status StreamRunner::Copy(StreamSource& source, const std::vector<SourceTable>& 
             [&](const SourceTable& one) { return one.ToString() == table.ToString(); });
         const auto target = TargetTable(options_.dataset, table.schema, table.name);
         rows_copied_ = 0;
+        {
+            // The table may have got columns since an earlier start made the target.
+            auto transaction = BIWA_TRY(warehouse_.Begin());
+            BIWA_TRY(PrepareTargetTable(*transaction, target, described->columns));
+            BIWA_TRY(transaction->Commit());
+        }
         EditTable(table.ToString(), [](StreamStatus::Table& show) {
             show.state = StreamStatus::TableState::kCopying;
         });

@@ -8,6 +8,7 @@ import pathlib
 import signal
 import subprocess
 import textwrap
+import time
 import urllib.error
 import urllib.request
 
@@ -196,10 +197,13 @@ class Instance:
             yield rows
 
     def events(self, path, seconds=30):
-        """Server-sent events, each as (name, value), until the caller has enough."""
+        """Server-sent events, each as (name, value), until the caller has enough or the time is up.
+        A stream that is still sends a comment every 15 seconds."""
+        end = time.monotonic() + seconds
         with urllib.request.urlopen(f"http://{self.address}{path}", timeout=seconds) as answer:
             name = None
             for line in io.TextIOWrapper(answer, encoding="utf-8"):
+                assert time.monotonic() < end, f"no event that was waited for within {seconds} s"
                 if line.startswith("event:"):
                     name = line[6:].strip()
                 elif line.startswith("data:"):

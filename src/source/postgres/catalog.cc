@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/text.h"
@@ -12,10 +13,12 @@ namespace biwa::postgres {
 
 namespace {
 
-// Ordinary tables, leaf partitions among them, that are not the server's own.
+// Ordinary tables, leaf partitions among them, that are not the server's own. Their sizes as the
+// server last counted them: to measure one takes a lock, and would wait for whoever alters a table.
 constexpr const char* kTablesSql = R"(
 SELECT c.oid, n.nspname, c.relname, c.relreplident, c.relpersistence,
-       greatest(c.reltuples, 0)::bigint, pg_catalog.pg_table_size(c.oid)
+       greatest(c.reltuples, 0)::bigint,
+       c.relpages * pg_catalog.current_setting('block_size')::bigint
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -37,6 +40,28 @@ CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
 WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisprimary OR i.indisreplident)
   AND k.place <= i.indnkeyatts
 ORDER BY i.indrelid, i.indexrelid, k.place)";
+
+// What ADD COLUMN … DEFAULT put into the rows that were there, where the warehouse reads its text
+// alike: lists only when empty; no bytes, intervals and years before Christ.
+std::optional<std::string> Fill(const Type& type, std::string text) {
+    switch (type.id) {
+        case TypeId::kList:
+            return text == "{}" ? std::optional<std::string>("[]") : std::nullopt;
+        case TypeId::kBytes:
+        case TypeId::kInterval:
+            return std::nullopt;
+        case TypeId::kDecimal:
+            if (text == "NaN") return std::nullopt;
+            return text;
+        case TypeId::kDate:
+        case TypeId::kTimestamp:
+        case TypeId::kTimestampTz:
+            if (text.ends_with("BC")) return std::nullopt;
+            return text;
+        default:
+            return text;
+    }
+}
 
 struct FoundTable {
     CatalogTable table;
@@ -169,7 +194,9 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         one.column_of[columns.Number(i, 5)] = schema.columns.size();
         schema.columns.push_back(
             {columns.Text(i, 1), decoder.type, !columns.Boolean(i, 4), decoder.note});
-        if (!columns.IsNull(i, 7)) schema.columns.back().fill = columns.Text(i, 7);
+        if (!columns.IsNull(i, 7)) {
+            schema.columns.back().fill = Fill(schema.columns.back().type, columns.Text(i, 7));
+        }
         one.table.decoders.push_back(std::move(decoder));
     }
     const auto keys = BIWA_TRY(connection.Query(kKeysSql, {oids}));

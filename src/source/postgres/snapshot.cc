@@ -119,8 +119,8 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
     GiveBack(std::move(connection));
     auto& now = tables.front();
     if (now.table.columns.columns != table.columns.columns) {
-        return Fail(
-            ErrorKind::kConflict,
+        // The next attempt begins with the columns that there are then, and goes on with the copy.
+        return Unavailable(
             fmt::format("the columns of {} have changed since the copy began", table.ToString()));
     }
     std::lock_guard lock(mutex_);

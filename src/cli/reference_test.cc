@@ -74,7 +74,9 @@ TEST(PostgresReferenceTest, TheCommittedPageIsWhatTheSourceSays) {
     const auto page =
         ConnectionReferencePage("postgres", sources.Find("postgres")->settings) + TypesTable();
     const std::filesystem::path path = "docs/reference/postgres.md";
-    if (std::getenv("UPDATE_GOLDEN")) ASSERT_TRUE(WriteFileAtomically(path, page));
+    if (std::getenv("UPDATE_GOLDEN")) {
+        ASSERT_TRUE(WriteFileAtomically(path, page));
+    }
     const auto committed = ReadFile(path);
     ASSERT_TRUE(committed) << committed.error().ToString();
     EXPECT_EQ(*committed, page) << "write it anew: UPDATE_GOLDEN=1 cli_test";

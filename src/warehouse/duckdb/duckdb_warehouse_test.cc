@@ -220,9 +220,8 @@ TEST(DuckDbWarehouseTest, ASessionBearsInterruptsAtAnyMoment) {
     const auto session = warehouse->OpenSession();
     ASSERT_TRUE(session);
     {
-        std::atomic<bool> done = false;
-        std::jthread interrupter([&] {
-            while (!done) {
+        std::jthread interrupter([&](std::stop_token stop) {
+            while (!stop.stop_requested()) {
                 (*session)->Interrupt();
                 std::this_thread::yield();
             }
@@ -237,7 +236,6 @@ TEST(DuckDbWarehouseTest, ASessionBearsInterruptsAtAnyMoment) {
                 ASSERT_EQ(rows.error().message, "the query was cancelled");
             }
         }
-        done = true;
     }
     const auto rows = (*session)->Query("SELECT 1");
     ASSERT_TRUE(rows) << rows.error().message;

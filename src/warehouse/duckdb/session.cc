@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
+
 #include "base/text.h"
 #include "warehouse/duckdb/blocks.h"
 
@@ -182,7 +184,8 @@ namespace {
 
 class DuckDbReadSession final : public ReadSession {
   public:
-    explicit DuckDbReadSession(Connection connection) : connection_(std::move(connection)) {}
+    DuckDbReadSession(duckdb_database database, Connection connection)
+        : database_(database), connection_(std::move(connection)) {}
 
     Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
         // Two locks on the same door: only SELECT and EXPLAIN are let in, and the transaction they
@@ -197,6 +200,11 @@ class DuckDbReadSession final : public ReadSession {
         auto statement = PrepareRead(sql);
         if (!statement) {
             End();
+            // An Interrupt that hit the BEGIN shows only now.
+            constexpr std::string_view kAborted = "Current transaction is aborted";
+            if (statement.error().message.find(kAborted) != std::string::npos) {
+                return UserError(std::string(kCancelled));
+            }
             return tl::unexpected(std::move(statement).error());
         }
         return Stream(connection_.get(), std::move(*statement), [this] { End(); });
@@ -207,7 +215,10 @@ class DuckDbReadSession final : public ReadSession {
         return ColumnsOf(statement.get());
     }
 
-    void Interrupt() override { duckdb_interrupt(connection_.get()); }
+    void Interrupt() override {
+        std::lock_guard lock(mutex_);
+        duckdb_interrupt(connection_.get());
+    }
 
   private:
     Result<Prepared> PrepareRead(std::string_view sql) {
@@ -237,16 +248,20 @@ class DuckDbReadSession final : public ReadSession {
         return statement;
     }
 
-    // Ends the transaction, if one is open. An Interrupt that comes late hits the ROLLBACK, which
-    // is then said again; at the latest by the next Query.
+    // Ends the transaction, if one is open. An Interrupt that comes late may hit the ROLLBACK; a
+    // connection that it leaves in no clear state gives way to a new one.
     void End() {
-        constexpr int kAttemptsMax = 3;
-        for (int attempt = 0; is_open_ && attempt < kAttemptsMax; ++attempt) {
-            const auto ended = Execute(connection_.get(), "ROLLBACK");
-            is_open_ = !ended && ended.error().message == kCancelled;
-        }
+        if (!is_open_) return;
+        is_open_ = false;
+        if (Execute(connection_.get(), "ROLLBACK")) return;
+        Connection fresh;
+        if (duckdb_connect(database_, fresh.out()) != DuckDBSuccess) return;
+        std::lock_guard lock(mutex_);
+        connection_ = std::move(fresh);
     }
 
+    const duckdb_database database_;
+    std::mutex mutex_;  // connection_ against Interrupt
     Connection connection_;
     bool is_open_ = false;
 };
@@ -258,7 +273,7 @@ Result<std::unique_ptr<ReadSession>> OpenReadSession(duckdb_database database) {
     if (duckdb_connect(database, connection.out()) != DuckDBSuccess) {
         return Unavailable("cannot connect to the warehouse");
     }
-    return std::make_unique<DuckDbReadSession>(std::move(connection));
+    return std::make_unique<DuckDbReadSession>(database, std::move(connection));
 }
 
 }  // namespace biwa::duck

@@ -224,6 +224,12 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
                     .ToString(),
                 tables.error());
         }
+        // A new stream's slot is not made yet: what would hinder that is said now, not by a stream
+        // that has failed later.
+        if (BIWA_TRY(ReadStreamState(*warehouse_, stream.name)).phase == StreamPhase::kNew) {
+            const auto can_start = (*opened)->CheckStart();
+            if (!can_start) return Within(connection.location.ToString(), can_start.error());
+        }
     }
     return {};
 }

@@ -10,7 +10,6 @@ namespace biwa::workflow {
 
 using transform::Action;
 using transform::ActionResult;
-using transform::ActionType;
 using transform::RunObserver;
 using transform::RunState;
 

@@ -229,6 +229,7 @@ TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
         ASSERT_TRUE(WaitUntil(is_done));
         const auto status = runner->status();
         ASSERT_FALSE(status.error) << status.error->message;
+        runner.reset();
         EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
         EXPECT_LE(server.acknowledged, end);
     }

@@ -194,12 +194,12 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
     std::chrono::milliseconds idle_every) {
     const auto& connection = *BIWA_TRY(Asking());
     const auto slot = BIWA_TRY(connection.Query(
-        "SELECT confirmed_flush_lsn, wal_status = 'lost' FROM pg_catalog.pg_replication_slots "
-        "WHERE slot_name = $1",
+        "SELECT confirmed_flush_lsn, wal_status = 'lost', pg_catalog.pg_current_wal_lsn() "
+        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
         {name_}));
     const auto start_again =
-        "Changes were lost. Stop Biwa, remove its folder .biwa and drop the slot if it is there; "
-        "`biwa up` then copies the tables anew.";
+        "Changes were lost. With `when_lost: recopy` in the stream's file all tables are copied "
+        "anew, beside those that are there, which stay until then.";
     if (slot.empty()) {
         return Fail(ErrorKind::kConflict,
                     fmt::format("replication slot {} is gone from the server", name_), start_again);
@@ -216,6 +216,13 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
         return Fail(ErrorKind::kConflict,
                     fmt::format("slot {} stands at {}, the warehouse only at {}", name_,
                                 slot.Text(0, 0), from.text),
+                    start_again);
+    }
+    if (BIWA_TRY(ParseLsn(slot.Text(0, 2))) < from.order) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("the server's log ends at {}, the warehouse is at {}: the server "
+                                "was restored from a backup, or is another one",
+                                slot.Text(0, 2), from.text),
                     start_again);
     }
     auto types = BIWA_TRY(ReadTypes(connection));

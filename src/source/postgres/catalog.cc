@@ -6,8 +6,10 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
+#include "source/postgres/text_values.h"
 
 namespace biwa::postgres {
 
@@ -27,7 +29,7 @@ ORDER BY 2, 3)";
 
 constexpr const char* kColumnsSql = R"(
 SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attnum,
-       a.attgenerated <> '', (a.attmissingval::text::text[])[1]
+       a.attgenerated <> '', a.attmissingval::text, a.attndims
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";
@@ -41,17 +43,32 @@ WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisprimary OR i.indisreplident)
   AND k.place <= i.indnkeyatts
 ORDER BY i.indrelid, i.indexrelid, k.place)";
 
-// What ADD COLUMN … DEFAULT put into the rows that were there, where the warehouse reads its text
-// alike: lists only when empty; no bytes, intervals and years before Christ.
-std::optional<std::string> Fill(const Type& type, std::string text) {
-    switch (type.id) {
+// What ADD COLUMN … DEFAULT put into the rows that were there: `array` holds it as its only element
+// (pg_attribute.attmissingval). Nothing where the warehouse does not read its text alike: lists
+// only when empty; no bytes, intervals, years before Christ.
+std::optional<std::string> Fill(const ColumnDecoder& decoder, std::string_view array) {
+    auto rest = array.substr(1, array.size() - 2);  // without the braces
+    std::string text;
+    if (rest.starts_with('"')) {
+        rest = rest.substr(1, rest.size() - 2);
+        for (std::size_t i = 0; i < rest.size(); ++i) {
+            if (rest[i] == '\\') ++i;
+            text += rest[i];
+        }
+    } else if (rest == "NULL") {
+        return std::nullopt;
+    } else {
+        text = rest;
+    }
+    switch (decoder.type.id) {
         case TypeId::kList:
             return text == "{}" ? std::optional<std::string>("[]") : std::nullopt;
         case TypeId::kBytes:
         case TypeId::kInterval:
             return std::nullopt;
         case TypeId::kDecimal:
-            if (text == "NaN") return std::nullopt;
+            // NaN, and money, which is written in the locale's way.
+            if (text == "NaN" || decoder.text != TextDecimal) return std::nullopt;
             return text;
         case TypeId::kDate:
         case TypeId::kTimestamp:
@@ -111,14 +128,54 @@ void Judge(FoundTable& found) {
 
 }  // namespace
 
-// int2vector and oidvector (22, 30) are called arrays and written otherwise.
-Result<TypeCatalog> ReadTypes(const Connection& connection) {
-    const auto rows = BIWA_TRY(connection.Query(R"(
+namespace {
+
+// The row type of a table counts only where a column is of it: there are as many as tables.
+// int2vector and oidvector (22, 30) are called arrays and written otherwise. A function of the
+// server itself is named alone, one of a library "library.symbol".
+constexpr const char* kTypesSql = R"(
+WITH used AS (SELECT DISTINCT atttypid AS oid FROM pg_catalog.pg_attribute WHERE attnum > 0)
 SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod,
        CASE WHEN t.typcategory = 'A' AND t.typlen = -1 AND t.oid NOT IN (22, 30)
-            THEN t.typelem ELSE 0 END
+            THEN t.typelem ELSE 0 END,
+       t.typndims, t.typdelim,
+       coalesce(substring(send.probin FROM '[^/]*$') || '.', '') || send.prosrc,
+       coalesce(substring(output.probin FROM '[^/]*$') || '.', '') || output.prosrc,
+       CASE WHEN t.typtype = 'c' THEN ARRAY(
+            SELECT a.atttypid FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+            ORDER BY a.attnum)::text END
 FROM pg_catalog.pg_type t
-WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c'))"));
+LEFT JOIN pg_catalog.pg_proc send ON send.oid = t.typsend
+JOIN pg_catalog.pg_proc output ON output.oid = t.typoutput
+LEFT JOIN pg_catalog.pg_class relation ON relation.oid = t.typrelid
+WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c')
+  AND (t.typtype <> 'c' OR relation.relkind = 'c' OR t.oid IN (SELECT oid FROM used)
+       OR t.typarray IN (SELECT oid FROM used)))";
+
+// Multiranges came with PostgreSQL 14.
+constexpr int kMultirangeVersion = 140'000;
+
+std::vector<Oid> ReadOids(std::string_view array) {
+    std::vector<Oid> oids;
+    Oid number = 0;
+    bool any = false;
+    for (const char c : array) {
+        if (c >= '0' && c <= '9') {
+            number = number * 10 + static_cast<Oid>(c - '0');
+            any = true;
+        } else if (any) {
+            oids.push_back(std::exchange(number, 0));
+            any = false;
+        }
+    }
+    return oids;
+}
+
+}  // namespace
+
+Result<TypeCatalog> ReadTypes(const Connection& connection) {
+    const auto rows = BIWA_TRY(connection.Query(kTypesSql));
     TypeCatalog types;
     for (int i = 0; i < rows.size(); ++i) {
         TypeInfo info;
@@ -128,7 +185,35 @@ WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c'))"));
         info.base = static_cast<Oid>(rows.Number(i, 3));
         info.base_modifier = static_cast<std::int32_t>(rows.Number(i, 4));
         info.element = static_cast<Oid>(rows.Number(i, 5));
+        info.dimensions = static_cast<int>(rows.Number(i, 6));
+        info.delimiter = rows.Text(i, 7)[0];
+        info.send = rows.Text(i, 8);
+        info.output = rows.Text(i, 9);
+        info.fields = ReadOids(rows.Text(i, 10));
         types[info.oid] = std::move(info);
+    }
+    const auto ranges = BIWA_TRY(connection.Query(
+        fmt::format("SELECT rngtypid, rngsubtype, {} FROM pg_catalog.pg_range",
+                    connection.server_version() >= kMultirangeVersion ? "rngmultitypid" : "0")));
+    for (int i = 0; i < ranges.size(); ++i) {
+        const auto range = static_cast<Oid>(ranges.Number(i, 0));
+        const auto set_element = [&](Oid type, Oid element) {
+            if (const auto found = types.find(type); found != types.end()) {
+                found->second.element = element;
+            }
+        };
+        set_element(range, static_cast<Oid>(ranges.Number(i, 1)));
+        set_element(static_cast<Oid>(ranges.Number(i, 2)), range);
+    }
+    // One of the currency in its smallest unit, eight bytes in hex: "\\x0000000000000064" is 100.
+    const auto one = BIWA_TRY(
+        connection.Query("SELECT pg_catalog.cash_send(1::pg_catalog.numeric::pg_catalog.money)"));
+    if (const auto money = types.find(kMoneyOid); money != types.end()) {
+        money->second.money_digits = 0;
+        for (auto unit = std::strtoll(one.Text(0, 0).c_str() + 2, nullptr, 16); unit >= 10;
+             unit /= 10) {
+            ++money->second.money_digits;
+        }
     }
     return types;
 }
@@ -189,13 +274,14 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         // Generated columns are not in the stream of changes (before PostgreSQL 18).
         if (columns.Boolean(i, 6)) continue;
         auto decoder = DecoderFor(static_cast<Oid>(columns.Number(i, 2)),
-                                  static_cast<std::int32_t>(columns.Number(i, 3)), types);
+                                  static_cast<std::int32_t>(columns.Number(i, 3)), types,
+                                  static_cast<int>(columns.Number(i, 8)));
         auto& schema = one.table.table.columns;
         one.column_of[columns.Number(i, 5)] = schema.columns.size();
         schema.columns.push_back(
             {columns.Text(i, 1), decoder.type, !columns.Boolean(i, 4), decoder.note});
         if (!columns.IsNull(i, 7)) {
-            schema.columns.back().fill = Fill(schema.columns.back().type, columns.Text(i, 7));
+            schema.columns.back().fill = Fill(decoder, columns.Text(i, 7));
         }
         one.table.decoders.push_back(std::move(decoder));
     }

@@ -16,7 +16,7 @@ struct CatalogTable {
     std::vector<ColumnDecoder> decoders;  // one a column of table.columns
 };
 
-// Every type that is not built in, and the arrays of those that are.
+// Every type that a column can have.
 Result<TypeCatalog> ReadTypes(const Connection& connection);
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"

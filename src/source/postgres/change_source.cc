@@ -73,10 +73,15 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
     auto schema = std::make_shared<TableSchema>();
     for (const auto& column : relation.columns) {
         auto decoder = DecoderFor(column.type, column.modifier, types_);
-        schema->columns.push_back({column.name, decoder.type, true, decoder.note});
-        if (const auto place = known.Find(column.name)) {
-            schema->columns.back().fill = known.columns[*place].fill;
+        const auto place = known.Find(column.name);
+        if (place && decoder.element) {
+            // How many dimensions an array was declared with only the catalogue says.
+            const auto lists = DimensionsOf(known.columns[*place].type);
+            decoder = DecoderFor(column.type, column.modifier, types_,
+                                 lists - DimensionsOf(decoder.element->type));
         }
+        schema->columns.push_back({column.name, decoder.type, true, decoder.note});
+        if (place) schema->columns.back().fill = known.columns[*place].fill;
         resolved.decoders.push_back(std::move(decoder));
     }
     for (const auto& name : wanted->second) {

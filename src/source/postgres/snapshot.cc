@@ -75,6 +75,14 @@ class CopyRowReader final : public RowReader {
     bool ended_ = false;
 };
 
+// A column as a COPY asks for it. A cast to text may be a function of its own (an inet's always
+// says the mask); what the stream sends is the text of the type's output function.
+std::string Selected(const std::string& column, bool as_text) {
+    const auto name = QuoteIdentifier(column);
+    if (!as_text) return name;
+    return fmt::format("CASE WHEN {0} IS DISTINCT FROM NULL THEN pg_catalog.concat({0}) END", name);
+}
+
 }  // namespace
 
 PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection exporter,
@@ -133,9 +141,8 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
     auto connection = BIWA_TRY(TakeConnection());
     std::string select;
     for (std::size_t i = 0; i < table.columns.columns.size(); ++i) {
-        select += fmt::format("{}{}{}", i == 0 ? "" : ", ",
-                              QuoteIdentifier(table.columns.columns[i].name),
-                              described.decoders[i].text_only ? "::text" : "");
+        select += (i == 0 ? "" : ", ") +
+                  Selected(table.columns.columns[i].name, described.decoders[i].text_only);
     }
     // "2048-4096": pages, the end not of the range and absent from the last.
     const auto dash = range.text.find('-');
@@ -168,8 +175,7 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
                         "Take the table out of the stream and in again: it is copied anew.");
         }
         const auto& decoder = now.decoders[*place];
-        select += (select.empty() ? "" : ", ") + QuoteIdentifier(column.name) +
-                  (decoder.text_only ? "::text" : "");
+        select += (select.empty() ? "" : ", ") + Selected(column.name, decoder.text_only);
         wanted.decoders.push_back(decoder);
     }
     for (const auto& key : keys) {
@@ -200,7 +206,9 @@ Result<Connection> PostgresSnapshot::TakeConnection() {
         }
     }
     auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-    BIWA_TRY(connection.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    BIWA_TRY(
+        connection.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+                           "SET LOCAL lc_monetary = 'C'"));
     auto joined = connection.Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot_name_));
     if (!joined) {
         // The connection that holds it open is gone; the copy goes on with another snapshot.

@@ -188,7 +188,7 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
              for (const auto& wanted : tables) names.push_back(wanted.ToString());
              return names;
          }()))) {
-        for (const auto& decoder : table.decoders) binary = binary && !decoder.text_only;
+        for (const auto& decoder : table.decoders) binary = binary && !decoder.forces_text;
     }
     // Before PostgreSQL 14 there is no binary form.
     binary = binary && connection.server_version() >= 140'000;

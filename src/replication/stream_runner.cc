@@ -370,8 +370,14 @@ Status StreamRunner::Copy(StreamSource& source, const std::vector<SourceTable>& 
                 LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
                         table.ToString(), table.ranges_left.size());
             }
+            const auto lost_before = snapshot->unrepresentable();
             BIWA_TRY(CopySlice(warehouse_, options_.name, *snapshot, *described, target, table,
                                options_.snapshot, rows_copied_, stop));
+            copied_unrepresentable_ += snapshot->unrepresentable() - lost_before;
+            {
+                std::lock_guard lock(mutex_);
+                status_.unrepresentable = copied_unrepresentable_;
+            }
             progressed_ = true;
             if (on_changed_) on_changed_({target});
         }
@@ -419,7 +425,7 @@ Status StreamRunner::Follow(StreamSource& source, const std::vector<SourceTable>
                 if (full.commit) {
                     received_order_ = full.commit->order;
                     std::lock_guard lock(mutex_);
-                    status_.unrepresentable = changes->unrepresentable();
+                    status_.unrepresentable = copied_unrepresentable_ + changes->unrepresentable();
                     if (full.commit_time != 0) {
                         waiting_.push_back({full.commit->order, full.commit_time});
                     }

@@ -91,6 +91,8 @@ class StreamRunner {
     std::atomic<std::uint64_t> durable_order_ = 0;
     std::atomic<std::uint64_t> received_order_ = 0;
     std::atomic<std::int64_t> rows_copied_ = 0;
+    // Of the copies of this process: StreamStatus::unrepresentable but for the changes.
+    std::uint64_t copied_unrepresentable_ = 0;
     std::atomic<std::uint64_t> changes_applied_ = 0;
     // A commit of any kind has succeeded since the last error: retries may be quick again.
     std::atomic<bool> progressed_ = false;

@@ -23,8 +23,11 @@ class CopyRowReader final : public RowReader {
   public:
     using GiveBack = std::function<void(Connection)>;
 
-    CopyRowReader(GiveBack give_back, Connection connection, CatalogTable table)
+    // `unrepresentable` is added to, and outlives this.
+    CopyRowReader(GiveBack give_back, Connection connection, CatalogTable table,
+                  std::atomic<std::uint64_t>* unrepresentable)
         : give_back_(std::move(give_back)),
+          unrepresentable_(unrepresentable),
           connection_(std::move(connection)),
           table_(std::move(table)),
           decoder_(table_.decoders) {}
@@ -49,6 +52,7 @@ class CopyRowReader final : public RowReader {
             }
             if (*piece == CopyDecoder::Piece::kRow) ++row;
         }
+        if (unrepresentable_ != nullptr) *unrepresentable_ += context.unrepresentable;
         return row;
     }
 
@@ -68,6 +72,7 @@ class CopyRowReader final : public RowReader {
     }
 
     const GiveBack give_back_;
+    std::atomic<std::uint64_t>* const unrepresentable_;
     std::optional<Connection> connection_;
     const CatalogTable table_;
     CopyDecoder decoder_;
@@ -154,7 +159,8 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
         fmt::format("COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
                     QuoteIdentifier(table.schema), QuoteIdentifier(table.name), where)));
     return std::make_unique<CopyRowReader>([this](Connection used) { GiveBack(std::move(used)); },
-                                           std::move(connection), std::move(described));
+                                           std::move(connection), std::move(described),
+                                           &unrepresentable_);
 }
 
 Result<std::unique_ptr<RowReader>> ReadRowsByKey(
@@ -193,7 +199,7 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
                     QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
                     where.empty() ? "false" : where)));
     return std::make_unique<CopyRowReader>([](Connection) {}, std::move(connection),
-                                           std::move(wanted));
+                                           std::move(wanted), nullptr);
 }
 
 Result<Connection> PostgresSnapshot::TakeConnection() {

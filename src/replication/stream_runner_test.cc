@@ -222,8 +222,8 @@ TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
             server.faults = false;
             end = server.changes.size();
         }
-        // The position alone does not do: the last connection may have broken, while faults were on,
-        // after everything was committed.
+        // The position alone does not do: the last connection may have broken, while faults were
+        // on, after everything was committed.
         const auto is_done = [&] {
             const auto status = runner->status();
             return status.state == StreamStatus::State::kFailed ||

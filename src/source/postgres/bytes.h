@@ -94,7 +94,9 @@ struct ArrayHeader {
         }
         elements = dimensions == 0 ? 0 : 1;
         for (int i = 0; i < dimensions; ++i) {
-            if (!reader.Number(sizes[i]) || !reader.Number(lower_bounds[i]) || sizes[i] < 0 ||
+            // Of several dimensions none is empty, or else the others could be of any size.
+            if (!reader.Number(sizes[i]) || !reader.Number(lower_bounds[i]) ||
+                sizes[i] < (dimensions == 1 ? 0 : 1) ||
                 __builtin_mul_overflow(elements, static_cast<std::size_t>(sizes[i]), &elements)) {
                 return false;
             }

@@ -9,28 +9,64 @@
 #include <utility>
 
 #include "base/text.h"
+#include "source/postgres/partitions.h"
 #include "source/postgres/text_values.h"
 
 namespace biwa::postgres {
 
 namespace {
 
-// Ordinary tables, leaf partitions among them, that are not the server's own. Their sizes as the
-// server last counted them: to measure one takes a lock, and would wait for whoever alters a table.
+// Ordinary tables that are not the server's own, and partitioned ones as their root, with what its
+// leaves add up to. (Where a root cannot be published: its leaves.) Their sizes as the server last
+// counted them: to measure one takes a lock, and would wait for whoever alters a table.
 constexpr const char* kTablesSql = R"(
-SELECT c.oid, n.nspname, c.relname, c.relreplident, c.relpersistence,
-       greatest(c.reltuples, 0)::bigint,
-       c.relpages * pg_catalog.current_setting('block_size')::bigint
+WITH RECURSIVE part (root, oid) AS (
+    SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+    WHERE c.relkind = 'p' AND NOT c.relispartition
+    UNION ALL
+    SELECT part.root, i.inhrelid FROM part
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid),
+leaves AS (
+    SELECT part.root, sum(greatest(c.reltuples, 0)) AS rows, sum(c.relpages) AS pages,
+           min(CASE WHEN c.relkind = 'f' OR c.relpersistence = 'u' THEN c.relname END) AS unlogged,
+           bool_or(c.relreplident = 'n') AS no_identity
+    FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind <> 'p'
+    GROUP BY part.root)
+SELECT c.oid, n.nspname, c.relname,
+       CASE WHEN leaves.no_identity THEN 'n' ELSE c.relreplident END,
+       CASE WHEN c.relpersistence = 'u' THEN 'is unlogged'
+            WHEN leaves.unlogged IS NOT NULL
+            THEN 'has a partition that is unlogged or elsewhere, ' || leaves.unlogged END,
+       coalesce(leaves.rows, greatest(c.reltuples, 0))::bigint,
+       coalesce(leaves.pages, c.relpages) * pg_catalog.current_setting('block_size')::bigint,
+       c.relkind = 'p', c.relispartition
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+LEFT JOIN leaves ON leaves.root = c.oid
+WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp\_%'
 ORDER BY 2, 3)";
 
+// The value of a column that was added later stands with what has pages: of a partitioned table
+// with its leaves, which all have the same.
 constexpr const char* kColumnsSql = R"(
+WITH RECURSIVE part (root, oid) AS (
+    SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+    WHERE i.inhparent = ANY ($1::oid[]) AND c.relkind = 'p'
+    UNION ALL
+    SELECT part.root, i.inhrelid FROM part
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid),
+missing AS (
+    SELECT part.root, a.attname, min(a.attmissingval::text) AS value
+    FROM part JOIN pg_catalog.pg_attribute a ON a.attrelid = part.oid
+    WHERE a.attmissingval IS NOT NULL
+    GROUP BY part.root, a.attname)
 SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attnum,
-       a.attgenerated <> '', a.attmissingval::text, a.attndims
+       a.attgenerated <> '', coalesce(a.attmissingval::text, missing.value), a.attndims
 FROM pg_catalog.pg_attribute a
+LEFT JOIN missing ON missing.root = a.attrelid AND missing.attname = a.attname
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";
 
@@ -83,7 +119,7 @@ std::optional<std::string> Fill(const ColumnDecoder& decoder, std::string_view a
 struct FoundTable {
     CatalogTable table;
     char replica_identity = 'd';
-    bool unlogged = false;
+    std::string not_in_log;  // why its changes are not
     bool key_deferrable = false;
     std::map<std::int64_t, std::size_t> column_of;  // attnum -> place in columns
     std::vector<std::size_t> identity_index;
@@ -92,9 +128,9 @@ struct FoundTable {
 void Judge(FoundTable& found) {
     auto& table = found.table.table;
     const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
-    if (found.unlogged) {
-        table.refusal = "is unlogged: its changes are not in the log";
-        table.mend_sql = "ALTER TABLE " + name + " SET LOGGED;";
+    if (!found.not_in_log.empty()) {
+        table.refusal = found.not_in_log + ": its changes are not in the log";
+        if (!found.table.is_partitioned) table.mend_sql = "ALTER TABLE " + name + " SET LOGGED;";
         return;
     }
     if (table.columns.key.empty()) {
@@ -232,13 +268,19 @@ bool MatchesPattern(const std::string& pattern, const std::string& schema,
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const TypeCatalog& types,
                                              const std::vector<std::string>& patterns) {
     const auto rows = BIWA_TRY(connection.Query(kTablesSql));
+    const bool by_root = connection.server_version() >= kPublishRootVersion;
     std::map<std::int64_t, FoundTable> found;
     std::vector<std::int64_t> order;
     std::vector<std::string> all_names;
-    std::set<std::string> used;
+    std::set<std::string> used, parts;
     std::string oids = "{";
     for (int i = 0; i < rows.size(); ++i) {
         const auto schema = rows.Text(i, 1), name = rows.Text(i, 2);
+        const bool is_partitioned = rows.Boolean(i, 7), is_partition = rows.Boolean(i, 8);
+        if (by_root ? is_partition : is_partitioned) {
+            parts.insert(schema + "." + name);
+            continue;
+        }
         all_names.push_back(schema + "." + name);
         bool wanted = false;
         for (const auto& pattern : patterns) {
@@ -251,7 +293,8 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         one.table.table.schema = schema;
         one.table.table.name = name;
         one.replica_identity = rows.Text(i, 3)[0];
-        one.unlogged = rows.Text(i, 4) == "u";
+        one.not_in_log = rows.Text(i, 4);
+        one.table.is_partitioned = is_partitioned;
         one.table.table.rows_estimate = rows.Number(i, 5);
         one.table.table.bytes = rows.Number(i, 6);
         order.push_back(rows.Number(i, 0));
@@ -261,6 +304,14 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
     for (const auto& pattern : patterns) {
         if (used.contains(pattern)) continue;
         const auto full = pattern.find('.') == std::string::npos ? "public." + pattern : pattern;
+        if (parts.contains(full)) {
+            return by_root
+                       ? UserError(fmt::format("table \"{}\" is a partition", pattern),
+                                   "Name the table that it is a part of: that is streamed as one.")
+                       : UserError(fmt::format("table \"{}\" is partitioned", pattern),
+                                   "Name its partitions: PostgreSQL 13 is the first that can "
+                                   "publish it as one.");
+        }
         const auto meant = DidYouMean(full, all_names);
         return UserError(
             fmt::format("table \"{}\" is not in database {}", pattern, PQdb(connection.raw())),

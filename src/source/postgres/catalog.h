@@ -14,6 +14,7 @@ namespace biwa::postgres {
 struct CatalogTable {
     SourceTable table;
     std::vector<ColumnDecoder> decoders;  // one a column of table.columns
+    bool is_partitioned = false;          // the root of partitions (partitions.h)
 };
 
 // Every type that a column can have.

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "source/postgres/binary_values.h"
+#include "source/postgres/partitions.h"
 
 namespace biwa::postgres {
 
@@ -34,8 +35,12 @@ void AppendBigEndian(std::string& bytes, std::uint64_t value) {
 }  // namespace
 
 StreamResolver::StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                               const std::vector<SourceTable>& tables)
-    : parameters_(std::move(parameters)), types_(std::move(types)) {
+                               const std::vector<SourceTable>& tables, std::string publication,
+                               std::set<std::string> roots)
+    : parameters_(std::move(parameters)),
+      publication_(std::move(publication)),
+      roots_(std::move(roots)),
+      types_(std::move(types)) {
     for (const auto& table : tables) {
         known_[table.ToString()] = table.columns;
         auto& keys = key_columns_[table.ToString()];
@@ -48,6 +53,11 @@ StreamResolver::StreamResolver(ConnectionParameters parameters, TypeCatalog type
 Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& relation) {
     const auto wanted = key_columns_.find(relation.schema + "." + relation.name);
     if (wanted == key_columns_.end()) return std::optional<ResolvedRelation>();
+    if (roots_.contains(wanted->first)) {
+        // It is announced anew when its partitions have changed.
+        const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+        BIWA_TRY(CheckAttached(connection, publication_));
+    }
     // A type made after the stream began: types of extensions and enums have OIDs from 16,384 on.
     const bool unknown_type = std::any_of(
         relation.columns.begin(), relation.columns.end(), [&](const RelationColumn& column) {

@@ -24,11 +24,14 @@ namespace biwa::postgres {
 class StreamResolver final : public RelationResolver {
   public:
     StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                   const std::vector<SourceTable>& tables);
+                   const std::vector<SourceTable>& tables, std::string publication,
+                   std::set<std::string> roots);
     Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override;
 
   private:
     const ConnectionParameters parameters_;
+    const std::string publication_;
+    const std::set<std::string> roots_;  // "schema.table" of partitioned tables
     TypeCatalog types_;
     // All by "schema.table".
     std::map<std::string, std::vector<std::string>> key_columns_;

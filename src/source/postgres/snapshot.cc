@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/text.h"
 #include "source/postgres/copy_reader.h"
+#include "source/postgres/partitions.h"
 
 namespace biwa::postgres {
 
@@ -88,6 +90,38 @@ std::string Selected(const std::string& column, bool as_text) {
     return fmt::format("CASE WHEN {0} IS DISTINCT FROM NULL THEN pg_catalog.concat({0}) END", name);
 }
 
+class NoRows final : public RowReader {
+    Result<std::size_t> Fill(RowBlock&) override { return std::size_t{0}; }
+};
+
+std::string QualifiedName(const SourceTable& table) {
+    return QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+}
+
+// The range of a partitioned table that is all of it, read through the root.
+constexpr const char* kWholeTree = "*";
+
+// What a range is read from: "0-2048", pages of the table, the end not of the range and absent from
+// the last; "16423:0-2048", of the leaf with that OID. Empty where the leaf is no longer the
+// table's.
+Result<std::string> FromClause(const Connection& connection, const SourceTable& table,
+                               const std::string& range) {
+    auto name = QualifiedName(table);
+    if (range == kWholeTree) return name;
+    auto pages = range;
+    if (const auto colon = range.find(':'); colon != std::string::npos) {
+        pages = range.substr(colon + 1);
+        name = BIWA_TRY(NameOfLeaf(connection, name, range.substr(0, colon)));
+        if (name.empty()) return name;
+    }
+    const auto dash = pages.find('-');
+    auto from = fmt::format("ONLY {} WHERE ctid >= '({},0)'::tid", name, pages.substr(0, dash));
+    if (const auto end = pages.substr(dash + 1); !end.empty()) {
+        from += fmt::format(" AND ctid < '({},0)'::tid", end);
+    }
+    return from;
+}
+
 }  // namespace
 
 PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection exporter,
@@ -99,23 +133,38 @@ PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection e
 
 Result<std::vector<SnapshotRange>> PostgresSnapshot::Split(const SourceTable& table) {
     auto connection = BIWA_TRY(TakeConnection());
-    const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
-    const auto rows =
-        BIWA_TRY(connection.Query("SELECT pg_catalog.pg_relation_size($1::regclass) / "
-                                  "current_setting('block_size')::bigint",
-                                  {name}));
-    const auto pages = rows.Number(0, 0);
+    const auto name = QualifiedName(table);
     const bool whole = connection.server_version() < kRangeScanVersion;
-    GiveBack(std::move(connection));
-
     std::vector<SnapshotRange> ranges;
-    for (std::int64_t begin = 0; !whole && begin + kPagesPerRange < pages;
-         begin += kPagesPerRange) {
-        ranges.push_back({fmt::format("{}-{}", begin, begin + kPagesPerRange), 0});
+    const auto add = [&](const std::string& leaf, std::int64_t pages) {
+        std::int64_t begin = 0;
+        for (; !whole && begin + kPagesPerRange < pages; begin += kPagesPerRange) {
+            ranges.push_back({fmt::format("{}{}-{}", leaf, begin, begin + kPagesPerRange), 0});
+        }
+        // The last range has no end, should the table have grown since.
+        ranges.push_back({fmt::format("{}{}-", leaf, begin), 0});
+    };
+    const auto leaves = BIWA_TRY(LeavesOf(connection, name));
+    if (leaves.empty()) {
+        const auto rows =
+            BIWA_TRY(connection.Query("SELECT pg_catalog.pg_relation_size($1::regclass) / "
+                                      "current_setting('block_size')::bigint, "
+                                      "relkind = 'p' FROM pg_catalog.pg_class "
+                                      "WHERE oid = $1::regclass",
+                                      {name}));
+        if (rows.Boolean(0, 1)) {
+            ranges.push_back({kWholeTree, 0});
+        } else {
+            add("", rows.Number(0, 0));
+        }
+    } else if (std::all_of(leaves.begin(), leaves.end(),
+                           [](const Leaf& leaf) { return leaf.readable; })) {
+        for (const auto& leaf : leaves) add(leaf.oid + ":", leaf.pages);
+    } else {
+        // Whoever may read the root may read all through it, but not a partition by its own name.
+        ranges.push_back({kWholeTree, 0});
     }
-    // The last range has no end, should the table have grown since.
-    ranges.push_back(
-        {fmt::format("{}-", static_cast<std::int64_t>(ranges.size()) * kPagesPerRange), 0});
+    GiveBack(std::move(connection));
     const auto each = table.rows_estimate / static_cast<std::int64_t>(ranges.size());
     for (auto& range : ranges) range.rows_estimate = each;
     return ranges;
@@ -149,15 +198,10 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
         select += (i == 0 ? "" : ", ") +
                   Selected(table.columns.columns[i].name, described.decoders[i].text_only);
     }
-    // "2048-4096": pages, the end not of the range and absent from the last.
-    const auto dash = range.text.find('-');
-    auto where = fmt::format("ctid >= '({},0)'::tid", range.text.substr(0, dash));
-    if (const auto end = range.text.substr(dash + 1); !end.empty()) {
-        where += fmt::format(" AND ctid < '({},0)'::tid", end);
-    }
+    const auto from = BIWA_TRY(FromClause(connection, table, range.text));
+    if (from.empty()) return std::make_unique<NoRows>();
     BIWA_TRY(connection.BeginCopy(
-        fmt::format("COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
-                    QuoteIdentifier(table.schema), QuoteIdentifier(table.name), where)));
+        fmt::format("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", select, from)));
     return std::make_unique<CopyRowReader>([this](Connection used) { GiveBack(std::move(used)); },
                                            std::move(connection), std::move(described),
                                            &unrepresentable_);
@@ -170,7 +214,7 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
     const auto types = BIWA_TRY(ReadTypes(connection));
     const auto found = BIWA_TRY(ReadTables(connection, types, {table.ToString()}));
     const auto& now = found.front();
-    CatalogTable wanted{table, {}};
+    CatalogTable wanted{table, {}, now.is_partitioned};
     std::string select, where;
     for (const auto& column : table.columns.columns) {
         const auto place = now.table.columns.Find(column.name);
@@ -194,10 +238,9 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
         }
         where += ")";
     }
-    BIWA_TRY(connection.BeginCopy(
-        fmt::format("COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
-                    QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
-                    where.empty() ? "false" : where)));
+    BIWA_TRY(connection.BeginCopy(fmt::format(
+        "COPY (SELECT {} FROM {}{} WHERE {}) TO STDOUT (FORMAT binary)", select,
+        now.is_partitioned ? "" : "ONLY ", QualifiedName(table), where.empty() ? "false" : where)));
     return std::make_unique<CopyRowReader>([](Connection) {}, std::move(connection),
                                            std::move(wanted), nullptr);
 }

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <thread>
 
 #include "base/text.h"
 #include "source/postgres/catalog.h"
 #include "source/postgres/change_source.h"
+#include "source/postgres/partitions.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/snapshot.h"
 
@@ -91,8 +93,14 @@ Status PostgresStreamSource::MakePublication(const Connection& connection,
     const auto name = QuoteIdentifier(name_);
     const auto found = BIWA_TRY(
         connection.Query("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", {name_}));
+    const bool by_root = connection.server_version() >= kPublishRootVersion;
+    const std::string option = by_root ? "publish_via_partition_root = true" : "";
     if (found.empty()) {
-        return connection.Execute(fmt::format("CREATE PUBLICATION {} FOR TABLE {}", name, list));
+        return connection.Execute(fmt::format("CREATE PUBLICATION {} FOR TABLE {}{}", name, list,
+                                              by_root ? " WITH (" + option + ")" : ""));
+    }
+    if (by_root) {
+        BIWA_TRY(connection.Execute(fmt::format("ALTER PUBLICATION {} SET ({})", name, option)));
     }
     return connection.Execute(fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, list));
 }
@@ -180,15 +188,18 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
                                 slot.Text(0, 0), from.text),
                     start_again);
     }
+    BIWA_TRY(CheckAttached(connection, name_));
     auto types = BIWA_TRY(ReadTypes(connection));
     // Where the binary form of a column's type is not known, the whole stream comes as text.
     bool binary = true;
+    std::set<std::string> roots;
     for (const auto& table : BIWA_TRY(ReadTables(connection, types, [&] {
              std::vector<std::string> names;
              for (const auto& wanted : tables) names.push_back(wanted.ToString());
              return names;
          }()))) {
         for (const auto& decoder : table.decoders) binary = binary && !decoder.forces_text;
+        if (table.is_partitioned) roots.insert(table.table.ToString());
     }
     // Before PostgreSQL 14 there is no binary form.
     binary = binary && connection.server_version() >= 140'000;
@@ -199,7 +210,9 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
         binary ? ", binary 'true'" : "")));
     return std::make_unique<PostgresChangeSource>(
         std::move(following),
-        std::make_unique<StreamResolver>(parameters_, std::move(types), tables), from.order);
+        std::make_unique<StreamResolver>(parameters_, std::move(types), tables, name_,
+                                         std::move(roots)),
+        from.order);
 }
 
 Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(

@@ -298,6 +298,9 @@ TEST(TypesTest, BinaryValuesThatPostgresCannotHaveSentAreRefused) {
           Int32(1) + Int32(0) + Int32(23) + Int32(kMax32) + Int32(1) + Int32(4) + Int32(1), ""},
          "more elements than bytes"},
         {{kInt4Array, -1, "", Array1(23, {Int16(1)}), ""}, "an element of the wrong length"},
+        {{kTable, -1, "",
+          Int32(2) + Int32(0) + Int32(23) + Int32(kMax32) + Int32(1) + Int32(0) + Int32(1), ""},
+         "very many lists of nothing"},
     };
     for (const auto& [value, why] : bad) {
         const auto decoder = DecoderFor(value.oid, value.modifier, kTypes);

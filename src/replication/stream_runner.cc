@@ -195,13 +195,15 @@ Result<std::vector<SourceTable>> StreamRunner::ChooseTables(StreamSource& source
         show.name = TargetTable(options_.dataset, table.schema, table.name).name;
         show.source = name;
         show.rows_estimate = table.rows_estimate;
+        show.notes = table.notes;
         for (const auto& column : table.columns.columns) {
             if (!column.note.empty()) show.notes.push_back(column.name + ": " + column.note);
         }
         if (table.refusal.empty()) RefuseClashes(show.name, names, table);
         if (!table.refusal.empty()) {
             show.state = StreamStatus::TableState::kRefused;
-            show.notes.insert(show.notes.begin(), table.refusal + "; mend: " + table.mend_sql);
+            const auto mend = table.mend_sql.empty() ? "" : "; mend: " + table.mend_sql;
+            show.notes.insert(show.notes.begin(), table.refusal + mend);
             LogWarn("stream {}: table {} {}. {}", options_.name, name, table.refusal,
                     table.mend_sql);
             continue;

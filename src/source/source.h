@@ -29,6 +29,8 @@ struct SourceTable {
     // Why this table cannot be streamed as it is, and what would mend it; empty when it can.
     std::string refusal;
     std::string mend_sql;
+    // What of it is not in the warehouse, or not as at the source, beside the notes of its columns.
+    std::vector<std::string> notes;
 
     std::string ToString() const { return schema + "." + name; }
 };

@@ -323,7 +323,12 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
     for (int i = 0; i < columns.size(); ++i) {
         auto& one = found.at(columns.Number(i, 0));
         // Generated columns are not in the stream of changes (before PostgreSQL 18).
-        if (columns.Boolean(i, 6)) continue;
+        if (columns.Boolean(i, 6)) {
+            one.table.table.notes.push_back(fmt::format(
+                "{}: left out, it is a generated column: PostgreSQL does not send its changes",
+                columns.Text(i, 1)));
+            continue;
+        }
         auto decoder = DecoderFor(static_cast<Oid>(columns.Number(i, 2)),
                                   static_cast<std::int32_t>(columns.Number(i, 3)), types,
                                   static_cast<int>(columns.Number(i, 8)));

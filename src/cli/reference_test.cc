@@ -34,6 +34,9 @@ followed in binary or followed as text; under these settings: ISO dates, interva
 - **Arrays** become lists, as deep as the column was declared: `integer[][]` is `INTEGER[][]`.
   PostgreSQL itself does not hold a column to that; a value of other dimensions is one of the above
   (an empty array has none, and fits all). Lower bounds are not kept: `[0:1]={a,b}` is `[a, b]`.
+- **Large values**: 2,048 values of a column that follow each other have to fit into
+  `warehouse.memory_limit` together, which is how DuckDB reads them.
+- **Generated columns** are left out, and status names them: PostgreSQL does not send their changes.
 - **money** is the number, without the currency, by the decimals of the database's `lc_monetary` when
   the stream started. Inside a composite or a range it is written as in the locale C (`$1,234.56`):
   always two decimals, whatever the currency has.

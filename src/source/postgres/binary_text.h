@@ -26,6 +26,8 @@ struct TextWriter {
     bool Append(std::string_view bytes, std::string& text) const {
         return write(*this, bytes, text);
     }
+    // Whether a composite is in it: one may get a column of a type that is not among `fields`.
+    bool HasComposite() const { return !fields.empty() || (element && element->HasComposite()); }
 };
 
 // Nothing where the binary form of the type, or of one that it is made of, is not known.

@@ -16,6 +16,8 @@ namespace {
 // Small enough that a few threads share a table evenly and a restart repeats little, large enough
 // that starting a COPY does not count: 16 MB of PostgreSQL's usual pages.
 constexpr std::int64_t kPagesPerRange = 2048;
+// A block ends early where its strings are large: what is read ahead of the warehouse stays small.
+constexpr std::size_t kBlockBytesMax = 16 << 20;
 // Reading by ranges of ctid without passing over the rest came with PostgreSQL 14.
 constexpr int kRangeScanVersion = 140'000;
 
@@ -39,7 +41,7 @@ class CopyRowReader final : public RowReader {
         arena_ = Arena();
         DecodeContext context{&arena_};
         std::size_t row = 0;
-        while (row < kBlockRows) {
+        while (row < kBlockRows && arena_.bytes() < kBlockBytesMax) {
             char* buffer = nullptr;
             const int length = PQgetCopyData(connection_->raw(), &buffer, 0);
             if (length < 0) {

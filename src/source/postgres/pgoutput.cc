@@ -168,9 +168,13 @@ Status PgOutputDecoder::DecodeCommit(Reader& reader) {
     const auto end = reader.Number<std::uint64_t>();
     const auto time = reader.Number<std::int64_t>();
     if (!reader.at_end()) return CutOff('C');
+    Micros commit_time = 0;
+    if (__builtin_add_overflow(time, kEpochMicros, &commit_time)) {
+        return Corrupt("a transaction was committed at a time that cannot be");
+    }
     in_transaction_ = false;
     batch_.commit = Position{end, LsnText(end)};
-    batch_.commit_time = time + kEpochMicros;
+    batch_.commit_time = commit_time;
     ++batch_.commits;
     return {};
 }

@@ -245,6 +245,12 @@ TEST_F(PgOutputTest, ChangesOutsideOfATransactionAreRefused) {
     EXPECT_EQ(Refused(Begin()), ErrorKind::kCorrupt);
 }
 
+TEST_F(PgOutputTest, ATimeOfCommitThatCannotBeIsRefused) {
+    Feed({Begin()});
+    EXPECT_EQ(Refused("C" + Int8(0) + Int64(1) + Int64(2) + Int64(0x7fffffffffffffff)),
+              ErrorKind::kCorrupt);
+}
+
 TEST_F(PgOutputTest, ChangesOfATableThatWasNotAnnouncedAreRefused) {
     Feed({Begin()});
     EXPECT_EQ(Refused(Insert({"1", "a", "b"})), ErrorKind::kCorrupt);

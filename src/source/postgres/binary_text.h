@@ -33,7 +33,7 @@ struct TextWriter {
 // Nothing where the binary form of the type, or of one that it is made of, is not known.
 std::shared_ptr<const TextWriter> TextWriterFor(Oid oid, const TypeCatalog& catalog);
 
-// What TextWriterFor puts together: binary_text_scalar.cc and binary_text_nested.cc.
+// What TextWriterFor puts together: binary_text_numbers.cc, _scalar.cc, _nested.cc.
 #define BIWA_WRITE_FUNCTION(name) \
     bool name(const TextWriter& writer, std::string_view bytes, std::string& text)
 

@@ -31,6 +31,14 @@ T LoadBigEndian(const char* bytes) {
     }
 }
 
+// Of a value that is nothing else.
+template <typename T>
+bool ReadWhole(std::string_view bytes, T& value) {
+    if (bytes.size() != sizeof(T)) return false;
+    value = LoadBigEndian<T>(bytes.data());
+    return true;
+}
+
 // Reads from the front of a value; false where the bytes do not reach, and then nothing is read.
 class ByteReader {
   public:

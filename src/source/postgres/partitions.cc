@@ -41,7 +41,7 @@ WITH RECURSIVE part (root, published, oid, attached) AS (
     JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
     JOIN pg_catalog.pg_class c ON c.oid = r.prrelid AND c.relkind = 'p'
     JOIN pg_catalog.pg_inherits i ON i.inhparent = r.prrelid
-    WHERE p.pubname = $1
+    WHERE p.pubname = ANY ($1::name[])
       AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false)
     UNION ALL
     SELECT part.root, part.published, i.inhrelid,
@@ -79,8 +79,9 @@ Result<std::string> NameOfLeaf(const Connection& connection, const std::string& 
     return rows.empty() ? std::string() : rows.Text(0, 0);
 }
 
-Status CheckAttached(const Connection& connection, const std::string& publication) {
-    const auto attached = BIWA_TRY(connection.Query(kAttachedSql, {publication}));
+Status CheckAttached(const Connection& connection, const std::vector<std::string>& publications) {
+    const auto names = fmt::format("{{{}}}", fmt::join(publications, ","));
+    const auto attached = BIWA_TRY(connection.Query(kAttachedSql, {names}));
     for (int i = 0; i < attached.size(); ++i) {
         const auto leaf = attached.Text(i, 0), root = attached.Text(i, 1);
         const auto older = BIWA_TRY(

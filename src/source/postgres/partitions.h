@@ -33,8 +33,8 @@ Result<std::vector<Leaf>> LeavesOf(const Connection& connection, const std::stri
 Result<std::string> NameOfLeaf(const Connection& connection, const std::string& root,
                                const std::string& oid);
 
-// kConflict when a table that had rows was made a partition of one of the publication's roots after
+// kConflict when a table that had rows was made a partition of one of the publications' roots after
 // that root was published.
-Status CheckAttached(const Connection& connection, const std::string& publication);
+Status CheckAttached(const Connection& connection, const std::vector<std::string>& publications);
 
 }  // namespace biwa::postgres

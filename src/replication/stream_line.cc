@@ -195,8 +195,11 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
             LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
                     table.ToString(), table.ranges_left.size());
         }
+        const auto lost_before = snapshot_->unrepresentable();
         BIWA_TRY(TryAgain(CopySlice(warehouse_, options_.name, *snapshot_, described, target, table,
                                     options_.snapshot, rows_copied_, stop)));
+        copied_unrepresentable_ += snapshot_->unrepresentable() - lost_before;
+        observer_.OnUnrepresentable(copied_unrepresentable_);
         progressed_ = true;
         observer_.OnCopied(target);
     }
@@ -257,7 +260,7 @@ Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>&
         const auto bytes = batch->bytes;
         if (batch->commit) {
             received_order_ = batch->commit->order;
-            observer_.OnUnrepresentable(changes.unrepresentable());
+            observer_.OnUnrepresentable(copied_unrepresentable_ + changes.unrepresentable());
             if (batch->commit_time != 0) {
                 std::lock_guard lock(mutex_);
                 waiting_.push_back({batch->commit->order, batch->commit_time});

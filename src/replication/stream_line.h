@@ -120,6 +120,7 @@ class StreamLine {
     std::atomic<std::uint64_t> durable_order_ = 0;
     std::atomic<std::uint64_t> received_order_ = 0;
     std::atomic<std::int64_t> rows_copied_ = 0;
+    std::uint64_t copied_unrepresentable_ = 0;  // of the copies of this process
     std::atomic<std::uint64_t> changes_applied_ = 0;
     std::atomic<bool> progressed_ = false;
 };

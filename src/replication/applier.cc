@@ -30,10 +30,11 @@ std::string SmallLetters(std::string text) {
 
 }  // namespace
 
-TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
                       const std::string& source_table) {
-    return {dataset,
-            source_schema == "public" ? source_table : source_schema + "__" + source_table};
+    return {dataset.name, source_schema == dataset.usual_schema
+                              ? source_table
+                              : source_schema + "__" + source_table};
 }
 
 Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target,
@@ -75,7 +76,7 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
     return {};
 }
 
-Applier::Applier(Warehouse& warehouse, std::string stream, std::string dataset,
+Applier::Applier(Warehouse& warehouse, std::string stream, const TargetDataset& dataset,
                  const StreamState& state, StreamSource& source)
     : warehouse_(warehouse),
       stream_(std::move(stream)),

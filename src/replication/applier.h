@@ -16,9 +16,20 @@
 
 namespace biwa {
 
+// A dataset of the warehouse, and the schema of the source whose tables keep their names in it.
+struct TargetDataset {
+    TargetDataset() = default;
+    TargetDataset(const char* dataset) : name(dataset) {}
+    TargetDataset(std::string dataset, std::string schema)
+        : name(std::move(dataset)), usual_schema(std::move(schema)) {}
+
+    std::string name;
+    std::string usual_schema = "public";
+};
+
 // The warehouse's table for a table of the source: in the stream's dataset, by the table's name;
 // with the schema's name in front where it is not the source's usual one.
-TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
                       const std::string& source_table);
 
 // Makes the table, or gives it the columns that it lacks. kConflict when a column has another type.
@@ -29,8 +40,8 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
 class Applier {
   public:
     // `source` is asked for rows that a copy has missed.
-    Applier(Warehouse& warehouse, std::string stream, std::string dataset, const StreamState& state,
-            StreamSource& source);
+    Applier(Warehouse& warehouse, std::string stream, const TargetDataset& dataset,
+            const StreamState& state, StreamSource& source);
     ~Applier();
 
     // Takes a batch in. The warehouse is touched only if memory must be freed (a transaction larger

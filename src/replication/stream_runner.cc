@@ -35,11 +35,12 @@ bool Sleep(std::stop_token stop, milliseconds time) {
     return !stop.stop_requested();
 }
 
-bool Matches(const std::string& pattern, const std::string& name) {
+bool Matches(const std::string& pattern, const std::string& name,
+             const std::string& usual_schema) {
     if (pattern.ends_with('*')) {
         return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
     }
-    return name == pattern || name == "public." + pattern;
+    return name == pattern || name == usual_schema + "." + pattern;
 }
 
 std::string SmallLetters(std::string text) {
@@ -188,7 +189,9 @@ Result<std::vector<SourceTable>> StreamRunner::ChooseTables(StreamSource& source
     for (auto& table : found) {
         const auto name = table.ToString();
         if (std::any_of(options_.exclude.begin(), options_.exclude.end(),
-                        [&](const std::string& pattern) { return Matches(pattern, name); })) {
+                        [&](const std::string& pattern) {
+                            return Matches(pattern, name, options_.dataset.usual_schema);
+                        })) {
             continue;
         }
         auto& show = shown.emplace_back();

@@ -26,7 +26,7 @@ namespace biwa {
 
 struct StreamOptions {
     std::string name;
-    std::string dataset;
+    TargetDataset dataset;
     std::vector<std::string> tables;   // patterns
     std::vector<std::string> exclude;  // "schema.table", "schema.prefix*"
     SnapshotOptions snapshot;

@@ -123,6 +123,16 @@ class MySqlSource final : public Source {
     std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> acknowledged_;
 };
 
+// What others call a schema is a database here: the connection's.
+std::string UsualSchema(const SettingValues& values) {
+    if (const auto set = values.find("database"); set != values.end()) return set->second;
+    const auto url = values.find("url");
+    if (url == values.end()) return "";
+    const auto parsed = ParseMySqlUrl(url->second);
+    const auto found = parsed ? parsed->find("database") : SettingValues::const_iterator();
+    return parsed && found != parsed->end() ? found->second : "";
+}
+
 // "%40" is "@".
 std::string Unescape(std::string_view text) {
     std::string plain;
@@ -151,7 +161,8 @@ void RegisterMySqlSource(SourceRegistry& sources) {
                      .open = [](const SettingValues& values) -> Result<std::unique_ptr<Source>> {
                          return std::make_unique<MySqlSource>(BIWA_TRY(Parameters(values)));
                      },
-                     .parse_url = ParseMySqlUrl});
+                     .parse_url = ParseMySqlUrl,
+                     .usual_schema = UsualSchema});
     }
 }
 

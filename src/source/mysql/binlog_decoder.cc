@@ -249,6 +249,9 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
     switch (kind) {
         case TableEffect::Kind::kDefined:
             return {};
+        case TableEffect::Kind::kSucceeded:
+            dropped_.erase(name);
+            return {};
         case TableEffect::Kind::kDropped:
             // What was copied stays: whoever reads it decides what becomes of it.
             dropped_.insert(name);

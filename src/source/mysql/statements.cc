@@ -209,7 +209,7 @@ class Parser {
     void Renamed(const Name& from, const Name& to) {
         Add(TableEffect::Kind::kDropped, from);
         if (IsSuccessor(from, to)) {
-            Add(TableEffect::Kind::kDefined, to);
+            Add(TableEffect::Kind::kSucceeded, to);
         } else {
             Add(TableEffect::Kind::kReplaced, to,
                 "table " + from.schema + "." + from.table + " was renamed to it");

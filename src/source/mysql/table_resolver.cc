@@ -273,7 +273,7 @@ Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap
         BlockMemory memory(columns);
         const auto rows = BIWA_TRY(ResultRows::Open(
             BIWA_TRY(Connection::Open(parameters_)),
-            fmt::format("SELECT {} FROM {}.{} AS t RIGHT JOIN (SELECT 1) AS one ON FALSE LIMIT 1",
+            fmt::format("SELECT {} FROM (SELECT 1) AS one LEFT JOIN {}.{} AS t ON TRUE LIMIT 1",
                         select, QuoteName(map.schema), QuoteName(map.table)),
             std::move(decoders),
             fmt::format("asking for the defaults of {}.{}", map.schema, map.table),
@@ -284,7 +284,11 @@ Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap
         for (std::size_t i = 0; i < places.size(); ++i) {
             const auto& from = memory.block.columns[i];
             auto& to = defaults->row.cells(places[i]);
-            if (from.IsNull(0)) continue;
+            if (from.IsNull(0)) {
+                // So the server answers for a NOT NULL column of a table without rows.
+                defaults->known[places[i]] = false;
+                continue;
+            }
             to.validity[0] |= 1;
             CopyCell(from, 0, to, 0);
             if (IsString(to.type)) to.Set(0, defaults->row.arena().Copy(from.GetString(0)));

@@ -43,26 +43,23 @@ void GtidSet::Add(const MySqlGtid& gtid) {
                                [&](const Server& one) { return one.uuid == gtid.uuid; });
     if (server == servers_.end()) server = servers_.insert(server, Server{gtid.uuid, {}});
     auto& ranges = server->ranges;
-    // Almost always the one after the last.
-    for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
-        if (gtid.number >= range->first && gtid.number <= range->last) return;
-        if (gtid.number == range->last + 1) {
-            range->last = gtid.number;
-            if (range != ranges.rbegin() && std::prev(range)->first == gtid.number + 1) {
-                range->last = std::prev(range)->last;
-                ranges.erase(range.base());
-            }
-            return;
-        }
-        if (gtid.number + 1 == range->first) {
-            range->first = gtid.number;
-            return;
-        }
+    // From the end: almost always it is the one after the last.
+    auto after = ranges.size();
+    while (after > 0 && ranges[after - 1].first > gtid.number) --after;
+    const bool joins_before = after > 0 && gtid.number <= ranges[after - 1].last + 1;
+    const bool joins_after = after < ranges.size() && gtid.number + 1 == ranges[after].first;
+    if (joins_before) {
+        auto& range = ranges[after - 1];
+        range.last = std::max(range.last, gtid.number);
+        if (!joins_after) return;
+        range.last = ranges[after].last;
+        ranges.erase(ranges.begin() + static_cast<std::ptrdiff_t>(after));
+    } else if (joins_after) {
+        ranges[after].first = gtid.number;
+    } else {
+        ranges.insert(ranges.begin() + static_cast<std::ptrdiff_t>(after),
+                      Range{gtid.number, gtid.number});
     }
-    const auto after = std::find_if(ranges.begin(), ranges.end(), [&](const Range& range) {
-        return range.first > gtid.number;
-    });
-    ranges.insert(after, Range{gtid.number, gtid.number});
 }
 
 std::string GtidSet::ToString() const {

@@ -183,7 +183,8 @@ void RunStream(const std::string& folder, const std::string& table, const std::s
         stream.dataset = {"bench", "bench"};
         stream.tables = {"bench." + table};
         StreamRunner runner(
-            **warehouse, std::move(stream), [&] { return source->OpenStream("bench"); }, nullptr);
+            **warehouse, std::move(stream),
+            [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
         for (;;) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
             const auto status = runner.status();

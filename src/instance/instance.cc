@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "instance/status_json.h"
 #include "plan/resources.h"
+#include "replication/target_table.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
 #include "transform/run/selection.h"
@@ -225,7 +226,7 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
         auto opened = (*source)->OpenStream(stream.name);
         if (!opened) return Within(connection.location.ToString(), opened.error());
         for (const auto& pattern : stream.tables) {
-            auto tables = (*opened)->Tables({pattern});
+            auto tables = (*opened)->Tables({pattern}, IfMissing::kRefuse);
             if (tables) continue;
             // A table that is missing stands in the stream's file, all else in the connection's.
             const auto place = stream.table_locations.find(pattern);
@@ -351,21 +352,12 @@ Status Instance::RemoveStream(const std::string& name,
     }
     const auto current = project();
     const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(*current, connection))));
-    const auto opened = BIWA_TRY(source->OpenStream(name));
-    const auto removed = opened->Remove();
-    if (!removed) {
-        return Within(fmt::format("removing what stream {} made at its source", name),
-                      removed.error());
-    }
-    const auto state = BIWA_TRY(ReadStreamState(*warehouse_, name));
-    auto transaction = BIWA_TRY(warehouse_->Begin());
-    for (const auto& table : state.tables) {
-        const auto target = TargetTable(DatasetOf(engine_, field(stream, "dataset"), connection),
-                                        table.schema, table.name);
-        BIWA_TRY(transaction->Execute("DROP TABLE IF EXISTS " + target.ToSql()));
-    }
-    BIWA_TRY(ForgetStream(*transaction, name));
-    return transaction->Commit();
+    const auto removed =
+        StreamRunner::Remove(*warehouse_, name,
+                             DatasetOf(engine_, field(stream, "dataset"), connection),
+                             [&](const std::string& line) { return source->OpenStream(line); });
+    if (removed) return {};
+    return Within(fmt::format("removing stream {}", name), removed.error());
 }
 
 Status Instance::DropModels(const Plan& plan) {
@@ -394,13 +386,14 @@ Status Instance::StartStream(const StreamConfig& config) {
         DatasetOf(engine_, config.dataset, current->connections.at(config.connection));
     options.tables = config.tables;
     options.exclude = config.exclude;
+    options.discover_every = config.discover_every;
     // For tests: a copy that ends before its first slice does has nothing to be resumed.
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
     }
     auto runner = std::make_unique<StreamRunner>(
         *warehouse_, std::move(options),
-        [source, name = config.name] { return source->OpenStream(name); },
+        [source](const std::string& line) { return source->OpenStream(line); },
         [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
     std::unique_lock lock(mutex_);
     BIWA_CHECK(!streams_.contains(config.name));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "replication/target_table.h"
 
 namespace biwa {
 
@@ -54,6 +55,8 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
     json tables = json::array();
     for (const auto& table : stream.tables) {
         const auto rows = facts.rows.find({dataset, table.name});
+        auto notes = table.notes;
+        if (!table.reason.empty()) notes.insert(notes.begin(), table.reason);
         tables.push_back({{"name", table.name},
                           {"source", table.source},
                           {"state", ToString(table.state)},
@@ -61,7 +64,7 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
                           {"rows_copied", table.rows_copied},
                           {"rows_estimate", table.rows_estimate},
                           {"last_change_at", TimeOrNull(table.last_change_at)},
-                          {"notes", table.notes}});
+                          {"notes", std::move(notes)}});
     }
     return {{"name", stream.name},
             {"connection", connection},
@@ -172,7 +175,8 @@ Result<std::map<TableName, std::int64_t>> CountTables(Warehouse& warehouse) {
                         "SELECT schema_name, table_name FROM duckdb_tables() "
                         "WHERE NOT internal AND schema_name <> '_biwa' ORDER BY 1, 2",
                         [&](const std::vector<Cells>& columns, std::size_t row) {
-                            names.push_back({Text(columns[0], row), Text(columns[1], row)});
+                            TableName name{Text(columns[0], row), Text(columns[1], row)};
+                            if (!IsBesideTable(name.name)) names.push_back(std::move(name));
                         }));
     std::map<TableName, std::int64_t> counts;
     std::string sql;
@@ -201,6 +205,7 @@ Result<std::string> CatalogJson(Warehouse& warehouse, const std::map<TableName, 
                         "WHERE NOT internal AND schema_name <> '_biwa' ORDER BY 1, 2",
                         [&](const std::vector<Cells>& columns, std::size_t row) {
                             const TableName name{Text(columns[0], row), Text(columns[1], row)};
+                            if (IsBesideTable(name.name)) return;
                             const auto count = rows.find(name);
                             const auto* model = graph.Find(name);
                             tables[name] = {

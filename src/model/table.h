@@ -1,6 +1,7 @@
 // Tables as every part sees them: names, columns, keys.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,11 @@ struct Column {
     // What rows from before the column was added have in it, as text that casts to the type;
     // nothing when they have NULL.
     std::optional<std::string> fill = {};
+    // They may have something that `fill` cannot tell: should the column be new, rows that were
+    // there before have to be read again.
+    bool fill_unknown = false;
+    // Tells the column from another that had its name before or has it later; 0: not known.
+    std::int32_t number = 0;
 
     friend bool operator==(const Column& a, const Column& b) {
         return a.name == b.name && a.type == b.type;
@@ -36,7 +42,10 @@ struct Column {
 
 struct TableSchema {
     std::vector<Column> columns;
-    std::vector<std::size_t> key;  // positions in columns of the primary key, in key order
+    // Positions in columns of what tells rows apart, in key order.
+    std::vector<std::size_t> key;
+    // Rows may be alike: the key is then all columns, and NULLs are in it.
+    bool key_repeats = false;
 
     std::optional<std::size_t> Find(std::string_view column) const;
     std::vector<std::string> ColumnNames() const;

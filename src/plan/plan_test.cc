@@ -205,7 +205,10 @@ TEST(PlanTest, OtherJsonIsNoPlan) {
 TEST(ProjectResourcesTest, HoldReferencesAndWhatDependsOnWhat) {
     Project project;
     project.connections["db"] = {"db", "postgres", {{"host", "h"}, {"password", "${env:PW}"}}, {}};
-    project.streams["app"] = {"app", "db", "app", {"public.*"}, {}, {}, {}};
+    auto& stream = project.streams["app"];
+    stream.name = stream.dataset = "app";
+    stream.connection = "db";
+    stream.tables = {"public.*"};
     DashboardConfig dashboard;
     dashboard.name = dashboard.title = "学校";
     TileConfig tile;

@@ -52,6 +52,9 @@ std::vector<Resource> ProjectResources(const Project& project) {
         Put(resource, "dataset", stream.dataset);
         Put(resource, "tables", Join(stream.tables, ", "));
         Put(resource, "exclude", Join(stream.exclude, ", "));
+        if (stream.discover_every != StreamConfig().discover_every) {
+            resource.fields["discover_every"] = fmt::format("{}ms", stream.discover_every.count());
+        }
         resources.push_back(std::move(resource));
     }
     for (const auto& [name, dashboard] : project.dashboards) {

@@ -217,6 +217,8 @@ class Loader {
         stream.tables = CheckPatterns(checked, "tables", stream.table_locations);
         std::map<std::string, SourceLocation> ignored;
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
+        stream.discover_every =
+            std::max(checked.Duration("discover_every"), std::chrono::milliseconds(100));
         project_.streams[name] = std::move(stream);
     }
 

@@ -62,6 +62,7 @@ struct StreamConfig {
     std::string dataset;              // of the warehouse; default: the stream's name
     std::vector<std::string> tables;  // patterns "public.answers", "public.*"
     std::vector<std::string> exclude;
+    std::chrono::milliseconds discover_every{10'000};
     SourceLocation location;
     std::map<std::string, SourceLocation> table_locations;  // of each pattern
 };

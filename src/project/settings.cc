@@ -93,6 +93,11 @@ std::vector<Setting> StreamSettings() {
         {.name = "exclude",
          .type = SettingType::kTextList,
          .description = "Tables to leave out of those, written in the same way."},
+        {.name = "discover_every",
+         .type = SettingType::kDuration,
+         .description = "How often to look for tables that have come, gone or changed at the "
+                        "source.",
+         .default_text = "10s"},
     };
 }
 

@@ -398,10 +398,20 @@ Status BinlogDecoder::SetCell(const Table& table, std::size_t column, const Fiel
     return {};
 }
 
-// A row without its key could be found neither now nor later.
+// A row without its key could be found neither now nor later. The whole row, where that is the key,
+// may have NULLs in it.
 Status BinlogDecoder::CheckKey(const Table& table, const std::vector<Field>& fields) const {
+    const bool whole = table.resolved->columns->key_repeats;
     for (const auto column : table.resolved->key) {
         if (fields[column].state == Field::State::kValue) continue;
+        if (whole && fields[column].state == Field::State::kNull) continue;
+        if (whole) {
+            return Fail(ErrorKind::kConflict,
+                        fmt::format("a change of {}.{}, which has no primary key, lacks column {}",
+                                    table.map.schema, table.map.table,
+                                    table.resolved->decoders[column].info.name),
+                        "SET GLOBAL binlog_row_image = 'FULL'; then copy the table anew.");
+        }
         return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key",
                                    table.map.schema, table.map.table,
                                    table.resolved->decoders[column].info.name));
@@ -456,7 +466,7 @@ Status BinlogDecoder::AddInsert(Table& table) {
 
 Status BinlogDecoder::AddUpdate(Table& table) {
     BIWA_TRY(CheckKey(table, before_));
-    bool key_changed = false;
+    bool key_changed = table.resolved->columns->key_repeats;
     for (const auto column : table.resolved->key) {
         const auto& now = after_[column];
         if (now.state == Field::State::kNull) BIWA_TRY(CheckKey(table, after_));

@@ -35,7 +35,7 @@ struct ResolvedTable {
 };
 
 // A table of the stream.
-struct FollowedTable {
+struct KnownTable {
     std::shared_ptr<const TableSchema> columns;  // as they were last known
     // Changes up to this place (Position::order) are in the copy of the table already.
     std::uint64_t seen = 0;
@@ -46,7 +46,7 @@ class TableResolver {
   public:
     virtual ~TableResolver() = default;
     // Null when it is not of the stream. An empty schema means any.
-    virtual const FollowedTable* Find(const std::string& schema,
+    virtual const KnownTable* Find(const std::string& schema,
                                       const std::string& table) const = 0;
     virtual std::vector<std::string> TablesOf(const std::string& schema) const = 0;
     // Nothing for a table that is not of the stream: its changes are passed over.

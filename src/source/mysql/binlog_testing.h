@@ -17,7 +17,7 @@ namespace biwa::mysql {
 // on; text is UTF-8 unless the log says otherwise, when it is taken for latin1.
 class AnyTable final : public TableResolver {
   public:
-    const FollowedTable* Find(const std::string& schema, const std::string& table) const override {
+    const KnownTable* Find(const std::string& schema, const std::string& table) const override {
         auto& followed = followed_[schema + "." + table];
         if (!followed.columns) {
             TableSchema columns;
@@ -91,7 +91,7 @@ class AnyTable final : public TableResolver {
     }
 
   private:
-    mutable std::map<std::string, FollowedTable> followed_;
+    mutable std::map<std::string, KnownTable> followed_;
     std::vector<std::unique_ptr<Defaults>> defaults_;
 };
 

@@ -120,11 +120,7 @@ bool IsVirtual(const std::string& extra) {
 // The default of a column: MariaDB writes constants as in SQL and all else as an expression, MySQL
 // writes constants plainly and marks expressions.
 void ReadDefault(const ColumnRow& row, bool is_mariadb, CatalogColumn& column) {
-    if (row.extra.find("GENERATED") != std::string::npos &&
-        row.extra.find("DEFAULT_GENERATED") == std::string::npos) {
-        return;
-    }
-    if (row.extra.find("auto_increment") != std::string::npos) return;
+    if (column.is_computed || column.is_numbered) return;
     const auto& text = row.default_text;
     if (row.default_is_null || (is_mariadb && text == "NULL")) {
         column.has_default = column.default_is_constant = column.nullable;
@@ -151,18 +147,25 @@ void ReadDefault(const ColumnRow& row, bool is_mariadb, CatalogColumn& column) {
     if (column.default_is_constant) column.default_text = text;
 }
 
-// What the rows that are there got when the column was added, where it is known.
-std::optional<std::string> FillOf(const CatalogColumn& column, const Type& type) {
-    if (type.id == TypeId::kBytes || type.id == TypeId::kBool) return std::nullopt;
-    if (column.default_is_constant) {
-        if (column.nullable && column.default_text.empty() && !IsString(type)) return std::nullopt;
-        if (column.default_text.empty() && column.nullable) return std::nullopt;
-        if (column.default_text.starts_with("0000-00-00")) return std::nullopt;
-        return column.default_text;
+// What the rows that are there got when the column was added, where that is known.
+void SetFill(const CatalogColumn& source, Column& column) {
+    const auto& text = source.default_text;
+    if (source.default_is_constant) {
+        // NULL, where there is no text; a date that does not exist is NULL too.
+        if ((source.nullable && text.empty()) || text.starts_with("0000-00-00")) return;
+        column.fill_unknown =
+            column.type.id == TypeId::kBytes || column.type.id == TypeId::kBool;
+        if (!column.fill_unknown) column.fill = text;
+        return;
     }
-    if (column.nullable || column.has_default) return std::nullopt;
+    if (source.has_default || source.is_computed) {
+        // An expression: each row may have something else.
+        column.fill_unknown = true;
+        return;
+    }
+    if (source.nullable) return;
     // NOT NULL without a default: the zero of its type.
-    switch (type.id) {
+    switch (column.type.id) {
         case TypeId::kInt16:
         case TypeId::kInt32:
         case TypeId::kInt64:
@@ -170,13 +173,21 @@ std::optional<std::string> FillOf(const CatalogColumn& column, const Type& type)
         case TypeId::kFloat:
         case TypeId::kDouble:
         case TypeId::kDecimal:
-            return "0";
+            // Not of an AUTO_INCREMENT, which numbers the rows.
+            column.fill_unknown = source.is_numbered;
+            if (!column.fill_unknown) column.fill = "0";
+            return;
         case TypeId::kText:
-            return column.info.type == FieldType::kEnum && !column.info.values.empty()
-                       ? column.info.values.front()
-                       : std::string();
+            column.fill = source.info.type == FieldType::kEnum && !source.info.values.empty()
+                              ? source.info.values.front()
+                              : std::string();
+            return;
+        case TypeId::kDate:
+        case TypeId::kTimestamp:
+        case TypeId::kTimestampTz:
+            return;  // a date that does not exist
         default:
-            return std::nullopt;
+            column.fill_unknown = true;
     }
 }
 
@@ -197,6 +208,8 @@ Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& 
     row.extra = rows.Text(i, 11);
     column.nullable = rows.Text(i, 12) == "YES";
     column.is_virtual = IsVirtual(row.extra);
+    column.is_computed = row.extra.find(" GENERATED") != std::string::npos;
+    column.is_numbered = row.extra.find("auto_increment") != std::string::npos;
 
     auto& info = column.info;
     info.name = column.name;
@@ -222,7 +235,8 @@ Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& 
     return column;
 }
 
-void Judge(CatalogTable& found, const std::string& engine, const std::string& type) {
+void Judge(CatalogTable& found, const std::string& engine, const std::string& type,
+           bool whole_rows) {
     auto& table = found.table;
     const auto name = QuoteName(table.schema) + "." + QuoteName(table.name);
     if (type == "SYSTEM VERSIONED") {
@@ -244,10 +258,19 @@ void Judge(CatalogTable& found, const std::string& engine, const std::string& ty
                          " … to a plain type;";
         return;
     }
-    if (table.columns.key.empty()) {
-        table.refusal = "has no primary key, by which its changes could be followed";
-        table.mend_sql = "ALTER TABLE " + name + " ADD PRIMARY KEY (…);";
+    if (!table.columns.key.empty()) return;
+    if (!whole_rows) {
+        table.refusal =
+            "has no primary key, and the binary log does not have its whole old rows "
+            "(binlog_row_image)";
+        table.mend_sql = "ALTER TABLE " + name +
+                         " ADD PRIMARY KEY (…);  -- or: SET GLOBAL binlog_row_image = 'FULL';";
+        return;
     }
+    table.columns.key_repeats = true;
+    for (std::size_t i = 0; i < table.columns.columns.size(); ++i) table.columns.key.push_back(i);
+    table.notes.push_back(
+        "has no primary key: its rows are told apart by all of their values, which takes longer");
 }
 
 std::string FullPattern(const std::string& pattern, const std::string& database) {
@@ -278,7 +301,7 @@ std::string SchemaFilter(const Connection& connection, const std::vector<std::st
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
                                              const std::string& database,
                                              const std::vector<std::string>& patterns,
-                                             CharacterSets* sets) {
+                                             IfMissing if_missing, CharacterSets* sets) {
     std::vector<std::string> full;
     for (const auto& pattern : patterns) full.push_back(FullPattern(pattern, database));
     const auto filter = SchemaFilter(connection, full);
@@ -314,7 +337,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
                             connection.Literal(table.schema), connection.Literal(table.name));
     }
     for (const auto& pattern : full) {
-        if (used.contains(pattern)) continue;
+        if (used.contains(pattern) || if_missing == IfMissing::kPassOver) continue;
         const auto meant = DidYouMean(pattern, all_names);
         return UserError(fmt::format("table \"{}\" is not at the server", pattern),
                          meant.empty() ? "Check the name, and that the connection's user may see it."
@@ -344,8 +367,12 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
         auto column = BIWA_TRY(ReadColumn(connection, columns, i, sets));
         if (!column.is_virtual) {
             auto decoder = DecoderFor(column.info);
-            found.table.columns.columns.push_back({column.name, decoder.type, column.nullable,
-                                                   decoder.note, FillOf(column, decoder.type)});
+            auto& added = found.table.columns.columns.emplace_back();
+            added.name = column.name;
+            added.type = decoder.type;
+            added.nullable = column.nullable;
+            added.note = decoder.note;
+            SetFill(column, added);
             found.decoders.push_back(std::move(decoder));
         }
         found.columns.push_back(std::move(column));
@@ -361,8 +388,10 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
         auto& schema = tables[place->second].table.columns;
         if (const auto column = schema.Find(keys.Text(i, 2))) schema.key.push_back(*column);
     }
+    const bool whole_rows =
+        BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_row_image")).Text(0, 0) == "FULL";
     for (std::size_t i = 0; i < tables.size(); ++i) {
-        Judge(tables[i], rows.Text(places[i], 2), rows.Text(places[i], 5));
+        Judge(tables[i], rows.Text(places[i], 2), rows.Text(places[i], 5), whole_rows);
     }
     return tables;
 }

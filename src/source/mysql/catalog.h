@@ -32,6 +32,8 @@ struct CatalogColumn {
     bool nullable = true;
     // Computed when it is read. Its value is not in every change, so it is left out.
     bool is_virtual = false;
+    bool is_computed = false;  // virtual or not
+    bool is_numbered = false;  // AUTO_INCREMENT
     // What a new row has in it when nothing is given: a constant, or NULL.
     bool default_is_constant = false;
     bool has_default = false;  // else one has to be given, and the server's mode decides
@@ -47,10 +49,12 @@ struct CatalogTable {
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"
 // (of the connection's database), "*". A pattern that names nothing gives kUser, with what was
-// near. Without `sets` the decoders read a SELECT's rows, but not the binary log's.
+// near, or is passed over. Without `sets` the decoders read a SELECT's rows, but not the binary
+// log's.
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
                                              const std::string& database,
                                              const std::vector<std::string>& patterns,
+                                             IfMissing if_missing = IfMissing::kRefuse,
                                              CharacterSets* sets = nullptr);
 
 // Whether a column of the table map may be this one of the catalogue.

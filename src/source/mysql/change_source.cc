@@ -26,8 +26,6 @@ constexpr std::uint64_t kBatchChangesMax = 20'000;
 constexpr std::uint64_t kBatchBytesMax = 4 << 20;
 // Bytes of events that wait to be decoded.
 constexpr std::size_t kWaitingMax = 4 << 20;
-// How often a stream without changes moves its position on.
-constexpr std::chrono::seconds kIdleEvery{10};
 // Events come one by one: a short sleep lets more of them gather.
 constexpr std::chrono::microseconds kCoalesce{1000};
 
@@ -103,11 +101,12 @@ Result<bool> EventPump::Take(std::string& events, steady_clock::time_point deadl
 
 MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
                                      std::unique_ptr<TableResolver> resolver, BinlogPlace from,
-                                     bool checksums,
+                                     bool checksums, milliseconds idle_every,
                                      std::shared_ptr<std::atomic<std::uint64_t>> acknowledged)
     : pump_(std::move(pump)),
       resolver_(std::move(resolver)),
       decoder_(*resolver_, from, checksums),
+      idle_every_(idle_every),
       acknowledged_(std::move(acknowledged)),
       handed_out_(from.ToPosition().order),
       last_handed_out_(steady_clock::now()) {}
@@ -146,7 +145,7 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
                 const auto place = decoder_.in_transaction()
                                        ? handed_out_
                                        : decoder_.place().ToPosition().order;
-                if (place > handed_out_ && now - last_handed_out_ >= kIdleEvery) return Take();
+                if (place > handed_out_ && now - last_handed_out_ >= idle_every_) return Take();
                 return std::optional<ChangeBatch>();
             }
         } else {
@@ -175,8 +174,9 @@ Status MySqlChangeSource::Acknowledge(const Position& durable) {
 }
 
 Result<std::unique_ptr<ChangeSource>> FollowBinlog(
-    const ConnectionParameters& parameters, const std::vector<SourceTable>& tables,
-    const Position& from, std::shared_ptr<std::atomic<std::uint64_t>> acknowledged) {
+    const ConnectionParameters& parameters, const std::vector<FollowedTable>& tables,
+    const Position& from, milliseconds idle_every,
+    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged) {
     auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
     auto connection =
         BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
@@ -223,7 +223,7 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
     return std::make_unique<MySqlChangeSource>(
         std::make_unique<EventPump>(std::move(connection), replication),
         std::make_unique<StreamResolver>(parameters, tables), std::move(place),
-        checksum != "NONE", std::move(acknowledged));
+        checksum != "NONE", idle_every, std::move(acknowledged));
 }
 
 }  // namespace biwa::mysql

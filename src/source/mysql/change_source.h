@@ -51,9 +51,10 @@ class EventPump {
 
 class MySqlChangeSource final : public ChangeSource {
   public:
-    // `acknowledged` is told what is durable.
+    // `idle_every`: how often a stream without changes moves its position on. `acknowledged` is
+    // told what is durable.
     MySqlChangeSource(std::unique_ptr<EventPump> pump, std::unique_ptr<TableResolver> resolver,
-                      BinlogPlace from, bool checksums,
+                      BinlogPlace from, bool checksums, std::chrono::milliseconds idle_every,
                       std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
 
     Result<std::optional<ChangeBatch>> Poll(const Position& durable,
@@ -72,6 +73,7 @@ class MySqlChangeSource final : public ChangeSource {
     std::unique_ptr<EventPump> pump_;
     std::unique_ptr<TableResolver> resolver_;
     BinlogDecoder decoder_;
+    const std::chrono::milliseconds idle_every_;
     const std::shared_ptr<std::atomic<std::uint64_t>> acknowledged_;
     std::string events_;
     std::size_t events_read_ = 0;
@@ -82,7 +84,8 @@ class MySqlChangeSource final : public ChangeSource {
 
 // Begins to follow the log at `from`. kConflict when the server no longer has it.
 Result<std::unique_ptr<ChangeSource>> FollowBinlog(
-    const ConnectionParameters& parameters, const std::vector<SourceTable>& tables,
-    const Position& from, std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
+    const ConnectionParameters& parameters, const std::vector<FollowedTable>& tables,
+    const Position& from, std::chrono::milliseconds idle_every,
+    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
 
 }  // namespace biwa::mysql

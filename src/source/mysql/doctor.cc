@@ -190,6 +190,9 @@ class Examination {
             Add(Level::kGood,
                 fmt::format("table {} (about {} rows, {})", name, HumanCount(table.rows_estimate),
                             HumanBytes(static_cast<std::uint64_t>(table.bytes))));
+            for (const auto& note : table.notes) {
+                Add(Level::kWarning, fmt::format("table {} {}", name, note));
+            }
             for (const auto& column : table.columns.columns) {
                 if (column.note.empty()) continue;
                 Add(Level::kWarning,

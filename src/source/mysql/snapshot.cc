@@ -230,6 +230,9 @@ Result<CatalogTable> MySqlSnapshot::Describe(const SourceTable& table) {
 
 Result<std::vector<SnapshotRange>> MySqlSnapshot::Split(const SourceTable& table) {
     const auto described = BIWA_TRY(Describe(table));
+    if (table.columns.key_repeats) {
+        return std::vector<SnapshotRange>{{"*", table.rows_estimate}};
+    }
     auto connection = BIWA_TRY(TakeConnection());
     auto ranges =
         SplitByKey(connection, table, described.decoders[table.columns.key.front()].info);
@@ -244,8 +247,8 @@ Result<std::unique_ptr<RowReader>> MySqlSnapshot::Read(const SourceTable& table,
     const auto condition = BIWA_TRY(RangeCondition(range.text, key));
     return BIWA_TRY(ResultRows::Open(
         BIWA_TRY(TakeConnection()),
-        fmt::format("SELECT {} FROM {} FORCE INDEX (PRIMARY) WHERE {}", ColumnList(table.columns),
-                    TableText(table), condition),
+        fmt::format("SELECT {} FROM {}{} WHERE {}", ColumnList(table.columns), TableText(table),
+                    table.columns.key_repeats ? "" : " FORCE INDEX (PRIMARY)", condition),
         described.decoders, fmt::format("copying {}", table.ToString()),
         [this](std::optional<Connection> used) { GiveBack(std::move(used)); }));
 }

@@ -17,13 +17,15 @@ class MySqlStreamSource final : public StreamSource {
                       std::shared_ptr<std::atomic<std::uint64_t>> acknowledged)
         : parameters_(std::move(parameters)), acknowledged_(std::move(acknowledged)) {}
 
-    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) override;
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
+                                            IfMissing if_missing) override;
     Status CheckStart() override;
     Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
     Status Publish(const std::vector<SourceTable>&) override { return {}; }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
-    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>& tables,
-                                                 const Position& from) override;
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
+                                                 const Position& from,
+                                                 std::chrono::milliseconds idle_every) override;
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
     Result<Position> Head() override;
@@ -47,10 +49,10 @@ Result<const Connection*> MySqlStreamSource::Asking() {
 }
 
 Result<std::vector<SourceTable>> MySqlStreamSource::Tables(
-    const std::vector<std::string>& patterns) {
+    const std::vector<std::string>& patterns, IfMissing if_missing) {
     std::vector<SourceTable> tables;
     for (auto& found :
-         BIWA_TRY(ReadTables(*BIWA_TRY(Asking()), parameters_.database, patterns))) {
+         BIWA_TRY(ReadTables(*BIWA_TRY(Asking()), parameters_.database, patterns, if_missing))) {
         tables.push_back(std::move(found.table));
     }
     return tables;
@@ -94,8 +96,9 @@ Result<std::unique_ptr<SnapshotReader>> MySqlStreamSource::ResumeSnapshot() {
 }
 
 Result<std::unique_ptr<ChangeSource>> MySqlStreamSource::Follow(
-    const std::vector<SourceTable>& tables, const Position& from) {
-    return FollowBinlog(parameters_, tables, from, acknowledged_);
+    const std::vector<FollowedTable>& tables, const Position& from,
+    std::chrono::milliseconds idle_every) {
+    return FollowBinlog(parameters_, tables, from, idle_every, acknowledged_);
 }
 
 Result<std::unique_ptr<RowReader>> MySqlStreamSource::ReadRows(

@@ -43,10 +43,11 @@ class BlockMemory final : public CellsOwner {
 }  // namespace
 
 StreamResolver::StreamResolver(ConnectionParameters parameters,
-                               const std::vector<SourceTable>& tables)
+                               const std::vector<FollowedTable>& tables)
     : parameters_(std::move(parameters)) {
-    for (const auto& table : tables) {
+    for (const auto& [table, from] : tables) {
         auto& known = tables_[table.ToString()];
+        known.followed.seen = from;
         known.schema = table.schema;
         known.name = table.name;
         known.followed.columns = std::make_shared<const TableSchema>(table.columns);
@@ -56,7 +57,7 @@ StreamResolver::StreamResolver(ConnectionParameters parameters,
     }
 }
 
-const FollowedTable* StreamResolver::Find(const std::string& schema,
+const KnownTable* StreamResolver::Find(const std::string& schema,
                                           const std::string& table) const {
     if (schema.empty()) {
         for (const auto& [name, known] : tables_) {
@@ -94,10 +95,12 @@ Result<const Connection*> StreamResolver::Asking() {
 Status StreamResolver::AskCatalog(Known& known) {
     known.defaults.reset();
     const auto name = known.schema + "." + known.name;
-    auto found = ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name}, &sets_);
+    auto found = ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name},
+                            IfMissing::kPassOver, &sets_);
     // The connection may have waited too long for the next question.
     if (!found && found.error().kind == ErrorKind::kUnavailable) {
-        found = ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name}, &sets_);
+        found = ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name},
+                            IfMissing::kPassOver, &sets_);
     }
     if (!found && found.error().kind != ErrorKind::kUser) {
         return tl::unexpected(std::move(found).error());
@@ -210,32 +213,47 @@ Result<std::optional<ResolvedTable>> StreamResolver::Resolve(const TableMap& map
             const auto& now = known.catalog->table.columns;
             if (const auto place = now.Find(name)) {
                 schema->columns.back().fill = now.columns[*place].fill;
+                schema->columns.back().fill_unknown = now.columns[*place].fill_unknown;
             }
         }
         resolved.decoders.push_back(std::move(decoder));
     }
-    resolved.is_key.resize(schema->columns.size());
+    BIWA_TRY(FindKey(map, known, *schema, resolved));
+    resolved.columns = schema;
+    known.followed.columns = std::move(schema);
+    return std::optional<ResolvedTable>(std::move(resolved));
+}
+
+Status StreamResolver::FindKey(const TableMap& map, const Known& known, TableSchema& schema,
+                               ResolvedTable& resolved) {
+    resolved.is_key.resize(schema.columns.size());
+    const auto add = [&](std::size_t column) {
+        schema.key.push_back(column);
+        resolved.is_key[column] = true;
+        const auto place = std::find(resolved.places.begin(), resolved.places.end(), column);
+        resolved.key.push_back(static_cast<std::size_t>(place - resolved.places.begin()));
+    };
+    schema.key_repeats = known.followed.columns->key_repeats;
+    if (schema.key_repeats) {
+        for (std::size_t i = 0; i < schema.columns.size(); ++i) add(i);
+        return {};
+    }
     std::vector<std::string> key_now;
     for (const auto column : known.catalog->table.columns.key) {
         key_now.push_back(known.catalog->table.columns.columns[column].name);
     }
     const bool is_there = !known.catalog->columns.empty();
     for (const auto& name : known.key) {
-        const auto column = schema->Find(name);
+        const auto column = schema.Find(name);
         if (!column || (is_there && key_now != known.key)) {
             return Fail(ErrorKind::kConflict,
                         fmt::format("the key of {}.{} is no longer ({})", map.schema, map.table,
                                     fmt::join(known.key, ", ")),
                         "Put the key back, or take the table out of the stream and in again.");
         }
-        schema->key.push_back(*column);
-        resolved.is_key[*column] = true;
-        const auto place = std::find(resolved.places.begin(), resolved.places.end(), *column);
-        resolved.key.push_back(static_cast<std::size_t>(place - resolved.places.begin()));
+        add(*column);
     }
-    resolved.columns = schema;
-    known.followed.columns = std::move(schema);
-    return std::optional<ResolvedTable>(std::move(resolved));
+    return {};
 }
 
 Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap& map,

@@ -15,9 +15,9 @@ namespace biwa::mysql {
 
 class StreamResolver final : public TableResolver {
   public:
-    StreamResolver(ConnectionParameters parameters, const std::vector<SourceTable>& tables);
+    StreamResolver(ConnectionParameters parameters, const std::vector<FollowedTable>& tables);
 
-    const FollowedTable* Find(const std::string& schema, const std::string& table) const override;
+    const KnownTable* Find(const std::string& schema, const std::string& table) const override;
     std::vector<std::string> TablesOf(const std::string& schema) const override;
     Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override;
     void Forget(const std::string& schema, const std::string& table) override;
@@ -27,7 +27,7 @@ class StreamResolver final : public TableResolver {
   private:
     struct Known {
         std::string schema, name;
-        FollowedTable followed;
+        KnownTable followed;
         std::vector<std::string> key;
         // As the catalogue has it now; nothing when that was not asked since it may have changed.
         std::optional<CatalogTable> catalog;
@@ -39,6 +39,8 @@ class StreamResolver final : public TableResolver {
     Result<std::vector<ColumnInfo>> ColumnsByName(const TableMap& map, Known& known);
     Result<std::vector<ColumnInfo>> ColumnsByPlace(const TableMap& map, Known& known);
     static bool FitsCatalog(const TableMap& map, const Known& known);
+    static Status FindKey(const TableMap& map, const Known& known, TableSchema& schema,
+                          ResolvedTable& resolved);
     Result<ColumnInfo> InfoOf(const MappedColumn& mapped, const CatalogColumn* column);
     Result<const Connection*> Asking();
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kTablesMax = 10'000;
 
 constexpr const char* kCopyAnew =
-    "Changes are missing here: take the table out of the stream and in again, so that it is copied "
+    "Changes are missing here. Stop Biwa and remove its folder .biwa: `biwa up` copies the tables "
     "anew.";
 
 void ColumnsOf(std::string_view bitmap, std::size_t columns, std::vector<std::size_t>& present) {
@@ -92,10 +92,9 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
             }
             return {};
         case EventType::kIncident:
-            return Conflict("a table", "the server says that events were lost (an incident event)");
+            return Conflict("the server says that events were lost (an incident event)");
         case EventType::kExecuteLoadQuery:
-            return Conflict("a table",
-                            "LOAD DATA was logged as a statement, not by binlog_format=ROW");
+            return Conflict("LOAD DATA was logged as a statement, not by binlog_format=ROW");
         case EventType::kPartialUpdateRows:
             return Fail(ErrorKind::kConflict,
                         "the server logs parts of JSON values only, which cannot be followed",
@@ -174,12 +173,23 @@ void BinlogDecoder::Commit(const Event& event) {
     if (tables_.size() > kTablesMax) tables_.clear();
 }
 
-tl::unexpected<Error> BinlogDecoder::Conflict(const std::string& table,
-                                              const std::string& what) const {
+tl::unexpected<Error> BinlogDecoder::Conflict(const std::string& what) const {
     return Fail(ErrorKind::kConflict,
-                fmt::format("{} cannot be followed any more: {} ({}:{})", table, what, place_.file,
-                            end_),
+                fmt::format("the changes cannot be followed any more: {} ({}:{})", what,
+                            place_.file, end_),
                 kCopyAnew);
+}
+
+void BinlogDecoder::PassOver(const std::string& schema, const std::string& name,
+                             const std::string& why) {
+    if (!passed_over_.insert(schema + "." + name).second) return;
+    for (auto& [id, table] : tables_) {
+        if (table.map.schema != schema || table.map.table != name) continue;
+        table.resolved.reset();
+        table.in_batch.reset();
+    }
+    NewPart(resolver_.Find(schema, name)->columns, schema, name).recopy = why;
+    ++batch_.changes;
 }
 
 Status BinlogDecoder::DecodeQuery(const Event& event) {
@@ -194,13 +204,13 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
             return {};
         case Statement::Kind::kRollback:
             if (rows_in_transaction_ > 0) {
-                return Conflict("a table", "a transaction was logged and then rolled back");
+                return Conflict("a transaction was logged and then rolled back");
             }
             Commit(event);
             return {};
         case Statement::Kind::kRollbackToSavepoint:
             if (rows_in_transaction_ == 0) return {};
-            return Conflict("a table", "a part of a transaction was logged and then rolled back");
+            return Conflict("a part of a transaction was logged and then rolled back");
         case Statement::Kind::kXaCommit:
         case Statement::Kind::kXaRollback:
             BIWA_TRY(
@@ -227,7 +237,7 @@ Status BinlogDecoder::EndXa(const std::string& statement, bool is_rollback) {
     const bool had_rows = found == prepared_.end() || found->second;
     if (found != prepared_.end()) prepared_.erase(found);
     if (!is_rollback || !had_rows) return {};
-    return Conflict("a table", "an XA transaction was rolled back after it had been prepared");
+    return Conflict("an XA transaction was rolled back after it had been prepared");
 }
 
 Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
@@ -237,9 +247,17 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
         }
         return {};
     }
+    if (effect.schema.empty()) {
+        // A name in a statement: whatever table of ours may be meant.
+        for (const auto& schema : resolver_.SchemasOf(effect.table)) {
+            BIWA_TRY(Apply({effect.kind, schema, effect.table, effect.why}, end));
+        }
+        return {};
+    }
     const auto* followed = resolver_.Find(effect.schema, effect.table);
     if (followed == nullptr || OrderOf(file_number_, end) <= followed->seen) return {};
     const auto name = effect.schema + "." + effect.table;
+    if (passed_over_.contains(name)) return {};
     auto kind = effect.kind;
     // CREATE TABLE IF NOT EXISTS has made it only where it was not there.
     if (kind == TableEffect::Kind::kDefined && dropped_.contains(name)) {
@@ -257,7 +275,8 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
             dropped_.insert(name);
             return {};
         case TableEffect::Kind::kReplaced:
-            return Conflict(effect.schema.empty() ? effect.table : name, effect.why);
+            PassOver(effect.schema, effect.table, effect.why);
+            return {};
         case TableEffect::Kind::kEmptied:
             break;
     }
@@ -287,8 +306,15 @@ Status BinlogDecoder::DecodeTableMap(const Event& event) {
         // What the copy has may be of another definition, which nobody needs to understand.
         if (OrderOf(file_number_, end_) <= followed->seen) {
             table.bytes.clear();
-        } else {
-            table.resolved = BIWA_TRY(resolver_.Resolve(table.map));
+        } else if (!passed_over_.contains(table.map.schema + "." + table.map.table)) {
+            auto resolved = resolver_.Resolve(table.map);
+            if (resolved) {
+                table.resolved = std::move(*resolved);
+            } else if (resolved.error().kind == ErrorKind::kConflict) {
+                PassOver(table.map.schema, table.map.table, resolved.error().ToString());
+            } else {
+                return tl::unexpected(std::move(resolved).error());
+            }
         }
     }
     tables_[id] = std::move(table);
@@ -341,17 +367,23 @@ Status BinlogDecoder::DecodeRows(const Event& event) {
         if (rows.kind != RowsKind::kWrite) BIWA_TRY(ReadRow(table, before_columns_, rest, before_));
         if (rows.kind != RowsKind::kDelete) BIWA_TRY(ReadRow(table, after_columns_, rest, after_));
         if (rest.size() == before) return Corrupt("the binary log has a row without bytes");
-        switch (rows.kind) {
-            case RowsKind::kWrite:
-                BIWA_TRY(AddInsert(table));
-                break;
-            case RowsKind::kUpdate:
-                BIWA_TRY(AddUpdate(table));
-                break;
-            case RowsKind::kDelete:
-                BIWA_TRY(AddDelete(table));
-                break;
-        }
+        const auto added = AddRow(table, rows.kind);
+        if (added) continue;
+        if (added.error().kind != ErrorKind::kConflict) return added;
+        PassOver(table.map.schema, table.map.table, added.error().ToString());
+        return {};
+    }
+    return {};
+}
+
+Status BinlogDecoder::AddRow(Table& table, RowsKind kind) {
+    switch (kind) {
+        case RowsKind::kWrite:
+            return AddInsert(table);
+        case RowsKind::kUpdate:
+            return AddUpdate(table);
+        case RowsKind::kDelete:
+            return AddDelete(table);
     }
     return {};
 }
@@ -410,7 +442,7 @@ Status BinlogDecoder::CheckKey(const Table& table, const std::vector<Field>& fie
                         fmt::format("a change of {}.{}, which has no primary key, lacks column {}",
                                     table.map.schema, table.map.table,
                                     table.resolved->decoders[column].info.name),
-                        "SET GLOBAL binlog_row_image = 'FULL'; then copy the table anew.");
+                        "SET GLOBAL binlog_row_image = 'FULL';");
         }
         return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key",
                                    table.map.schema, table.map.table,
@@ -425,40 +457,45 @@ void BinlogDecoder::Count(TableChanges& part, ChangeKind kind) {
     ++rows_in_transaction_;
 }
 
-Status BinlogDecoder::SetDefault(Table& table, std::size_t column, TableChanges& part,
-                                 std::size_t row) {
-    const auto place = table.resolved->places[column];
-    const auto* defaults = BIWA_TRY(resolver_.DefaultsOf(table.map, *table.resolved));
-    if (!defaults->known[place]) {
+Result<const TableResolver::Defaults*> BinlogDecoder::DefaultsOf(const Table& table) {
+    const auto& places = table.resolved->places;
+    const TableResolver::Defaults* defaults = nullptr;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i] == ResolvedTable::kLeftOut || after_[i].state != Field::State::kAbsent) {
+            continue;
+        }
+        if (defaults == nullptr) {
+            defaults = BIWA_TRY(resolver_.DefaultsOf(table.map, *table.resolved));
+        }
+        if (defaults->known[places[i]]) continue;
         return Fail(ErrorKind::kConflict,
                     fmt::format("an insert into {}.{} lacks column {}, whose default is not known",
                                 table.map.schema, table.map.table,
-                                table.resolved->decoders[column].info.name),
-                    "SET GLOBAL binlog_row_image = 'FULL'; then copy the table anew.");
+                                table.resolved->decoders[i].info.name),
+                    "SET GLOBAL binlog_row_image = 'FULL';");
     }
-    auto& cells = part.rows.cells(place);
-    CopyCell(defaults->row.cells(place), 0, cells, row);
-    if (IsString(cells.type) && !cells.IsNull(row)) {
-        cells.Set(row, part.rows.arena().Copy(cells.GetString(row)));
-    }
-    return {};
+    return defaults;
 }
 
 Status BinlogDecoder::AddInsert(Table& table) {
     const auto& places = table.resolved->places;
+    const auto* defaults = BIWA_TRY(DefaultsOf(table));
+    for (const auto column : table.resolved->key) {
+        if (after_[column].state == Field::State::kNull) BIWA_TRY(CheckKey(table, after_));
+    }
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
     for (std::size_t i = 0; i < places.size(); ++i) {
         if (places[i] == ResolvedTable::kLeftOut) continue;
-        if (after_[i].state == Field::State::kAbsent) {
-            BIWA_TRY(SetDefault(table, i, part, row));
-        } else {
-            BIWA_TRY(SetCell(table, i, after_[i], part.rows.cells(places[i]), row,
-                             part.rows.arena()));
+        auto& cells = part.rows.cells(places[i]);
+        if (after_[i].state != Field::State::kAbsent) {
+            BIWA_TRY(SetCell(table, i, after_[i], cells, row, part.rows.arena()));
+            continue;
         }
-    }
-    for (const auto column : table.resolved->key) {
-        if (after_[column].state == Field::State::kNull) BIWA_TRY(CheckKey(table, after_));
+        CopyCell(defaults->row.cells(places[i]), 0, cells, row);
+        if (IsString(cells.type) && !cells.IsNull(row)) {
+            cells.Set(row, part.rows.arena().Copy(cells.GetString(row)));
+        }
     }
     Count(part, ChangeKind::kInsert);
     return {};

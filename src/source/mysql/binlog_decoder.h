@@ -45,10 +45,12 @@ struct KnownTable {
 class TableResolver {
   public:
     virtual ~TableResolver() = default;
-    // Null when it is not of the stream. An empty schema means any.
+    // Null when it is not of the stream.
     virtual const KnownTable* Find(const std::string& schema,
                                       const std::string& table) const = 0;
     virtual std::vector<std::string> TablesOf(const std::string& schema) const = 0;
+    // The schemas that have a table of the stream of that name.
+    virtual std::vector<std::string> SchemasOf(const std::string& table) const = 0;
     // Nothing for a table that is not of the stream: its changes are passed over.
     virtual Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) = 0;
     // The columns of the table are to be asked for anew.
@@ -63,7 +65,8 @@ class TableResolver {
 };
 
 // Used by one thread. Bytes that are not of the format give kCorrupt, whatever they are; what is of
-// it and cannot be followed gives kConflict.
+// it and cannot be followed has the table copied anew (TableChanges::recopy) or, where the table is
+// not known, gives kConflict.
 class BinlogDecoder {
   public:
     // `from`: where the first event is. `checksums`: until a FORMAT_DESCRIPTION says otherwise.
@@ -106,6 +109,7 @@ class BinlogDecoder {
     void Begin();
     void Commit(const Event& event);
     Status Apply(const TableEffect& effect, std::uint64_t end);
+    Status AddRow(Table& table, RowsKind kind);
     Status EndXa(const std::string& statement, bool is_rollback);
 
     Status ReadRow(const Table& table, const std::vector<std::size_t>& present,
@@ -116,12 +120,15 @@ class BinlogDecoder {
     Status CheckKey(const Table& table, const std::vector<Field>& fields) const;
     Status SetCell(const Table& table, std::size_t column, const Field& field, Cells& cells,
                    std::size_t row, Arena& arena);
-    Status SetDefault(Table& table, std::size_t column, TableChanges& part, std::size_t row);
+    // The defaults, if they are known of all columns that the insert lacks.
+    Result<const TableResolver::Defaults*> DefaultsOf(const Table& table);
     TableChanges& PartOf(Table& table);
     TableChanges& NewPart(std::shared_ptr<const TableSchema> columns, const std::string& schema,
                           const std::string& name);
     void Count(TableChanges& part, ChangeKind kind);
-    tl::unexpected<Error> Conflict(const std::string& table, const std::string& what) const;
+    // Tells that the table has to be copied anew; nothing more of it is read.
+    void PassOver(const std::string& schema, const std::string& name, const std::string& why);
+    tl::unexpected<Error> Conflict(const std::string& what) const;
 
     TableResolver& resolver_;
     BinlogPlace place_;
@@ -136,6 +143,7 @@ class BinlogDecoder {
     std::optional<MySqlGtid> mysql_gtid_;
     std::map<std::uint64_t, Table> tables_;
     std::set<std::string> dropped_;           // "schema.table" of the stream that are gone
+    std::set<std::string> passed_over_;       // those that have to be copied anew
     std::map<std::string, bool> prepared_;    // XA transactions: whether they had rows of ours
     ChangeBatch batch_;
     std::uint64_t unrepresentable_ = 0;

@@ -166,6 +166,8 @@ enum class OptionalField : std::uint8_t {
     kColumnName = 4,
     kSetValues = 5,
     kEnumValues = 6,
+    kKey = 8,
+    kKeyOfPrefixes = 9,
     kEnumAndSetDefaultCharset = 10,
     kEnumAndSetColumnCharset = 11,
 };
@@ -223,6 +225,16 @@ Status ReadOptionalField(OptionalField kind, std::string_view bytes, bool is_mar
         case OptionalField::kColumnCharset:
             ReadCollations(kind == OptionalField::kDefaultCharset, field, map, IsCharacter);
             return {};
+        case OptionalField::kKey:
+        case OptionalField::kKeyOfPrefixes:
+            while (field.ok() && !field.empty()) {
+                const auto column = field.Packed();
+                if (column >= map.columns.size()) return CutOff("table map");
+                map.key.push_back(column);
+                // How many characters of it: those are unique, and so is all of it.
+                if (kind == OptionalField::kKeyOfPrefixes) field.Packed();
+            }
+            return {};
         case OptionalField::kEnumAndSetDefaultCharset:
         case OptionalField::kEnumAndSetColumnCharset:
             ReadCollations(kind == OptionalField::kEnumAndSetDefaultCharset, field, map,
@@ -240,7 +252,7 @@ Status ReadOptionalField(OptionalField kind, std::string_view bytes, bool is_mar
             ReadValues(FieldType::kEnum, field, map);
             return {};
     }
-    return {};  // primary keys, kinds of geometries, visibility: of no use here
+    return {};  // kinds of geometries, visibility: of no use here
 }
 
 }  // namespace

@@ -181,6 +181,7 @@ struct TableMap {
     std::string table;
     std::vector<MappedColumn> columns;
     bool has_names = false;  // and with them all the rest: binlog_row_metadata is FULL
+    std::vector<std::size_t> key;  // columns of the primary key, where there are names
 
     friend bool operator==(const TableMap&, const TableMap&) = default;
 };

@@ -29,6 +29,7 @@ class AnyTable final : public TableResolver {
         return &followed;
     }
     std::vector<std::string> TablesOf(const std::string&) const override { return {}; }
+    std::vector<std::string> SchemasOf(const std::string&) const override { return {"app"}; }
 
     Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override {
         ResolvedTable resolved;

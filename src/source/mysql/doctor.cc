@@ -82,8 +82,8 @@ class Examination {
         if (metadata != "FULL") {
             Add(Level::kWarning,
                 "binlog_row_metadata is " + (metadata.empty() ? "not there" : metadata),
-                "the log does not name columns: when a table is altered while changes from before "
-                "are still to be read, the stream stops and the table has to be copied anew",
+                "the log does not name columns: a table that is altered while changes from before "
+                "are still to be read has to be copied anew",
                 metadata.empty() ? "" : AndInFile("SET GLOBAL binlog_row_metadata = 'FULL';"));
         } else {
             Add(Level::kGood, "binlog_row_metadata is FULL");

@@ -51,20 +51,11 @@ StreamResolver::StreamResolver(ConnectionParameters parameters,
         known.schema = table.schema;
         known.name = table.name;
         known.followed.columns = std::make_shared<const TableSchema>(table.columns);
-        for (const auto column : table.columns.key) {
-            known.key.push_back(table.columns.columns[column].name);
-        }
     }
 }
 
 const KnownTable* StreamResolver::Find(const std::string& schema,
                                           const std::string& table) const {
-    if (schema.empty()) {
-        for (const auto& [name, known] : tables_) {
-            if (known.name == table) return &known.followed;
-        }
-        return nullptr;
-    }
     const auto found = tables_.find(schema + "." + table);
     return found == tables_.end() ? nullptr : &found->second.followed;
 }
@@ -75,6 +66,14 @@ std::vector<std::string> StreamResolver::TablesOf(const std::string& schema) con
         if (known.schema == schema) names.push_back(known.name);
     }
     return names;
+}
+
+std::vector<std::string> StreamResolver::SchemasOf(const std::string& table) const {
+    std::vector<std::string> schemas;
+    for (const auto& [full, known] : tables_) {
+        if (known.name == table) schemas.push_back(known.schema);
+    }
+    return schemas;
 }
 
 void StreamResolver::Forget(const std::string& schema, const std::string& table) {
@@ -172,8 +171,7 @@ Result<std::vector<ColumnInfo>> StreamResolver::ColumnsByPlace(const TableMap& m
             fmt::format("a change of {}.{} was made when it had other columns than now, and the "
                         "binary log does not name them",
                         map.schema, map.table),
-            "SET GLOBAL binlog_row_metadata = 'FULL'; then take the table out of the stream and "
-            "in again, so that it is copied anew.");
+            "SET GLOBAL binlog_row_metadata = 'FULL';");
     }
     std::vector<ColumnInfo> infos;
     for (std::size_t i = 0; i < map.columns.size(); ++i) {
@@ -204,7 +202,7 @@ Result<std::optional<ResolvedTable>> StreamResolver::Resolve(const TableMap& map
                         fmt::format("column {} of {}.{} has become one of a type that cannot be "
                                     "read in the binary log",
                                     name, map.schema, map.table),
-                        "Give it a plain type, and copy the table anew.");
+                        "Give it a plain type.");
         }
         resolved.places.push_back(left_out ? ResolvedTable::kLeftOut : schema->columns.size());
         if (!left_out) {
@@ -218,42 +216,39 @@ Result<std::optional<ResolvedTable>> StreamResolver::Resolve(const TableMap& map
         }
         resolved.decoders.push_back(std::move(decoder));
     }
-    BIWA_TRY(FindKey(map, known, *schema, resolved));
+    FindKey(map, known, *schema, resolved);
     resolved.columns = schema;
     known.followed.columns = std::move(schema);
     return std::optional<ResolvedTable>(std::move(resolved));
 }
 
-Status StreamResolver::FindKey(const TableMap& map, const Known& known, TableSchema& schema,
-                               ResolvedTable& resolved) {
-    resolved.is_key.resize(schema.columns.size());
-    const auto add = [&](std::size_t column) {
-        schema.key.push_back(column);
+void StreamResolver::FindKey(const TableMap& map, const Known& known, TableSchema& schema,
+                             ResolvedTable& resolved) {
+    // As it was when the changes were made, where the log says; else as the catalogue has it now.
+    if (map.has_names) {
+        for (const auto column : map.key) {
+            if (resolved.places[column] == ResolvedTable::kLeftOut) continue;
+            schema.key.push_back(resolved.places[column]);
+        }
+    } else {
+        const auto& now = known.catalog->table.columns;
+        for (const auto column : now.key) {
+            if (now.key_repeats) break;
+            if (const auto place = schema.Find(now.columns[column].name)) {
+                schema.key.push_back(*place);
+            }
+        }
+    }
+    schema.key_repeats = schema.key.empty();
+    for (std::size_t i = 0; schema.key_repeats && i < schema.columns.size(); ++i) {
+        schema.key.push_back(i);
+    }
+    resolved.is_key.assign(schema.columns.size(), false);
+    for (const auto column : schema.key) {
         resolved.is_key[column] = true;
         const auto place = std::find(resolved.places.begin(), resolved.places.end(), column);
         resolved.key.push_back(static_cast<std::size_t>(place - resolved.places.begin()));
-    };
-    schema.key_repeats = known.followed.columns->key_repeats;
-    if (schema.key_repeats) {
-        for (std::size_t i = 0; i < schema.columns.size(); ++i) add(i);
-        return {};
     }
-    std::vector<std::string> key_now;
-    for (const auto column : known.catalog->table.columns.key) {
-        key_now.push_back(known.catalog->table.columns.columns[column].name);
-    }
-    const bool is_there = !known.catalog->columns.empty();
-    for (const auto& name : known.key) {
-        const auto column = schema.Find(name);
-        if (!column || (is_there && key_now != known.key)) {
-            return Fail(ErrorKind::kConflict,
-                        fmt::format("the key of {}.{} is no longer ({})", map.schema, map.table,
-                                    fmt::join(known.key, ", ")),
-                        "Put the key back, or take the table out of the stream and in again.");
-        }
-        add(*column);
-    }
-    return {};
 }
 
 Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap& map,

@@ -19,6 +19,7 @@ class StreamResolver final : public TableResolver {
 
     const KnownTable* Find(const std::string& schema, const std::string& table) const override;
     std::vector<std::string> TablesOf(const std::string& schema) const override;
+    std::vector<std::string> SchemasOf(const std::string& table) const override;
     Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override;
     void Forget(const std::string& schema, const std::string& table) override;
     Result<const Defaults*> DefaultsOf(const TableMap& map,
@@ -28,7 +29,6 @@ class StreamResolver final : public TableResolver {
     struct Known {
         std::string schema, name;
         KnownTable followed;
-        std::vector<std::string> key;
         // As the catalogue has it now; nothing when that was not asked since it may have changed.
         std::optional<CatalogTable> catalog;
         std::unique_ptr<Defaults> defaults;
@@ -39,8 +39,8 @@ class StreamResolver final : public TableResolver {
     Result<std::vector<ColumnInfo>> ColumnsByName(const TableMap& map, Known& known);
     Result<std::vector<ColumnInfo>> ColumnsByPlace(const TableMap& map, Known& known);
     static bool FitsCatalog(const TableMap& map, const Known& known);
-    static Status FindKey(const TableMap& map, const Known& known, TableSchema& schema,
-                          ResolvedTable& resolved);
+    static void FindKey(const TableMap& map, const Known& known, TableSchema& schema,
+                        ResolvedTable& resolved);
     Result<ColumnInfo> InfoOf(const MappedColumn& mapped, const CatalogColumn* column);
     Result<const Connection*> Asking();
 

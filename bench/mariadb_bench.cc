@@ -140,7 +140,8 @@ void BinlogLimit(const std::string& file, unsigned long offset, const std::strin
         }
         if (event->event_type == ROTATE_EVENT) {
             current.assign(event->event.rotate.filename.str, event->event.rotate.filename.length);
-            current = current.substr(0, current.find_first_not_of("0123456789", current.rfind('.') + 1));
+            current =
+                current.substr(0, current.find_first_not_of("0123456789", current.rfind('.') + 1));
         }
         if (event->next_event_pos != 0 && event->event_type != ROTATE_EVENT &&
             OrderOf(fmt::format("{}:{}", current, event->next_event_pos)) >= until) {

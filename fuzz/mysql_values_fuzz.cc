@@ -1,5 +1,5 @@
-// A value of any column type, in the form of the binary log or of a prepared statement's row; a JSON
-// document; a statement; a position: they are read, or refused. The first byte says which.
+// A value of any column type, in the form of the binary log or of a prepared statement's row; a
+// JSON document; a statement; a position: they are read, or refused. The first byte says which.
 #include <cstdint>
 #include <string_view>
 
@@ -31,6 +31,7 @@ void ReadValue(std::string_view bytes, bool is_result) {
                           info.type == FieldType::kBlob || info.type == FieldType::kGeometry ||
                           info.type == FieldType::kJson;
     if (is_small && (info.meta < 1 || info.meta > 4)) return;
+    if (info.type == FieldType::kBit && (info.meta < 1 || info.meta > 64)) return;
     if (info.special == ColumnInfo::Special::kJson && !info.characters) return;
     const auto decoder = DecoderFor(info);
     if (decoder.binlog == nullptr) return;

@@ -352,10 +352,9 @@ Status Instance::RemoveStream(const std::string& name,
     }
     const auto current = project();
     const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(*current, connection))));
-    const auto removed =
-        StreamRunner::Remove(*warehouse_, name,
-                             DatasetOf(engine_, field(stream, "dataset"), connection),
-                             [&](const std::string& line) { return source->OpenStream(line); });
+    const auto removed = StreamRunner::Remove(
+        *warehouse_, name, DatasetOf(engine_, field(stream, "dataset"), connection),
+        [&](const std::string& line) { return source->OpenStream(line); });
     if (removed) return {};
     return Within(fmt::format("removing stream {}", name), removed.error());
 }

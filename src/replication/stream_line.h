@@ -20,8 +20,8 @@
 #include "replication/applier.h"
 #include "replication/snapshot_loader.h"
 #include "replication/stream_state.h"
-#include "replication/target_table.h"
 #include "replication/stream_status.h"
+#include "replication/target_table.h"
 #include "source/source.h"
 #include "warehouse/warehouse.h"
 

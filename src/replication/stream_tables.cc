@@ -12,8 +12,7 @@ namespace biwa {
 
 namespace {
 
-bool Matches(const std::string& pattern, const std::string& name,
-             const std::string& usual_schema) {
+bool Matches(const std::string& pattern, const std::string& name, const std::string& usual_schema) {
     if (pattern.ends_with('*')) {
         return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
     }
@@ -51,10 +50,9 @@ Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDa
     std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
     for (auto& table : found) {
         const auto name = table.ToString();
-        if (std::any_of(exclude.begin(), exclude.end(),
-                        [&](const std::string& pattern) {
-                            return Matches(pattern, name, dataset.usual_schema);
-                        })) {
+        if (std::any_of(exclude.begin(), exclude.end(), [&](const std::string& pattern) {
+                return Matches(pattern, name, dataset.usual_schema);
+            })) {
             continue;
         }
         if (table.refusal.empty()) {

@@ -174,10 +174,10 @@ void BinlogDecoder::Commit(const Event& event) {
 }
 
 tl::unexpected<Error> BinlogDecoder::Conflict(const std::string& what) const {
-    return Fail(ErrorKind::kConflict,
-                fmt::format("the changes cannot be followed any more: {} ({}:{})", what,
-                            place_.file, end_),
-                kCopyAnew);
+    return Fail(
+        ErrorKind::kConflict,
+        fmt::format("the changes cannot be followed any more: {} ({}:{})", what, place_.file, end_),
+        kCopyAnew);
 }
 
 void BinlogDecoder::PassOver(const std::string& schema, const std::string& name,
@@ -213,8 +213,7 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
             return Conflict("a part of a transaction was logged and then rolled back");
         case Statement::Kind::kXaCommit:
         case Statement::Kind::kXaRollback:
-            BIWA_TRY(
-                EndXa(query.statement, statement.kind == Statement::Kind::kXaRollback));
+            BIWA_TRY(EndXa(query.statement, statement.kind == Statement::Kind::kXaRollback));
             Commit(event);
             return {};
         case Statement::Kind::kRows:
@@ -444,9 +443,8 @@ Status BinlogDecoder::CheckKey(const Table& table, const std::vector<Field>& fie
                                     table.resolved->decoders[column].info.name),
                         "SET GLOBAL binlog_row_image = 'FULL';");
         }
-        return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key",
-                                   table.map.schema, table.map.table,
-                                   table.resolved->decoders[column].info.name));
+        return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key", table.map.schema,
+                                   table.map.table, table.resolved->decoders[column].info.name));
     }
     return {};
 }
@@ -468,11 +466,11 @@ Result<const TableResolver::Defaults*> BinlogDecoder::DefaultsOf(const Table& ta
             defaults = BIWA_TRY(resolver_.DefaultsOf(table.map, *table.resolved));
         }
         if (defaults->known[places[i]]) continue;
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("an insert into {}.{} lacks column {}, whose default is not known",
-                                table.map.schema, table.map.table,
-                                table.resolved->decoders[i].info.name),
-                    "SET GLOBAL binlog_row_image = 'FULL';");
+        return Fail(
+            ErrorKind::kConflict,
+            fmt::format("an insert into {}.{} lacks column {}, whose default is not known",
+                        table.map.schema, table.map.table, table.resolved->decoders[i].info.name),
+            "SET GLOBAL binlog_row_image = 'FULL';");
     }
     return defaults;
 }
@@ -522,8 +520,7 @@ Status BinlogDecoder::AddUpdate(Table& table) {
         if (field->state == Field::State::kAbsent) {
             part.unchanged.push_back({row32, static_cast<std::uint32_t>(places[i])});
         }
-        BIWA_TRY(
-            SetCell(table, i, *field, part.rows.cells(places[i]), row, part.rows.arena()));
+        BIWA_TRY(SetCell(table, i, *field, part.rows.cells(places[i]), row, part.rows.arena()));
     }
     if (key_changed) {
         const auto old_row = part.old_keys.AddRow();

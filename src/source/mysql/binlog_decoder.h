@@ -46,8 +46,7 @@ class TableResolver {
   public:
     virtual ~TableResolver() = default;
     // Null when it is not of the stream.
-    virtual const KnownTable* Find(const std::string& schema,
-                                      const std::string& table) const = 0;
+    virtual const KnownTable* Find(const std::string& schema, const std::string& table) const = 0;
     virtual std::vector<std::string> TablesOf(const std::string& schema) const = 0;
     // The schemas that have a table of the stream of that name.
     virtual std::vector<std::string> SchemasOf(const std::string& table) const = 0;
@@ -142,9 +141,9 @@ class BinlogDecoder {
     std::optional<Gtid> gtid_;
     std::optional<MySqlGtid> mysql_gtid_;
     std::map<std::uint64_t, Table> tables_;
-    std::set<std::string> dropped_;           // "schema.table" of the stream that are gone
-    std::set<std::string> passed_over_;       // those that have to be copied anew
-    std::map<std::string, bool> prepared_;    // XA transactions: whether they had rows of ours
+    std::set<std::string> dropped_;         // "schema.table" of the stream that are gone
+    std::set<std::string> passed_over_;     // those that have to be copied anew
+    std::map<std::string, bool> prepared_;  // XA transactions: whether they had rows of ours
     ChangeBatch batch_;
     std::uint64_t unrepresentable_ = 0;
     std::vector<std::size_t> before_columns_, after_columns_;

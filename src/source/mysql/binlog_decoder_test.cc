@@ -93,9 +93,9 @@ TEST_F(BinlogDecoderTest, ReadsEveryTypeWhereTheLogNamesColumns) {
     EXPECT_EQ(Row(part, 2), "3|0|0|0|0:0|0|0|0|0|0|0." + std::string(30, '0') +
                                 "|NULL|3020399000000|NULL|NULL||||" + std::string(4, '\0') +
                                 "||||0|NULL");
-    EXPECT_EQ(part.kinds, (std::vector{ChangeKind::kInsert, ChangeKind::kInsert,
-                                       ChangeKind::kInsert, ChangeKind::kUpdate,
-                                       ChangeKind::kUpdate, ChangeKind::kDelete}));
+    EXPECT_EQ(part.kinds,
+              (std::vector{ChangeKind::kInsert, ChangeKind::kInsert, ChangeKind::kInsert,
+                           ChangeKind::kUpdate, ChangeKind::kUpdate, ChangeKind::kDelete}));
     EXPECT_EQ(CellText(part.rows.cells(16), 3), "changed");
     EXPECT_EQ(CellText(part.rows.cells(9), 3), "1");
     ASSERT_EQ(part.key_changes.size(), 1u);

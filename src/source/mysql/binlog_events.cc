@@ -19,8 +19,8 @@ tl::unexpected<Error> CutOff(std::string_view what) {
 }
 
 std::uint32_t Checksum(std::string_view bytes) {
-    return static_cast<std::uint32_t>(crc32_z(
-        0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<z_size_t>(bytes.size())));
+    return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()),
+                                              static_cast<z_size_t>(bytes.size())));
 }
 
 // MariaDB's header of compressed data: a byte, 0x80 | algorithm << 4 | bytes of the length, and the
@@ -129,6 +129,7 @@ Status ReadColumnType(std::uint8_t code, ByteReader& metadata, MappedColumn& col
             const auto bits = metadata.Number<std::uint8_t>();
             const auto bytes = metadata.Number<std::uint8_t>();
             column.meta = static_cast<std::uint16_t>(bytes * 8 + bits);
+            if (column.meta < 1 || column.meta > 64) break;
             return {};
         }
         case FieldType::kDecimal: {
@@ -419,13 +420,13 @@ Result<RowsEvent> ReadRowsEvent(const Event& event, std::string& buffer) {
     const auto type = static_cast<int>(event.type);
     const bool is_compressed = type >= static_cast<int>(EventType::kWriteRowsCompressedV1);
     // Each family has WRITE, UPDATE and DELETE one after another.
-    const int first = is_compressed
-                          ? static_cast<int>(type >= static_cast<int>(EventType::kWriteRowsCompressed)
-                                                 ? EventType::kWriteRowsCompressed
-                                                 : EventType::kWriteRowsCompressedV1)
-                          : static_cast<int>(type >= static_cast<int>(EventType::kWriteRows)
-                                                 ? EventType::kWriteRows
-                                                 : EventType::kWriteRowsV1);
+    const int first =
+        is_compressed ? static_cast<int>(type >= static_cast<int>(EventType::kWriteRowsCompressed)
+                                             ? EventType::kWriteRowsCompressed
+                                             : EventType::kWriteRowsCompressedV1)
+                      : static_cast<int>(type >= static_cast<int>(EventType::kWriteRows)
+                                             ? EventType::kWriteRows
+                                             : EventType::kWriteRowsV1);
     const bool is_v2 = first == static_cast<int>(EventType::kWriteRows) ||
                        first == static_cast<int>(EventType::kWriteRowsCompressed);
     RowsEvent rows;

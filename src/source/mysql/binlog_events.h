@@ -7,7 +7,8 @@
 //   body    by type, below
 //   uint32  CRC-32 of all before it, when the file's FORMAT_DESCRIPTION says so
 //
-//   FORMAT_DESCRIPTION  uint16 version, 50 bytes of the server's version, uint32 time, uint8 size of
+//   FORMAT_DESCRIPTION  uint16 version, 50 bytes of the server's version, uint32 time, uint8 size
+//   of
 //                       a header, uint8 for each type: size of the fixed part of its body; uint8
 //                       checksums (0 none, 1 CRC-32), uint32 its own
 //   ROTATE              uint64 place, the file's name
@@ -180,7 +181,7 @@ struct TableMap {
     std::string schema;
     std::string table;
     std::vector<MappedColumn> columns;
-    bool has_names = false;  // and with them all the rest: binlog_row_metadata is FULL
+    bool has_names = false;        // and with them all the rest: binlog_row_metadata is FULL
     std::vector<std::size_t> key;  // columns of the primary key, where there are names
 
     friend bool operator==(const TableMap&, const TableMap&) = default;

@@ -16,7 +16,8 @@ inline std::uint64_t LoadLittleEndian(const char* bytes, std::size_t size) {
 }
 inline std::uint64_t LoadBigEndian(const char* bytes, std::size_t size) {
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < size; ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+    for (std::size_t i = 0; i < size; ++i)
+        value = value << 8 | static_cast<unsigned char>(bytes[i]);
     return value;
 }
 

@@ -23,28 +23,46 @@ const std::shared_ptr<const CharacterSet>& Utf8() {
 
 FieldType TypeOf(const std::string& name) {
     static const std::map<std::string, FieldType> types = {
-        {"tinyint", FieldType::kTiny},        {"smallint", FieldType::kShort},
-        {"mediumint", FieldType::kInt24},     {"int", FieldType::kLong},
-        {"bigint", FieldType::kLongLong},     {"float", FieldType::kFloat},
-        {"double", FieldType::kDouble},       {"decimal", FieldType::kDecimal},
-        {"bit", FieldType::kBit},             {"year", FieldType::kYear},
-        {"date", FieldType::kDate},           {"datetime", FieldType::kDateTime2},
-        {"timestamp", FieldType::kTimestamp2}, {"time", FieldType::kTime2},
-        {"char", FieldType::kString},         {"binary", FieldType::kString},
-        {"varchar", FieldType::kVarchar},     {"varbinary", FieldType::kVarchar},
-        {"tinytext", FieldType::kBlob},       {"tinyblob", FieldType::kBlob},
-        {"text", FieldType::kBlob},           {"blob", FieldType::kBlob},
-        {"mediumtext", FieldType::kBlob},     {"mediumblob", FieldType::kBlob},
-        {"longtext", FieldType::kBlob},       {"longblob", FieldType::kBlob},
-        {"enum", FieldType::kEnum},           {"set", FieldType::kSet},
-        {"json", FieldType::kJson},           {"geometry", FieldType::kGeometry},
-        {"point", FieldType::kGeometry},      {"linestring", FieldType::kGeometry},
-        {"polygon", FieldType::kGeometry},    {"multipoint", FieldType::kGeometry},
+        {"tinyint", FieldType::kTiny},
+        {"smallint", FieldType::kShort},
+        {"mediumint", FieldType::kInt24},
+        {"int", FieldType::kLong},
+        {"bigint", FieldType::kLongLong},
+        {"float", FieldType::kFloat},
+        {"double", FieldType::kDouble},
+        {"decimal", FieldType::kDecimal},
+        {"bit", FieldType::kBit},
+        {"year", FieldType::kYear},
+        {"date", FieldType::kDate},
+        {"datetime", FieldType::kDateTime2},
+        {"timestamp", FieldType::kTimestamp2},
+        {"time", FieldType::kTime2},
+        {"char", FieldType::kString},
+        {"binary", FieldType::kString},
+        {"varchar", FieldType::kVarchar},
+        {"varbinary", FieldType::kVarchar},
+        {"tinytext", FieldType::kBlob},
+        {"tinyblob", FieldType::kBlob},
+        {"text", FieldType::kBlob},
+        {"blob", FieldType::kBlob},
+        {"mediumtext", FieldType::kBlob},
+        {"mediumblob", FieldType::kBlob},
+        {"longtext", FieldType::kBlob},
+        {"longblob", FieldType::kBlob},
+        {"enum", FieldType::kEnum},
+        {"set", FieldType::kSet},
+        {"json", FieldType::kJson},
+        {"geometry", FieldType::kGeometry},
+        {"point", FieldType::kGeometry},
+        {"linestring", FieldType::kGeometry},
+        {"polygon", FieldType::kGeometry},
+        {"multipoint", FieldType::kGeometry},
         {"multilinestring", FieldType::kGeometry},
         {"multipolygon", FieldType::kGeometry},
         {"geometrycollection", FieldType::kGeometry},
         {"geomcollection", FieldType::kGeometry},
-        {"uuid", FieldType::kString},         {"inet4", FieldType::kString},
+        {"uuid", FieldType::kString},
+        {"inet4", FieldType::kString},
         {"inet6", FieldType::kString}};
     const auto found = types.find(name);
     return found == types.end() ? FieldType{} : found->second;
@@ -113,9 +131,7 @@ std::uint16_t MetaOf(FieldType type, const ColumnRow& row, std::size_t values) {
     }
 }
 
-bool IsVirtual(const std::string& extra) {
-    return extra.find("VIRTUAL") != std::string::npos;
-}
+bool IsVirtual(const std::string& extra) { return extra.find("VIRTUAL") != std::string::npos; }
 
 // The default of a column: MariaDB writes constants as in SQL and all else as an expression, MySQL
 // writes constants plainly and marks expressions.
@@ -128,9 +144,8 @@ void ReadDefault(const ColumnRow& row, bool is_mariadb, CatalogColumn& column) {
     }
     column.has_default = true;
     if (!is_mariadb) {
-        column.default_is_constant =
-            row.extra.find("DEFAULT_GENERATED") == std::string::npos &&
-            !text.starts_with("CURRENT_TIMESTAMP");
+        column.default_is_constant = row.extra.find("DEFAULT_GENERATED") == std::string::npos &&
+                                     !text.starts_with("CURRENT_TIMESTAMP");
         if (column.default_is_constant) column.default_text = text;
         return;
     }
@@ -142,8 +157,7 @@ void ReadDefault(const ColumnRow& row, bool is_mariadb, CatalogColumn& column) {
         }
         return;
     }
-    column.default_is_constant =
-        text.find_first_not_of("0123456789.-+eE") == std::string::npos;
+    column.default_is_constant = text.find_first_not_of("0123456789.-+eE") == std::string::npos;
     if (column.default_is_constant) column.default_text = text;
 }
 
@@ -153,8 +167,7 @@ void SetFill(const CatalogColumn& source, Column& column) {
     if (source.default_is_constant) {
         // NULL, where there is no text; a date that does not exist is NULL too.
         if ((source.nullable && text.empty()) || text.starts_with("0000-00-00")) return;
-        column.fill_unknown =
-            column.type.id == TypeId::kBytes || column.type.id == TypeId::kBool;
+        column.fill_unknown = column.type.id == TypeId::kBytes || column.type.id == TypeId::kBool;
         if (!column.fill_unknown) column.fill = text;
         return;
     }
@@ -191,8 +204,8 @@ void SetFill(const CatalogColumn& source, Column& column) {
     }
 }
 
-Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& rows,
-                                 std::size_t i, CharacterSets* sets) {
+Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& rows, std::size_t i,
+                                 CharacterSets* sets) {
     ColumnRow row;
     CatalogColumn column;
     column.name = rows.Text(i, 2);
@@ -245,15 +258,15 @@ void Judge(CatalogTable& found, const std::string& engine, const std::string& ty
         return;
     }
     if (engine != "InnoDB") {
-        table.refusal = fmt::format(
-            "is kept by the engine {}, which cannot be read as of one moment", engine);
+        table.refusal =
+            fmt::format("is kept by the engine {}, which cannot be read as of one moment", engine);
         table.mend_sql = "ALTER TABLE " + name + " ENGINE = InnoDB;";
         return;
     }
     for (const auto& decoder : found.decoders) {
         if (decoder.binlog != nullptr) continue;
-        table.refusal = fmt::format("has column {}, of a type that cannot be read in the binary log",
-                                    decoder.info.name);
+        table.refusal = fmt::format(
+            "has column {}, of a type that cannot be read in the binary log", decoder.info.name);
         table.mend_sql = "ALTER TABLE " + name + " MODIFY " + QuoteName(decoder.info.name) +
                          " … to a plain type;";
         return;
@@ -340,8 +353,9 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
         if (used.contains(pattern) || if_missing == IfMissing::kPassOver) continue;
         const auto meant = DidYouMean(pattern, all_names);
         return UserError(fmt::format("table \"{}\" is not at the server", pattern),
-                         meant.empty() ? "Check the name, and that the connection's user may see it."
-                                       : fmt::format("Did you mean \"{}\"?", meant));
+                         meant.empty()
+                             ? "Check the name, and that the connection's user may see it."
+                             : fmt::format("Did you mean \"{}\"?", meant));
     }
     if (tables.empty()) return tables;
 

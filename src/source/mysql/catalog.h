@@ -43,8 +43,8 @@ struct CatalogColumn {
 // A table with what reading it takes.
 struct CatalogTable {
     SourceTable table;
-    std::vector<CatalogColumn> columns;    // all of them, in the table's order
-    std::vector<ColumnDecoder> decoders;   // one a column of table.columns
+    std::vector<CatalogColumn> columns;   // all of them, in the table's order
+    std::vector<ColumnDecoder> decoders;  // one a column of table.columns
 };
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"

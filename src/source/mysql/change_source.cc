@@ -30,7 +30,8 @@ constexpr std::size_t kWaitingMax = 4 << 20;
 constexpr std::chrono::microseconds kCoalesce{1000};
 
 constexpr const char* kHistoryGone =
-    "Changes were lost. Keep more of the binary log (binlog_expire_logs_seconds); then stop Biwa and "
+    "Changes were lost. Keep more of the binary log (binlog_expire_logs_seconds); then stop Biwa "
+    "and "
     "remove its folder .biwa: `biwa up` copies the tables anew.";
 
 }  // namespace
@@ -142,9 +143,8 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
             if (!BIWA_TRY(pump_->Take(events_, has_changes ? now : deadline))) {
                 if (has_changes) return Take();
                 // Others' changes, or nothing: the position goes on now and then.
-                const auto place = decoder_.in_transaction()
-                                       ? handed_out_
-                                       : decoder_.place().ToPosition().order;
+                const auto place =
+                    decoder_.in_transaction() ? handed_out_ : decoder_.place().ToPosition().order;
                 if (place > handed_out_ && now - last_handed_out_ >= idle_every_) return Take();
                 return std::optional<ChangeBatch>();
             }
@@ -178,8 +178,7 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
     const Position& from, milliseconds idle_every,
     std::shared_ptr<std::atomic<std::uint64_t>> acknowledged) {
     auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
-    auto connection =
-        BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
+    auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
     const auto files = BIWA_TRY(connection.Query("SHOW BINARY LOGS"));
     bool is_there = false;
     for (std::size_t i = 0; i < files.size(); ++i) is_there |= files.Text(i, 0) == place.file;
@@ -191,15 +190,15 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
                     kHistoryGone);
     }
     if (place.offset >> 32 != 0) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("the stream stands at {} of {}, beyond what the protocol can ask for",
-                                HumanBytes(place.offset), place.file),
-                    kHistoryGone);
+        return Fail(
+            ErrorKind::kConflict,
+            fmt::format("the stream stands at {} of {}, beyond what the protocol can ask for",
+                        HumanBytes(place.offset), place.file),
+            kHistoryGone);
     }
     // That we understand checksums, GTIDs, and what else MariaDB would hide from the old; and a
     // sign of life each second.
-    const auto checksum =
-        BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_checksum")).Text(0, 0);
+    const auto checksum = BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_checksum")).Text(0, 0);
     BIWA_TRY(connection.Execute(
         "SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, "
         "@source_binlog_checksum = @@GLOBAL.binlog_checksum, "
@@ -210,8 +209,7 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
     // A replica with the number of another would end it.
     std::mt19937 random(std::random_device{}());
     const auto number = static_cast<unsigned>(random() | 0x4000'0000U);
-    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, place.file.c_str(),
-                         place.file.size());
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, place.file.c_str(), place.file.size());
     mariadb_rpl_optionsv(replication, MARIADB_RPL_START, static_cast<unsigned long>(place.offset));
     mariadb_rpl_optionsv(replication, MARIADB_RPL_SERVER_ID, number);
     mariadb_rpl_optionsv(replication, MARIADB_RPL_FLAGS, 0U);
@@ -222,8 +220,8 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
     }
     return std::make_unique<MySqlChangeSource>(
         std::make_unique<EventPump>(std::move(connection), replication),
-        std::make_unique<StreamResolver>(parameters, tables), std::move(place),
-        checksum != "NONE", idle_every, std::move(acknowledged));
+        std::make_unique<StreamResolver>(parameters, tables), std::move(place), checksum != "NONE",
+        idle_every, std::move(acknowledged));
 }
 
 }  // namespace biwa::mysql

@@ -15,9 +15,9 @@ TEST(IsUtf8Test, KnowsWhatIsWellFormed) {
                              "\xef\xbf\xbf", "\xf4\x8f\xbf\xbf"}) {
         EXPECT_TRUE(IsUtf8(good)) << good;
     }
-    for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xe6\x97",
-                            "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
-                            "12345678\xff"}) {
+    for (const char* bad :
+         {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xe6\x97",
+          "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "12345678\xff"}) {
         EXPECT_FALSE(IsUtf8(bad));
     }
 }

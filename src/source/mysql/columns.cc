@@ -55,7 +55,12 @@ ColumnDecoder Decimal(const ColumnInfo& info) {
     if (precision <= 38) {
         return {Type::Decimal(precision, scale), BinlogDecimal, ResultDecimal, size, kPacked, {}};
     }
-    return {Type{TypeId::kText}, BinlogDecimalText, ResultText, size, kPacked, {},
+    return {Type{TypeId::kText},
+            BinlogDecimalText,
+            ResultText,
+            size,
+            kPacked,
+            {},
             fmt::format("decimal({},{}) is kept as exact text: it has more than 38 digits",
                         precision, scale)};
 }
@@ -125,22 +130,36 @@ ColumnDecoder Find(const ColumnInfo& info) {
         case FieldType::kDate:
             return {Type{TypeId::kDate}, BinlogDate, ResultDate, Fixed(3), kShort, {}};
         case FieldType::kDateTime2:
-            return {Type{TypeId::kTimestamp}, BinlogDateTime, ResultDateTime, Fixed(5 + fraction),
-                    kShort, {}};
+            return {Type{TypeId::kTimestamp}, BinlogDateTime, ResultDateTime,
+                    Fixed(5 + fraction),      kShort,         {}};
         case FieldType::kDateTime:
-            return {Type{TypeId::kTimestamp}, BinlogDateTimeOld, ResultDateTime, Fixed(8), kShort,
-                    {}};
+            return {
+                Type{TypeId::kTimestamp}, BinlogDateTimeOld, ResultDateTime, Fixed(8), kShort, {}};
         case FieldType::kTimestamp2:
             return {Type{TypeId::kTimestampTz}, BinlogTimestamp, ResultDateTime,
-                    Fixed(4 + fraction), kShort, {}};
+                    Fixed(4 + fraction),        kShort,          {}};
         case FieldType::kTimestamp:
-            return {Type{TypeId::kTimestampTz}, BinlogTimestampOld, ResultDateTime, Fixed(4),
-                    kShort, {}};
+            return {Type{TypeId::kTimestampTz},
+                    BinlogTimestampOld,
+                    ResultDateTime,
+                    Fixed(4),
+                    kShort,
+                    {}};
         case FieldType::kTime2:
-            return {Type{TypeId::kInterval}, BinlogTime, ResultTime, Fixed(3 + fraction), kShort,
-                    {}, kTimeNote};
+            return {Type{TypeId::kInterval},
+                    BinlogTime,
+                    ResultTime,
+                    Fixed(3 + fraction),
+                    kShort,
+                    {},
+                    kTimeNote};
         case FieldType::kTime:
-            return {Type{TypeId::kInterval}, BinlogTimeOld, ResultTime, Fixed(3), kShort, {},
+            return {Type{TypeId::kInterval},
+                    BinlogTimeOld,
+                    ResultTime,
+                    Fixed(3),
+                    kShort,
+                    {},
                     kTimeNote};
         case FieldType::kEnum:
             return {Type{TypeId::kText}, BinlogEnum, ResultText, Fixed(info.meta), kPacked, {}};
@@ -155,7 +174,12 @@ ColumnDecoder Find(const ColumnInfo& info) {
         case FieldType::kJson:
             return {Type{TypeId::kJson}, BinlogJson, ResultText, Prefix(info.meta), kPacked, {}};
         case FieldType::kGeometry:
-            return {Type{TypeId::kBytes}, Bytes, Bytes, Prefix(info.meta), kPacked, {},
+            return {Type{TypeId::kBytes},
+                    Bytes,
+                    Bytes,
+                    Prefix(info.meta),
+                    kPacked,
+                    {},
                     "a geometry is kept as the server has it: four bytes of its SRID, then WKB"};
         case FieldType::kVector:
         case FieldType::kBlobCompressed:

@@ -65,10 +65,8 @@ void SetOptions(MYSQL* mysql, const ConnectionParameters& parameters, Connection
     mysql_ssl_set(mysql, file(parameters.tls_key), file(parameters.tls_cert),
                   file(parameters.tls_ca), nullptr, nullptr);
     const my_bool enforce = 1;
-    const my_bool verify = parameters.tls == TlsMode::kVerifyCa ||
-                                   parameters.tls == TlsMode::kVerifyFull
-                               ? 1
-                               : 0;
+    const my_bool verify =
+        parameters.tls == TlsMode::kVerifyCa || parameters.tls == TlsMode::kVerifyFull ? 1 : 0;
     mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
     mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
 }
@@ -135,16 +133,19 @@ Result<Connection> Connection::OpenOnce(const ConnectionParameters& parameters, 
     if (mysql == nullptr) return Unavailable("cannot connect to MariaDB or MySQL: out of memory");
     Connection connection(mysql);
     SetOptions(mysql, parameters, kind, with_tls);
-    const auto text = [](const std::string& value) { return value.empty() ? nullptr : value.c_str(); };
+    const auto text = [](const std::string& value) {
+        return value.empty() ? nullptr : value.c_str();
+    };
     if (mysql_real_connect(mysql, parameters.socket.empty() ? text(parameters.host) : nullptr,
                            text(parameters.user), text(parameters.password),
                            text(parameters.database), parameters.port, text(parameters.socket),
                            0) == nullptr) {
         return tl::unexpected(ConnectError(mysql));
     }
-    connection.is_mariadb_ = mysql_get_server_info(mysql) != nullptr &&
-                             (connection.server_version_text().find("MariaDB") != std::string::npos ||
-                              mariadb_connection(mysql) != 0);
+    connection.is_mariadb_ =
+        mysql_get_server_info(mysql) != nullptr &&
+        (connection.server_version_text().find("MariaDB") != std::string::npos ||
+         mariadb_connection(mysql) != 0);
     // Values in forms that the decoders know, whatever the server's settings are. A slow warehouse
     // must not make the server give up a copy; a lock is not waited for as long as it waits by
     // itself.

@@ -50,8 +50,7 @@ class Connection {
     enum class Kind { kSql, kReplication };
 
     // kUser: the server refused us (password, database, permission). kUnavailable: not reached.
-    static Result<Connection> Open(const ConnectionParameters& parameters,
-                                   Kind kind = Kind::kSql);
+    static Result<Connection> Open(const ConnectionParameters& parameters, Kind kind = Kind::kSql);
 
     Result<QueryRows> Query(const std::string& sql) const;
     Status Execute(const std::string& sql) const;

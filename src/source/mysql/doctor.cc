@@ -182,7 +182,8 @@ class Examination {
                     "it is left out of the stream until then", table.mend_sql);
                 continue;
             }
-            if (const auto read = connection_.Query("SELECT 1 FROM " + quoted + " LIMIT 0"); !read) {
+            if (const auto read = connection_.Query("SELECT 1 FROM " + quoted + " LIMIT 0");
+                !read) {
                 Add(Level::kProblem, fmt::format("user {} may not read table {}", user, name), "",
                     fmt::format("GRANT SELECT ON {} TO {};", quoted, Quoted(user)));
                 continue;

@@ -213,8 +213,8 @@ class JsonWriter {
             case FieldType::kTimestamp:
                 return OpaqueTime(type, content);
             default:
-                text_ += fmt::format("\"base64:type{}:{}\"", static_cast<int>(type),
-                                     Base64(content));
+                text_ +=
+                    fmt::format("\"base64:type{}:{}\"", static_cast<int>(type), Base64(content));
                 return true;
         }
     }
@@ -248,15 +248,13 @@ class JsonWriter {
         const auto whole = packed >> 24;
         const auto date = whole >> 17;
         const auto hours = type == FieldType::kTime ? whole >> 12 & 0x3ff : whole >> 12 & 31;
-        const auto day = fmt::format("{:04}-{:02}-{:02}", (date >> 5) / 13, (date >> 5) % 13,
-                                     date & 31);
-        const auto time = fmt::format("{:02}:{:02}:{:02}.{:06}", hours, whole >> 6 & 63,
-                                      whole & 63, micros);
-        text_ += type == FieldType::kDate
-                     ? fmt::format("\"{}\"", day)
-                     : type == FieldType::kTime
-                           ? fmt::format("\"{}{}\"", is_negative ? "-" : "", time)
-                           : fmt::format("\"{} {}\"", day, time);
+        const auto day =
+            fmt::format("{:04}-{:02}-{:02}", (date >> 5) / 13, (date >> 5) % 13, date & 31);
+        const auto time =
+            fmt::format("{:02}:{:02}:{:02}.{:06}", hours, whole >> 6 & 63, whole & 63, micros);
+        text_ += type == FieldType::kDate   ? fmt::format("\"{}\"", day)
+                 : type == FieldType::kTime ? fmt::format("\"{}{}\"", is_negative ? "-" : "", time)
+                                            : fmt::format("\"{} {}\"", day, time);
         return true;
     }
 

@@ -144,9 +144,8 @@ Result<std::vector<SnapshotRange>> SplitByKey(const Connection& connection,
                                               const ColumnInfo& first_key_column) {
     const bool is_integer = IsInteger(first_key_column.type);
     const bool is_text = first_key_column.characters != nullptr;
-    const auto wanted =
-        std::clamp<std::int64_t>(table.bytes / kRangeBytes + 1, 1,
-                                 is_integer ? kRangesMax : kTextRangesMax);
+    const auto wanted = std::clamp<std::int64_t>(table.bytes / kRangeBytes + 1, 1,
+                                                 is_integer ? kRangesMax : kTextRangesMax);
     std::vector<std::string> cuts;
     if (wanted > 1 && (is_integer || IsText(first_key_column))) {
         const auto column = QuoteName(first_key_column.name);

@@ -153,8 +153,8 @@ std::string Unescape(std::string_view text) {
 }  // namespace
 
 void RegisterMySqlSource(SourceRegistry& sources) {
-    for (const auto& [name, description] :
-         {std::pair{"mariadb", "MariaDB 10.3 or later."}, std::pair{"mysql", "MySQL 8.0 or later."}}) {
+    for (const auto& [name, description] : {std::pair{"mariadb", "MariaDB 10.3 or later."},
+                                            std::pair{"mysql", "MySQL 8.0 or later."}}) {
         sources.Add(name,
                     {.description = description,
                      .settings = Settings(),

@@ -6,17 +6,16 @@ namespace biwa::mysql {
 namespace {
 
 TEST(BinlogPlaceTest, ReadsWhatItWrites) {
-    for (const char* text :
-         {"mariadb-bin.000012:4711", "mariadb-bin.000012:4711 made=1764100000",
-          "mariadb-bin.000012:4711 made=1764100000 gtid=0-1-55,1-1-3",
-          "a b.log.000001:4 gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:9"}) {
+    for (const char* text : {"mariadb-bin.000012:4711", "mariadb-bin.000012:4711 made=1764100000",
+                             "mariadb-bin.000012:4711 made=1764100000 gtid=0-1-55,1-1-3",
+                             "a b.log.000001:4 gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:9"}) {
         const auto place = BinlogPlace::Parse(text);
         ASSERT_TRUE(place) << text;
         EXPECT_EQ(place->ToPosition().text, text);
     }
-    for (const char* bad : {"", "mariadb-bin.000012", "mariadb-bin:4", "mariadb-bin.000012:",
-                            "mariadb-bin.000012:x", "mariadb-bin.000012:4 made=",
-                            "mariadb-bin.000012:4 gtid=0-1", "x.99999999999999999:4"}) {
+    for (const char* bad :
+         {"", "mariadb-bin.000012", "mariadb-bin:4", "mariadb-bin.000012:", "mariadb-bin.000012:x",
+          "mariadb-bin.000012:4 made=", "mariadb-bin.000012:4 gtid=0-1", "x.99999999999999999:4"}) {
         EXPECT_FALSE(BinlogPlace::Parse(bad)) << bad;
     }
 }

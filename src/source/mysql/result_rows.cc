@@ -140,8 +140,8 @@ Result<std::size_t> ResultRows::Fill(RowBlock& block) {
         if (fetched != 0) return tl::unexpected(StatementError());
         if (bad_column_ >= 0) {
             const auto& decoder = decoders_[static_cast<std::size_t>(bad_column_)];
-            return Corrupt(fmt::format("{}: column {} of a row is no {}", doing_,
-                                       decoder.info.name, ToSql(decoder.type)));
+            return Corrupt(fmt::format("{}: column {} of a row is no {}", doing_, decoder.info.name,
+                                       ToSql(decoder.type)));
         }
     }
     return row_;

@@ -32,8 +32,8 @@ Result<std::string> PlaceOfView(const Connection& connection) {
 Status BeginAll(std::vector<Connection>& connections) {
     const std::string_view sql = kBeginSnapshot;
     for (auto& connection : connections) {
-        if (mysql_send_query(connection.raw(), sql.data(), static_cast<unsigned long>(sql.size())) !=
-            0) {
+        if (mysql_send_query(connection.raw(), sql.data(),
+                             static_cast<unsigned long>(sql.size())) != 0) {
             return tl::unexpected(connection.LastError("beginning the snapshot"));
         }
     }
@@ -58,15 +58,15 @@ Result<std::string> BeginTogether(std::vector<Connection>& connections) {
             return std::count(places.begin(), places.end(), place);
         };
         const auto best = *std::max_element(
-            places.begin(), places.end(), [&](const std::string& a, const std::string& b) {
-                return agreeing(a) < agreeing(b);
-            });
+            places.begin(), places.end(),
+            [&](const std::string& a, const std::string& b) { return agreeing(a) < agreeing(b); });
         const auto count = static_cast<std::size_t>(agreeing(best));
         if (count < connections.size() && steady_clock::now() < deadline) continue;
         if (count < connections.size()) {
-            LogInfo("the server commits too often for {} connections to see the same: the copy "
-                    "uses {}",
-                    connections.size(), count);
+            LogInfo(
+                "the server commits too often for {} connections to see the same: the copy "
+                "uses {}",
+                connections.size(), count);
         }
         std::vector<Connection> kept;
         for (std::size_t i = 0; i < connections.size(); ++i) {
@@ -163,8 +163,8 @@ Result<std::unique_ptr<MySqlSnapshot>> MySqlSnapshot::Begin(
     std::vector<Connection> connections;
     for (std::size_t i = 0; i < kConnections; ++i) {
         connections.push_back(BIWA_TRY(Connection::Open(parameters)));
-        BIWA_TRY(connections.back().Execute(
-            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+        BIWA_TRY(
+            connections.back().Execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
     }
     const bool is_mariadb = connections.front().is_mariadb();
     const auto text = is_mariadb && !parameters.snapshot_lock
@@ -234,8 +234,7 @@ Result<std::vector<SnapshotRange>> MySqlSnapshot::Split(const SourceTable& table
         return std::vector<SnapshotRange>{{"*", table.rows_estimate}};
     }
     auto connection = BIWA_TRY(TakeConnection());
-    auto ranges =
-        SplitByKey(connection, table, described.decoders[table.columns.key.front()].info);
+    auto ranges = SplitByKey(connection, table, described.decoders[table.columns.key.front()].info);
     GiveBack(std::move(connection));
     return ranges;
 }
@@ -257,8 +256,7 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
     const ConnectionParameters& parameters, const SourceTable& table,
     const std::vector<std::vector<std::string>>& keys) {
     auto connection = BIWA_TRY(Connection::Open(parameters));
-    const auto tables =
-        BIWA_TRY(ReadTables(connection, parameters.database, {table.ToString()}));
+    const auto tables = BIWA_TRY(ReadTables(connection, parameters.database, {table.ToString()}));
     const auto& now = tables.front();
     std::vector<ColumnDecoder> decoders;
     for (const auto& column : table.columns.columns) {
@@ -281,9 +279,8 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
         }
         where += ")";
     }
-    const auto sql =
-        fmt::format("SELECT {} FROM {} WHERE {}", ColumnList(table.columns), TableText(table),
-                    where.empty() ? "FALSE" : where);
+    const auto sql = fmt::format("SELECT {} FROM {} WHERE {}", ColumnList(table.columns),
+                                 TableText(table), where.empty() ? "FALSE" : where);
     return BIWA_TRY(ResultRows::Open(std::move(connection), sql, std::move(decoders),
                                      fmt::format("reading rows of {}", table.ToString()),
                                      [](std::optional<Connection>) {}));

@@ -4,9 +4,10 @@
 // of its own (START TRANSACTION WITH CONSISTENT SNAPSHOT) and, of MariaDB, the place in the binary
 // log that exactly this view is of (binlog_snapshot_file and _position). So:
 // - MariaDB: the connections begin at once and compare their places. Where no commit came between
-//   they agree; else they begin again, for three seconds. Those that agree then are used, be it one.
-//   Nothing is locked.
-// - MySQL, and MariaDB by setting: FLUSH TABLES WITH READ LOCK while the connections begin, which is
+//   they agree; else they begin again, for three seconds. Those that agree then are used, be it
+//   one. Nothing is locked.
+// - MySQL, and MariaDB by setting: FLUSH TABLES WITH READ LOCK while the connections begin, which
+// is
 //   some milliseconds; it is not waited for longer than ten seconds.
 // docs/decisions has why.
 #pragma once

@@ -8,8 +8,8 @@ namespace biwa::mysql {
 namespace {
 
 struct Token {
-    std::string text;     // a bare word in capitals; a quoted name or other sign as it is
-    std::string name;     // a word or quoted name as it was written
+    std::string text;  // a bare word in capitals; a quoted name or other sign as it is
+    std::string name;  // a word or quoted name as it was written
     bool is_name = false;
 };
 
@@ -240,19 +240,17 @@ class Parser {
             if (word == "(") ++depth_;
             if (word == ")") --depth_;
             if (!is_first) continue;
-            if (word == "RENAME" && next(1) != "COLUMN" && next(1) != "INDEX" &&
-                next(1) != "KEY") {
+            if (word == "RENAME" && next(1) != "COLUMN" && next(1) != "INDEX" && next(1) != "KEY") {
                 ++at_;
                 Eat("TO") || Eat("AS") || Eat("=");
                 Renamed(name, TakeTable());
                 return;
             }
-            const bool loses_rows =
-                ((word == "DROP" || word == "TRUNCATE" || word == "EXCHANGE" ||
-                  word == "CONVERT") &&
-                 next(1) == "PARTITION") ||
-                ((word == "DISCARD" || word == "IMPORT") &&
-                 (next(1) == "TABLESPACE" || next(1) == "PARTITION"));
+            const bool loses_rows = ((word == "DROP" || word == "TRUNCATE" || word == "EXCHANGE" ||
+                                      word == "CONVERT") &&
+                                     next(1) == "PARTITION") ||
+                                    ((word == "DISCARD" || word == "IMPORT") &&
+                                     (next(1) == "TABLESPACE" || next(1) == "PARTITION"));
             if (loses_rows) {
                 Add(TableEffect::Kind::kReplaced, name,
                     word + " " + std::string(next(1)) + " changed its rows");

@@ -10,11 +10,11 @@ namespace biwa::mysql {
 
 struct TableEffect {
     enum class Kind {
-        kDefined,   // its columns may be others now
-        kEmptied,   // it is there and has no rows
-        kDropped,   // it is gone
-        kSucceeded, // another is in its place that has its rows
-        kReplaced,  // its rows are others, and the log does not have them; `why` says how
+        kDefined,    // its columns may be others now
+        kEmptied,    // it is there and has no rows
+        kDropped,    // it is gone
+        kSucceeded,  // another is in its place that has its rows
+        kReplaced,   // its rows are others, and the log does not have them; `why` says how
     };
     Kind kind = Kind::kDefined;
     std::string schema;

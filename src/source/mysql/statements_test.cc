@@ -52,8 +52,7 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
               "dropped app.t, replaced app._t_old, dropped app._t_new, succeeded app.t");
     EXPECT_EQ(Effects("ALTER TABLE t ADD COLUMN a int DEFAULT 5"), "defined app.t");
     EXPECT_EQ(Effects("ALTER TABLE t RENAME COLUMN a TO b"), "defined app.t");
-    EXPECT_EQ(Effects("ALTER TABLE t RENAME TO u"),
-              "defined app.t, dropped app.t, replaced app.u");
+    EXPECT_EQ(Effects("ALTER TABLE t RENAME TO u"), "defined app.t, dropped app.t, replaced app.u");
     EXPECT_EQ(Effects("ALTER TABLE t DROP PARTITION p0"), "defined app.t, replaced app.t");
     EXPECT_EQ(Effects("ALTER TABLE t TRUNCATE PARTITION ALL"), "defined app.t, replaced app.t");
     EXPECT_EQ(Effects("ALTER TABLE t DROP COLUMN partition_no"), "defined app.t");
@@ -61,9 +60,10 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
 }
 
 TEST(ReadStatementTest, ReadsWhateverComesToItsEnd) {
-    for (const char* sql : {"RENAME TABLE", "RENAME TABLE a WAIT", "ALTER TABLE", "ALTER TABLE t RENAME",
-                            "DROP TABLE ,,", "CREATE", "TRUNCATE `", "DROP DATABASE", "/*", "'\\",
-                            "ALTER TABLE t )))) ((((", "DROP TABLE IF EXISTS a.", "\xff\xfe"}) {
+    for (const char* sql :
+         {"RENAME TABLE", "RENAME TABLE a WAIT", "ALTER TABLE", "ALTER TABLE t RENAME",
+          "DROP TABLE ,,", "CREATE", "TRUNCATE `", "DROP DATABASE", "/*", "'\\",
+          "ALTER TABLE t )))) ((((", "DROP TABLE IF EXISTS a.", "\xff\xfe"}) {
         ReadStatement(sql, "app");
     }
 }

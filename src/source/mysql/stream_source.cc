@@ -48,8 +48,8 @@ Result<const Connection*> MySqlStreamSource::Asking() {
     return &*asking_;
 }
 
-Result<std::vector<SourceTable>> MySqlStreamSource::Tables(
-    const std::vector<std::string>& patterns, IfMissing if_missing) {
+Result<std::vector<SourceTable>> MySqlStreamSource::Tables(const std::vector<std::string>& patterns,
+                                                           IfMissing if_missing) {
     std::vector<SourceTable> tables;
     for (auto& found :
          BIWA_TRY(ReadTables(*BIWA_TRY(Asking()), parameters_.database, patterns, if_missing))) {

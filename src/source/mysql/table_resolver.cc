@@ -54,8 +54,7 @@ StreamResolver::StreamResolver(ConnectionParameters parameters,
     }
 }
 
-const KnownTable* StreamResolver::Find(const std::string& schema,
-                                          const std::string& table) const {
+const KnownTable* StreamResolver::Find(const std::string& schema, const std::string& table) const {
     const auto found = tables_.find(schema + "." + table);
     return found == tables_.end() ? nullptr : &found->second.followed;
 }
@@ -94,12 +93,12 @@ Result<const Connection*> StreamResolver::Asking() {
 Status StreamResolver::AskCatalog(Known& known) {
     known.defaults.reset();
     const auto name = known.schema + "." + known.name;
-    auto found = ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name},
-                            IfMissing::kPassOver, &sets_);
+    auto found =
+        ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name}, IfMissing::kPassOver, &sets_);
     // The connection may have waited too long for the next question.
     if (!found && found.error().kind == ErrorKind::kUnavailable) {
-        found = ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name},
-                            IfMissing::kPassOver, &sets_);
+        found = ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name}, IfMissing::kPassOver,
+                           &sets_);
     }
     if (!found && found.error().kind != ErrorKind::kUser) {
         return tl::unexpected(std::move(found).error());
@@ -108,8 +107,7 @@ Status StreamResolver::AskCatalog(Known& known) {
     return {};
 }
 
-Result<ColumnInfo> StreamResolver::InfoOf(const MappedColumn& mapped,
-                                          const CatalogColumn* column) {
+Result<ColumnInfo> StreamResolver::InfoOf(const MappedColumn& mapped, const CatalogColumn* column) {
     ColumnInfo info;
     info.name = mapped.name;
     info.type = mapped.type;
@@ -142,9 +140,10 @@ Result<std::vector<ColumnInfo>> StreamResolver::ColumnsByName(const TableMap& ma
         }
         return nullptr;
     };
-    const bool all_known =
-        known.catalog && std::all_of(map.columns.begin(), map.columns.end(),
-                                     [&](const MappedColumn& c) { return find(c.name) != nullptr; });
+    const bool all_known = known.catalog && std::all_of(map.columns.begin(), map.columns.end(),
+                                                        [&](const MappedColumn& c) {
+                                                            return find(c.name) != nullptr;
+                                                        });
     if (!all_known) BIWA_TRY(AskCatalog(known));
     std::vector<ColumnInfo> infos;
     for (const auto& mapped : map.columns) {
@@ -186,16 +185,16 @@ Result<std::optional<ResolvedTable>> StreamResolver::Resolve(const TableMap& map
     const auto found = tables_.find(map.schema + "." + map.table);
     if (found == tables_.end()) return std::optional<ResolvedTable>();
     auto& known = found->second;
-    auto infos = map.has_names ? BIWA_TRY(ColumnsByName(map, known))
-                               : BIWA_TRY(ColumnsByPlace(map, known));
+    auto infos =
+        map.has_names ? BIWA_TRY(ColumnsByName(map, known)) : BIWA_TRY(ColumnsByPlace(map, known));
     ResolvedTable resolved;
     auto schema = std::make_shared<TableSchema>();
     for (std::size_t i = 0; i < infos.size(); ++i) {
         auto decoder = DecoderFor(std::move(infos[i]));
         const auto& name = decoder.info.name;
         const auto& all = known.catalog->columns;
-        const auto in_catalog = std::find_if(all.begin(), all.end(),
-                                             [&](const CatalogColumn& c) { return c.name == name; });
+        const auto in_catalog = std::find_if(
+            all.begin(), all.end(), [&](const CatalogColumn& c) { return c.name == name; });
         const bool left_out = in_catalog != all.end() && in_catalog->is_virtual;
         if (decoder.binlog == nullptr && !left_out) {
             return Fail(ErrorKind::kConflict,
@@ -276,8 +275,8 @@ Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap
         defaults->known.push_back(is_constant);
         if (!is_constant || found->default_text.empty()) continue;
         // The server's own value, in the form of any other: no second reading of texts.
-        select += fmt::format("{}DEFAULT(t.{})", select.empty() ? "" : ", ",
-                              QuoteName(column.name));
+        select +=
+            fmt::format("{}DEFAULT(t.{})", select.empty() ? "" : ", ", QuoteName(column.name));
         columns.push_back(column);
         decoders.push_back(DecoderFor(found->info));
         places.push_back(i);

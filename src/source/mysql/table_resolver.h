@@ -22,8 +22,7 @@ class StreamResolver final : public TableResolver {
     std::vector<std::string> SchemasOf(const std::string& table) const override;
     Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override;
     void Forget(const std::string& schema, const std::string& table) override;
-    Result<const Defaults*> DefaultsOf(const TableMap& map,
-                                       const ResolvedTable& resolved) override;
+    Result<const Defaults*> DefaultsOf(const TableMap& map, const ResolvedTable& resolved) override;
 
   private:
     struct Known {

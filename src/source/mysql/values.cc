@@ -345,9 +345,9 @@ BIWA_DECODE_FUNCTION(BinlogDateTime) {
     if (packed < 0) return false;
     const auto date = static_cast<std::int32_t>(packed >> 17);
     const auto month = date >> 5;
-    return SetDateTime(
-        {month / 13, month % 13, date & 31},
-        {packed >> 12 & 31, packed >> 6 & 63, packed & 63, Fraction(bytes, 5)}, cells, row, context);
+    return SetDateTime({month / 13, month % 13, date & 31},
+                       {packed >> 12 & 31, packed >> 6 & 63, packed & 63, Fraction(bytes, 5)},
+                       cells, row, context);
 }
 
 BIWA_DECODE_FUNCTION(BinlogDateTimeOld) {

@@ -3,7 +3,8 @@
 //
 // In the binary log (sql/field.cc, "pack", and strings/decimal.c of the server):
 //   integers    little-endian, of 1, 2, 3, 4 or 8 bytes
-//   DECIMAL     big-endian groups of nine digits in four bytes, a shorter group first before and last
+//   DECIMAL     big-endian groups of nine digits in four bytes, a shorter group first before and
+//   last
 //               behind the point; the highest bit is inverted, and all bits of a negative number
 //   YEAR        a byte: 0, or years since 1900
 //   DATE        three bytes, little-endian: day 5 bits, month 4 bits, year

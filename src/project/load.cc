@@ -219,6 +219,7 @@ class Loader {
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
         stream.discover_every =
             std::max(checked.Duration("discover_every"), std::chrono::milliseconds(100));
+        stream.recopy_when_lost = checked.Text("when_lost") == "recopy";
         project_.streams[name] = std::move(stream);
     }
 

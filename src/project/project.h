@@ -63,6 +63,7 @@ struct StreamConfig {
     std::vector<std::string> tables;  // patterns "public.answers", "public.*"
     std::vector<std::string> exclude;
     std::chrono::milliseconds discover_every{10'000};
+    bool recopy_when_lost = false;
     SourceLocation location;
     std::map<std::string, SourceLocation> table_locations;  // of each pattern
 };

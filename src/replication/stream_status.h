@@ -20,7 +20,8 @@ struct StreamStatus {
         kStreaming,
         kRetrying,
         kFailed,
-        kStopped
+        kStopped,
+        kPaused
     };
     enum class TableState { kWaiting, kCopying, kLive, kRefused, kPaused, kGone };
 

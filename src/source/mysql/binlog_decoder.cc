@@ -13,9 +13,7 @@ namespace {
 // Definitions of tables that are remembered; each is told again before its rows.
 constexpr std::size_t kTablesMax = 10'000;
 
-constexpr const char* kCopyAnew =
-    "Changes are missing here. Stop Biwa and remove its folder .biwa: `biwa up` copies the tables "
-    "anew.";
+constexpr const char* kCopyAnew = "Changes are missing here: the tables have to be copied anew.";
 
 void ColumnsOf(std::string_view bitmap, std::size_t columns, std::vector<std::size_t>& present) {
     present.clear();
@@ -127,14 +125,16 @@ Status BinlogDecoder::DecodeFormat(const Event& event) {
     checksums_ = format.checksums;
     is_mariadb_ = format.is_mariadb;
     if (place_.made_s != 0 && place_.made_s != event.time_s) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("the binary log {} is not the one that was followed: it was begun "
-                                "anew at the server",
-                                place_.file),
-                    "Was the server restored, or is it another one? Its tables have to be copied "
-                    "anew.");
+        return Fail(
+            ErrorKind::kConflict,
+            fmt::format("the binary log {} is not the one that was followed: it was begun "
+                        "anew at the server",
+                        place_.file),
+            "Was the server restored, or is it another one? With `when_lost: recopy` in the "
+            "stream's file all tables are copied anew.");
     }
     place_.made_s = event.time_s;
+    has_format_ = true;
     return {};
 }
 

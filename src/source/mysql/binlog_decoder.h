@@ -82,6 +82,8 @@ class BinlogDecoder {
     bool in_transaction() const { return in_transaction_; }
     // Where the next event is; of a transaction that is open, where it began.
     const BinlogPlace& place() const { return place_; }
+    // Whether the log has said which file it is.
+    bool has_format() const { return has_format_; }
     // Values that the warehouse's types cannot hold, since the start.
     std::uint64_t unrepresentable() const { return unrepresentable_; }
 
@@ -136,6 +138,7 @@ class BinlogDecoder {
     std::uint64_t end_ = 0;
     bool checksums_;
     bool is_mariadb_ = false;
+    bool has_format_ = false;
     bool in_transaction_ = false;
     std::uint64_t rows_in_transaction_ = 0;
     std::optional<Gtid> gtid_;

@@ -28,11 +28,12 @@ constexpr std::uint64_t kBatchBytesMax = 4 << 20;
 constexpr std::size_t kWaitingMax = 4 << 20;
 // Events come one by one: a short sleep lets more of them gather.
 constexpr std::chrono::microseconds kCoalesce{1000};
+constexpr std::chrono::seconds kFirstEventsWithin{20};
 
 constexpr const char* kHistoryGone =
-    "Changes were lost. Keep more of the binary log (binlog_expire_logs_seconds); then stop Biwa "
-    "and "
-    "remove its folder .biwa: `biwa up` copies the tables anew.";
+    "Changes were lost. With `when_lost: recopy` in the stream's file all tables are copied anew, "
+    "beside those that are there, which stay until then. Keep more of the binary log "
+    "(binlog_expire_logs_seconds).";
 
 }  // namespace
 
@@ -112,17 +113,35 @@ MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
       handed_out_(from.ToPosition().order),
       last_handed_out_(steady_clock::now()) {}
 
+Status MySqlChangeSource::Begin() {
+    const auto deadline = steady_clock::now() + kFirstEventsWithin;
+    while (!decoder_.has_format()) {
+        if (events_read_ == events_.size()) {
+            events_read_ = 0;
+            if (!BIWA_TRY(pump_->Take(events_, deadline))) {
+                return Unavailable("the server does not begin to send its binary log");
+            }
+        }
+        BIWA_TRY(DecodeNext());
+    }
+    return {};
+}
+
+Status MySqlChangeSource::DecodeNext() {
+    const auto size = LoadLittleEndian(events_.data() + events_read_, 4);
+    const std::string_view event(events_.data() + events_read_ + 4, size);
+    events_read_ += 4 + size;
+    pending_bytes_ += size;
+    return decoder_.Decode(event);
+}
+
 bool MySqlChangeSource::is_full() const {
     return decoder_.changes() >= kBatchChangesMax || pending_bytes_ >= kBatchBytesMax;
 }
 
 Status MySqlChangeSource::DecodeWaiting() {
     while (events_read_ < events_.size() && !is_full()) {
-        const auto size = LoadLittleEndian(events_.data() + events_read_, 4);
-        const std::string_view event(events_.data() + events_read_ + 4, size);
-        events_read_ += 4 + size;
-        pending_bytes_ += size;
-        BIWA_TRY(decoder_.Decode(event));
+        BIWA_TRY(DecodeNext());
     }
     return {};
 }
@@ -218,10 +237,12 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
         mariadb_rpl_close(replication);
         return tl::unexpected(std::move(error));
     }
-    return std::make_unique<MySqlChangeSource>(
+    auto source = std::make_unique<MySqlChangeSource>(
         std::make_unique<EventPump>(std::move(connection), replication),
         std::make_unique<StreamResolver>(parameters, tables), std::move(place), checksum != "NONE",
         idle_every, std::move(acknowledged));
+    BIWA_TRY(source->Begin());
+    return source;
 }
 
 }  // namespace biwa::mysql

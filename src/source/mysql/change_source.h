@@ -57,6 +57,8 @@ class MySqlChangeSource final : public ChangeSource {
                       BinlogPlace from, bool checksums, std::chrono::milliseconds idle_every,
                       std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
 
+    // Waits until the log has said which file it is: that it cannot be followed is known then.
+    Status Begin();
     Result<std::optional<ChangeBatch>> Poll(const Position& durable,
                                             std::chrono::milliseconds timeout) override;
     Status Acknowledge(const Position& durable) override;
@@ -67,6 +69,7 @@ class MySqlChangeSource final : public ChangeSource {
 
     // Decodes what has come, until a batch is full.
     Status DecodeWaiting();
+    Status DecodeNext();
     bool is_full() const;
     ChangeBatch Take();
 

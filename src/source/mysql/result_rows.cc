@@ -37,11 +37,13 @@ ValueSize SizeOf(enum_field_types type) {
 }  // namespace
 
 ResultRows::ResultRows(Connection connection, std::vector<ColumnDecoder> decoders,
-                       std::string doing, GiveBack give_back)
+                       std::string doing, GiveBack give_back,
+                       std::atomic<std::uint64_t>* unrepresentable)
     : connection_(std::move(connection)),
       decoders_(std::move(decoders)),
       doing_(std::move(doing)),
       give_back_(std::move(give_back)),
+      unrepresentable_(unrepresentable),
       statement_(mysql_stmt_init(connection_->raw())) {}
 
 ResultRows::~ResultRows() {
@@ -54,9 +56,11 @@ ResultRows::~ResultRows() {
 
 Result<std::unique_ptr<ResultRows>> ResultRows::Open(Connection connection, const std::string& sql,
                                                      std::vector<ColumnDecoder> decoders,
-                                                     std::string doing, GiveBack give_back) {
+                                                     std::string doing, GiveBack give_back,
+                                                     std::atomic<std::uint64_t>* unrepresentable) {
     std::unique_ptr<ResultRows> rows(new ResultRows(std::move(connection), std::move(decoders),
-                                                    std::move(doing), std::move(give_back)));
+                                                    std::move(doing), std::move(give_back),
+                                                    unrepresentable));
     BIWA_TRY(rows->Execute(sql));
     return rows;
 }
@@ -144,6 +148,8 @@ Result<std::size_t> ResultRows::Fill(RowBlock& block) {
                                        ToSql(decoder.type)));
         }
     }
+    if (unrepresentable_ != nullptr)
+        *unrepresentable_ += std::exchange(context_.unrepresentable, 0);
     return row_;
 }
 

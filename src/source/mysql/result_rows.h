@@ -2,6 +2,7 @@
 // numbers and us their reading. Row by row from the wire, straight into cells.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,10 +19,12 @@ class ResultRows final : public RowReader {
     // Takes the connection back when all was read; one that broke off in the middle is closed.
     using GiveBack = std::function<void(std::optional<Connection>)>;
 
-    // `doing`: for errors, "copying app.answers".
-    static Result<std::unique_ptr<ResultRows>> Open(Connection connection, const std::string& sql,
-                                                    std::vector<ColumnDecoder> decoders,
-                                                    std::string doing, GiveBack give_back);
+    // `doing`: for errors, "copying app.answers". Values that became NULL are counted in
+    // `unrepresentable`, where there is one.
+    static Result<std::unique_ptr<ResultRows>> Open(
+        Connection connection, const std::string& sql, std::vector<ColumnDecoder> decoders,
+        std::string doing, GiveBack give_back,
+        std::atomic<std::uint64_t>* unrepresentable = nullptr);
     ~ResultRows() override;
 
     Result<std::size_t> Fill(RowBlock& block) override;
@@ -32,7 +35,7 @@ class ResultRows final : public RowReader {
     };
 
     ResultRows(Connection connection, std::vector<ColumnDecoder> decoders, std::string doing,
-               GiveBack give_back);
+               GiveBack give_back, std::atomic<std::uint64_t>* unrepresentable);
     Status Execute(const std::string& sql);
     Status CheckFields();
     Error StatementError() const;
@@ -44,6 +47,7 @@ class ResultRows final : public RowReader {
     const std::vector<ColumnDecoder> decoders_;
     const std::string doing_;
     const GiveBack give_back_;
+    std::atomic<std::uint64_t>* const unrepresentable_;
     std::unique_ptr<MYSQL_STMT, StatementDeleter> statement_;
     Arena arena_;
     DecodeContext context_;

@@ -249,7 +249,7 @@ Result<std::unique_ptr<RowReader>> MySqlSnapshot::Read(const SourceTable& table,
         fmt::format("SELECT {} FROM {}{} WHERE {}", ColumnList(table.columns), TableText(table),
                     table.columns.key_repeats ? "" : " FORCE INDEX (PRIMARY)", condition),
         described.decoders, fmt::format("copying {}", table.ToString()),
-        [this](std::optional<Connection> used) { GiveBack(std::move(used)); }));
+        [this](std::optional<Connection> used) { GiveBack(std::move(used)); }, &unrepresentable_));
 }
 
 Result<std::unique_ptr<RowReader>> ReadRowsByKey(

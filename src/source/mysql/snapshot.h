@@ -12,6 +12,7 @@
 // docs/decisions has why.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -45,6 +46,7 @@ class MySqlSnapshot final : public SnapshotReader {
     // Waits while all connections are in use.
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                             const SnapshotRange& range) override;
+    std::uint64_t unrepresentable() const override { return unrepresentable_; }
 
   private:
     MySqlSnapshot(ConnectionParameters parameters, std::vector<Connection> connections,
@@ -55,6 +57,7 @@ class MySqlSnapshot final : public SnapshotReader {
 
     const ConnectionParameters parameters_;
     const BinlogPlace place_;
+    std::atomic<std::uint64_t> unrepresentable_ = 0;
     std::mutex mutex_;
     std::condition_variable given_back_;
     std::vector<Connection> idle_;

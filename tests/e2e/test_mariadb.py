@@ -430,6 +430,12 @@ def test_a_log_that_was_purged_is_found_out(database, instance):
     wait_until(purged, "the log to be purged")
     instance.start()
     assert "no longer has its binary log" in failed(instance)
+    assert instance.stop() == 0
+    stream = instance.folder / "streams/app.yaml"
+    stream.write_text(stream.read_text() + "when_lost: recopy\n")
+    instance.start()
+    instance.sync()
+    wait_until(lambda: instance.query("SELECT * FROM app.t") == [[1]], instance.log)
 
 
 def test_a_log_that_was_begun_anew_is_found_out(database, tmp_path):

@@ -57,6 +57,10 @@ void SetOptions(MYSQL* mysql, const ConnectionParameters& parameters, Connection
     const std::size_t packet_max = 1U << 30;
     mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_max);
     mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "biwa");
+    // "localhost" would mean a Unix socket.
+    const unsigned protocol =
+        parameters.socket.empty() ? MYSQL_PROTOCOL_TCP : MYSQL_PROTOCOL_SOCKET;
+    mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
     // A server that asks for a file of ours is not served.
     const unsigned no = 0;
     mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &no);
@@ -65,8 +69,9 @@ void SetOptions(MYSQL* mysql, const ConnectionParameters& parameters, Connection
     mysql_ssl_set(mysql, file(parameters.tls_key), file(parameters.tls_cert),
                   file(parameters.tls_ca), nullptr, nullptr);
     const my_bool enforce = 1;
-    const my_bool verify =
-        parameters.tls == TlsMode::kVerifyCa || parameters.tls == TlsMode::kVerifyFull ? 1 : 0;
+    // With a file of certificates the server's is checked against them in any case; this adds its
+    // name.
+    const my_bool verify = parameters.tls == TlsMode::kVerifyFull ? 1 : 0;
     mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
     mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
 }
@@ -115,6 +120,11 @@ std::int64_t QueryRows::Number(std::size_t row, std::size_t column) const {
 }
 
 Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind kind) {
+    if (parameters.tls == TlsMode::kVerifyCa && parameters.tls_ca.empty()) {
+        return UserError(
+            "ssl_mode is verify-ca, and there is no ssl_ca to check the server's against",
+            "Set ssl_ca to the file of its certificates.");
+    }
     // A Unix socket needs no TLS unless it is asked for.
     const bool may_do_without = parameters.tls == TlsMode::kPrefer;
     if (parameters.tls == TlsMode::kDisable || (may_do_without && !parameters.socket.empty())) {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "source/mysql/byte_reader.h"
 #include "source/mysql/columns.h"
@@ -242,6 +243,7 @@ class JsonWriter {
     bool OpaqueTime(FieldType type, std::string_view bytes) {
         if (bytes.size() < 8) return false;
         auto packed = static_cast<std::int64_t>(LoadLittleEndian(bytes.data(), 8));
+        if (packed == std::numeric_limits<std::int64_t>::min()) return false;
         const bool is_negative = packed < 0;
         if (is_negative) packed = -packed;
         const auto micros = packed & 0xffffff;

@@ -51,6 +51,8 @@ TEST(JsonTextTest, RefusesWhatIsNoDocument) {
           Bytes({15, 246, 2, 3, 9}), Bytes({11, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f})}) {
         EXPECT_EQ(JsonText(bad), std::nullopt);
     }
+    // A time of which there is no negative; found by the fuzzer.
+    EXPECT_EQ(JsonText(Bytes({15, 11, 8, 0, 0, 0, 0, 0, 0, 0, 0x80})), std::nullopt);
     // An array that holds itself.
     EXPECT_EQ(JsonText(Bytes({2, 1, 0, 7, 0, 2, 0, 0})), std::nullopt);
 }

@@ -80,8 +80,12 @@ std::string FreeDataset(const std::string& name) {
 }
 
 std::string ConnectionYaml(const ScaffoldDatabase& database, const std::string& name) {
-    auto text = fmt::format("kind: postgres\nhost: {}\nport: {}\ndatabase: {}\n",
-                            YamlText(database.host), database.port, YamlText(database.database));
+    auto text = fmt::format("kind: {}\n", database.kind);
+    // Without a host it is another setting that says where the server is.
+    if (!database.host.empty()) {
+        text += fmt::format("host: {}\nport: {}\n", YamlText(database.host), database.port);
+    }
+    text += fmt::format("database: {}\n", YamlText(database.database));
     if (!database.user.empty()) text += fmt::format("user: {}\n", YamlText(database.user));
     if (!database.password.empty()) {
         text += fmt::format(

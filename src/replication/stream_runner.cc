@@ -639,7 +639,7 @@ Status StreamRunner::ForgetJoined(bool only_if_leaving) {
 }
 
 Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
-                            const std::string& dataset, const OpenSource& open_source) {
+                            const TargetDataset& dataset, const OpenSource& open_source) {
     for (const auto& line : {JoinName(stream), stream}) {
         const auto state = BIWA_TRY(ReadStreamState(warehouse, line));
         // What it has not made is not its to take away.

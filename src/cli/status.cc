@@ -40,6 +40,11 @@ void PrintStatus(const json& status, bool running) {
                 table["rows"].is_number() ? HumanCount(table["rows"].get<std::int64_t>()) : "-";
             Print(fmt::format("  {:<32} {:>14} rows  {}\n", table.value("name", ""), rows,
                               table.value("state", "")));
+            std::vector<std::string> masks;
+            for (const auto& [column, mask] : table["masks"].items()) {
+                masks.push_back(column + " " + mask.get<std::string>());
+            }
+            if (!masks.empty()) Print(fmt::format("      masked: {}\n", Join(masks, ", ")));
             for (const auto& note : table["notes"]) {
                 Print(fmt::format("      {}\n", note.get<std::string>()));
             }

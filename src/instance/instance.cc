@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "instance/status_json.h"
+#include "instance/stream_masks.h"
 #include "plan/resources.h"
+#include "replication/masked_source.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
 #include "transform/run/selection.h"
@@ -212,9 +214,14 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
         if (!source) return tl::unexpected(source.error());
         auto opened = (*source)->OpenStream(stream.name);
         if (!opened) return Within(connection.location.ToString(), opened.error());
+        const auto policy = BIWA_TRY(ResolveMaskPolicy(project, stream));
+        std::vector<SourceTable> found;
         for (const auto& pattern : stream.tables) {
             auto tables = (*opened)->Tables({pattern});
-            if (tables) continue;
+            if (tables) {
+                std::move(tables->begin(), tables->end(), std::back_inserter(found));
+                continue;
+            }
             // A table that is missing stands in the stream's file, all else in the connection's.
             const auto place = stream.table_locations.find(pattern);
             const bool is_missing = tables.error().message.starts_with("table ");
@@ -223,6 +230,9 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
                                                                      : connection.location)
                     .ToString(),
                 tables.error());
+        }
+        for (auto& wrong : CheckMasks(stream, policy, found)) {
+            return tl::unexpected(std::move(wrong));
         }
         // A new stream's slot is not made yet: what would hinder that is said now, not by a stream
         // that has failed later.
@@ -249,6 +259,7 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
 
     const auto old_project = project();
     auto changed = StopChanged(plan, *old_project);
+    if (changed) changed = DropRemasked(plan, *loaded);
     if (changed) changed = meta_->ApplyResources(RecordOf(plan), who, "apply");
     if (!changed) {
         // Nothing is recorded: what was stopped goes on as it was.
@@ -284,12 +295,35 @@ Status Instance::StopChanged(const Plan& plan, const Project& before) {
                 if (stream.connection == step.name) affected.try_emplace(name, false);
             }
         }
-        if (step.kind == "stream") affected[step.name] = step.destructive;
+        if (step.kind == "stream") affected[step.name] = ForgetsStream(step);
     }
     const auto applied = BIWA_TRY(meta_->ReadApplied());
     for (const auto& [name, forget] : affected) {
         StopStream(name);
         if (forget) BIWA_TRY(RemoveStream(name, applied));
+    }
+    return {};
+}
+
+// Tables that hold what would be masked otherwise now: they go at once, and come anew with the
+// start.
+Status Instance::DropRemasked(const Plan& plan, const Project& wanted) {
+    const auto applied = BIWA_TRY(meta_->ReadApplied());
+    for (const auto& step : plan.steps) {
+        const bool is_made =
+            step.action == StepAction::kCreate || step.action == StepAction::kUpdate;
+        if (step.kind != "stream" || !is_made) continue;
+        const auto& stream = wanted.streams.at(step.name);
+        const auto record = BIWA_TRY(ReadMaskRecord(*warehouse_, stream.dataset));
+        if (record.empty()) continue;
+        const auto policy = BIWA_TRY(ResolveMaskPolicy(wanted, stream));
+        const auto source = BIWA_TRY(OpenConnection(engine_, wanted, stream.connection));
+        const auto tables =
+            BIWA_TRY(BIWA_TRY(source->OpenStream(stream.name))->Tables(stream.tables));
+        BIWA_TRY(DropForCopy(
+            *warehouse_, stream,
+            BIWA_TRY(FindRemasked(stream, policy, AppliedFields(applied, "stream", step.name),
+                                  tables, record))));
     }
     return {};
 }
@@ -375,6 +409,7 @@ Status Instance::DropModels(const Plan& plan) {
 Status Instance::StartStream(const StreamConfig& config) {
     const auto current = project();
     const auto source = BIWA_TRY(OpenConnection(engine_, *current, config.connection));
+    const auto policy = BIWA_TRY(ResolveMaskPolicy(*current, config));
     StreamOptions options;
     options.name = config.name;
     options.dataset = config.dataset;
@@ -386,7 +421,7 @@ Status Instance::StartStream(const StreamConfig& config) {
     }
     auto runner = std::make_unique<StreamRunner>(
         *warehouse_, std::move(options),
-        [source, name = config.name] { return source->OpenStream(name); },
+        [this, source, config, policy] { return OpenMasked(*source, config, policy, *warehouse_); },
         [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
     std::unique_lock lock(mutex_);
     BIWA_CHECK(!streams_.contains(config.name));

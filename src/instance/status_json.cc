@@ -61,6 +61,7 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
                           {"rows_copied", table.rows_copied},
                           {"rows_estimate", table.rows_estimate},
                           {"last_change_at", TimeOrNull(table.last_change_at)},
+                          {"masks", table.masks},
                           {"notes", table.notes}});
     }
     return {{"name", stream.name},

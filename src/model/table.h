@@ -28,6 +28,9 @@ struct Column {
     // What rows from before the column was added have in it, as text that casts to the type;
     // nothing when they have NULL.
     std::optional<std::string> fill = {};
+    // How its values were masked before they came here, as text for people; empty when they are
+    // as the source has them. The warehouse keeps it with the column.
+    std::string mask = {};
 
     friend bool operator==(const Column& a, const Column& b) {
         return a.name == b.name && a.type == b.type;

@@ -52,6 +52,14 @@ std::vector<Resource> ProjectResources(const Project& project) {
         Put(resource, "dataset", stream.dataset);
         Put(resource, "tables", Join(stream.tables, ", "));
         Put(resource, "exclude", Join(stream.exclude, ", "));
+        for (const auto& mask : stream.masks) {
+            Put(resource, std::string(kMaskField) + mask.columns, ToString(mask.mask));
+        }
+        for (const auto& [columns, location] : stream.clear) {
+            Put(resource, std::string(kMaskField) + columns, "clear");
+        }
+        Put(resource, "mask", stream.mask_by_default ? "by_default" : "");
+        Put(resource, "mask_key", stream.mask_key);
         resources.push_back(std::move(resource));
     }
     for (const auto& [name, dashboard] : project.dashboards) {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "project/files.h"
+#include "project/masks.h"
 #include "project/problems.h"
 #include "project/project.h"
 #include "project/secrets.h"
@@ -217,6 +218,7 @@ class Loader {
         stream.tables = CheckPatterns(checked, "tables", stream.table_locations);
         std::map<std::string, SourceLocation> ignored;
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
+        LoadMasks(checked, stream, problems_);
         project_.streams[name] = std::move(stream);
     }
 

@@ -93,6 +93,29 @@ std::vector<Setting> StreamSettings() {
         {.name = "exclude",
          .type = SettingType::kTextList,
          .description = "Tables to leave out of those, written in the same way."},
+        {.name = "masks",
+         .type = SettingType::kMap,
+         .description =
+             "What is done to columns before anything of them is written. Their names are "
+             "table.column, or schema.table.column outside of public; a * stands for any "
+             "characters, and a column's own name counts before such names. drop: the column is "
+             "left out. null: it is NULL. hash: HMAC-SHA-256 by mask_key, in hex; the only one for "
+             "columns of a primary key. email: *** and the domain. truncate N: the first N "
+             "characters. year, month: the first day of a date's year or month.",
+         .pattern = "drop|null|hash|email|year|month|truncate [1-9][0-9]{0,3}"},
+        {.name = "mask",
+         .description =
+             "Columns that neither masks nor clear name. listed: they are clear. by_default: they "
+             "are NULL until one of the two names them, and a table whose primary key is not named "
+             "is left out.",
+         .default_text = "listed",
+         .choices = {"listed", "by_default"}},
+        {.name = "clear",
+         .type = SettingType::kTextList,
+         .description = "Columns that are not masked, named as in masks: students.id, answers.*."},
+        {.name = "mask_key",
+         .type = SettingType::kSecret,
+         .description = "The key of hashes, 16 bytes at least. Another key gives other hashes."},
     };
 }
 

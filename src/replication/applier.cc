@@ -28,6 +28,36 @@ std::string SmallLetters(std::string text) {
     return text;
 }
 
+// Columns are altered only where a comment is not there yet: DuckDB cannot commit a transaction
+// that writes a table and alters it.
+Status CommentMasks(WriteTransaction& transaction, const TableName& target,
+                    const TableSchema& columns) {
+    std::map<std::string, std::string> comments;
+    const bool any = std::any_of(columns.columns.begin(), columns.columns.end(),
+                                 [](const Column& column) { return !column.mask.empty(); });
+    if (!any) return {};
+    {
+        const auto rows = BIWA_TRY(transaction.Query(
+            fmt::format("SELECT column_name, coalesce(comment, '') FROM duckdb_columns() WHERE "
+                        "schema_name = {} AND table_name = {}",
+                        QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+        while (const auto* block = BIWA_TRY(rows->Next())) {
+            for (std::size_t row = 0; row < block->rows; ++row) {
+                comments[std::string(block->columns[0].GetString(row))] =
+                    block->columns[1].GetString(row);
+            }
+        }
+    }
+    for (const auto& column : columns.columns) {
+        const auto comment = std::string(kMaskComment) + column.mask;
+        if (column.mask.empty() || comments[column.name] == comment) continue;
+        BIWA_TRY(
+            transaction.Execute(fmt::format("COMMENT ON COLUMN {}.{} IS {}", target.ToSql(),
+                                            QuoteIdentifier(column.name), QuoteLiteral(comment))));
+    }
+    return {};
+}
+
 }  // namespace
 
 TableName TargetTable(const std::string& dataset, const std::string& source_schema,
@@ -72,7 +102,7 @@ Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target
                 "Type changes are not followed yet: copy the table anew.");
         }
     }
-    return {};
+    return CommentMasks(transaction, target, columns);
 }
 
 Applier::Applier(Warehouse& warehouse, std::string stream, std::string dataset,

@@ -21,7 +21,11 @@ namespace biwa {
 TableName TargetTable(const std::string& dataset, const std::string& source_schema,
                       const std::string& source_table);
 
-// Makes the table, or gives it the columns that it lacks. kConflict when a column has another type.
+// What the comment of a masked column begins with in the warehouse; its mask follows.
+inline constexpr std::string_view kMaskComment = "masked: ";
+
+// Makes the table, or gives it the columns that it lacks, and says in the comment of a new one how
+// it is masked. kConflict when a column has another type.
 Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target,
                           const TableSchema& columns);
 

@@ -195,6 +195,8 @@ Result<std::vector<SourceTable>> StreamRunner::ChooseTables(StreamSource& source
         show.name = TargetTable(options_.dataset, table.schema, table.name).name;
         show.source = name;
         show.rows_estimate = table.rows_estimate;
+        show.notes = table.notes;
+        show.masks = table.masks;
         for (const auto& column : table.columns.columns) {
             if (!column.note.empty()) show.notes.push_back(column.name + ": " + column.note);
         }

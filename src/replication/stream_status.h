@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct StreamStatus {
         std::int64_t rows_estimate = 0;
         Micros last_change_at = 0;
         std::vector<std::string> notes;
+        std::map<std::string, std::string> masks;  // columns, and how they are masked
     };
     struct Point {
         Micros at = 0;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -29,6 +30,10 @@ struct SourceTable {
     // Why this table cannot be streamed as it is, and what would mend it; empty when it can.
     std::string refusal;
     std::string mend_sql;
+    // What else there is to say of it.
+    std::vector<std::string> notes;
+    // Columns that are masked, those that are left out too, and how.
+    std::map<std::string, std::string> masks;
 
     std::string ToString() const { return schema + "." + name; }
 };

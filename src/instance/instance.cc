@@ -323,7 +323,8 @@ Status Instance::DropRemasked(const Plan& plan, const Project& wanted) {
         BIWA_TRY(DropForCopy(
             *warehouse_, stream,
             BIWA_TRY(FindRemasked(stream, policy, AppliedFields(applied, "stream", step.name),
-                                  tables, record))));
+                                  tables, record)),
+            record));
     }
     return {};
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "plan/plan.h"
 #include "project/secrets.h"
 #include "replication/applier.h"
@@ -40,6 +41,24 @@ bool IsExcluded(const StreamConfig& stream, const SourceTable& table) {
             return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1))
                                           : name == pattern;
         });
+}
+
+// Drops the table. Of one with masked columns that have gone from the source these stay, without
+// rows: changes from before may still bring values of them, to be masked as it says there.
+Status EmptyForCopy(WriteTransaction& transaction, const TableName& target,
+                    const SourceTable& source, const std::map<std::string, std::string>& recorded) {
+    std::string names, comments;
+    for (const auto& [column, mask] : recorded) {
+        if (mask.empty() || source.columns.Find(column)) continue;
+        const auto name = QuoteIdentifier(column);
+        names += (names.empty() ? "" : ", ") + name;
+        comments += fmt::format("; COMMENT ON COLUMN {}.{} IS {}", target.ToSql(), name,
+                                QuoteLiteral(std::string(kMaskComment) + mask));
+    }
+    if (names.empty()) return transaction.Execute("DROP TABLE " + target.ToSql());
+    return transaction.Execute(
+        fmt::format("CREATE OR REPLACE TABLE {} AS SELECT {} FROM {} LIMIT 0{}", target.ToSql(),
+                    names, target.ToSql(), comments));
 }
 
 std::shared_ptr<const TableSchema> Shared(const TableSchema& columns) {
@@ -124,7 +143,11 @@ Result<std::vector<SourceTable>> FindRemasked(const StreamConfig& stream, const 
         if (other && other->kind == ErrorKind::kUser) return tl::unexpected(*other);
         bool is_other = other.has_value();
         for (std::size_t i = 0; i < masked->masks.size() && !is_other; ++i) {
-            const auto before = FindMask(former, table, table.columns.columns[i].name);
+            const auto& column = table.columns.columns[i].name;
+            const auto before = FindMask(former, table, column);
+            // Nothing of a new column was written, unless it was and was left out.
+            const bool was_dropped = before && *before && (*before)->kind == MaskKind::kDrop;
+            if (!recorded->second.contains(column) && !was_dropped) continue;
             is_other = !before || *before != masked->masks[i];
         }
         if (is_other) found.push_back(table);
@@ -133,14 +156,14 @@ Result<std::vector<SourceTable>> FindRemasked(const StreamConfig& stream, const 
 }
 
 Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream,
-                   const std::vector<SourceTable>& tables) {
+                   const std::vector<SourceTable>& tables, const MaskRecord& record) {
     if (tables.empty()) return {};
     auto transaction = BIWA_TRY(warehouse.Begin());
     for (const auto& table : tables) {
         LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,
                 table.ToString());
         const auto target = TargetTable(stream.dataset, table.schema, table.name);
-        BIWA_TRY(transaction->Execute("DROP TABLE IF EXISTS " + target.ToSql()));
+        BIWA_TRY(EmptyForCopy(*transaction, target, table, record.at(target.name)));
         StreamState::Table forgotten;
         forgotten.schema = table.schema;
         forgotten.name = table.name;

@@ -37,8 +37,9 @@ Result<std::vector<SourceTable>> FindRemasked(const StreamConfig& stream, const 
                                               const std::vector<SourceTable>& tables,
                                               const MaskRecord& record);
 
-// Drops the tables and forgets that they were copied: the stream's next start does that anew.
+// Drops the tables, which are of the record, and forgets that they were copied: the stream's next
+// start does that anew.
 Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream,
-                   const std::vector<SourceTable>& tables);
+                   const std::vector<SourceTable>& tables, const MaskRecord& record);
 
 }  // namespace biwa

@@ -34,10 +34,10 @@ void CheckColumns(const std::string& setting, const std::string& columns,
                   const SourceLocation& location, const StreamConfig& stream, Problems& problems) {
     const auto dot = columns.find('.');
     if (dot == std::string::npos || dot == 0 || dot + 1 == columns.size()) {
-        problems.Add(location, fmt::format("{}: \"{}\" is no column; expected table.column, such "
-                                           "as \"{}.email\"",
-                                           setting, columns,
-                                           dot == std::string::npos ? columns : "students"));
+        problems.Add(location,
+                     fmt::format("{}: \"{}\" is no column; expected table.column, such "
+                                 "as \"students.{}\"",
+                                 setting, columns, dot == std::string::npos ? columns : "email"));
         return;
     }
     if (MayBeThere(columns, stream)) return;

@@ -102,7 +102,7 @@ std::vector<Setting> StreamSettings() {
              "left out. null: it is NULL. hash: HMAC-SHA-256 by mask_key, in hex; the only one for "
              "columns of a primary key. email: *** and the domain. truncate N: the first N "
              "characters. year, month: the first day of a date's year or month.",
-         .pattern = "drop|null|hash|email|year|month|truncate [1-9][0-9]{0,3}"},
+         .pattern = "drop|null|hash|email|year|month|truncate ([1-9][0-9]{0,2}|1000)"},
         {.name = "mask",
          .description =
              "Columns that neither masks nor clear name. listed: they are clear. by_default: they "

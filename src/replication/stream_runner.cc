@@ -105,6 +105,17 @@ std::string_view ToString(StreamStatus::TableState state) {
     return "unknown";
 }
 
+void StreamStatus::Commits::Add(std::uint64_t batch_changes, std::uint64_t batch_bytes,
+                                double took) {
+    changes = batch_changes;
+    bytes = batch_bytes;
+    seconds = took;
+    ++total;
+    seconds_total += took;
+    const auto* const bound = std::lower_bound(kBounds.begin(), kBounds.end(), took);
+    ++within[static_cast<std::size_t>(bound - kBounds.begin())];
+}
+
 StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSource open_source,
                            OnChanged on_changed)
     : warehouse_(warehouse),
@@ -112,6 +123,7 @@ StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSour
       open_source_(std::move(open_source)),
       on_changed_(std::move(on_changed)) {
     status_.name = options_.name;
+    status_.queue_bytes_max = options_.queue_bytes_max;
     watcher_ = std::jthread([this](std::stop_token stop) { Watch(stop); });
     thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
 }
@@ -131,6 +143,8 @@ StreamStatus StreamRunner::status() const {
             ? 0
             : std::max(0.0, static_cast<double>(WallClock() - waiting_.front().commit_time) / 1e6);
     status.changes_total = changes_applied_;
+    status.rows_total = rows_total_;
+    status.queue_bytes = queue_bytes_;
     return status;
 }
 
@@ -162,6 +176,7 @@ void StreamRunner::Run(std::stop_token stop) {
             std::lock_guard lock(mutex_);
             waiting_.clear();
             status_.error = error;
+            ++status_.errors.at(static_cast<std::size_t>(error.kind));
             status_.state = again ? StreamStatus::State::kRetrying : StreamStatus::State::kFailed;
         }
         if (!again) {
@@ -372,8 +387,10 @@ Status StreamRunner::Copy(StreamSource& source, const std::vector<SourceTable>& 
                 LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
                         table.ToString(), table.ranges_left.size());
             }
+            const auto before = rows_copied_.load();
             BIWA_TRY(CopySlice(warehouse_, options_.name, *snapshot, *described, target, table,
                                options_.snapshot, rows_copied_, stop));
+            rows_total_ += static_cast<std::uint64_t>(rows_copied_ - before);
             progressed_ = true;
             if (on_changed_) on_changed_({target});
         }
@@ -431,6 +448,7 @@ Status StreamRunner::Follow(StreamSource& source, const std::vector<SourceTable>
                 while (waiting && !reader_stop.stop_requested()) {
                     if (queue.TryPush(*waiting, bytes, kPollTimeout, reader_stop)) {
                         waiting.reset();
+                        queue_bytes_ = queue.bytes();
                     } else if (auto said = changes->Acknowledge(durable()); !said) {
                         // The batch is lost, so nothing after it may come through: what was
                         // received before the connection broke could still be read.
@@ -447,6 +465,7 @@ Status StreamRunner::Follow(StreamSource& source, const std::vector<SourceTable>
         reader.request_stop();
         queue.Close();
         reader.join();
+        queue_bytes_ = 0;
         if (!applied) return applied;
     }
     if (stop.stop_requested()) return {};
@@ -488,9 +507,11 @@ Status StreamRunner::ApplyQueue(StreamSource& source, const StreamState& state,
                 break;
             }
         }
+        const auto batch_bytes = applier.bytes();
         const auto begin = steady_clock::now();
         const auto applied = BIWA_TRY(applier.Commit());
         const auto end = steady_clock::now();
+        queue_bytes_ = queue.bytes();
         // A slow warehouse is given twice the time of a commit between two: the rest is for
         // queries.
         next_commit = std::max(begin + options_.commit_every, end + (end - begin));
@@ -502,6 +523,8 @@ Status StreamRunner::ApplyQueue(StreamSource& source, const StreamState& state,
             while (!waiting_.empty() && waiting_.front().order <= applied.position.order) {
                 waiting_.pop_front();
             }
+            status_.commits.Add(applied.changes, batch_bytes,
+                                std::chrono::duration<double>(end - begin).count());
             status_.position = applied.position.text;
             if (applied.commit_time != 0) status_.commit_time = applied.commit_time;
             for (const auto& target : applied.tables) {

@@ -92,6 +92,8 @@ class StreamRunner {
     std::atomic<std::uint64_t> received_order_ = 0;
     std::atomic<std::int64_t> rows_copied_ = 0;
     std::atomic<std::uint64_t> changes_applied_ = 0;
+    std::atomic<std::uint64_t> rows_total_ = 0;
+    std::atomic<std::uint64_t> queue_bytes_ = 0;
     // A commit of any kind has succeeded since the last error: retries may be quick again.
     std::atomic<bool> progressed_ = false;
 

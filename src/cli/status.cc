@@ -25,6 +25,22 @@ void PrintStatus(const json& status, bool running) {
                           stream.value("lag_seconds", 0.0),
                           HumanBytes(stream.value("lag_bytes", std::uint64_t{0})),
                           stream.value("changes_per_s", 0.0), stream.value("position", "")));
+        std::uint64_t errors = 0;
+        for (const auto& [kind, count] : stream["errors_total"].items()) {
+            errors += count.get<std::uint64_t>();
+        }
+        if (running) {
+            const auto& batch = stream["batch"];
+            const auto& queue = stream["queue"];
+            Print(
+                fmt::format("  last batch {} changes, {}  queue {} of {}  {} of log kept at the "
+                            "source  {} errors\n",
+                            HumanCount(batch.value("changes", std::int64_t{0})),
+                            HumanBytes(batch.value("bytes", std::uint64_t{0})),
+                            HumanBytes(queue.value("bytes", std::uint64_t{0})),
+                            HumanBytes(queue.value("bytes_max", std::uint64_t{0})),
+                            HumanBytes(stream.value("retained_bytes", std::uint64_t{0})), errors));
+        }
         if (stream["error"].is_object()) {
             Print(fmt::format("  {}\n", stream["error"].value("message", "")));
             if (stream["error"]["hint"].is_string()) {

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "instance/metrics.h"
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
@@ -551,17 +552,30 @@ void Instance::CountRows(std::map<TableName, std::int64_t>& rows) {
     rows = row_counts_;
 }
 
-std::string Instance::StatusJson() {
+InstanceFacts Instance::Facts(const Project& current) {
     InstanceFacts facts;
-    const auto current = project();
     facts.version = engine_.version;
-    facts.project = current.get();
+    facts.project = &current;
     facts.started_at = started_at_;
     facts.warehouse_bytes = warehouse_->size_bytes();
     facts.streams = StreamStatuses();
     facts.models = ModelStatuses();
+    facts.queries_running = queries_->running();
+    facts.queries_waiting = queries_->waiting();
+    MeasureProcess(facts);
+    return facts;
+}
+
+std::string Instance::StatusJson() {
+    const auto current = project();
+    auto facts = Facts(*current);
     CountRows(facts.rows);
     return biwa::StatusJson(facts);
+}
+
+std::string Instance::MetricsText() {
+    const auto current = project();
+    return biwa::MetricsText(Facts(*current));
 }
 
 Result<std::string> Instance::CatalogJson() {

@@ -24,6 +24,7 @@ enum class RouteId {
     kApply,
     kOpenApi,
     kReference,
+    kMetrics,
     kHealth,
     kReady,
 };

@@ -124,8 +124,12 @@ StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSour
       on_changed_(std::move(on_changed)) {
     status_.name = options_.name;
     status_.queue_bytes_max = options_.queue_bytes_max;
+    thread_ = std::jthread([this](std::stop_token stop) {
+        Run(stop);
+        running_ = false;
+    });
+    // It may stop the other one.
     watcher_ = std::jthread([this](std::stop_token stop) { Watch(stop); });
-    thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
 }
 
 StreamRunner::~StreamRunner() {
@@ -192,7 +196,7 @@ void StreamRunner::Run(std::stop_token stop) {
         if (!Sleep(stop, jittered)) break;
         wait = std::min(wait * 2, kRetryMax);
     }
-    SetState(StreamStatus::State::kStopped);
+    if (!given_up_) SetState(StreamStatus::State::kStopped);
 }
 
 Result<std::vector<SourceTable>> StreamRunner::ChooseTables(StreamSource& source) {
@@ -539,6 +543,48 @@ Status StreamRunner::ApplyQueue(StreamSource& source, const StreamState& state,
     return {};
 }
 
+void StreamRunner::Guard(StreamSource& source, std::uint64_t retained) {
+    const auto& guard = options_.log_guard;
+    if (guard.stops(retained) && !given_up_.exchange(true)) thread_.request_stop();
+    // What it was doing has to end first: a slot that is in use cannot be dropped.
+    if (given_up_ && !running_) GiveUp(source, retained);
+    const auto warning =
+        guard.warns(retained) && !given_up_ ? guard.Warning(retained) : std::string();
+    bool is_new = false;
+    {
+        std::lock_guard lock(mutex_);
+        is_new = status_.warning.empty() && !warning.empty();
+        status_.warning = warning;
+    }
+    if (is_new) LogWarn("stream {}: {}", options_.name, warning);
+}
+
+// The stream's state goes before the slot does: should we die in between, the next start knows the
+// slot that it finds for its own, and begins anew.
+void StreamRunner::GiveUp(StreamSource& source, std::uint64_t retained) {
+    const auto forgotten = [&]() -> Status {
+        auto transaction = BIWA_TRY(warehouse_.Begin());
+        BIWA_TRY(ForgetStream(*transaction, options_.name));
+        BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
+        return transaction->Commit();
+    };
+    auto done = forgotten();
+    if (done) done = source.Remove();
+    auto error = options_.log_guard.Stopped(retained);
+    if (!done) {
+        error = Within("giving up the stream by wal_guard.stop, which is tried again", done.error())
+                    .value();
+    }
+    LogError("stream {} has stopped: {}", options_.name, error.ToString());
+    std::lock_guard lock(mutex_);
+    status_.state = StreamStatus::State::kFailed;
+    status_.error = std::move(error);
+    if (!done) return;
+    ++status_.errors.at(static_cast<std::size_t>(status_.error->kind));
+    status_.lag_bytes = status_.retained_bytes = 0;
+    waiting_.clear();
+}
+
 // Measures rates once a second and asks the source how far it is, on a connection of its own.
 void StreamRunner::Watch(std::stop_token stop) {
     std::unique_ptr<StreamSource> source;
@@ -561,8 +607,8 @@ void StreamRunner::Watch(std::stop_token stop) {
             for (auto& table : status_.tables) {
                 if (table.state == StreamStatus::TableState::kCopying) table.rows_copied = rows;
             }
-            ask = status_.state != StreamStatus::State::kStarting &&
-                  status_.state != StreamStatus::State::kFailed;
+            // A stream that has failed has its log kept all the same.
+            ask = status_.state != StreamStatus::State::kStarting;
         }
         last_changes = changes;
         last_rows = rows;
@@ -570,13 +616,16 @@ void StreamRunner::Watch(std::stop_token stop) {
             if (!source) {
                 if (auto opened = open_source_()) source = std::move(*opened);
             }
+            std::optional<std::uint64_t> retained;
             if (source) {
                 if (const auto progress = source->Progress()) {
                     std::lock_guard lock(mutex_);
                     status_.lag_bytes = progress->lag_bytes;
                     status_.retained_bytes = progress->retained_bytes;
+                    retained = progress->retained_bytes;
                 }
             }
+            if (retained) Guard(*source, *retained);
         }
         if (now - last_point < kHistoryEvery) continue;
         last_point = now;

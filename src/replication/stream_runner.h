@@ -1,6 +1,6 @@
 // Keeps one stream going: starts it, copies its tables, follows their changes, and begins again
 // after whatever broke. Threads: one that does all this and writes, one that reads changes while
-// they are followed, one that looks how far the source is.
+// they are followed, one that looks how far the source is and what it keeps for the stream.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,7 @@
 #include "base/bounded_queue.h"
 #include "base/result.h"
 #include "replication/applier.h"
+#include "replication/log_guard.h"
 #include "replication/snapshot_loader.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
@@ -34,6 +35,7 @@ struct StreamOptions {
     // dashboards and models look again.
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
+    LogGuard log_guard;
     // The first wait after an error; each further one is twice as long, up to half a minute.
     std::chrono::milliseconds retry_first{500};
 };
@@ -68,6 +70,11 @@ class StreamRunner {
     Status ApplyQueue(StreamSource& source, const StreamState& state,
                       BoundedQueue<ChangeBatch>& queue, std::stop_token stop);
     void Watch(std::stop_token stop);
+    // What the source keeps for the stream, against the guard's limits. By the watcher.
+    void Guard(StreamSource& source, std::uint64_t retained_bytes);
+    // Makes the source keep nothing more for a stream that was given up: its next start is its
+    // first.
+    void GiveUp(StreamSource& source, std::uint64_t retained_bytes);
 
     void SetState(StreamStatus::State state);
     template <typename Edit>
@@ -94,6 +101,9 @@ class StreamRunner {
     std::atomic<std::uint64_t> changes_applied_ = 0;
     std::atomic<std::uint64_t> rows_total_ = 0;
     std::atomic<std::uint64_t> queue_bytes_ = 0;
+    // The guard has said that the stream must stop: when Run has ended, the slot goes.
+    std::atomic<bool> given_up_ = false;
+    std::atomic<bool> running_ = true;
     // A commit of any kind has succeeded since the last error: retries may be quick again.
     std::atomic<bool> progressed_ = false;
 

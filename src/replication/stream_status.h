@@ -62,6 +62,7 @@ struct StreamStatus {
     std::string name;
     State state = State::kStarting;
     std::optional<Error> error;
+    std::string warning;                    // what may become an error; empty when nothing
     std::array<std::uint64_t, 4> errors{};  // by ErrorKind, since the process began
     std::string position;
     Micros commit_time = 0;  // of the last commit that can be seen here

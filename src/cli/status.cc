@@ -47,6 +47,9 @@ void PrintStatus(const json& status, bool running) {
                 Print(fmt::format("  {}\n", stream["error"]["hint"].get<std::string>()));
             }
         }
+        if (stream["warning"].is_string()) {
+            Print(fmt::format("  warning: {}\n", stream["warning"].get<std::string>()));
+        }
         if (const auto lost = stream.value("unrepresentable_values", 0); lost > 0) {
             Print(fmt::format("  {} values that the warehouse's types cannot hold are NULL\n",
                               HumanCount(lost)));

@@ -417,6 +417,7 @@ Status Instance::StartStream(const StreamConfig& config) {
     options.dataset = config.dataset;
     options.tables = config.tables;
     options.exclude = config.exclude;
+    options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     // For tests: a copy that ends before its first slice does has nothing to be resumed.
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));

@@ -61,6 +61,7 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
             {"dataset", dataset},
             {"state", ToString(stream.state)},
             {"error", ErrorOrNull(stream.error)},
+            {"warning", stream.warning.empty() ? json(nullptr) : json(stream.warning)},
             {"lag_bytes", stream.lag_bytes},
             {"lag_seconds", stream.lag_seconds},
             {"retained_bytes", stream.retained_bytes},

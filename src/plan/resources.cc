@@ -60,6 +60,15 @@ std::vector<Resource> ProjectResources(const Project& project) {
         }
         Put(resource, "mask", stream.mask_by_default ? "by_default" : "");
         Put(resource, "mask_key", stream.mask_key);
+        // What is as it is by itself is no field: it would be news to streams applied before.
+        const StreamConfig usual;
+        if (stream.wal_warn_bytes != usual.wal_warn_bytes) {
+            Put(resource, "wal_guard warn", fmt::format("{} B", stream.wal_warn_bytes));
+        }
+        if (stream.wal_stop_bytes != usual.wal_stop_bytes) {
+            Put(resource, "wal_guard stop, dropping the slot",
+                fmt::format("{} B", stream.wal_stop_bytes));
+        }
         resources.push_back(std::move(resource));
     }
     for (const auto& [name, dashboard] : project.dashboards) {

@@ -219,7 +219,27 @@ class Loader {
         std::map<std::string, SourceLocation> ignored;
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
         LoadMasks(checked, stream, problems_);
+        LoadWalGuard(checked, stream);
         project_.streams[name] = std::move(stream);
+    }
+
+    void LoadWalGuard(const Checked& checked, StreamConfig& stream) {
+        const auto* guard = checked.Find("wal_guard");
+        if (guard == nullptr) return;
+        stream.wal_warn_bytes = guard->Bytes("warn");
+        stream.wal_stop_bytes = guard->Bytes("stop");
+        if (stream.wal_stop_bytes == 0) return;
+        if (!guard->Boolean("drop_slot")) {
+            problems_.Add(guard->Place("stop"),
+                          "wal_guard.stop needs drop_slot: true. A stream that only stops frees "
+                          "nothing: the source keeps its log for the slot. Without the slot the "
+                          "tables have to be copied anew.");
+        } else if (stream.wal_stop_bytes <= stream.wal_warn_bytes) {
+            problems_.Add(
+                guard->Place("stop"),
+                fmt::format("wal_guard.stop is \"{}\"; expected more than warn, which is {}",
+                            guard->Text("stop"), guard->Text("warn")));
+        }
     }
 
     std::vector<std::string> CheckPatterns(const Checked& stream, const std::string& setting,

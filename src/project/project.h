@@ -75,6 +75,8 @@ struct StreamConfig {
     bool mask_by_default = false;
     std::string mask_key;  // a reference
     SourceLocation mask_key_location;
+    std::uint64_t wal_warn_bytes = 10'000'000'000;  // 0: never
+    std::uint64_t wal_stop_bytes = 0;               // 0: never
     SourceLocation location;
     std::map<std::string, SourceLocation> table_locations;  // of each pattern
 };

@@ -432,8 +432,9 @@ TEST(JsonSchemaTest, AMaskIsWhatAMaskIs) {
     const auto schema = nlohmann::json::parse(
         JsonSchema("stream", FileKinds({}).at("stream")))["properties"]["masks"];
     const std::regex pattern(schema["additionalProperties"]["pattern"].get<std::string>());
-    for (const auto* text : {"drop", "null", "hash", "email", "year", "month", "truncate 1",
-                             "truncate 1000", "truncate 1001", "truncate 0", "truncate", "Drop", "", "hash 1"}) {
+    for (const auto* text :
+         {"drop", "null", "hash", "email", "year", "month", "truncate 1", "truncate 1000",
+          "truncate 1001", "truncate 0", "truncate", "Drop", "", "hash 1"}) {
         EXPECT_EQ(std::regex_match(text, pattern), ParseMask(text).has_value()) << text;
     }
 }
@@ -475,6 +476,30 @@ TEST_F(ProjectTest, AMaskThatIsNoneIsAProblem) {
               "streams/app.yaml:4:9: clear: \"students.email\" is masked by drop in line 3");
     EXPECT_EQ(problems("mask: by_defualt"),
               "streams/app.yaml:3:7: mask is \"by_defualt\"; expected one of: listed, by_default");
+}
+
+TEST_F(ProjectTest, AGuardThatStopsHasToDropTheSlot) {
+    Write("connections/db.yaml", "url: postgres://u@h/d\n");
+    const auto problems = [&](const std::string& guard) {
+        return Problems("streams/app.yaml",
+                        "connection: db\ntables: public.*\nwal_guard: " + guard + "\n");
+    };
+    EXPECT_EQ(
+        problems("{ stop: 50GB }"),
+        "streams/app.yaml:3:20: wal_guard.stop needs drop_slot: true. A stream that only stops "
+        "frees nothing: the source keeps its log for the slot. Without the slot the tables "
+        "have to be copied anew.");
+    EXPECT_EQ(
+        problems("{ warn: 60GB, stop: 50GB, drop_slot: true }"),
+        "streams/app.yaml:3:32: wal_guard.stop is \"50GB\"; expected more than warn, which is "
+        "60GB");
+    EXPECT_EQ(problems("{ warn: much }"),
+              "streams/app.yaml:3:20: wal_guard.warn is \"much\"; expected a size such as 512MB or "
+              "4GiB");
+    EXPECT_EQ(problems("{ warn: 1GB, stop: 2GiB, drop_slot: true }"), "(no problem)");
+    EXPECT_EQ(Load()->streams.at("app").wal_stop_bytes, std::uint64_t{2} << 30);
+    EXPECT_EQ(problems("{ warn: 0B }"), "(no problem)");
+    EXPECT_EQ(Load()->streams.at("app").wal_warn_bytes, 0u);
 }
 
 TEST(ReferencePageTest, TheCommittedPageIsWhatTheDescriptionsSay) {

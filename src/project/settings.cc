@@ -116,6 +116,26 @@ std::vector<Setting> StreamSettings() {
         {.name = "mask_key",
          .type = SettingType::kSecret,
          .description = "The key of hashes, 16 bytes at least. Another key gives other hashes."},
+        {.name = "wal_guard",
+         .type = SettingType::kObject,
+         .description = "What happens when the source keeps more and more of its log (WAL) for a "
+                        "stream that does not get on. 0B is no limit.",
+         .fields =
+             {{.name = "warn",
+               .type = SettingType::kBytes,
+               .description = "From here on the log, the status and the page say so.",
+               .default_text = "10GB"},
+              {.name = "stop",
+               .type = SettingType::kBytes,
+               .description =
+                   "From here on the stream is given up, to save the source's disk: it stops, "
+                   "and its slot is dropped. Its tables stay as they are until the next start "
+                   "copies them anew. Left out: never."},
+              {.name = "drop_slot",
+               .type = SettingType::kBoolean,
+               .description = "Has to be true where stop is set: to stop and to leave the slot "
+                              "would free nothing.",
+               .default_text = "false"}}},
     };
 }
 

@@ -27,6 +27,7 @@ export type Stream = {
   dataset: string;
   state: StreamState;
   error: ErrorBody | null;
+  warning: string | null;
   lag_bytes: number | null;
   lag_seconds: number | null;
   retained_bytes: number | null;

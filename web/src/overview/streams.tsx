@@ -157,6 +157,7 @@ function StreamCard({ stream }: { stream: Stream }) {
           tone={stream.state === "retrying" ? "warn" : "bad"}
         />
       )}
+      {stream.warning && <ErrorNote message={stream.warning} hint={null} tone="warn" />}
       <dl className="metrics">
         <div title={t("lag_help")}>
           <dt>{t("lag")}</dt>

@@ -13,6 +13,7 @@
 #include "model/format.h"
 #include "replication/applier.h"
 #include "replication/masked_table.h"
+#include "replication/sealed_text.h"
 
 namespace biwa {
 
@@ -78,6 +79,7 @@ class Masking {
           record_(std::move(record)),
           hash_(policy_.key) {}
 
+    const std::string& key() const { return policy_.key; }
     KeyedHash hash() const {
         std::lock_guard lock(mutex_);
         return hash_;
@@ -270,13 +272,22 @@ class MaskedSnapshot final : public SnapshotReader {
         : clear_(std::move(clear)), masking_(std::move(masking)) {}
 
     Result<std::vector<SnapshotRange>> Split(const SourceTable& table) override {
-        return clear_->Split(masking_->Clear(table));
+        auto ranges = BIWA_TRY(clear_->Split(masking_->Clear(table)));
+        // A range may be written as keys from … to …, and is written down until it is copied.
+        if (BIWA_TRY(masking_->ForRows(table)).has_masked_key()) {
+            for (auto& range : ranges) range.text = Seal(masking_->key(), range.text);
+        }
+        return ranges;
     }
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                             const SnapshotRange& range) override {
         auto masked = BIWA_TRY(masking_->ForRows(table));
-        return MaskRows(BIWA_TRY(clear_->Read(masking_->Clear(table), range)), std::move(masked),
-                        masking_->hash());
+        auto clear_range = range;
+        if (masked.has_masked_key()) {
+            clear_range.text = BIWA_TRY(Unseal(masking_->key(), range.text));
+        }
+        return MaskRows(BIWA_TRY(clear_->Read(masking_->Clear(table), clear_range)),
+                        std::move(masked), masking_->hash());
     }
 
   private:
@@ -298,7 +309,7 @@ class MaskedChanges final : public ChangeSource {
             const auto table = BIWA_TRY(masking_->ForChanges(part));
             if (!table.is_masked()) continue;
             if (!part.unchanged.empty() && table.has_masked_key()) masking_->Remember(table, part);
-            MaskChanges(table, part, hash_);
+            BIWA_TRY(MaskChanges(table, part, hash_));
         }
         if (batch->commit) masking_->Committed(batch->commit->order);
         return batch;

@@ -206,7 +206,13 @@ std::unique_ptr<RowReader> MaskRows(std::unique_ptr<RowReader> clear, MaskedTabl
     return std::make_unique<MaskedReader>(std::move(clear), std::move(table), hash);
 }
 
-void MaskChanges(const MaskedTable& table, TableChanges& changes, KeyedHash& hash) {
+Status MaskChanges(const MaskedTable& table, TableChanges& changes, KeyedHash& hash) {
+    const auto old_columns = changes.old_keys.column_count();
+    if (changes.rows.column_count() != table.masks.size() ||
+        (old_columns != 0 && old_columns != table.clear->key.size())) {
+        return Corrupt(
+            fmt::format("changes of {}.{} do not have its columns", changes.schema, changes.name));
+    }
     std::vector<std::uint32_t> places;
     std::uint32_t place = 0;
     for (const auto& mask : table.masks) {
@@ -233,6 +239,7 @@ void MaskChanges(const MaskedTable& table, TableChanges& changes, KeyedHash& has
     });
     for (auto& left_out : changes.unchanged) left_out.column = places[left_out.column];
     changes.columns = table.masked;
+    return {};
 }
 
 }  // namespace biwa

@@ -43,7 +43,8 @@ std::optional<Error> FindOtherMask(const MaskPolicy& policy, const MaskedTable& 
 std::unique_ptr<RowReader> MaskRows(std::unique_ptr<RowReader> clear, MaskedTable table,
                                     const KeyedHash& hash);
 
-// What the source left out stays left out: the warehouse has it masked.
-void MaskChanges(const MaskedTable& table, TableChanges& changes, KeyedHash& hash);
+// What the source left out stays left out: the warehouse has it masked. kCorrupt: the changes have
+// other columns than the table, and nobody knows what of them is to be masked.
+Status MaskChanges(const MaskedTable& table, TableChanges& changes, KeyedHash& hash);
 
 }  // namespace biwa

@@ -118,8 +118,8 @@ KeyedHash::KeyedHash(const KeyedHash& other)
     BIWA_CHECK(context_ != nullptr);
 }
 
-void KeyedHash::Hex(std::string_view text, char* hex) {
-    std::array<unsigned char, kHexBytes / 2> digest;
+std::array<unsigned char, 32> KeyedHash::Digest(std::string_view text) {
+    std::array<unsigned char, 32> digest;
     std::size_t size = 0;
     // Without a key: the one from before, already worked into the state.
     BIWA_CHECK(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1 &&
@@ -127,7 +127,11 @@ void KeyedHash::Hex(std::string_view text, char* hex) {
                               text.size()) == 1 &&
                EVP_MAC_final(context_.get(), digest.data(), &size, digest.size()) == 1 &&
                size == digest.size());
-    for (const auto byte : digest) {
+    return digest;
+}
+
+void KeyedHash::Hex(std::string_view text, char* hex) {
+    for (const auto byte : Digest(text)) {
         *hex++ = "0123456789abcdef"[byte >> 4];
         *hex++ = "0123456789abcdef"[byte & 0xf];
     }

@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ class KeyedHash {
     KeyedHash(const KeyedHash& other);
     KeyedHash& operator=(const KeyedHash&) = delete;
 
+    std::array<unsigned char, 32> Digest(std::string_view text);
     static constexpr std::size_t kHexBytes = 64;
     // Writes kHexBytes.
     void Hex(std::string_view text, char* hex);

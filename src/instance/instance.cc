@@ -17,7 +17,6 @@
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
-#include "replication/masked_source.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
 #include "transform/run/selection.h"
@@ -260,7 +259,12 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
 
     const auto old_project = project();
     auto changed = StopChanged(plan, *old_project);
-    if (changed) changed = DropRemasked(plan, *loaded);
+    if (changed) {
+        changed = DropRemasked(plan, *loaded, BIWA_TRY(meta_->ReadApplied()), *warehouse_,
+                               [&](const std::string& connection) {
+                                   return OpenConnection(engine_, *loaded, connection);
+                               });
+    }
     if (changed) changed = meta_->ApplyResources(RecordOf(plan), who, "apply");
     if (!changed) {
         // Nothing is recorded: what was stopped goes on as it was.
@@ -302,30 +306,6 @@ Status Instance::StopChanged(const Plan& plan, const Project& before) {
     for (const auto& [name, forget] : affected) {
         StopStream(name);
         if (forget) BIWA_TRY(RemoveStream(name, applied));
-    }
-    return {};
-}
-
-// Tables that hold what would be masked otherwise now: they go at once, and come anew with the
-// start.
-Status Instance::DropRemasked(const Plan& plan, const Project& wanted) {
-    const auto applied = BIWA_TRY(meta_->ReadApplied());
-    for (const auto& step : plan.steps) {
-        const bool is_made =
-            step.action == StepAction::kCreate || step.action == StepAction::kUpdate;
-        if (step.kind != "stream" || !is_made) continue;
-        const auto& stream = wanted.streams.at(step.name);
-        const auto record = BIWA_TRY(ReadMaskRecord(*warehouse_, stream.dataset));
-        if (record.empty()) continue;
-        const auto policy = BIWA_TRY(ResolveMaskPolicy(wanted, stream));
-        const auto source = BIWA_TRY(OpenConnection(engine_, wanted, stream.connection));
-        const auto tables =
-            BIWA_TRY(BIWA_TRY(source->OpenStream(stream.name))->Tables(stream.tables));
-        BIWA_TRY(DropForCopy(
-            *warehouse_, stream,
-            BIWA_TRY(FindRemasked(stream, policy, AppliedFields(applied, "stream", step.name),
-                                  tables, record)),
-            record));
     }
     return {};
 }

@@ -103,7 +103,6 @@ class Instance final : public http::Backend {
     Status Reload();
     Status CheckStreams(const Plan& plan, const Project& project);
     Status StopChanged(const Plan& plan, const Project& before);
-    Status DropRemasked(const Plan& plan, const Project& wanted);
     // Those that do not run.
     Status StartMissing(const Project& wanted);
     Status StartStream(const StreamConfig& config);

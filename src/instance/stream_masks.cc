@@ -65,6 +65,55 @@ std::shared_ptr<const TableSchema> Shared(const TableSchema& columns) {
     return std::make_shared<const TableSchema>(columns);
 }
 
+// The tables whose rows in the warehouse are masked otherwise than the file wants it. `applied`:
+// the fields that the stream was applied with.
+Result<std::vector<SourceTable>> FindRemasked(const StreamConfig& stream, const MaskPolicy& policy,
+                                              const std::map<std::string, std::string>& applied,
+                                              const std::vector<SourceTable>& tables,
+                                              const MaskRecord& record) {
+    std::vector<SourceTable> found;
+    const auto former = AppliedPolicy(applied);
+    KeyedHash hash(policy.key);
+    for (const auto& table : tables) {
+        const auto recorded =
+            record.find(TargetTable(stream.dataset, table.schema, table.name).name);
+        if (recorded == record.end()) continue;
+        const auto masked = MaskTable(policy, {}, table, Shared(table.columns), hash);
+        if (!masked) continue;  // It is left out of the stream.
+        const auto other = FindOtherMask(policy, *masked, table, recorded->second);
+        if (other && other->kind == ErrorKind::kUser) return tl::unexpected(*other);
+        bool is_other = other.has_value();
+        for (std::size_t i = 0; i < masked->masks.size() && !is_other; ++i) {
+            const auto& column = table.columns.columns[i].name;
+            const auto before = FindMask(former, table, column);
+            // Nothing of a new column was written, unless it was and was left out.
+            const bool was_dropped = before && *before && (*before)->kind == MaskKind::kDrop;
+            if (!recorded->second.contains(column) && !was_dropped) continue;
+            is_other = !before || *before != masked->masks[i];
+        }
+        if (is_other) found.push_back(table);
+    }
+    return found;
+}
+
+// The tables are of the record.
+Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream,
+                   const std::vector<SourceTable>& tables, const MaskRecord& record) {
+    if (tables.empty()) return {};
+    auto transaction = BIWA_TRY(warehouse.Begin());
+    for (const auto& table : tables) {
+        LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,
+                table.ToString());
+        const auto target = TargetTable(stream.dataset, table.schema, table.name);
+        BIWA_TRY(EmptyForCopy(*transaction, target, table, record.at(target.name)));
+        StreamState::Table forgotten;
+        forgotten.schema = table.schema;
+        forgotten.name = table.name;
+        BIWA_TRY(ForgetTable(*transaction, stream.name, forgotten));
+    }
+    return transaction->Commit();
+}
+
 }  // namespace
 
 Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig& stream) {
@@ -126,50 +175,25 @@ std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& poli
     return errors;
 }
 
-Result<std::vector<SourceTable>> FindRemasked(const StreamConfig& stream, const MaskPolicy& policy,
-                                              const std::map<std::string, std::string>& applied,
-                                              const std::vector<SourceTable>& tables,
-                                              const MaskRecord& record) {
-    std::vector<SourceTable> found;
-    const auto former = AppliedPolicy(applied);
-    KeyedHash hash(policy.key);
-    for (const auto& table : tables) {
-        const auto recorded =
-            record.find(TargetTable(stream.dataset, table.schema, table.name).name);
-        if (recorded == record.end()) continue;
-        const auto masked = MaskTable(policy, {}, table, Shared(table.columns), hash);
-        if (!masked) continue;  // It is left out of the stream.
-        const auto other = FindOtherMask(policy, *masked, table, recorded->second);
-        if (other && other->kind == ErrorKind::kUser) return tl::unexpected(*other);
-        bool is_other = other.has_value();
-        for (std::size_t i = 0; i < masked->masks.size() && !is_other; ++i) {
-            const auto& column = table.columns.columns[i].name;
-            const auto before = FindMask(former, table, column);
-            // Nothing of a new column was written, unless it was and was left out.
-            const bool was_dropped = before && *before && (*before)->kind == MaskKind::kDrop;
-            if (!recorded->second.contains(column) && !was_dropped) continue;
-            is_other = !before || *before != masked->masks[i];
-        }
-        if (is_other) found.push_back(table);
+Status DropRemasked(const Plan& plan, const Project& wanted,
+                    const std::vector<AppliedResource>& applied, Warehouse& warehouse,
+                    const OpenSource& open_source) {
+    for (const auto& step : plan.steps) {
+        const bool is_made =
+            step.action == StepAction::kCreate || step.action == StepAction::kUpdate;
+        if (step.kind != "stream" || !is_made) continue;
+        const auto& stream = wanted.streams.at(step.name);
+        const auto record = BIWA_TRY(ReadMaskRecord(warehouse, stream.dataset));
+        if (record.empty()) continue;
+        const auto policy = BIWA_TRY(ResolveMaskPolicy(wanted, stream));
+        const auto source = BIWA_TRY(open_source(stream.connection));
+        const auto tables =
+            BIWA_TRY(BIWA_TRY(source->OpenStream(stream.name))->Tables(stream.tables));
+        const auto remasked = BIWA_TRY(FindRemasked(
+            stream, policy, AppliedFields(applied, "stream", step.name), tables, record));
+        BIWA_TRY(DropForCopy(warehouse, stream, remasked, record));
     }
-    return found;
-}
-
-Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream,
-                   const std::vector<SourceTable>& tables, const MaskRecord& record) {
-    if (tables.empty()) return {};
-    auto transaction = BIWA_TRY(warehouse.Begin());
-    for (const auto& table : tables) {
-        LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,
-                table.ToString());
-        const auto target = TargetTable(stream.dataset, table.schema, table.name);
-        BIWA_TRY(EmptyForCopy(*transaction, target, table, record.at(target.name)));
-        StreamState::Table forgotten;
-        forgotten.schema = table.schema;
-        forgotten.name = table.name;
-        BIWA_TRY(ForgetTable(*transaction, stream.name, forgotten));
-    }
-    return transaction->Commit();
+    return {};
 }
 
 }  // namespace biwa

@@ -2,12 +2,13 @@
 // warehouse.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "plan/plan.h"
 #include "project/project.h"
 #include "replication/mask_policy.h"
 #include "source/registry.h"
@@ -29,17 +30,12 @@ Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const StreamCon
 std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& policy,
                               const std::vector<SourceTable>& tables);
 
-// The tables whose rows in the warehouse are masked otherwise than the file wants it, and so have
-// to be copied anew. `applied`: the fields that the stream was applied with. kUser: the key is
-// another one, behind the same reference.
-Result<std::vector<SourceTable>> FindRemasked(const StreamConfig& stream, const MaskPolicy& policy,
-                                              const std::map<std::string, std::string>& applied,
-                                              const std::vector<SourceTable>& tables,
-                                              const MaskRecord& record);
-
-// Drops the tables, which are of the record, and forgets that they were copied: the stream's next
-// start does that anew.
-Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream,
-                   const std::vector<SourceTable>& tables, const MaskRecord& record);
+// Of the streams that the plan makes or changes: drops the tables whose rows in the warehouse are
+// masked otherwise than the files want it, and forgets that they were copied. The stream's next
+// start copies them anew. kUser: the key of hashes is another one, behind the same reference.
+using OpenSource = std::function<Result<std::shared_ptr<Source>>(const std::string& connection)>;
+Status DropRemasked(const Plan& plan, const Project& wanted,
+                    const std::vector<AppliedResource>& applied, Warehouse& warehouse,
+                    const OpenSource& open_source);
 
 }  // namespace biwa

@@ -527,8 +527,11 @@ Status StreamRunner::ApplyQueue(StreamSource& source, const StreamState& state,
             while (!waiting_.empty() && waiting_.front().order <= applied.position.order) {
                 waiting_.pop_front();
             }
-            status_.commits.Add(applied.changes, batch_bytes,
-                                std::chrono::duration<double>(end - begin).count());
+            // One without changes only moves the position of an idle stream.
+            if (applied.changes > 0) {
+                status_.commits.Add(applied.changes, batch_bytes,
+                                    std::chrono::duration<double>(end - begin).count());
+            }
             status_.position = applied.position.text;
             if (applied.commit_time != 0) status_.commit_time = applied.commit_time;
             for (const auto& target : applied.tables) {

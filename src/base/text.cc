@@ -79,6 +79,13 @@ std::string_view Trim(std::string_view text) {
 }
 
 // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+std::string SmallLetters(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
+}
+
 bool IsValidUtf8(std::string_view text) {
     const auto* p = reinterpret_cast<const unsigned char*>(text.data());
     const auto* end = p + text.size();

@@ -20,6 +20,8 @@ std::string DidYouMean(std::string_view name, std::span<const std::string> candi
 std::vector<std::string> Split(std::string_view text, char separator);
 std::string Join(std::span<const std::string> parts, std::string_view separator);
 std::string_view Trim(std::string_view text);
+// A to Z as a to z, all else as it is: how the warehouse compares names.
+std::string SmallLetters(std::string text);
 bool IsValidUtf8(std::string_view text);
 
 // "12,361"; "1.5 MB"; "3 min 20 s"

@@ -56,7 +56,7 @@ Result<std::vector<Finding>> ExamineMasks(const Project& project, const StreamCo
         return findings;
     }
     const auto opened = BIWA_TRY(source.OpenStream(stream.name));
-    const auto tables = opened->Tables(stream.tables);
+    const auto tables = opened->Tables(stream.tables, IfMissing::kPassOver);
     if (!tables) return findings;  // Examine has said so.
     for (const auto& wrong : CheckMasks(stream, *policy, *tables)) {
         findings.push_back({Finding::Level::kProblem, wrong.message,

@@ -35,7 +35,7 @@ Status WriteProjectFor(Engine& engine, const std::filesystem::path& root, const 
     SettingValues values;
     const auto source = BIWA_TRY(OpenAddress(engine, url, values));
     const auto stream = BIWA_TRY(source->OpenStream("new"));
-    const auto tables = BIWA_TRY(stream->Tables({"*"}));
+    const auto tables = BIWA_TRY(stream->Tables({"*"}, IfMissing::kPassOver));
     ScaffoldDatabase database;
     for (const auto& [name, value] : values) {
         if (name == "host") {

@@ -17,6 +17,7 @@
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
+#include "replication/target_table.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
 #include "transform/run/selection.h"
@@ -217,7 +218,7 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
         const auto policy = BIWA_TRY(ResolveMaskPolicy(project, stream));
         std::vector<SourceTable> found;
         for (const auto& pattern : stream.tables) {
-            auto tables = (*opened)->Tables({pattern});
+            auto tables = (*opened)->Tables({pattern}, IfMissing::kRefuse);
             if (tables) {
                 std::move(tables->begin(), tables->end(), std::back_inserter(found));
                 continue;
@@ -355,20 +356,11 @@ Status Instance::RemoveStream(const std::string& name,
     }
     const auto current = project();
     const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(*current, connection))));
-    const auto opened = BIWA_TRY(source->OpenStream(name));
-    const auto removed = opened->Remove();
-    if (!removed) {
-        return Within(fmt::format("removing what stream {} made at its source", name),
-                      removed.error());
-    }
-    const auto state = BIWA_TRY(ReadStreamState(*warehouse_, name));
-    auto transaction = BIWA_TRY(warehouse_->Begin());
-    for (const auto& table : state.tables) {
-        const auto target = TargetTable(field(stream, "dataset"), table.schema, table.name);
-        BIWA_TRY(transaction->Execute("DROP TABLE IF EXISTS " + target.ToSql()));
-    }
-    BIWA_TRY(ForgetStream(*transaction, name));
-    return transaction->Commit();
+    const auto removed =
+        StreamRunner::Remove(*warehouse_, name, field(stream, "dataset"),
+                             [&](const std::string& line) { return source->OpenStream(line); });
+    if (removed) return {};
+    return Within(fmt::format("removing stream {}", name), removed.error());
 }
 
 Status Instance::DropModels(const Plan& plan) {
@@ -398,13 +390,16 @@ Status Instance::StartStream(const StreamConfig& config) {
     options.tables = config.tables;
     options.exclude = config.exclude;
     options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
+    options.discover_every = config.discover_every;
     // For tests: a copy that ends before its first slice does has nothing to be resumed.
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
     }
     auto runner = std::make_unique<StreamRunner>(
         *warehouse_, std::move(options),
-        [this, source, config, policy] { return OpenMasked(*source, config, policy, *warehouse_); },
+        [this, source, config, policy](const std::string& line) {
+            return OpenMasked(*source, line, config, policy, *warehouse_);
+        },
         [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
     std::unique_lock lock(mutex_);
     BIWA_CHECK(!streams_.contains(config.name));

@@ -77,7 +77,8 @@ constexpr std::array kStreamStates = {
     StreamStatus::State::kStopped};
 constexpr std::array kTableStates = {
     StreamStatus::TableState::kWaiting, StreamStatus::TableState::kCopying,
-    StreamStatus::TableState::kLive, StreamStatus::TableState::kRefused};
+    StreamStatus::TableState::kLive,    StreamStatus::TableState::kRefused,
+    StreamStatus::TableState::kPaused,  StreamStatus::TableState::kGone};
 constexpr std::array kModelStates = {
     workflow::ModelStatus::State::kNever, workflow::ModelStatus::State::kRunning,
     workflow::ModelStatus::State::kOk, workflow::ModelStatus::State::kFailed,

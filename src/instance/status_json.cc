@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "replication/target_table.h"
 
 namespace biwa {
 
@@ -45,6 +46,8 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
     json tables = json::array();
     for (const auto& table : stream.tables) {
         const auto rows = facts.rows.find({dataset, table.name});
+        auto notes = table.notes;
+        if (!table.reason.empty()) notes.insert(notes.begin(), table.reason);
         tables.push_back({{"name", table.name},
                           {"source", table.source},
                           {"state", ToString(table.state)},
@@ -53,7 +56,7 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
                           {"rows_estimate", table.rows_estimate},
                           {"last_change_at", TimeOrNull(table.last_change_at)},
                           {"masks", table.masks},
-                          {"notes", table.notes}});
+                          {"notes", std::move(notes)}});
     }
     return {{"name", stream.name},
             {"connection", connection},
@@ -184,7 +187,8 @@ Result<std::map<TableName, std::int64_t>> CountTables(Warehouse& warehouse) {
                         "SELECT schema_name, table_name FROM duckdb_tables() "
                         "WHERE NOT internal AND schema_name <> '_biwa' ORDER BY 1, 2",
                         [&](const std::vector<Cells>& columns, std::size_t row) {
-                            names.push_back({Text(columns[0], row), Text(columns[1], row)});
+                            TableName name{Text(columns[0], row), Text(columns[1], row)};
+                            if (!IsBesideTable(name.name)) names.push_back(std::move(name));
                         }));
     std::map<TableName, std::int64_t> counts;
     std::string sql;
@@ -213,6 +217,7 @@ Result<std::string> CatalogJson(Warehouse& warehouse, const std::map<TableName, 
                         "WHERE NOT internal AND schema_name <> '_biwa' ORDER BY 1, 2",
                         [&](const std::vector<Cells>& columns, std::size_t row) {
                             const TableName name{Text(columns[0], row), Text(columns[1], row)};
+                            if (IsBesideTable(name.name)) return;
                             const auto count = rows.find(name);
                             const auto* model = graph.Find(name);
                             tables[name] = {

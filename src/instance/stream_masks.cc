@@ -8,10 +8,11 @@
 #include "base/text.h"
 #include "plan/plan.h"
 #include "project/secrets.h"
-#include "replication/applier.h"
 #include "replication/masked_source.h"
 #include "replication/masked_table.h"
 #include "replication/stream_state.h"
+#include "replication/table_joiner.h"
+#include "replication/target_table.h"
 
 namespace biwa {
 
@@ -43,30 +44,12 @@ bool IsExcluded(const StreamConfig& stream, const SourceTable& table) {
         });
 }
 
-// Drops the table. Of one with masked columns that have gone from the source these stay, without
-// rows: changes from before may still bring values of them, to be masked as it says there.
-Status EmptyForCopy(WriteTransaction& transaction, const TableName& target,
-                    const SourceTable& source, const std::map<std::string, std::string>& recorded) {
-    std::string names, comments;
-    for (const auto& [column, mask] : recorded) {
-        if (mask.empty() || source.columns.Find(column)) continue;
-        const auto name = QuoteIdentifier(column);
-        names += (names.empty() ? "" : ", ") + name;
-        comments += fmt::format("; COMMENT ON COLUMN {}.{} IS {}", target.ToSql(), name,
-                                QuoteLiteral(std::string(kMaskComment) + mask));
-    }
-    if (names.empty()) return transaction.Execute("DROP TABLE " + target.ToSql());
-    return transaction.Execute(
-        fmt::format("CREATE OR REPLACE TABLE {} AS SELECT {} FROM {} LIMIT 0{}", target.ToSql(),
-                    names, target.ToSql(), comments));
-}
-
 std::shared_ptr<const TableSchema> Shared(const TableSchema& columns) {
     return std::make_shared<const TableSchema>(columns);
 }
 
-// The tables whose rows in the warehouse are masked otherwise than the file wants it. `applied`:
-// the fields that the stream was applied with.
+// The tables whose rows in the warehouse are masked otherwise than the file wants it, in their
+// masked columns. `applied`: the fields that the stream was applied with.
 Result<std::vector<SourceTable>> FindRemasked(const StreamConfig& stream, const MaskPolicy& policy,
                                               const std::map<std::string, std::string>& applied,
                                               const std::vector<SourceTable>& tables,
@@ -75,41 +58,47 @@ Result<std::vector<SourceTable>> FindRemasked(const StreamConfig& stream, const 
     const auto former = AppliedPolicy(applied);
     KeyedHash hash(policy.key);
     for (const auto& table : tables) {
-        const auto recorded =
-            record.find(TargetTable(stream.dataset, table.schema, table.name).name);
-        if (recorded == record.end()) continue;
+        const auto target = TargetTable(stream.dataset, table.schema, table.name);
+        if (!record.contains(target.name) && !record.contains(BesideTable(target).name)) continue;
         const auto masked = MaskTable(policy, {}, table, Shared(table.columns), hash);
         if (!masked) continue;  // It is left out of the stream.
-        const auto other = FindOtherMask(policy, *masked, table, recorded->second);
-        if (other && other->kind == ErrorKind::kUser) return tl::unexpected(*other);
-        bool is_other = other.has_value();
+        bool is_other = false;
+        for (const auto& name : {target.name, BesideTable(target).name}) {
+            const auto recorded = record.find(name);
+            if (recorded == record.end()) continue;
+            const auto other = FindOtherMask(policy, *masked, table, recorded->second);
+            if (other && other->kind == ErrorKind::kUser) return tl::unexpected(*other);
+            is_other = is_other || other.has_value();
+        }
         for (std::size_t i = 0; i < masked->masks.size() && !is_other; ++i) {
-            const auto& column = table.columns.columns[i].name;
-            const auto before = FindMask(former, table, column);
-            // Nothing of a new column was written, unless it was and was left out.
-            const bool was_dropped = before && *before && (*before)->kind == MaskKind::kDrop;
-            if (!recorded->second.contains(column) && !was_dropped) continue;
+            const auto before = FindMask(former, table, table.columns.columns[i].name);
             is_other = !before || *before != masked->masks[i];
         }
-        if (is_other) found.push_back(table);
+        if (!is_other) continue;
+        found.push_back(table);
+        found.back().columns = *masked->masked;
     }
     return found;
 }
 
-// The tables are of the record.
 Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream,
-                   const std::vector<SourceTable>& tables, const MaskRecord& record) {
+                   const std::vector<SourceTable>& tables) {
     if (tables.empty()) return {};
     auto transaction = BIWA_TRY(warehouse.Begin());
     for (const auto& table : tables) {
         LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,
                 table.ToString());
         const auto target = TargetTable(stream.dataset, table.schema, table.name);
-        BIWA_TRY(EmptyForCopy(*transaction, target, table, record.at(target.name)));
+        BIWA_TRY(DropTarget(*transaction, target));
+        BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
+        // Empty until the copy is done: who reads it gets no rows, and no error.
+        BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
         StreamState::Table forgotten;
         forgotten.schema = table.schema;
         forgotten.name = table.name;
-        BIWA_TRY(ForgetTable(*transaction, stream.name, forgotten));
+        for (const auto& line : {stream.name, JoinName(stream.name)}) {
+            BIWA_TRY(ForgetTable(*transaction, line, forgotten));
+        }
     }
     return transaction->Commit();
 }
@@ -122,6 +111,7 @@ Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig&
     for (const auto& [columns, location] : stream.clear) policy.clear.push_back(columns);
     policy.by_default = stream.mask_by_default;
     policy.key_reference = stream.mask_key;
+    policy.tables = stream.tables;
     if (stream.mask_key.empty()) return policy;
     auto key = ResolveReferences(stream.mask_key, project.root);
     const auto place = fmt::format("{}: mask_key", stream.mask_key_location.ToString());
@@ -137,10 +127,10 @@ Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig&
     return policy;
 }
 
-Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const StreamConfig& stream,
+Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& line,
+                                                 const StreamConfig& stream,
                                                  const MaskPolicy& policy, Warehouse& warehouse) {
-    return MaskSource(BIWA_TRY(source.OpenStream(stream.name)), policy, stream.dataset,
-                      BIWA_TRY(ReadMaskRecord(warehouse, stream.dataset)));
+    return MaskSource(BIWA_TRY(source.OpenStream(line)), policy, warehouse, stream.dataset);
 }
 
 std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& policy,
@@ -187,11 +177,11 @@ Status DropRemasked(const Plan& plan, const Project& wanted,
         if (record.empty()) continue;
         const auto policy = BIWA_TRY(ResolveMaskPolicy(wanted, stream));
         const auto source = BIWA_TRY(open_source(stream.connection));
-        const auto tables =
-            BIWA_TRY(BIWA_TRY(source->OpenStream(stream.name))->Tables(stream.tables));
+        const auto tables = BIWA_TRY(
+            BIWA_TRY(source->OpenStream(stream.name))->Tables(stream.tables, IfMissing::kPassOver));
         const auto remasked = BIWA_TRY(FindRemasked(
             stream, policy, AppliedFields(applied, "stream", step.name), tables, record));
-        BIWA_TRY(DropForCopy(warehouse, stream, remasked, record));
+        BIWA_TRY(DropForCopy(warehouse, stream, remasked));
     }
     return {};
 }

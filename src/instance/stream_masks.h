@@ -21,8 +21,9 @@ namespace biwa {
 // too short.
 Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig& stream);
 
-// Opens the stream's end of a source, masked.
-Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const StreamConfig& stream,
+// Opens the source's end of a line of the stream, masked.
+Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& line,
+                                                 const StreamConfig& stream,
                                                  const MaskPolicy& policy, Warehouse& warehouse);
 
 // What is wrong with the masks of tables as the source describes them: names of columns that are

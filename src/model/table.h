@@ -1,6 +1,7 @@
 // Tables as every part sees them: names, columns, keys.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,11 @@ struct Column {
     // How its values were masked before they came here, as text for people; empty when they are
     // as the source has them. The warehouse keeps it with the column.
     std::string mask = {};
+    // They may have something that `fill` cannot tell: should the column be new, rows that were
+    // there before have to be read again.
+    bool fill_unknown = false;
+    // Tells the column from another that had its name before or has it later; 0: not known.
+    std::int32_t number = 0;
 
     friend bool operator==(const Column& a, const Column& b) {
         return a.name == b.name && a.type == b.type;
@@ -39,7 +45,10 @@ struct Column {
 
 struct TableSchema {
     std::vector<Column> columns;
-    std::vector<std::size_t> key;  // positions in columns of the primary key, in key order
+    // Positions in columns of what tells rows apart, in key order.
+    std::vector<std::size_t> key;
+    // Rows may be alike: the key is then all columns, and NULLs are in it.
+    bool key_repeats = false;
 
     std::optional<std::size_t> Find(std::string_view column) const;
     std::vector<std::string> ColumnNames() const;

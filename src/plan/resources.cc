@@ -69,6 +69,9 @@ std::vector<Resource> ProjectResources(const Project& project) {
             Put(resource, "wal_guard stop, dropping the slot",
                 fmt::format("{} B", stream.wal_stop_bytes));
         }
+        if (stream.discover_every != usual.discover_every) {
+            resource.fields["discover_every"] = fmt::format("{}ms", stream.discover_every.count());
+        }
         resources.push_back(std::move(resource));
     }
     for (const auto& [name, dashboard] : project.dashboards) {

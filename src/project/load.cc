@@ -220,6 +220,8 @@ class Loader {
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
         LoadMasks(checked, stream, problems_);
         LoadWalGuard(checked, stream);
+        stream.discover_every =
+            std::max(checked.Duration("discover_every"), std::chrono::milliseconds(100));
         project_.streams[name] = std::move(stream);
     }
 

@@ -77,6 +77,7 @@ struct StreamConfig {
     SourceLocation mask_key_location;
     std::uint64_t wal_warn_bytes = 10'000'000'000;  // 0: never
     std::uint64_t wal_stop_bytes = 0;               // 0: never
+    std::chrono::milliseconds discover_every{10'000};
     SourceLocation location;
     std::map<std::string, SourceLocation> table_locations;  // of each pattern
 };

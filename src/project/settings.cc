@@ -136,6 +136,11 @@ std::vector<Setting> StreamSettings() {
                .description = "Has to be true where stop is set: to stop and to leave the slot "
                               "would free nothing.",
                .default_text = "false"}}},
+        {.name = "discover_every",
+         .type = SettingType::kDuration,
+         .description = "How often to look for tables that have come, gone or changed at the "
+                        "source.",
+         .default_text = "10s"},
     };
 }
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
+#include "replication/stream_tables.h"
+#include "replication/target_table.h"
 
 namespace biwa {
 
@@ -20,101 +23,35 @@ std::string QuotedList(const std::vector<Column>& columns, std::string_view pref
     return list;
 }
 
-// The warehouse finds names whatever their capitals.
-std::string SmallLetters(std::string text) {
-    for (char& c : text) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return text;
+std::string KeyList(const TableSchema& columns, std::string_view prefix) {
+    std::vector<Column> key;
+    for (const auto column : columns.key) key.push_back(columns.columns[column]);
+    return QuotedList(key, prefix);
 }
 
-// Columns are altered only where a comment is not there yet: DuckDB cannot commit a transaction
-// that writes a table and alters it.
-Status CommentMasks(WriteTransaction& transaction, const TableName& target,
-                    const TableSchema& columns) {
-    std::map<std::string, std::string> comments;
-    const bool any = std::any_of(columns.columns.begin(), columns.columns.end(),
-                                 [](const Column& column) { return !column.mask.empty(); });
-    if (!any) return {};
-    {
-        const auto rows = BIWA_TRY(transaction.Query(
-            fmt::format("SELECT column_name, coalesce(comment, '') FROM duckdb_columns() WHERE "
-                        "schema_name = {} AND table_name = {}",
-                        QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
-        while (const auto* block = BIWA_TRY(rows->Next())) {
-            for (std::size_t row = 0; row < block->rows; ++row) {
-                comments[std::string(block->columns[0].GetString(row))] =
-                    block->columns[1].GetString(row);
-            }
-        }
+// "a.id = b.id AND …"
+std::string OnKey(const TableSchema& columns, std::string_view a, std::string_view b) {
+    std::string on;
+    for (const auto column : columns.key) {
+        const auto name = QuoteIdentifier(columns.columns[column].name);
+        on += fmt::format("{}{}.{} = {}.{}", on.empty() ? "" : " AND ", a, name, b, name);
     }
-    for (const auto& column : columns.columns) {
-        const auto comment = std::string(kMaskComment) + column.mask;
-        if (column.mask.empty() || comments[column.name] == comment) continue;
-        BIWA_TRY(
-            transaction.Execute(fmt::format("COMMENT ON COLUMN {}.{} IS {}", target.ToSql(),
-                                            QuoteIdentifier(column.name), QuoteLiteral(comment))));
-    }
-    return {};
+    return on;
 }
 
 }  // namespace
 
-TableName TargetTable(const std::string& dataset, const std::string& source_schema,
-                      const std::string& source_table) {
-    return {dataset,
-            source_schema == "public" ? source_table : source_schema + "__" + source_table};
-}
-
-Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target,
-                          const TableSchema& columns) {
-    std::string definitions;
-    for (const auto& column : columns.columns) {
-        definitions += fmt::format("{}{} {}", definitions.empty() ? "" : ", ",
-                                   QuoteIdentifier(column.name), ToSql(column.type));
-    }
-    BIWA_TRY(transaction.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target.dataset)));
-    BIWA_TRY(transaction.Execute(
-        fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", target.ToSql(), definitions)));
-    std::map<std::string, Type> there;
-    {
-        const auto rows =
-            BIWA_TRY(transaction.Query(fmt::format("SELECT * FROM {} LIMIT 0", target.ToSql())));
-        for (const auto& column : rows->columns()) there[SmallLetters(column.name)] = column.type;
-    }
-    for (const auto& column : columns.columns) {
-        const auto found = there.find(SmallLetters(column.name));
-        if (found == there.end()) {
-            // The rows that are there are not sent again: they get here what they got at the
-            // source. As a plain literal: a default that has to be calculated makes DuckDB change a
-            // setting, and settings are locked.
-            const auto fill =
-                column.fill ? " DEFAULT " + QuoteLiteral(*column.fill) : std::string();
-            BIWA_TRY(transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}{}",
-                                                     target.ToSql(), QuoteIdentifier(column.name),
-                                                     ToSql(column.type), fill)));
-        } else if (!(found->second == column.type)) {
-            return Fail(
-                ErrorKind::kConflict,
-                fmt::format(
-                    "column {} of {} is {} in the warehouse and has become {} at the source",
-                    column.name, target.ToString(), ToSql(found->second), ToSql(column.type)),
-                "Type changes are not followed yet: copy the table anew.");
-        }
-    }
-    return CommentMasks(transaction, target, columns);
-}
-
-Applier::Applier(Warehouse& warehouse, std::string stream, std::string dataset,
-                 const StreamState& state, StreamSource& source)
+Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
+                 const TargetOf& target_of, StreamSource& source)
     : warehouse_(warehouse),
       stream_(std::move(stream)),
       source_(source),
       known_until_(state.position.order) {
-    for (const auto& table : state.tables) {
-        tables_[table.ToString()] = {
-            table.schema,        table.name, TargetTable(dataset, table.schema, table.name),
-            table.overlap_until, nullptr,    {}};
+    for (const auto& known : state.tables) {
+        if (known.phase != TablePhase::kLive && known.phase != TablePhase::kGone) continue;
+        auto& table = tables_[known.ToString()];
+        table.known = known;
+        table.target = target_of(known);
     }
 }
 
@@ -123,7 +60,7 @@ Applier::~Applier() = default;
 std::size_t Applier::bytes() const {
     std::size_t bytes = 0;
     for (const auto& [name, table] : tables_) {
-        for (const auto& buffer : table.buffers) bytes += buffer->bytes();
+        for (const auto& waiting : table.waiting) bytes += waiting.buffer->bytes();
     }
     return bytes;
 }
@@ -141,17 +78,25 @@ Status Applier::Add(ChangeBatch batch) {
                                        part.name, stream_));
         }
         auto& table = found->second;
-        if (!table.prepared || table.prepared->columns != part.columns->columns) {
-            BIWA_TRY(Prepare(table, part.columns));
-            // A buffer holds rows of one kind.
-            table.buffers.push_back(std::make_unique<ChangeBuffer>(part.columns));
+        if (table.is_passed_over) continue;
+        const bool is_exact = known_until_ >= table.known.overlap_until;
+        if (!is_exact && NeedsOneMoment(*part.columns)) {
+            BIWA_TRY(PassOver(table, "has no key, and its copy was not of one moment"));
+            continue;
         }
-        if (table.buffers.empty()) {
-            table.buffers.push_back(std::make_unique<ChangeBuffer>(part.columns));
+        const bool is_as_before = table.prepared &&
+                                  table.prepared->columns == part.columns->columns &&
+                                  table.prepared->key == part.columns->key;
+        if (!is_as_before) {
+            BIWA_TRY(Prepare(table, part.columns));
+            if (table.is_passed_over) continue;
+        }
+        if (table.waiting.empty()) {
+            table.waiting.push_back({{}, table.kept, std::make_unique<ChangeBuffer>(part.columns)});
         }
         // A batch that lies across the end of the overlap is treated as inside it: slower, as
         // right.
-        table.buffers.back()->Add(std::move(part), known_until_ >= table.overlap_until);
+        table.waiting.back().buffer->Add(std::move(part), is_exact);
     }
     changes_ += batch.changes;
     at_commit_ = batch.commit.has_value();
@@ -172,21 +117,52 @@ Status Applier::Add(ChangeBatch batch) {
 // own: DuckDB cannot commit one that deletes rows of a table and then alters it. A column that
 // comes too early does no harm.
 Status Applier::Prepare(Table& table, const std::shared_ptr<const TableSchema>& columns) {
+    // What the columns are is told by the books, which the changes before have to have written.
+    const bool books_wait =
+        std::any_of(table.waiting.begin(), table.waiting.end(),
+                    [](const Waiting& waiting) { return !waiting.before_rows.empty(); });
+    if (books_wait) {
+        BIWA_TRY(Open());
+        BIWA_TRY(Flush(table));
+    }
     const bool is_written = transaction_ && touched_.contains(table.target);
-    if (is_written) transaction_.reset();
-    if (transaction_) {
-        BIWA_TRY(PrepareTargetTable(*transaction_, table.target, *columns));
-    } else {
-        const auto transaction = BIWA_TRY(warehouse_.Begin());
-        BIWA_TRY(PrepareTargetTable(*transaction, table.target, *columns));
-        BIWA_TRY(transaction->Commit());
+    TargetFit fit;
+    {
+        std::unique_ptr<WriteTransaction> own;
+        if (!transaction_) own = BIWA_TRY(warehouse_.Begin());
+        fit = BIWA_TRY(FitTarget(transaction_ ? *transaction_ : *own, table.target, *columns));
+        if (!fit.recopy.empty()) return PassOver(table, fit.recopy);
+        if (is_written && !fit.alter.empty()) {
+            transaction_.reset();
+            own = BIWA_TRY(warehouse_.Begin());
+        }
+        for (const auto& step : fit.alter) {
+            BIWA_TRY((own ? *own : *transaction_).Execute(step));
+        }
+        if (own) BIWA_TRY(own->Commit());
+    }
+    if (is_written && !transaction_) {
+        return Unavailable(
+            fmt::format("the columns of {} changed within a transaction that is larger than memory",
+                        table.target.ToString()),
+            "The transaction is read again; its columns are there by then.");
     }
     table.prepared = columns;
-    if (!is_written) return {};
-    return Unavailable(
-        fmt::format("the columns of {} changed within a transaction that is larger than memory",
-                    table.target.ToString()),
-        "The transaction is read again; its columns are there by then.");
+    table.kept = fit.kept;
+    // Changes with other columns, or told apart by another key, are not folded into one.
+    table.waiting.push_back(
+        {std::move(fit.before_rows), std::move(fit.kept), std::make_unique<ChangeBuffer>(columns)});
+    return {};
+}
+
+// What came before still is applied, with the same commit that says so.
+Status Applier::PassOver(Table& table, std::string reason) {
+    table.is_passed_over = true;
+    if (table.known.phase == TablePhase::kGone) return {};
+    table.known.phase = TablePhase::kWaiting;
+    table.known.reason = std::move(reason);
+    passed_over_.push_back(table.known);
+    return {};
 }
 
 Status Applier::FlushAll() {
@@ -195,42 +171,82 @@ Status Applier::FlushAll() {
 }
 
 Status Applier::Flush(Table& table) {
-    const auto buffers = std::move(table.buffers);
-    table.buffers.clear();
-    for (const auto& buffer : buffers) BIWA_TRY(FlushBuffer(table, *buffer));
+    const auto all = std::exchange(table.waiting, {});
+    for (const auto& waiting : all) BIWA_TRY(FlushWaiting(table, waiting));
     return {};
 }
 
-Status Applier::FlushBuffer(Table& table, const ChangeBuffer& buffer) {
+Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
+    const auto& buffer = *waiting.buffer;
     const auto& columns = buffer.columns();
     const auto target = table.target.ToSql();
     touched_[table.target] = true;
-
+    for (const auto& step : waiting.before_rows) BIWA_TRY(transaction_->Execute(step));
     if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));
-    std::string on_key;
-    for (std::size_t i = 0; i < columns.key.size(); ++i) {
-        const auto name = QuoteIdentifier(columns.columns[columns.key[i]].name);
-        on_key += fmt::format("{}{}.{} = k.{}", i == 0 ? "" : " AND ", target, name, name);
-    }
+    if (columns.key_repeats) BIWA_TRY(DeleteCopies(table, buffer));
     const auto partial_rows = buffer.PartialRows();
     if (partial_rows) BIWA_TRY(Complete(table, buffer, *partial_rows));
-    if (const auto keys = buffer.DeletedKeys()) {
-        BIWA_TRY(transaction_->ExecuteWith(
-            fmt::format("DELETE FROM {} USING $keys AS k WHERE {}", target, on_key),
-            {{"keys", *keys}}));
+    std::string keep_into, keep_from, keep_join;
+    if (const auto keys = columns.key_repeats ? nullptr : buffer.DeletedKeys()) {
+        if (!waiting.kept.empty()) {
+            BIWA_TRY(transaction_->ExecuteWith(
+                fmt::format("CREATE OR REPLACE TEMP TABLE biwa_kept AS SELECT {}, {} FROM {} "
+                            "JOIN $keys AS k ON {}",
+                            KeyList(columns, target + "."), QuotedList(waiting.kept, target + "."),
+                            target, OnKey(columns, target, "k")),
+                {{"keys", *keys}}));
+            keep_into = ", " + QuotedList(waiting.kept);
+            keep_from = ", " + QuotedList(waiting.kept, "biwa_kept.");
+            keep_join = " LEFT JOIN biwa_kept ON " + OnKey(columns, "biwa_kept", "r");
+        }
+        // Read a second time where something is kept.
+        const auto again = buffer.DeletedKeys();
+        BIWA_TRY(transaction_->ExecuteWith(fmt::format("DELETE FROM {} USING $keys AS k WHERE {}",
+                                                       target, OnKey(columns, target, "k")),
+                                           {{"keys", *again}}));
     }
     const auto names = QuotedList(columns.columns);
+    const auto values = QuotedList(columns.columns, "r.");
     if (const auto rows = buffer.Rows()) {
         BIWA_TRY(transaction_->ExecuteWith(
-            fmt::format("INSERT INTO {} ({}) SELECT * FROM $rows", target, names),
+            fmt::format("INSERT INTO {} ({}{}) SELECT {}{} FROM $rows AS r{}", target, names,
+                        keep_into, values, keep_from, keep_join),
             {{"rows", *rows}}));
     }
     if (partial_rows) {
-        BIWA_TRY(transaction_->Execute(fmt::format(
-            "INSERT INTO {} ({}) SELECT {} FROM biwa_completed; DROP TABLE biwa_completed", target,
-            names, names)));
+        BIWA_TRY(transaction_->Execute(
+            fmt::format("INSERT INTO {} ({}{}) SELECT {}{} FROM biwa_completed AS r{}; DROP TABLE "
+                        "biwa_completed",
+                        target, names, keep_into, values, keep_from, keep_join)));
     }
+    if (!keep_join.empty()) BIWA_TRY(transaction_->Execute("DROP TABLE biwa_kept"));
     return {};
+}
+
+Status Applier::DeleteCopies(Table& table, const ChangeBuffer& buffer) {
+    const auto keys = buffer.DeletedKeys();
+    if (!keys) return {};
+    std::string same;
+    for (const auto& column : buffer.columns().columns) {
+        const auto name = QuoteIdentifier(column.name);
+        same += fmt::format("{}t.{} IS NOT DISTINCT FROM k.{}", same.empty() ? "" : " AND ", name,
+                            name);
+        // 0 and -0 are equal and not the same.
+        if (column.type.id == TypeId::kFloat || column.type.id == TypeId::kDouble) {
+            same += fmt::format(" AND (t.{} IS NULL OR t.{} <> 0 OR signbit(t.{}) = signbit(k.{}))",
+                                name, name, name, name);
+        }
+    }
+    const auto deleted = BIWA_TRY(transaction_->ExecuteWith(
+        fmt::format("DELETE FROM {} WHERE rowid IN (SELECT place FROM (SELECT t.rowid AS place, "
+                    "k.\"{}\" AS copies, row_number() OVER (PARTITION BY k.\"{}\") AS nth "
+                    "FROM {} AS t JOIN $keys AS k ON {}) WHERE nth <= copies)",
+                    table.target.ToSql(), ChangeBuffer::kCopies, ChangeBuffer::kNumber,
+                    table.target.ToSql(), same),
+        {{"keys", *keys}}));
+    if (deleted == buffer.deleted_copies()) return {};
+    return PassOver(
+        table, fmt::format("{} rows that changed are not here", buffer.deleted_copies() - deleted));
 }
 
 // Makes biwa_completed: the rows with the values that the source left out, which are taken from
@@ -320,25 +336,28 @@ Status Applier::MendMissing(Table& table, const TableSchema& columns) {
     }
     if (keys.empty()) return {};
     SourceTable source;
-    source.schema = table.schema;
-    source.name = table.name;
+    source.schema = table.known.schema;
+    source.name = table.known.name;
     source.columns = columns;
     BIWA_TRY(transaction_->Execute("DELETE FROM biwa_completed WHERE biwa_missing"));
     ReaderSource rows(columns.columns, BIWA_TRY(source_.ReadRows(source, keys)));
     BIWA_TRY(transaction_->ExecuteWith("INSERT INTO biwa_completed SELECT *, false FROM $rows",
                                        {{"rows", rows}}));
     // These rows are ahead of the changes: until those have caught up it is as after such a copy.
-    table.overlap_until = BIWA_TRY(source_.Head()).order;
-    return SaveOverlap(*transaction_, stream_, table.schema, table.name, table.overlap_until);
+    table.known.overlap_until = BIWA_TRY(source_.Head()).order;
+    return SaveOverlap(*transaction_, stream_, table.known.schema, table.known.name,
+                       table.known.overlap_until);
 }
 
 Result<Applier::Applied> Applier::Commit() {
     BIWA_TRY(Open());
     BIWA_TRY(FlushAll());
+    for (const auto& table : passed_over_) BIWA_TRY(SaveTable(*transaction_, stream_, table));
     BIWA_TRY(SavePosition(*transaction_, stream_, *position_, commit_time_));
     BIWA_TRY(transaction_->Commit());
     transaction_.reset();
     Applied applied;
+    applied.waiting = std::exchange(passed_over_, {});
     applied.position = *position_;
     applied.commit_time = commit_time_;
     applied.changes = changes_;

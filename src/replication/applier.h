@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,25 +17,14 @@
 
 namespace biwa {
 
-// The warehouse's table for a table of the source: in the stream's dataset, by the table's name;
-// with the schema's name in front where it is not the source's usual one.
-TableName TargetTable(const std::string& dataset, const std::string& source_schema,
-                      const std::string& source_table);
-
-// What the comment of a masked column begins with in the warehouse; its mask follows.
-inline constexpr std::string_view kMaskComment = "masked: ";
-
-// Makes the table, or gives it the columns that it lacks, and says in the comment of a new one how
-// it is masked. kConflict when a column has another type.
-Status PrepareTargetTable(WriteTransaction& transaction, const TableName& target,
-                          const TableSchema& columns);
-
 // Used by one thread. After an error it is spent: begin again from the position in the warehouse.
 class Applier {
   public:
-    // `source` is asked for rows that a copy has missed.
-    Applier(Warehouse& warehouse, std::string stream, std::string dataset, const StreamState& state,
-            StreamSource& source);
+    using TargetOf = std::function<TableName(const StreamState::Table&)>;
+    // Applies the changes of the tables of `state` that are live or gone. `source` is asked for
+    // rows that a copy has missed.
+    Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
+            const TargetOf& target_of, StreamSource& source);
     ~Applier();
 
     // Takes a batch in. The warehouse is touched only if memory must be freed (a transaction larger
@@ -50,7 +40,11 @@ class Applier {
         Position position;
         Micros commit_time = 0;
         std::uint64_t changes = 0;
+        std::size_t bytes = 0;  // of memory, before it was applied
+        double seconds = 0;
         std::vector<TableName> tables;
+        // Tables that have to be copied anew: from now on their changes are passed over.
+        std::vector<StreamState::Table> waiting;
     };
     // Applies and commits what was taken in. Only when can_commit().
     Result<Applied> Commit();
@@ -58,20 +52,29 @@ class Applier {
     static constexpr std::size_t kBytesMax = 192 << 20;
 
   private:
+    // Changes with the same columns, and what has to be done before them (TargetFit).
+    struct Waiting {
+        std::vector<std::string> before_rows;
+        std::vector<Column> kept;
+        std::unique_ptr<ChangeBuffer> buffer;
+    };
     struct Table {
-        std::string schema;  // as the source names it
-        std::string name;
+        StreamState::Table known;
         TableName target;
-        std::uint64_t overlap_until = 0;
         std::shared_ptr<const TableSchema> prepared;  // the target has these columns
+        std::vector<Column> kept;                     // and these, which the source has no more
+        bool is_passed_over = false;                  // has to be copied anew first
         // One for each set of columns that the waiting changes have, in their order.
-        std::vector<std::unique_ptr<ChangeBuffer>> buffers;
+        std::vector<Waiting> waiting;
     };
 
     Status Open();
     Status Prepare(Table& table, const std::shared_ptr<const TableSchema>& columns);
+    Status PassOver(Table& table, std::string reason);
     Status Flush(Table& table);
-    Status FlushBuffer(Table& table, const ChangeBuffer& buffer);
+    Status FlushWaiting(Table& table, const Waiting& waiting);
+    // Where keys repeat: rids the table of so many copies of each row.
+    Status DeleteCopies(Table& table, const ChangeBuffer& buffer);
     Status FlushAll();
     Status Complete(Table& table, const ChangeBuffer& buffer, RowSource& partial_rows);
     Status MendMissing(Table& table, const TableSchema& columns);
@@ -82,7 +85,8 @@ class Applier {
     std::map<std::string, Table> tables_;  // by "schema.table" of the source
     std::unique_ptr<WriteTransaction> transaction_;
     std::map<TableName, bool> touched_;
-    std::uint64_t known_until_;  // changes up to here were taken in
+    std::vector<StreamState::Table> passed_over_;  // since the last commit
+    std::uint64_t known_until_;                    // changes up to here were taken in
     std::optional<Position> position_;
     Micros commit_time_ = 0;
     std::uint64_t changes_ = 0;

@@ -28,7 +28,7 @@ std::uint64_t SmallKey(const Cells& cells, std::size_t row) {
 }
 
 bool HasSmallKey(const TableSchema& columns) {
-    if (columns.key.size() != 1) return false;
+    if (columns.key.size() != 1 || columns.key_repeats) return false;
     const auto& type = columns.columns[columns.key[0]].type;
     // Floats are compared by value, not by bits: -0 is 0.
     return CellBytes(type) <= 8 && type.id != TypeId::kFloat && type.id != TypeId::kDouble;
@@ -39,13 +39,15 @@ void AppendBytes(T value, std::string& to) {
     to.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// The same bytes for equal values; strings and lists with their length in front.
-void EncodeCell(const Cells& cells, std::size_t row, std::string& to) {
+// The same bytes for equal values; strings and lists with their length in front. `to_the_bit`: for
+// values that are the same; equal ones may differ (0 and -0).
+void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::string& to) {
     if (IsString(cells.type)) {
         const auto text = cells.GetString(row);
         AppendBytes(static_cast<std::uint32_t>(text.size()), to);
         to.append(text);
-    } else if (cells.type.id == TypeId::kFloat || cells.type.id == TypeId::kDouble) {
+    } else if (!to_the_bit &&
+               (cells.type.id == TypeId::kFloat || cells.type.id == TypeId::kDouble)) {
         double value =
             cells.type.id == TypeId::kFloat ? cells.Get<float>(row) : cells.Get<double>(row);
         if (value == 0) value = 0;                                             // -0 is 0
@@ -57,7 +59,7 @@ void EncodeCell(const Cells& cells, std::size_t row, std::string& to) {
         for (auto i = list.offset; i < list.offset + list.length; ++i) {
             const bool is_null = cells.child->IsNull(i);
             to += is_null ? '\0' : '\1';
-            if (!is_null) EncodeCell(*cells.child, i, to);
+            if (!is_null) EncodeCell(*cells.child, i, to_the_bit, to);
         }
     } else {
         const auto bytes = CellBytes(cells.type);
@@ -181,8 +183,15 @@ const Cells& ChangeBuffer::KeyCells(const KeyRef& key, std::size_t key_column) c
 // The key's cells one after another.
 std::string_view ChangeBuffer::EncodeKey(const KeyRef& key) {
     encoded_.clear();
+    const bool repeats = columns_->key_repeats;
     for (std::size_t i = 0; i < columns_->key.size(); ++i) {
-        EncodeCell(KeyCells(key, i), key.row, encoded_);
+        const auto& cells = KeyCells(key, i);
+        if (repeats) {
+            const bool is_null = cells.IsNull(key.row);
+            encoded_ += is_null ? '\0' : '\1';
+            if (is_null) continue;
+        }
+        EncodeCell(cells, key.row, repeats, encoded_);
     }
     return encoded_;
 }
@@ -266,6 +275,38 @@ void ChangeBuffer::Add(TableChanges added, bool exact) {
     bytes_ += part.rows.bytes() + part.old_keys.bytes();
     changes_ += part.kinds.size();
 
+    if (columns_->key_repeats) return AddCounted(part, part_number);
+    if (columns_->key.empty()) {
+        for (std::uint32_t row = 0; row < part.kinds.size(); ++row) {
+            auto& entry = entries_.emplace_back();
+            entry.row = {part_number, row};
+            entry.alive = true;
+        }
+        return;
+    }
+    AddByKey(part, part_number, exact);
+}
+
+void ChangeBuffer::AddCounted(const TableChanges& part, std::uint32_t part_number) {
+    std::size_t next_key_change = 0;
+    for (std::uint32_t row = 0; row < part.kinds.size(); ++row) {
+        const KeyRef now{part_number, row, false};
+        if (part.kinds[row] == ChangeKind::kDelete) {
+            --EntryOf(now, true).copies;
+            continue;
+        }
+        if (part.kinds[row] == ChangeKind::kUpdate) {
+            const auto& change = part.key_changes[next_key_change++];
+            BIWA_CHECK(change.row == row);
+            --EntryOf({part_number, change.old_key, true}, true).copies;
+        }
+        auto& entry = EntryOf(now, true);
+        ++entry.copies;
+        entry.row = {part_number, row};
+    }
+}
+
+void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number, bool exact) {
     std::size_t next_key_change = 0, next_unchanged = 0;
     for (std::uint32_t row = 0; row < part.kinds.size(); ++row) {
         const KeyRef key{part_number, row, false};
@@ -302,25 +343,52 @@ void ChangeBuffer::Add(TableChanges added, bool exact) {
 }
 
 std::unique_ptr<RowSource> ChangeBuffer::DeletedKeys() const {
-    std::vector<KeyRef> keys;
+    struct Item {
+        KeyRef key;
+        std::int32_t copies;
+    };
+    const bool repeats = columns_->key_repeats;
+    std::vector<Item> items;
     if (!truncated_) {
         for (const auto& entry : entries_) {
-            if (entry.may_be_stored) keys.push_back(entry.key);
+            if (repeats ? entry.copies < 0 : entry.may_be_stored) {
+                items.push_back({entry.key, -entry.copies});
+            }
         }
     }
     std::vector<Column> columns;
     for (const auto column : columns_->key) columns.push_back(columns_->columns[column]);
-    const auto size = keys.size();
+    if (repeats) {
+        columns.push_back({kCopies, {TypeId::kInt64}, false, ""});
+        columns.push_back({kNumber, {TypeId::kInt64}, false, ""});
+    }
+    const auto size = items.size();
     return MakeItemSource(
         std::move(columns), size,
-        [this, keys = std::move(keys)](std::size_t begin, std::size_t end, RowBlock& block) {
+        [this, repeats, items = std::move(items)](std::size_t begin, std::size_t end,
+                                                  RowBlock& block) {
             for (std::size_t column = 0; column < columns_->key.size(); ++column) {
                 CopyColumn(end - begin, block.columns[column], [&](std::size_t i) {
-                    const auto& key = keys[begin + i];
+                    const auto& key = items[begin + i].key;
                     return CellPlace{&KeyCells(key, column), key.row};
                 });
             }
+            if (!repeats) return;
+            auto* const more = &block.columns[columns_->key.size()];
+            for (auto i = begin; i < end; ++i) {
+                more[0].Set<std::int64_t>(i - begin, items[i].copies);
+                more[1].Set(i - begin, static_cast<std::int64_t>(i));
+            }
         });
+}
+
+std::uint64_t ChangeBuffer::deleted_copies() const {
+    std::uint64_t copies = 0;
+    if (truncated_) return 0;
+    for (const auto& entry : entries_) {
+        if (entry.copies < 0) copies += static_cast<std::uint64_t>(-entry.copies);
+    }
+    return copies;
 }
 
 std::unique_ptr<RowSource> ChangeBuffer::Rows() const {
@@ -328,6 +396,7 @@ std::unique_ptr<RowSource> ChangeBuffer::Rows() const {
     rows.reserve(entries_.size());
     for (const auto& entry : entries_) {
         if (entry.alive && PartialOf(entry.row) == nullptr) rows.push_back(entry.row);
+        for (auto copies = entry.copies; copies > 0; --copies) rows.push_back(entry.row);
     }
     const auto size = rows.size();
     return MakeItemSource(

@@ -1,4 +1,6 @@
 // The changes of one table that wait to be applied, folded: for each key what it is in the end.
+// Where keys repeat, for each row how many copies of it there are more or less; where there is no
+// key, the inserts one after another.
 //
 // Rows stay where the source decoded them; the buffer holds their places. The warehouse reads the
 // result as row sources. Used by one thread, but for the row sources' readers.
@@ -40,8 +42,14 @@ class ChangeBuffer {
     // What has to be done, in this order: read the partial rows' missing values, delete the keys,
     // insert the rows. Each is a row source that borrows from the buffer; null when empty.
     //
-    // Keys that the warehouse may have and that have changed; the key's columns.
+    // Keys that the warehouse may have and that have changed; the key's columns. Where keys repeat,
+    // the rows of which there are less: also how many (kCopies, BIGINT) and a number of each
+    // (kNumber, BIGINT).
+    static constexpr const char* kCopies = "biwa copies";
+    static constexpr const char* kNumber = "biwa number";
     std::unique_ptr<RowSource> DeletedKeys() const;
+    // Where keys repeat: of how many rows DeletedKeys rids the table.
+    std::uint64_t deleted_copies() const;
     // Whole rows.
     std::unique_ptr<RowSource> Rows() const;
     // Rows that lack values which the source did not send. Columns: those of the table; for each of
@@ -67,6 +75,7 @@ class ChangeBuffer {
         RowRef row;
         bool may_be_stored = false;  // the warehouse may have a row with this key
         bool alive = false;          // `row` is what it is in the end; else it is gone
+        std::int32_t copies = 0;     // where keys repeat: so many more, or less, of the row
     };
     // What a row lacks, and under which key the warehouse has it.
     struct Partial {
@@ -74,6 +83,8 @@ class ChangeBuffer {
         std::vector<std::uint32_t> columns;
     };
 
+    void AddByKey(const TableChanges& part, std::uint32_t part_number, bool exact);
+    void AddCounted(const TableChanges& part, std::uint32_t part_number);
     Entry& EntryOf(const KeyRef& key, bool may_be_stored);
     std::string_view EncodeKey(const KeyRef& key);
     const Cells& KeyCells(const KeyRef& key, std::size_t key_column) const;

@@ -23,8 +23,9 @@ struct MaskPolicy {
     std::vector<std::string> clear;  // columns that stay as they are
     // Columns that neither names are NULL until somebody says what they are.
     bool by_default = false;
-    std::string key;            // of hashes: the secret itself, which is never shown
-    std::string key_reference;  // "${file:secrets/masks.key}"
+    std::string key;                  // of hashes: the secret itself, which is never shown
+    std::string key_reference;        // "${file:secrets/masks.key}"
+    std::vector<std::string> tables;  // patterns of all tables of the stream
 
     bool empty() const { return masks.empty() && !by_default; }
 };

@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "model/format.h"
-#include "replication/applier.h"
 #include "replication/masked_table.h"
 #include "replication/sealed_text.h"
+#include "replication/target_table.h"
 
 namespace biwa {
 
@@ -73,11 +73,19 @@ class ClearKeys {
 // What the source, its snapshots and its changes know together. From any thread.
 class Masking {
   public:
-    Masking(MaskPolicy policy, std::string dataset, MaskRecord record)
+    Masking(MaskPolicy policy, Warehouse& warehouse, std::string dataset)
         : policy_(std::move(policy)),
+          warehouse_(warehouse),
           dataset_(std::move(dataset)),
-          record_(std::move(record)),
           hash_(policy_.key) {}
+
+    // What the warehouse says by now.
+    Status ReadRecord() {
+        auto record = BIWA_TRY(ReadMaskRecord(warehouse_, dataset_));
+        std::lock_guard lock(mutex_);
+        record_ = std::move(record);
+        return {};
+    }
 
     const std::string& key() const { return policy_.key; }
     KeyedHash hash() const {
@@ -89,9 +97,9 @@ class Masking {
     Result<SourceTable> Describe(SourceTable clear) {
         std::lock_guard lock(mutex_);
         auto& state = tables_[clear.ToString()];
+        BIWA_TRY(CheckGone(clear, clear.columns, KnownColumns(clear, state)));
         state.clear = clear;
         state.kept = KeptMasks(clear);
-        BIWA_TRY(CheckGone(clear, clear.columns, KnownColumns(clear, nullptr)));
         auto masked = MaskTable(policy_, state.kept, clear,
                                 std::make_shared<const TableSchema>(clear.columns), hash_);
         if (!masked) {
@@ -103,7 +111,9 @@ class Masking {
             clear.columns = {};
             return clear;
         }
-        if (const auto* recorded = Recorded(clear)) {
+        for (const bool beside : {false, true}) {
+            const auto* recorded = Recorded(clear, beside);
+            if (recorded == nullptr) continue;
             if (auto other = FindOtherMask(policy_, *masked, clear, *recorded)) {
                 return tl::unexpected(std::move(*other));
             }
@@ -113,18 +123,43 @@ class Masking {
         }
         clear.columns = *masked->masked;
         clear.masks = masked->Describe();
-        state.schemas = {std::move(*masked)};
+        Keep(state, std::move(*masked));
         return clear;
     }
 
-    std::vector<SourceTable> Clear(const std::vector<SourceTable>& masked) const {
+    // Own names of masks whose table is not among these.
+    std::vector<std::string> LostTables(const std::vector<SourceTable>& clear) const {
+        std::vector<std::string> lost;
+        if (policy_.by_default) return lost;
+        for (const auto& one : FindLostMasks(policy_, clear)) {
+            if (one.table == nullptr && IsMask(one.columns)) lost.push_back(one.columns);
+        }
+        return lost;
+    }
+    // Whether the table is new here, and has a column of that name which nothing names.
+    bool MayBe(const std::string& lost, const SourceTable& table) const {
         std::lock_guard lock(mutex_);
-        std::vector<SourceTable> clear;
-        for (const auto& table : masked) clear.push_back(tables_.at(table.ToString()).clear);
+        if (Recorded(table, false) != nullptr) return false;
+        return std::any_of(
+            table.columns.columns.begin(), table.columns.columns.end(), [&](const Column& column) {
+                return lost.ends_with("." + column.name) && !IsNamed(policy_, table, column.name);
+            });
+    }
+    const std::vector<std::string>& patterns() const { return policy_.tables; }
+
+    // As the source described it; one that it did not describe, as it is.
+    SourceTable Clear(const SourceTable& masked) const {
+        std::lock_guard lock(mutex_);
+        const auto found = tables_.find(masked.ToString());
+        if (found == tables_.end() || found->second.clear.name.empty()) return masked;
+        auto clear = found->second.clear;
+        clear.id = masked.id;
         return clear;
     }
-    SourceTable Clear(const SourceTable& masked) const {
-        return Clear(std::vector{masked}).front();
+    std::vector<SourceTable> Clear(const std::vector<SourceTable>& masked) const {
+        std::vector<SourceTable> clear;
+        for (const auto& table : masked) clear.push_back(Clear(table));
+        return clear;
     }
 
     // For the table's columns in changes, which may be older or newer than those described.
@@ -137,14 +172,15 @@ class Masking {
         for (const auto& known : state.schemas) {
             if (known.clear == changes.columns) return known;
         }
-        BIWA_TRY(CheckGone(table, *changes.columns, KnownColumns(table, &state)));
+        // Of one that is not at the source any more, all that was masked is.
+        if (state.clear.name.empty()) state.kept = KeptMasks(table);
+        BIWA_TRY(CheckGone(table, *changes.columns, KnownColumns(table, state)));
         auto masked = BIWA_TRY(MaskTable(policy_, state.kept, table, changes.columns, hash_));
         for (const auto& lost : LostOf(table, *changes.columns)) {
             LogWarn("masks name {}, which is not in the changes of {} any more", lost,
                     table.ToString());
         }
-        state.schemas.push_front(masked);
-        if (state.schemas.size() > kSchemasKept) state.schemas.pop_back();
+        Keep(state, masked);
         return masked;
     }
 
@@ -193,8 +229,21 @@ class Masking {
         std::deque<MaskedTable> schemas;  // the newest first
     };
 
-    const std::map<std::string, std::string>* Recorded(const SourceTable& table) const {
-        const auto found = record_.find(TargetTable(dataset_, table.schema, table.name).name);
+    static void Keep(Table& state, MaskedTable masked) {
+        state.schemas.push_front(std::move(masked));
+        if (state.schemas.size() > kSchemasKept) state.schemas.pop_back();
+    }
+
+    bool IsMask(const std::string& columns) const {
+        return std::any_of(policy_.masks.begin(), policy_.masks.end(),
+                           [&](const MaskPolicy::Rule& rule) { return rule.columns == columns; });
+    }
+
+    // `beside`: of what is being copied beside the table that readers see.
+    const std::map<std::string, std::string>* Recorded(const SourceTable& table,
+                                                       bool beside) const {
+        const auto target = TargetTable(dataset_, table.schema, table.name);
+        const auto found = record_.find((beside ? BesideTable(target) : target).name);
         return found == record_.end() ? nullptr : &found->second;
     }
 
@@ -202,7 +251,7 @@ class Masking {
     // may still be on their way, whatever the policy says by now.
     std::map<std::string, Mask> KeptMasks(const SourceTable& table) const {
         std::map<std::string, Mask> kept;
-        const auto* recorded = Recorded(table);
+        const auto* recorded = Recorded(table, false);
         if (recorded == nullptr) return kept;
         for (const auto& [column, text] : *recorded) {
             if (text.empty() || table.columns.Find(column)) continue;
@@ -212,14 +261,12 @@ class Masking {
         return kept;
     }
 
-    std::set<std::string> KnownColumns(const SourceTable& table, const Table* state) const {
+    std::set<std::string> KnownColumns(const SourceTable& table, const Table& state) const {
         std::set<std::string> known;
-        if (const auto* recorded = Recorded(table)) {
+        if (const auto* recorded = Recorded(table, false)) {
             for (const auto& [column, text] : *recorded) known.insert(column);
         }
-        if (state == nullptr) return known;
-        for (const auto& name : state->clear.columns.ColumnNames()) known.insert(name);
-        for (const auto& schema : state->schemas) {
+        for (const auto& schema : state.schemas) {
             for (const auto& name : schema.clear->ColumnNames()) known.insert(name);
         }
         return known;
@@ -231,10 +278,7 @@ class Masking {
         now.columns = columns;
         std::vector<std::string> names;
         for (const auto& lost : FindLostMasks(policy_, {now})) {
-            const bool is_mask = std::any_of(
-                policy_.masks.begin(), policy_.masks.end(),
-                [&](const MaskPolicy::Rule& rule) { return rule.columns == lost.columns; });
-            if (lost.table != nullptr && is_mask) names.push_back(lost.columns);
+            if (lost.table != nullptr && IsMask(lost.columns)) names.push_back(lost.columns);
         }
         return names;
     }
@@ -258,10 +302,11 @@ class Masking {
     }
 
     const MaskPolicy policy_;
+    Warehouse& warehouse_;
     const std::string dataset_;
-    const MaskRecord record_;
+    mutable std::mutex mutex_;  // guards all below
     KeyedHash hash_;
-    mutable std::mutex mutex_;  // guards all below, and hash_'s use
+    MaskRecord record_;
     std::map<std::string, Table> tables_;
     ClearKeys keys_;
 };
@@ -328,9 +373,13 @@ class MaskedSource final : public StreamSource {
     MaskedSource(std::unique_ptr<StreamSource> clear, std::shared_ptr<Masking> masking)
         : clear_(std::move(clear)), masking_(std::move(masking)) {}
 
-    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) override {
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
+                                            IfMissing if_missing) override {
+        BIWA_TRY(masking_->ReadRecord());
+        auto clear = BIWA_TRY(clear_->Tables(patterns, if_missing));
+        BIWA_TRY(RefuseRenamed(clear));
         std::vector<SourceTable> tables;
-        for (auto& table : BIWA_TRY(clear_->Tables(patterns))) {
+        for (auto& table : clear) {
             tables.push_back(BIWA_TRY(masking_->Describe(std::move(table))));
         }
         return tables;
@@ -347,10 +396,13 @@ class MaskedSource final : public StreamSource {
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
         return Mask(BIWA_TRY(clear_->ResumeSnapshot()));
     }
-    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>& tables,
-                                                 const Position& from) override {
-        return std::make_unique<MaskedChanges>(
-            BIWA_TRY(clear_->Follow(masking_->Clear(tables), from)), masking_);
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
+                                                 const Position& from,
+                                                 std::chrono::milliseconds idle_every) override {
+        auto clear = tables;
+        for (auto& one : clear) one.table = masking_->Clear(one.table);
+        return std::make_unique<MaskedChanges>(BIWA_TRY(clear_->Follow(clear, from, idle_every)),
+                                               masking_);
     }
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override {
@@ -367,6 +419,29 @@ class MaskedSource final : public StreamSource {
     Status Remove() override { return clear_->Remove(); }
 
   private:
+    // A masked table under another name would come in clear.
+    Status RefuseRenamed(std::vector<SourceTable>& tables) {
+        if (masking_->LostTables(tables).empty()) return {};
+        // These may be some tables of the stream only.
+        const auto all = BIWA_TRY(clear_->Tables(masking_->patterns(), IfMissing::kPassOver));
+        for (const auto& lost : masking_->LostTables(all)) {
+            for (auto& table : tables) {
+                if (!table.refusal.empty() || !masking_->MayBe(lost, table)) continue;
+                const auto column = lost.substr(lost.rfind('.') + 1);
+                table.refusal = fmt::format(
+                    "is new and has a column {}, while the table of the mask {} has gone: it may "
+                    "be "
+                    "the same one under another name",
+                    column, lost);
+                table.mend_sql = fmt::format(
+                    "name {}.{} in masks or in clear, take {} out, and "
+                    "`biwa apply`",
+                    table.ToString(), column, lost);
+            }
+        }
+        return {};
+    }
+
     std::unique_ptr<SnapshotReader> Mask(std::unique_ptr<SnapshotReader> snapshot) {
         return std::make_unique<MaskedSnapshot>(std::move(snapshot), masking_);
     }
@@ -388,7 +463,7 @@ Result<MaskRecord> ReadMaskRecord(Warehouse& warehouse, const std::string& datas
     const auto session = BIWA_TRY(warehouse.OpenSession());
     const auto rows = BIWA_TRY(session->Query(
         fmt::format("SELECT table_name, column_name, coalesce(comment, '') FROM duckdb_columns() "
-                    "WHERE schema_name = {}",
+                    "WHERE schema_name = {} AND database_name = current_database()",
                     QuoteLiteral(dataset))));
     MaskRecord record;
     while (const auto* block = BIWA_TRY(rows->Next())) {
@@ -396,21 +471,18 @@ Result<MaskRecord> ReadMaskRecord(Warehouse& warehouse, const std::string& datas
             const auto text = [&](std::size_t column) {
                 return std::string(block->columns[column].GetString(row));
             };
-            const auto comment = text(2);
-            record[text(0)][text(1)] = comment.starts_with(kMaskComment)
-                                           ? comment.substr(kMaskComment.size())
-                                           : std::string();
+            record[text(0)][text(1)] = MaskOfComment(text(2));
         }
     }
     return record;
 }
 
-std::unique_ptr<StreamSource> MaskSource(std::unique_ptr<StreamSource> source, MaskPolicy policy,
-                                         const std::string& dataset, MaskRecord record) {
-    if (policy.empty() && !AnyMasked(record)) return source;
+Result<std::unique_ptr<StreamSource>> MaskSource(std::unique_ptr<StreamSource> source,
+                                                 MaskPolicy policy, Warehouse& warehouse,
+                                                 const std::string& dataset) {
+    if (policy.empty() && !AnyMasked(BIWA_TRY(ReadMaskRecord(warehouse, dataset)))) return source;
     return std::make_unique<MaskedSource>(
-        std::move(source),
-        std::make_shared<Masking>(std::move(policy), dataset, std::move(record)));
+        std::move(source), std::make_shared<Masking>(std::move(policy), warehouse, dataset));
 }
 
 }  // namespace biwa

@@ -17,10 +17,12 @@ Result<MaskRecord> ReadMaskRecord(Warehouse& warehouse, const std::string& datas
 
 // The same source where there is nothing to be masked and never was.
 //
-// Tables gives a table whose masks cannot be done with a refusal. It is kUser when a table in the
-// warehouse was masked otherwise than it would be now, and when a masked column has gone while
-// another has come that nothing names: it may be the same one, renamed.
-std::unique_ptr<StreamSource> MaskSource(std::unique_ptr<StreamSource> source, MaskPolicy policy,
-                                         const std::string& dataset, MaskRecord record);
+// Tables gives a table with a refusal where its masks cannot be done, and one that may be a masked
+// table under another name, where the policy names columns one by one. It is kUser or kConflict
+// when a table in the warehouse was masked otherwise than it would be now, and when a masked column
+// has gone while another has come that nothing names: it may be the same one, renamed.
+Result<std::unique_ptr<StreamSource>> MaskSource(std::unique_ptr<StreamSource> source,
+                                                 MaskPolicy policy, Warehouse& warehouse,
+                                                 const std::string& dataset);
 
 }  // namespace biwa

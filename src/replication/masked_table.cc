@@ -114,7 +114,8 @@ bool MaskedTable::is_masked() const {
 }
 
 bool MaskedTable::has_masked_key() const {
-    return std::any_of(clear->key.begin(), clear->key.end(),
+    return !clear->key_repeats &&
+           std::any_of(clear->key.begin(), clear->key.end(),
                        [&](std::size_t column) { return masks[column].has_value(); });
 }
 
@@ -140,7 +141,9 @@ Result<MaskedTable> MaskTable(const MaskPolicy& policy, const std::map<std::stri
         }
         masked.masks.push_back(mask);
         places.push_back(schema->columns.size());
-        if (mask && IsKey(*clear, i)) BIWA_TRY(CheckKey(policy, table, column.name, *mask));
+        // Where rows may be alike, masked ones may be so too.
+        if (mask && !clear->key_repeats && IsKey(*clear, i))
+            BIWA_TRY(CheckKey(policy, table, column.name, *mask));
         if (mask && mask->kind == MaskKind::kDrop) continue;
         if (mask) {
             if (mask->kind == MaskKind::kHash && policy.key.empty()) {
@@ -154,11 +157,16 @@ Result<MaskedTable> MaskTable(const MaskPolicy& policy, const std::map<std::stri
             }
             column.fill = MaskedFill(*mask, column, hash);
             column.type = std::move(*type);
+            if (mask->kind == MaskKind::kNull) column.fill_unknown = false;
             column.mask = MaskText(policy, *mask);
         }
         schema->columns.push_back(std::move(column));
     }
-    for (const auto column : clear->key) schema->key.push_back(places[column]);
+    for (const auto column : clear->key) {
+        const auto& mask = masked.masks[column];
+        if (!mask || mask->kind != MaskKind::kDrop) schema->key.push_back(places[column]);
+    }
+    schema->key_repeats = clear->key_repeats;
     if (schema->columns.empty()) {
         return UserError(fmt::format("all columns of {} are dropped", table.ToString()),
                          "Exclude the table.");
@@ -230,9 +238,13 @@ Status MaskChanges(const MaskedTable& table, TableChanges& changes, KeyedHash& h
             MaskColumn(*table.masks[column], column, changes.rows, hash);
         }
     }
-    for (std::size_t i = 0; i < changes.old_keys.column_count(); ++i) {
-        const auto& mask = table.masks[table.clear->key[i]];
-        if (mask) MaskColumn(*mask, i, changes.old_keys, hash);
+    for (auto i = old_columns; i-- > 0;) {
+        const auto column = table.clear->key[i];
+        if (is_dropped(column)) {
+            changes.old_keys.RemoveColumn(i);
+        } else if (table.masks[column]) {
+            MaskColumn(*table.masks[column], i, changes.old_keys, hash);
+        }
     }
     std::erase_if(changes.unchanged, [&](const TableChanges::Unchanged& left_out) {
         return is_dropped(left_out.column);

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <map>
-#include <random>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "replication/retry.h"
+#include "replication/target_table.h"
 
 namespace biwa {
 
@@ -17,56 +18,28 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::uint64_t kBatchChangesMax = 1'000'000;
-// With so many waiting, throughput counts and not the rhythm of commits.
-constexpr std::uint64_t kManyChanges = 50'000;
-constexpr milliseconds kPollTimeout{200};
-constexpr milliseconds kRetryMax{30'000};
 constexpr std::chrono::seconds kHistoryEvery{5};
 constexpr std::size_t kHistoryPoints = 120;
+// Beside a running stream a copy writes in short slices: the stream writes in between.
+constexpr milliseconds kSliceBeside{250};
+// How long a stream stands still at the most while tables are handed over to it.
+constexpr milliseconds kHandOverMax{5'000};
+constexpr std::chrono::seconds kJoinAgainAfter{30};
 
-Micros WallClock() { return SystemClock().Now(); }
-
-bool Sleep(std::stop_token stop, milliseconds time) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, time, [] { return false; });
-    return !stop.stop_requested();
-}
-
-bool Matches(const std::string& pattern, const std::string& name) {
-    if (pattern.ends_with('*')) {
-        return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
+StreamStatus::TableState Shown(TablePhase phase) {
+    switch (phase) {
+        case TablePhase::kCopying:
+            return StreamStatus::TableState::kCopying;
+        case TablePhase::kLive:
+            return StreamStatus::TableState::kLive;
+        case TablePhase::kWaiting:
+            return StreamStatus::TableState::kWaiting;
+        case TablePhase::kPaused:
+            return StreamStatus::TableState::kPaused;
+        case TablePhase::kGone:
+            return StreamStatus::TableState::kGone;
     }
-    return name == pattern || name == "public." + pattern;
-}
-
-std::string SmallLetters(std::string text) {
-    for (char& c : text) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return text;
-}
-
-// The warehouse does not tell names apart by capitals: two tables or columns must not become one.
-void RefuseClashes(const std::string& target, std::map<std::string, std::string>& names,
-                   SourceTable& table) {
-    std::map<std::string, std::string> columns;
-    for (const auto& column : table.columns.columns) {
-        const auto [other, is_new] = columns.emplace(SmallLetters(column.name), column.name);
-        if (is_new) continue;
-        table.refusal = fmt::format(
-            "has columns \"{}\" and \"{}\", which the warehouse cannot tell "
-            "apart",
-            other->second, column.name);
-        table.mend_sql = "rename one of them";
-        return;
-    }
-    const auto [other, is_new] = names.emplace(SmallLetters(target), table.ToString());
-    if (is_new) return;
-    table.refusal = fmt::format("would have the same name in the warehouse as {}", other->second);
-    table.mend_sql = "exclude one of them, or give it a stream with another dataset";
+    return StreamStatus::TableState::kWaiting;
 }
 
 }  // namespace
@@ -101,6 +74,10 @@ std::string_view ToString(StreamStatus::TableState state) {
             return "live";
         case StreamStatus::TableState::kRefused:
             return "refused";
+        case StreamStatus::TableState::kPaused:
+            return "paused";
+        case StreamStatus::TableState::kGone:
+            return "gone";
     }
     return "unknown";
 }
@@ -121,7 +98,8 @@ StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSour
     : warehouse_(warehouse),
       options_(std::move(options)),
       open_source_(std::move(open_source)),
-      on_changed_(std::move(on_changed)) {
+      on_changed_(std::move(on_changed)),
+      line_(warehouse_, OptionsOf(options_.name, false), *this) {
     status_.name = options_.name;
     status_.queue_bytes_max = options_.queue_bytes_max;
     thread_ = std::jthread([this](std::stop_token stop) {
@@ -139,25 +117,30 @@ StreamRunner::~StreamRunner() {
     watcher_.join();
 }
 
+LineOptions StreamRunner::OptionsOf(const std::string& line, bool beside) const {
+    LineOptions options;
+    options.name = line;
+    options.dataset = options_.dataset;
+    options.beside = beside;
+    options.snapshot = options_.snapshot;
+    options.commit_every = options_.commit_every;
+    options.queue_bytes_max = options_.queue_bytes_max;
+    if (beside) {
+        options.snapshot.slice = std::min(options.snapshot.slice, kSliceBeside);
+        // Its position has to reach the stream's soon, changes or not.
+        options.idle_every = milliseconds(200);
+    }
+    return options;
+}
+
 StreamStatus StreamRunner::status() const {
     std::lock_guard lock(mutex_);
     auto status = status_;
-    status.lag_seconds =
-        waiting_.empty()
-            ? 0
-            : std::max(0.0, static_cast<double>(WallClock() - waiting_.front().commit_time) / 1e6);
-    status.changes_total = changes_applied_;
-    status.rows_total = rows_total_;
-    status.queue_bytes = queue_bytes_;
+    status.lag_seconds = line_.lag_seconds();
+    status.changes_total = line_.changes_applied();
+    status.rows_total += line_.rows_total();
+    status.queue_bytes = line_.queue_bytes();
     return status;
-}
-
-void StreamRunner::SetState(StreamStatus::State state) {
-    std::lock_guard lock(mutex_);
-    status_.state = state;
-    if (state != StreamStatus::State::kRetrying && state != StreamStatus::State::kFailed) {
-        status_.error.reset();
-    }
 }
 
 template <typename Edit>
@@ -168,9 +151,59 @@ void StreamRunner::EditTable(const std::string& source_name, const Edit& edit) {
     }
 }
 
+void StreamRunner::ShowPhase(const std::string& source_name, TablePhase phase,
+                             const std::string& reason, std::int64_t rows_copied) {
+    EditTable(source_name, [&](StreamStatus::Table& show) {
+        show.state = Shown(phase);
+        show.reason = reason;
+        if (rows_copied > 0 || phase == TablePhase::kCopying) show.rows_copied = rows_copied;
+    });
+}
+
+void StreamRunner::OnState(StreamStatus::State state) {
+    std::lock_guard lock(mutex_);
+    status_.state = state;
+    status_.error.reset();
+}
+
+void StreamRunner::OnTable(const std::string& source_name, TablePhase phase,
+                           const std::string& reason, std::int64_t rows_copied) {
+    if (phase == TablePhase::kWaiting) {
+        LogWarn("stream {}: table {} is copied anew: {}", options_.name, source_name, reason);
+        wake_ = true;
+    }
+    ShowPhase(source_name, phase, reason, rows_copied);
+}
+
+void StreamRunner::OnCopied(const TableName& target) {
+    if (on_changed_) on_changed_({target});
+}
+
+void StreamRunner::OnCommit(const Applier::Applied& applied) {
+    {
+        std::lock_guard lock(mutex_);
+        status_.position = applied.position.text;
+        if (applied.commit_time != 0) status_.commit_time = applied.commit_time;
+        // One without changes only moves the position of an idle stream.
+        if (applied.changes > 0) {
+            status_.commits.Add(applied.changes, applied.bytes, applied.seconds);
+        }
+        for (const auto& target : applied.tables) {
+            for (auto& table : status_.tables) {
+                if (table.name == target.name) table.last_change_at = applied.commit_time;
+            }
+        }
+    }
+    if (on_changed_ && !applied.tables.empty()) on_changed_(applied.tables);
+}
+
+void StreamRunner::OnUnrepresentable(std::uint64_t count) {
+    std::lock_guard lock(mutex_);
+    status_.unrepresentable = count;
+}
+
 void StreamRunner::Run(std::stop_token stop) {
-    std::mt19937 random(std::random_device{}());
-    auto wait = options_.retry_first;
+    Retry retry(options_.retry_first);
     while (!stop.stop_requested()) {
         const auto attempt = Attempt(stop);
         if (stop.stop_requested()) break;
@@ -178,379 +211,440 @@ void StreamRunner::Run(std::stop_token stop) {
         const bool again = error.kind == ErrorKind::kUnavailable;
         {
             std::lock_guard lock(mutex_);
-            waiting_.clear();
             status_.error = error;
             ++status_.errors.at(static_cast<std::size_t>(error.kind));
             status_.state = again ? StreamStatus::State::kRetrying : StreamStatus::State::kFailed;
         }
         if (!again) {
             LogError("stream {} has stopped: {}", options_.name, error.ToString());
-            return;
+            break;
         }
-        if (progressed_.exchange(false)) wait = options_.retry_first;
-        // Jitter, so that many streams of one server do not come back at the same moment.
-        const auto jittered =
-            wait / 2 + milliseconds(random() % static_cast<unsigned>(wait.count() / 2 + 1));
+        if (line_.TakeProgressed()) retry.Reset();
         LogWarn("stream {}: {}; trying again in {}", options_.name, error.message,
-                HumanSeconds(static_cast<double>(jittered.count()) / 1000));
-        if (!Sleep(stop, jittered)) break;
-        wait = std::min(wait * 2, kRetryMax);
+                HumanSeconds(static_cast<double>(retry.Next().count()) / 1000));
+        if (!retry.Wait(stop)) break;
     }
-    if (!given_up_) SetState(StreamStatus::State::kStopped);
+    {
+        std::lock_guard lock(joiner_mutex_);
+        joiner_.reset();
+    }
+    if (stop.stop_requested() && !given_up_) OnState(StreamStatus::State::kStopped);
 }
 
-Result<std::vector<SourceTable>> StreamRunner::ChooseTables(StreamSource& source) {
-    auto found = BIWA_TRY(source.Tables(options_.tables));
+Status StreamRunner::Attempt(std::stop_token stop) {
+    BIWA_TRY(PrepareStateTables(warehouse_));
+    BIWA_TRY(line_.Read());
+    {
+        std::lock_guard lock(mutex_);
+        status_.position = line_.state().position.text;
+        status_.commit_time = line_.state().commit_time;
+        if (status_.state != StreamStatus::State::kRetrying) {
+            status_.state = StreamStatus::State::kStarting;
+        }
+    }
+    const auto source = BIWA_TRY(open_source_(options_.name));
+    if (line_.state().phase == StreamPhase::kNew || line_.state().phase == StreamPhase::kStarting) {
+        BIWA_TRY(Begin(*source));
+    }
+    while (!stop.stop_requested()) {
+        wake_ = false;
+        BIWA_TRY(Adjust(*source));
+        BIWA_TRY(line_.Copy(*source, found_, stop));
+        if (stop.stop_requested()) break;
+        // Those that were taken over are compared with the source as it is by now.
+        if (BIWA_TRY(Join())) continue;
+        BIWA_TRY(line_.Follow(*source, found_, stop, [this] { return wake_.load(); }));
+    }
+    return {};
+}
+
+Status StreamRunner::Begin(StreamSource& source) {
+    const auto found = BIWA_TRY(FindTables(source, options_.dataset, options_.tables,
+                                           options_.exclude, IfMissing::kRefuse));
+    Show(found);
     std::vector<SourceTable> chosen;
-    std::vector<StreamStatus::Table> shown;
-    std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
-    for (auto& table : found) {
-        const auto name = table.ToString();
-        if (std::any_of(options_.exclude.begin(), options_.exclude.end(),
-                        [&](const std::string& pattern) { return Matches(pattern, name); })) {
+    for (const auto& table : found) {
+        if (table.refusal.empty()) {
+            chosen.push_back(table);
             continue;
         }
+        LogWarn("stream {}: table {} {}. {}", options_.name, table.ToString(), table.refusal,
+                table.mend_sql);
+    }
+    if (chosen.empty()) {
+        return UserError(fmt::format("stream {} has no table that can be followed", options_.name),
+                         "`biwa doctor` says what hinders each.");
+    }
+    BIWA_TRY(line_.Begin(source, chosen));
+    std::lock_guard lock(mutex_);
+    status_.position = line_.state().position.text;
+    return {};
+}
+
+// What is shown of each table, those of the stream that are not at the source any more too.
+void StreamRunner::Show(const std::vector<SourceTable>& found) {
+    std::vector<StreamStatus::Table> shown;
+    const auto add = [&](const std::string& schema, const std::string& name) -> auto& {
         auto& show = shown.emplace_back();
-        show.name = TargetTable(options_.dataset, table.schema, table.name).name;
-        show.source = name;
+        show.name = TargetTable(options_.dataset, schema, name).name;
+        show.source = schema + "." + name;
+        return show;
+    };
+    for (const auto& table : found) {
+        auto& show = add(table.schema, table.name);
         show.rows_estimate = table.rows_estimate;
         show.notes = table.notes;
         show.masks = table.masks;
         for (const auto& column : table.columns.columns) {
             if (!column.note.empty()) show.notes.push_back(column.name + ": " + column.note);
         }
-        if (table.refusal.empty()) RefuseClashes(show.name, names, table);
-        if (!table.refusal.empty()) {
-            show.state = StreamStatus::TableState::kRefused;
-            show.notes.insert(show.notes.begin(), table.refusal + "; mend: " + table.mend_sql);
-            LogWarn("stream {}: table {} {}. {}", options_.name, name, table.refusal,
-                    table.mend_sql);
-            continue;
+        if (table.refusal.empty()) continue;
+        show.state = StreamStatus::TableState::kRefused;
+        show.notes.insert(show.notes.begin(), table.refusal + "; mend: " + table.mend_sql);
+    }
+    for (const auto& table : line_.state().tables) {
+        auto show = std::find_if(shown.begin(), shown.end(), [&](const StreamStatus::Table& one) {
+            return one.source == table.ToString();
+        });
+        if (show == shown.end()) {
+            add(table.schema, table.name);
+            show = std::prev(shown.end());
         }
-        chosen.push_back(std::move(table));
+        // Whose turn it is is told by OnTable: the others wait for theirs.
+        show->state = table.phase == TablePhase::kCopying ? StreamStatus::TableState::kWaiting
+                                                          : Shown(table.phase);
+        show->reason = table.reason;
     }
-    {
-        std::lock_guard lock(mutex_);
-        status_.tables = std::move(shown);
+    std::lock_guard lock(mutex_);
+    for (auto& show : shown) {
+        for (const auto& before : status_.tables) {
+            if (before.source != show.source) continue;
+            show.rows_copied = before.rows_copied;
+            show.last_change_at = before.last_change_at;
+            // A table that is copied beside the stream is still so.
+            if (before.state == StreamStatus::TableState::kCopying &&
+                show.state == StreamStatus::TableState::kWaiting) {
+                show.state = before.state;
+            }
+        }
     }
-    if (chosen.empty()) {
-        return UserError(fmt::format("stream {} has no table that can be followed", options_.name),
-                         "`biwa doctor` says what hinders each.");
-    }
-    return chosen;
+    status_.tables = std::move(shown);
+    signature_ = Signature(found);
 }
 
-Status StreamRunner::Attempt(std::stop_token stop) {
-    BIWA_TRY(PrepareStateTables(warehouse_));
-    auto state = BIWA_TRY(ReadStreamState(warehouse_, options_.name));
-    {
-        std::lock_guard lock(mutex_);
-        status_.position = state.position.text;
-        status_.commit_time = state.commit_time;
-        if (status_.state != StreamStatus::State::kRetrying) {
-            status_.state = StreamStatus::State::kStarting;
-        }
-    }
-    const auto source = BIWA_TRY(open_source_());
-    const auto tables = BIWA_TRY(ChooseTables(*source));
-
-    std::unique_ptr<SnapshotReader> snapshot;
-    if (state.phase == StreamPhase::kNew || state.phase == StreamPhase::kStarting) {
-        BIWA_TRY(Begin(*source, tables, state, snapshot));
-    } else {
-        BIWA_TRY(Adjust(*source, tables, state));
-    }
-    durable_order_ = state.position.order;
-    received_order_ = state.position.order;
-    {
-        std::lock_guard lock(mutex_);
-        status_.position = state.position.text;
-    }
-    BIWA_TRY(Copy(*source, tables, state, std::move(snapshot), stop));
-    if (stop.stop_requested()) return {};
-    return Follow(*source, tables, state, stop);
-}
-
-Status StreamRunner::Begin(StreamSource& source, const std::vector<SourceTable>& tables,
-                           StreamState& state, std::unique_ptr<SnapshotReader>& snapshot) {
-    const bool replace = state.phase == StreamPhase::kStarting;
-    // Before it is written down that we are about to make a slot: one that is there now is not
-    // ours.
-    if (!replace) BIWA_TRY(source.CheckStart());
-    {
-        // Written down first: should we die between the slot's making and the next commit, the slot
-        // that is found then is known to be ours.
-        auto transaction = BIWA_TRY(warehouse_.Begin());
-        BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
-        BIWA_TRY(transaction->Commit());
-    }
-    auto start = source.Start(tables, replace);
-    if (!start) {
-        if (start.error().kind == ErrorKind::kUser && !replace) {
-            auto transaction = BIWA_TRY(warehouse_.Begin());
-            BIWA_TRY(ForgetStream(*transaction, options_.name));
-            BIWA_TRY(transaction->Commit());
-        }
-        return tl::unexpected(std::move(start).error());
-    }
-    state.position = start->position;
-    state.tables.clear();
-    auto transaction = BIWA_TRY(warehouse_.Begin());
-    for (const auto& table : tables) {
-        StreamState::Table added{table.schema, table.name, 0, false, {}};
-        added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
-        const auto target = TargetTable(options_.dataset, table.schema, table.name);
-        BIWA_TRY(PrepareTargetTable(*transaction, target, table.columns));
-        BIWA_TRY(transaction->Execute("DELETE FROM " + target.ToSql()));
-        BIWA_TRY(SaveTable(*transaction, options_.name, added));
-        state.tables.push_back(std::move(added));
-    }
-    BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kSnapshot));
-    BIWA_TRY(SavePosition(*transaction, options_.name, state.position, 0));
-    BIWA_TRY(transaction->Commit());
-    state.phase = StreamPhase::kSnapshot;
-    snapshot = std::move(start->snapshot);
-    LogInfo("stream {}: copying {} tables as of {}", options_.name, tables.size(),
-            state.position.text);
+Status StreamRunner::Adjust(StreamSource& source) {
+    found_ = BIWA_TRY(FindTables(source, options_.dataset, options_.tables, options_.exclude,
+                                 IfMissing::kPassOver));
+    auto steps = CompareTables(line_.state().tables, found_);
+    // The publication follows a table whatever its name; all else is published by name.
+    const auto others = std::stable_partition(
+        steps.begin(), steps.end(),
+        [](const TableStep& step) { return step.kind == TableStep::Kind::kRename; });
+    std::vector<TableStep> to_publish(others, steps.end());
+    steps.erase(others, steps.end());
+    for (const auto& step : steps) BIWA_TRY(Carry(step));
+    if (!to_publish.empty()) BIWA_TRY(Publish(source, to_publish));
+    for (const auto& step : to_publish) BIWA_TRY(Carry(step));
+    for (const auto& step : BIWA_TRY(CompareColumns())) BIWA_TRY(Carry(step));
+    Show(found_);
     return {};
 }
 
-// Tables that have come into the stream since it began, or have gone out of it.
-Status StreamRunner::Adjust(StreamSource& source, const std::vector<SourceTable>& tables,
-                            StreamState& state) {
-    std::vector<const SourceTable*> added;
-    for (const auto& table : tables) {
-        const bool known = std::any_of(
-            state.tables.begin(), state.tables.end(),
-            [&](const StreamState::Table& one) { return one.ToString() == table.ToString(); });
-        if (!known) added.push_back(&table);
+// What alters a table's rows is not in the stream of changes, only that its columns are others: a
+// table that nobody changes afterwards would not be heard of.
+Result<std::vector<TableStep>> StreamRunner::CompareColumns() {
+    std::vector<TableStep> steps;
+    std::unique_ptr<WriteTransaction> transaction;
+    for (const auto& table : found_) {
+        const auto name = table.ToString();
+        const auto* known = line_.state().Find(name);
+        if (known == nullptr || known->phase != TablePhase::kLive) continue;
+        auto signature = Signature(table);
+        if (compared_[name] == signature) continue;
+        if (!transaction) transaction = BIWA_TRY(warehouse_.Begin());
+        const auto fit = BIWA_TRY(FitTarget(
+            *transaction, TargetTable(options_.dataset, table.schema, table.name), table.columns));
+        compared_[name] = std::move(signature);
+        if (!fit.recopy.empty()) {
+            steps.push_back({TableStep::Kind::kRecopy, name, &table, fit.recopy});
+        }
     }
-    std::vector<StreamState::Table> kept, removed;
-    for (auto& one : state.tables) {
-        const bool wanted = std::any_of(
-            tables.begin(), tables.end(),
-            [&](const SourceTable& table) { return one.ToString() == table.ToString(); });
-        (wanted ? kept : removed).push_back(std::move(one));
-    }
-    state.tables = std::move(kept);
-    if (added.empty() && removed.empty()) return {};
+    return steps;
+}
 
-    // Published first, copied after: what changes in between comes twice, and is the same.
-    BIWA_TRY(source.Publish(tables));
-    const auto reader = BIWA_TRY(source.ResumeSnapshot());
-    auto transaction = BIWA_TRY(warehouse_.Begin());
-    for (const auto& table : removed) {
-        LogInfo("stream {}: {} is no longer of the stream; its rows stay as they are",
-                options_.name, table.ToString());
-        BIWA_TRY(ForgetTable(*transaction, options_.name, table));
+// What is to be copied has to be published first: what changes in between comes twice.
+Status StreamRunner::Publish(StreamSource& source, std::vector<TableStep>& steps) {
+    const auto publish = [&](bool with_new) {
+        std::vector<SourceTable> tables;
+        for (const auto& table : found_) {
+            const auto* known = line_.state().Find(table.ToString());
+            const bool is_new = std::any_of(steps.begin(), steps.end(), [&](const TableStep& step) {
+                return step.kind == TableStep::Kind::kAdd && step.table == table.ToString();
+            });
+            if (table.refusal.empty() && (is_new ? with_new : known != nullptr)) {
+                tables.push_back(table);
+            }
+        }
+        return source.Publish(tables);
+    };
+    const auto published = publish(true);
+    if (published || published.error().kind != ErrorKind::kUser) return published;
+    // A new table that is not ours to publish must not end the stream of the others.
+    std::vector<TableStep> kept;
+    for (auto& step : steps) {
+        if (step.kind != TableStep::Kind::kAdd) {
+            kept.push_back(step);
+            continue;
+        }
+        for (auto& table : found_) {
+            if (table.ToString() != step.table) continue;
+            table.refusal = "cannot be published: " + published.error().message;
+            table.mend_sql = published.error().hint;
+        }
     }
-    for (const auto* table : added) {
-        StreamState::Table one{table->schema, table->name, 0, false, {}};
-        one.ranges_left = BIWA_TRY(reader->Split(*table));
-        const auto target = TargetTable(options_.dataset, table->schema, table->name);
-        BIWA_TRY(PrepareTargetTable(*transaction, target, table->columns));
-        BIWA_TRY(transaction->Execute("DELETE FROM " + target.ToSql()));
-        BIWA_TRY(SaveTable(*transaction, options_.name, one));
-        state.tables.push_back(std::move(one));
+    if (kept.size() == steps.size()) return published;
+    steps = std::move(kept);
+    return publish(false);
+}
+
+Status StreamRunner::Carry(const TableStep& step) {
+    using Kind = TableStep::Kind;
+    auto& state = line_.state();
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    LogInfo("stream {}: {} {}", options_.name, step.table, step.reason);
+    if (step.kind == Kind::kAdd) {
+        StreamState::Table table{
+            .schema = step.found->schema, .name = step.found->name, .id = step.found->id};
+        table.phase = TablePhase::kWaiting;
+        table.reason = step.reason;
+        BIWA_TRY(SaveTable(*transaction, options_.name, table));
+        BIWA_TRY(transaction->Commit());
+        state.tables.push_back(std::move(table));
+        return {};
+    }
+    auto& table = *state.Find(step.table);
+    if (step.kind == Kind::kRename) {
+        const auto from = TargetTable(options_.dataset, table.schema, table.name);
+        BIWA_TRY(ForgetTable(*transaction, options_.name, table));
+        table.schema = step.found->schema;
+        table.name = step.found->name;
+        const auto to = TargetTable(options_.dataset, table.schema, table.name);
+        BIWA_TRY(RenameTarget(*transaction, from, to));
+    } else {
+        table.phase = step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting;
+        table.reason = step.reason;
+        table.ranges_left.clear();
+    }
+    BIWA_TRY(SaveTable(*transaction, options_.name, table));
+    return transaction->Commit();
+}
+
+Result<bool> StreamRunner::Join() {
+    auto& state = line_.state();
+    bool took_over = false;
+    if (joiner_) {
+        const auto failed = joiner_->failed();
+        if (!failed && joiner_->is_ready()) {
+            const auto joined = joiner_->FinishAt(state.position, kHandOverMax);
+            if (!joined) return false;
+            BIWA_TRY(TakeOver(*joined));
+            took_over = true;
+        } else if (!failed) {
+            return false;
+        }
+        if (failed) {
+            {
+                std::lock_guard lock(joiner_mutex_);
+                join_not_before_ = steady_clock::now() + kJoinAgainAfter;
+            }
+            for (const auto& table : state.tables) {
+                if (table.phase != TablePhase::kWaiting) continue;
+                ShowPhase(table.ToString(), table.phase, table.reason + "; " + failed->message, 0);
+            }
+        }
+        std::lock_guard lock(joiner_mutex_);
+        const auto rows = joiner_->rows_total();
+        joiner_.reset();
+        std::lock_guard status_lock(mutex_);
+        status_.rows_total += rows;
+    }
+    std::vector<std::string> waiting;
+    for (const auto& table : state.tables) {
+        if (table.phase == TablePhase::kWaiting) waiting.push_back(table.ToString());
+    }
+    BIWA_TRY(ForgetJoined(!waiting.empty()));
+    if (waiting.empty() || steady_clock::now() < join_not_before_) return took_over;
+    const auto line = JoinName(options_.name);
+    std::lock_guard lock(joiner_mutex_);
+    joiner_ = std::make_unique<TableJoiner>(
+        warehouse_, OptionsOf(line, true), [this, line] { return open_source_(line); },
+        std::move(waiting), options_.retry_first,
+        [this](const std::string& table, TablePhase phase, std::int64_t rows) {
+            // Live over there is not yet live here.
+            if (phase == TablePhase::kLive) phase = TablePhase::kCopying;
+            EditTable(table, [&](StreamStatus::Table& show) {
+                show.state = Shown(phase);
+                show.rows_copied = rows;
+            });
+        },
+        [this] { wake_ = true; });
+    return took_over;
+}
+
+// All tables that were copied beside the stream take the places of those that readers have seen,
+// and are the stream's from the joined line's position on; all in one transaction.
+Status StreamRunner::TakeOver(const StreamState& joined) {
+    auto& state = line_.state();
+    std::vector<TableName> changed;
+    std::vector<StreamState::Table> taken;
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    for (const auto& table : joined.tables) {
+        const auto target = TargetTable(options_.dataset, table.schema, table.name);
+        const auto* mine = state.Find(table.ToString());
+        if (table.phase != TablePhase::kLive || mine == nullptr ||
+            mine->phase != TablePhase::kWaiting) {
+            BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
+            continue;
+        }
+        std::vector<std::string> key;
+        for (const auto& found : found_) {
+            if (found.ToString() != table.ToString() || found.columns.key_repeats) continue;
+            for (const auto column : found.columns.key) {
+                key.push_back(found.columns.columns[column].name);
+            }
+        }
+        BIWA_TRY(SwapIn(*transaction, BesideTable(target), target, key));
+        taken.push_back(table);
+        taken.back().from = joined.position.order;
+        BIWA_TRY(SaveTable(*transaction, options_.name, taken.back()));
+        changed.push_back(target);
+    }
+    BIWA_TRY(SavePhase(*transaction, JoinName(options_.name), StreamPhase::kLeaving));
+    BIWA_TRY(transaction->Commit());
+    for (auto& table : taken) {
+        LogInfo("stream {}: {} was copied and is followed from {}", options_.name, table.ToString(),
+                joined.position.text);
+        ShowPhase(table.ToString(), TablePhase::kLive, "", 0);
+        *state.Find(table.ToString()) = std::move(table);
+    }
+    if (on_changed_ && !changed.empty()) on_changed_(changed);
+    return {};
+}
+
+// Takes away what a line of joined tables has left: after it was taken over, or when nothing waits
+// for it any more.
+Status StreamRunner::ForgetJoined(bool only_if_leaving) {
+    const auto name = JoinName(options_.name);
+    const auto state = BIWA_TRY(ReadStreamState(warehouse_, name));
+    if (state.phase == StreamPhase::kNew) return {};
+    if (only_if_leaving && state.phase != StreamPhase::kLeaving) return {};
+    StreamLine line(warehouse_, OptionsOf(name, true), *this);
+    const auto source = BIWA_TRY(open_source_(name));
+    BIWA_TRY(line.Remove(*source));
+    if (state.phase == StreamPhase::kLeaving) return {};
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    for (const auto& table : state.tables) {
+        BIWA_TRY(DropTarget(*transaction,
+                            BesideTable(TargetTable(options_.dataset, table.schema, table.name))));
     }
     return transaction->Commit();
 }
 
-Status StreamRunner::Copy(StreamSource& source, const std::vector<SourceTable>& tables,
-                          StreamState& state, std::unique_ptr<SnapshotReader> snapshot,
-                          std::stop_token stop) {
-    for (auto& table : state.tables) {
-        EditTable(table.ToString(), [&](StreamStatus::Table& show) {
-            show.state =
-                table.copied ? StreamStatus::TableState::kLive : StreamStatus::TableState::kWaiting;
-        });
-    }
-    const bool exact = snapshot != nullptr;
-    bool any = false;
-    for (auto& table : state.tables) {
-        if (table.copied) continue;
-        if (!any) SetState(StreamStatus::State::kSnapshot);
-        any = true;
-        const auto described = std::find_if(
-            tables.begin(), tables.end(),
-            [&](const SourceTable& one) { return one.ToString() == table.ToString(); });
-        const auto target = TargetTable(options_.dataset, table.schema, table.name);
-        rows_copied_ = 0;
-        {
-            // The table may have got columns since an earlier start made the target.
-            auto transaction = BIWA_TRY(warehouse_.Begin());
-            BIWA_TRY(PrepareTargetTable(*transaction, target, described->columns));
-            BIWA_TRY(transaction->Commit());
+Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
+                            const std::string& dataset, const OpenSource& open_source) {
+    for (const auto& line : {JoinName(stream), stream}) {
+        const auto state = BIWA_TRY(ReadStreamState(warehouse, line));
+        // What it has not made is not its to take away.
+        if (state.phase != StreamPhase::kNew) {
+            const auto source = BIWA_TRY(open_source(line));
+            BIWA_TRY(source->Remove());
         }
-        EditTable(table.ToString(), [](StreamStatus::Table& show) {
-            show.state = StreamStatus::TableState::kCopying;
-        });
-        while (!table.ranges_left.empty()) {
-            if (!snapshot) {
-                snapshot = BIWA_TRY(source.ResumeSnapshot());
-                LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
-                        table.ToString(), table.ranges_left.size());
-            }
-            const auto before = rows_copied_.load();
-            BIWA_TRY(CopySlice(warehouse_, options_.name, *snapshot, *described, target, table,
-                               options_.snapshot, rows_copied_, stop));
-            rows_total_ += static_cast<std::uint64_t>(rows_copied_ - before);
-            progressed_ = true;
-            if (on_changed_) on_changed_({target});
+        auto transaction = BIWA_TRY(warehouse.Begin());
+        for (const auto& table : state.tables) {
+            const auto target = TargetTable(dataset, table.schema, table.name);
+            BIWA_TRY(DropTarget(*transaction, line == stream ? target : BesideTable(target)));
         }
-        // A later look at the source has changes in it that are still to come through the stream.
-        table.overlap_until = exact ? 0 : BIWA_TRY(source.Head()).order;
-        auto transaction = BIWA_TRY(warehouse_.Begin());
-        BIWA_TRY(SaveTableCopied(*transaction, options_.name, table));
+        BIWA_TRY(ForgetStream(*transaction, line));
         BIWA_TRY(transaction->Commit());
-        table.copied = true;
-        const auto rows = rows_copied_.exchange(0);
-        EditTable(table.ToString(), [&](StreamStatus::Table& show) {
-            show.state = StreamStatus::TableState::kLive;
-            show.rows_copied = rows;
-        });
-        if (on_changed_) on_changed_({target});
-    }
-    if (state.phase != StreamPhase::kStreaming) {
-        auto transaction = BIWA_TRY(warehouse_.Begin());
-        BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStreaming));
-        BIWA_TRY(transaction->Commit());
-        LogInfo("stream {}: all tables are copied, following changes from {}", options_.name,
-                state.position.text);
     }
     return {};
 }
 
-Status StreamRunner::Follow(StreamSource& source, const std::vector<SourceTable>& tables,
-                            const StreamState& state, std::stop_token stop) {
-    auto changes = BIWA_TRY(source.Follow(tables, state.position));
-    SetState(StreamStatus::State::kCatchingUp);
-    BoundedQueue<ChangeBatch> queue(options_.queue_bytes_max);
-    Status read_result;
-    {
-        std::jthread reader([&](std::stop_token reader_stop) {
-            const auto durable = [&] { return Position{durable_order_, ""}; };
-            while (!reader_stop.stop_requested()) {
-                auto batch = changes->Poll(durable(), kPollTimeout);
-                if (!batch) {
-                    read_result = tl::unexpected(std::move(batch).error());
-                    break;
-                }
-                if (!*batch) continue;
-                auto& full = **batch;
-                const auto bytes = full.bytes;
-                if (full.commit) {
-                    received_order_ = full.commit->order;
-                    std::lock_guard lock(mutex_);
-                    status_.unrepresentable = changes->unrepresentable();
-                    if (full.commit_time != 0) {
-                        waiting_.push_back({full.commit->order, full.commit_time});
-                    }
-                }
-                // While the warehouse is slow the server still has to hear of us.
-                std::optional<ChangeBatch> waiting(std::move(full));
-                while (waiting && !reader_stop.stop_requested()) {
-                    if (queue.TryPush(*waiting, bytes, kPollTimeout, reader_stop)) {
-                        waiting.reset();
-                        queue_bytes_ = queue.bytes();
-                    } else if (auto said = changes->Acknowledge(durable()); !said) {
-                        // The batch is lost, so nothing after it may come through: what was
-                        // received before the connection broke could still be read.
-                        read_result = said;
-                        queue.Close();
-                        return;
-                    }
+// Measures rates once a second and asks the source how far it is, on a connection of its own; now
+// and then, what tables it has.
+void StreamRunner::Watch(std::stop_token stop) {
+    std::unique_ptr<StreamSource> source;
+    auto last = steady_clock::now();
+    auto last_point = last, last_look = last;
+    std::uint64_t last_changes = 0;
+    std::int64_t last_rows = 0;
+    const auto every = std::min(milliseconds(1000), options_.discover_every);
+    while (SleepFor(stop, every)) {
+        const auto now = steady_clock::now();
+        bool follows = false;
+        if (now - last >= milliseconds(1000)) {
+            const double seconds = std::chrono::duration<double>(now - last).count();
+            last = now;
+            const auto changes = line_.changes_applied();
+            auto rows = line_.rows_copied();
+            {
+                std::lock_guard lock(joiner_mutex_);
+                if (joiner_) rows += joiner_->rows_copied();
+                if (join_not_before_ != steady_clock::time_point{} && now >= join_not_before_) {
+                    join_not_before_ = {};
+                    wake_ = true;
                 }
             }
-            queue.Close();
-        });
-        std::stop_callback stop_reader(stop, [&] { reader.request_stop(); });
-        auto applied = ApplyQueue(source, state, queue, stop);
-        reader.request_stop();
-        queue.Close();
-        reader.join();
-        queue_bytes_ = 0;
-        if (!applied) return applied;
-    }
-    if (stop.stop_requested()) return {};
-    return read_result ? Status(Unavailable("the stream of changes ended")) : read_result;
-}
-
-Status StreamRunner::ApplyQueue(StreamSource& source, const StreamState& state,
-                                BoundedQueue<ChangeBatch>& queue, std::stop_token stop) {
-    Applier applier(warehouse_, options_.name, options_.dataset, state, source);
-    auto next_commit = steady_clock::now();
-    while (!stop.stop_requested()) {
-        auto batch = queue.Pop(stop, kPollTimeout);
-        if (!batch) {
-            if (queue.closed() && queue.empty()) break;
-            if (received_order_ <= durable_order_) SetState(StreamStatus::State::kStreaming);
-            continue;
+            std::lock_guard lock(mutex_);
+            status_.changes_per_s = static_cast<double>(changes - last_changes) / seconds;
+            status_.rows_per_s =
+                rows >= last_rows ? static_cast<double>(rows - last_rows) / seconds : 0;
+            for (auto& table : status_.tables) {
+                if (table.state == StreamStatus::TableState::kCopying) table.rows_copied = rows;
+            }
+            last_changes = changes;
+            last_rows = rows;
         }
-        for (;;) {
-            while (batch) {
-                BIWA_TRY(applier.Add(std::move(*batch)));
-                if (applier.can_commit() && (applier.changes() >= kBatchChangesMax ||
-                                             applier.bytes() >= Applier::kBytesMax)) {
-                    break;
-                }
-                batch = queue.TryPop();
-            }
-            if (stop.stop_requested()) return {};
-            const auto now = steady_clock::now();
-            if (applier.can_commit() && (now >= next_commit || applier.changes() >= kManyChanges)) {
-                break;
-            }
-            const auto left =
-                applier.can_commit()
-                    ? std::chrono::duration_cast<milliseconds>(next_commit - now) + milliseconds(1)
-                    : kPollTimeout;
-            batch = queue.Pop(stop, left);
-            if (!batch && queue.closed() && queue.empty()) {
-                if (!applier.can_commit()) return {};
-                break;
-            }
-        }
-        const auto batch_bytes = applier.bytes();
-        const auto begin = steady_clock::now();
-        const auto applied = BIWA_TRY(applier.Commit());
-        const auto end = steady_clock::now();
-        queue_bytes_ = queue.bytes();
-        // A slow warehouse is given twice the time of a commit between two: the rest is for
-        // queries.
-        next_commit = std::max(begin + options_.commit_every, end + (end - begin));
-        durable_order_ = applied.position.order;
-        changes_applied_ += applied.changes;
-        progressed_ = true;
         {
             std::lock_guard lock(mutex_);
-            while (!waiting_.empty() && waiting_.front().order <= applied.position.order) {
-                waiting_.pop_front();
-            }
-            // One without changes only moves the position of an idle stream.
-            if (applied.changes > 0) {
-                status_.commits.Add(applied.changes, batch_bytes,
-                                    std::chrono::duration<double>(end - begin).count());
-            }
-            status_.position = applied.position.text;
-            if (applied.commit_time != 0) status_.commit_time = applied.commit_time;
-            for (const auto& target : applied.tables) {
-                for (auto& table : status_.tables) {
-                    if (table.name == target.name) table.last_change_at = applied.commit_time;
+            follows = status_.state != StreamStatus::State::kStarting &&
+                      status_.state != StreamStatus::State::kFailed;
+        }
+        // A stream that has failed has its log kept all the same.
+        bool is_kept_for = false;
+        {
+            std::lock_guard lock(mutex_);
+            is_kept_for = status_.state != StreamStatus::State::kStarting;
+        }
+        if (is_kept_for && !source) {
+            if (auto opened = open_source_(options_.name)) source = std::move(*opened);
+        }
+        if (is_kept_for && source && last == now) {
+            if (const auto progress = source->Progress()) {
+                {
+                    std::lock_guard lock(mutex_);
+                    status_.lag_bytes = progress->lag_bytes;
+                    status_.retained_bytes = progress->retained_bytes;
                 }
+                Guard(*source, progress->retained_bytes);
             }
         }
-        if (received_order_ <= durable_order_) SetState(StreamStatus::State::kStreaming);
-        if (on_changed_ && !applied.tables.empty()) on_changed_(applied.tables);
+        if (follows && source && now - last_look >= options_.discover_every) {
+            Look(*source);
+            last_look = steady_clock::now();
+        }
+        if (now - last_point < kHistoryEvery) continue;
+        last_point = now;
+        const auto lag = status().lag_seconds;
+        std::lock_guard lock(mutex_);
+        status_.history.push_back({SystemClock().Now(), status_.changes_per_s, lag});
+        if (status_.history.size() > kHistoryPoints) status_.history.pop_front();
     }
-    return {};
 }
 
 void StreamRunner::Guard(StreamSource& source, std::uint64_t retained) {
     const auto& guard = options_.log_guard;
     if (guard.stops(retained) && !given_up_.exchange(true)) thread_.request_stop();
-    // What it was doing has to end first: a slot that is in use cannot be dropped.
-    if (given_up_ && !running_) GiveUp(source, retained);
     const auto warning =
         guard.warns(retained) && !given_up_ ? guard.Warning(retained) : std::string();
     bool is_new = false;
@@ -560,20 +654,10 @@ void StreamRunner::Guard(StreamSource& source, std::uint64_t retained) {
         status_.warning = warning;
     }
     if (is_new) LogWarn("stream {}: {}", options_.name, warning);
-}
-
-// The stream's state goes before the slot does: should we die in between, the next start knows the
-// slot that it finds for its own, and begins anew.
-void StreamRunner::GiveUp(StreamSource& source, std::uint64_t retained) {
-    const auto forgotten = [&]() -> Status {
-        auto transaction = BIWA_TRY(warehouse_.Begin());
-        BIWA_TRY(ForgetStream(*transaction, options_.name));
-        BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
-        return transaction->Commit();
-    };
-    auto done = forgotten();
-    if (done) done = source.Remove();
-    auto error = options_.log_guard.Stopped(retained);
+    // What it was doing has to end first: a slot that is in use cannot be dropped.
+    if (!given_up_ || running_) return;
+    const auto done = GiveUp(source);
+    auto error = guard.Stopped(retained);
     if (!done) {
         error = Within("giving up the stream by wal_guard.stop, which is tried again", done.error())
                     .value();
@@ -585,58 +669,29 @@ void StreamRunner::GiveUp(StreamSource& source, std::uint64_t retained) {
     if (!done) return;
     ++status_.errors.at(static_cast<std::size_t>(status_.error->kind));
     status_.lag_bytes = status_.retained_bytes = 0;
-    waiting_.clear();
 }
 
-// Measures rates once a second and asks the source how far it is, on a connection of its own.
-void StreamRunner::Watch(std::stop_token stop) {
-    std::unique_ptr<StreamSource> source;
-    auto last = steady_clock::now();
-    auto last_point = last;
-    std::uint64_t last_changes = 0;
-    std::int64_t last_rows = 0;
-    while (Sleep(stop, milliseconds(1000))) {
-        const auto now = steady_clock::now();
-        const double seconds = std::chrono::duration<double>(now - last).count();
-        last = now;
-        const auto changes = changes_applied_.load();
-        const auto rows = rows_copied_.load();
-        bool ask = false;
-        {
-            std::lock_guard lock(mutex_);
-            status_.changes_per_s = static_cast<double>(changes - last_changes) / seconds;
-            status_.rows_per_s =
-                rows >= last_rows ? static_cast<double>(rows - last_rows) / seconds : 0;
-            for (auto& table : status_.tables) {
-                if (table.state == StreamStatus::TableState::kCopying) table.rows_copied = rows;
-            }
-            // A stream that has failed has its log kept all the same.
-            ask = status_.state != StreamStatus::State::kStarting;
-        }
-        last_changes = changes;
-        last_rows = rows;
-        if (ask) {
-            if (!source) {
-                if (auto opened = open_source_()) source = std::move(*opened);
-            }
-            std::optional<std::uint64_t> retained;
-            if (source) {
-                if (const auto progress = source->Progress()) {
-                    std::lock_guard lock(mutex_);
-                    status_.lag_bytes = progress->lag_bytes;
-                    status_.retained_bytes = progress->retained_bytes;
-                    retained = progress->retained_bytes;
-                }
-            }
-            if (retained) Guard(*source, *retained);
-        }
-        if (now - last_point < kHistoryEvery) continue;
-        last_point = now;
-        const auto lag = status().lag_seconds;
-        std::lock_guard lock(mutex_);
-        status_.history.push_back({WallClock(), status_.changes_per_s, lag});
-        if (status_.history.size() > kHistoryPoints) status_.history.pop_front();
+// The stream's state goes before the slot does: should we die in between, the next start knows the
+// slot that it finds for its own, and begins anew.
+Status StreamRunner::GiveUp(StreamSource& source) {
+    {
+        auto transaction = BIWA_TRY(warehouse_.Begin());
+        BIWA_TRY(ForgetStream(*transaction, options_.name));
+        BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
+        BIWA_TRY(transaction->Commit());
     }
+    BIWA_TRY(source.Remove());
+    return ForgetJoined(false);
+}
+
+// Wakes the stream's thread when the source's tables are not those that it has seen.
+void StreamRunner::Look(StreamSource& source) {
+    const auto found = FindTables(source, options_.dataset, options_.tables, options_.exclude,
+                                  IfMissing::kPassOver);
+    if (!found) return;
+    const auto signature = Signature(*found);
+    std::lock_guard lock(mutex_);
+    if (status_.state == StreamStatus::State::kStreaming && signature != signature_) wake_ = true;
 }
 
 }  // namespace biwa

@@ -1,11 +1,13 @@
-// Keeps one stream going: starts it, copies its tables, follows their changes, and begins again
-// after whatever broke. Threads: one that does all this and writes, one that reads changes while
-// they are followed, one that looks how far the source is and what it keeps for the stream.
+// Keeps one stream going: starts it, copies its tables, follows their changes, takes in tables that
+// come later, and begins again after whatever broke. Threads: one that does all this and writes,
+// one that reads changes while they are followed, one that looks how far the source is and what
+// tables it has; while tables are copied beside the stream, those of a TableJoiner.
 #pragma once
 
 #include <atomic>
-#include <deque>
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -13,13 +15,13 @@
 #include <thread>
 #include <vector>
 
-#include "base/bounded_queue.h"
 #include "base/result.h"
-#include "replication/applier.h"
 #include "replication/log_guard.h"
-#include "replication/snapshot_loader.h"
+#include "replication/stream_line.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
+#include "replication/stream_tables.h"
+#include "replication/table_joiner.h"
 #include "source/source.h"
 #include "warehouse/warehouse.h"
 
@@ -38,74 +40,88 @@ struct StreamOptions {
     LogGuard log_guard;
     // The first wait after an error; each further one is twice as long, up to half a minute.
     std::chrono::milliseconds retry_first{500};
+    // How often to look for tables that have come, gone or changed.
+    std::chrono::milliseconds discover_every{10'000};
 };
 
-class StreamRunner {
+class StreamRunner final : private LineObserver {
   public:
-    using OpenSource = std::function<Result<std::unique_ptr<StreamSource>>()>;
+    // Opens the source's end of a line of the stream (its own, or JoinName of it).
+    using OpenSource =
+        std::function<Result<std::unique_ptr<StreamSource>>(const std::string& line)>;
     // Called after each commit with the tables that changed, from the stream's thread.
     using OnChanged = std::function<void(const std::vector<TableName>&)>;
 
     StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSource open_source,
                  OnChanged on_changed);
     // Stops and waits; what was taken in and not committed is read again next time.
-    ~StreamRunner();
+    ~StreamRunner() override;
     StreamRunner(const StreamRunner&) = delete;
     StreamRunner& operator=(const StreamRunner&) = delete;
 
     StreamStatus status() const;
 
+    // Takes away what a stream that does not run has at its source, its tables and its books.
+    static Status Remove(Warehouse& warehouse, const std::string& stream,
+                         const std::string& dataset, const OpenSource& open_source);
+
   private:
     void Run(std::stop_token stop);
     // One attempt: until an error or a stop.
     Status Attempt(std::stop_token stop);
-    Result<std::vector<SourceTable>> ChooseTables(StreamSource& source);
-    Status Begin(StreamSource& source, const std::vector<SourceTable>& tables, StreamState& state,
-                 std::unique_ptr<SnapshotReader>& snapshot);
-    Status Adjust(StreamSource& source, const std::vector<SourceTable>& tables, StreamState& state);
-    Status Copy(StreamSource& source, const std::vector<SourceTable>& tables, StreamState& state,
-                std::unique_ptr<SnapshotReader> snapshot, std::stop_token stop);
-    Status Follow(StreamSource& source, const std::vector<SourceTable>& tables,
-                  const StreamState& state, std::stop_token stop);
-    Status ApplyQueue(StreamSource& source, const StreamState& state,
-                      BoundedQueue<ChangeBatch>& queue, std::stop_token stop);
+    Status Begin(StreamSource& source);
+    // Brings the stream's tables in line with those of the source.
+    Status Adjust(StreamSource& source);
+    Status Publish(StreamSource& source, std::vector<TableStep>& steps);
+    Status Carry(const TableStep& step);
+    // Those of the stream's tables that their columns have become unfit to be followed.
+    Result<std::vector<TableStep>> CompareColumns();
+    // Has those that wait copied beside the stream, and takes over those that were; whether any
+    // was.
+    Result<bool> Join();
+    Status TakeOver(const StreamState& joined);
+    Status ForgetJoined(bool only_if_leaving);
     void Watch(std::stop_token stop);
+    void Look(StreamSource& source);
     // What the source keeps for the stream, against the guard's limits. By the watcher.
     void Guard(StreamSource& source, std::uint64_t retained_bytes);
     // Makes the source keep nothing more for a stream that was given up: its next start is its
     // first.
-    void GiveUp(StreamSource& source, std::uint64_t retained_bytes);
+    Status GiveUp(StreamSource& source);
+    void Show(const std::vector<SourceTable>& found);
 
-    void SetState(StreamStatus::State state);
+    LineOptions OptionsOf(const std::string& line, bool beside) const;
     template <typename Edit>
     void EditTable(const std::string& source_name, const Edit& edit);
+    void ShowPhase(const std::string& source_name, TablePhase phase, const std::string& reason,
+                   std::int64_t rows_copied);
+
+    void OnState(StreamStatus::State state) override;
+    void OnTable(const std::string& source_name, TablePhase phase, const std::string& reason,
+                 std::int64_t rows_copied) override;
+    void OnCopied(const TableName& target) override;
+    void OnCommit(const Applier::Applied& applied) override;
+    void OnUnrepresentable(std::uint64_t count) override;
 
     Warehouse& warehouse_;
     const StreamOptions options_;
     const OpenSource open_source_;
     const OnChanged on_changed_;
-
-    // What was received and cannot be seen yet: the order of its commit and when that was.
-    struct Waiting {
-        std::uint64_t order;
-        Micros commit_time;
-    };
+    StreamLine line_;
 
     mutable std::mutex mutex_;  // guards the two below
     StreamStatus status_;
-    std::deque<Waiting> waiting_;
+    std::string signature_;  // of the tables that the stream's thread has seen
 
-    std::atomic<std::uint64_t> durable_order_ = 0;
-    std::atomic<std::uint64_t> received_order_ = 0;
-    std::atomic<std::int64_t> rows_copied_ = 0;
-    std::atomic<std::uint64_t> changes_applied_ = 0;
-    std::atomic<std::uint64_t> rows_total_ = 0;
-    std::atomic<std::uint64_t> queue_bytes_ = 0;
     // The guard has said that the stream must stop: when Run has ended, the slot goes.
     std::atomic<bool> given_up_ = false;
     std::atomic<bool> running_ = true;
-    // A commit of any kind has succeeded since the last error: retries may be quick again.
-    std::atomic<bool> progressed_ = false;
+    std::atomic<bool> wake_ = false;  // the stream's thread has something to do besides following
+    std::vector<SourceTable> found_;
+    std::map<std::string, std::string> compared_;  // by table: the signature that its target fits
+    std::unique_ptr<TableJoiner> joiner_;
+    std::mutex joiner_mutex_;  // guards joiner_ against the watcher, and the one below
+    std::chrono::steady_clock::time_point join_not_before_{};  // after a joiner has given up
 
     std::jthread watcher_;
     std::jthread thread_;

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <condition_variable>
+#include <limits>
+#include <map>
 
 #include "replication/testing.h"
 
@@ -30,9 +31,11 @@ struct Server {
     std::vector<Change> changes;
     std::vector<Rows> states = {{}};  // [n]: after n changes
     bool faults = true;
-    bool slot = false;
+    // Of each line of the stream: whether it has a slot, and what it has acknowledged.
+    std::map<std::string, bool> slots;
     bool slot_is_foreign = false;
-    std::uint64_t acknowledged = 0;
+    std::map<std::string, std::uint64_t> acknowledged;
+    std::string table_id = "1";
     std::vector<SourceTable> extra_tables;
 };
 
@@ -71,7 +74,13 @@ class Snapshot final : public SnapshotReader {
 
 class Changes final : public ChangeSource {
   public:
-    Changes(Server& server, std::uint64_t from) : server_(server), next_(from) {}
+    Changes(Server& server, std::string line, std::uint64_t next,
+            const std::vector<FollowedTable>& tables)
+        : server_(server), line_(std::move(line)), next_(next) {
+        for (const auto& followed : tables) {
+            if (followed.table.name == "t") from_ = followed.from;
+        }
+    }
     Result<std::optional<ChangeBatch>> Poll(const Position& durable,
                                             milliseconds timeout) override {
         std::unique_lock lock(server_.mutex);
@@ -84,10 +93,15 @@ class Changes final : public ChangeSource {
         }
         const auto count =
             std::min<std::uint64_t>(server_.changes.size() - next_, 1 + server_.random() % 5);
-        const auto begin = server_.changes.begin() + static_cast<std::ptrdiff_t>(next_);
-        const std::vector<Change> some(begin, begin + static_cast<std::ptrdiff_t>(count));
-        next_ += count;
-        return std::optional(BatchOf(kShape, some, schema_, next_));
+        std::vector<Change> some;
+        for (; some.size() < count; ++next_) some.push_back(server_.changes[next_]);
+        // Those before the table came to the line are passed over.
+        const auto first = next_ - count;
+        const auto known = std::min(count, from_ > first ? from_ - first : 0);
+        some.erase(some.begin(), some.begin() + static_cast<std::ptrdiff_t>(known));
+        auto batch = BatchOf(kShape, some, schema_, next_);
+        if (some.empty()) batch.tables.clear();
+        return std::optional(std::move(batch));
     }
     Status Acknowledge(const Position& durable) override {
         std::lock_guard lock(server_.mutex);
@@ -99,35 +113,40 @@ class Changes final : public ChangeSource {
 
   private:
     Status Hear(const Position& durable) {
-        server_.acknowledged = std::max(server_.acknowledged, durable.order);
+        auto& acknowledged = server_.acknowledged[line_];
+        acknowledged = std::max(acknowledged, durable.order);
         return {};
     }
 
     Server& server_;
+    const std::string line_;
     std::uint64_t next_;
+    std::uint64_t from_ = std::numeric_limits<std::uint64_t>::max();
     const std::shared_ptr<const TableSchema> schema_ =
         std::make_shared<const TableSchema>(SchemaOf(kShape));
 };
 
 class Source final : public StreamSource {
   public:
-    explicit Source(Server& server) : server_(server) {}
-    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>&) override {
+    Source(Server& server, std::string line) : server_(server), line_(std::move(line)) {}
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>&, IfMissing) override {
         std::lock_guard lock(server_.mutex);
         std::vector<SourceTable> tables = {TheTable()};
+        tables[0].id = server_.table_id;
         tables.insert(tables.end(), server_.extra_tables.begin(), server_.extra_tables.end());
         return tables;
     }
     Status CheckStart() override {
         std::lock_guard lock(server_.mutex);
-        if (server_.slot) return UserError("the slot is there already");
+        if (server_.slots[line_]) return UserError("the slot is there already");
         return {};
     }
     Result<StreamStart> Start(const std::vector<SourceTable>&, bool replace) override {
         std::lock_guard lock(server_.mutex);
         EXPECT_FALSE(server_.slot_is_foreign) << "another's slot must not be replaced";
-        if (server_.slot && !replace) return UserError("the slot is there already");
-        server_.slot = true;
+        if (server_.slots[line_] && !replace) return UserError("the slot is there already");
+        server_.slots[line_] = true;
+        server_.acknowledged[line_] = 0;
         if (server_.Breaks()) return Unavailable("the connection broke after the slot was made");
         StreamStart start;
         const auto now = server_.changes.size();
@@ -140,14 +159,14 @@ class Source final : public StreamSource {
         std::lock_guard lock(server_.mutex);
         return std::make_unique<Snapshot>(server_, server_.states.back());
     }
-    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>&,
-                                                 const Position& from) override {
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
+                                                 const Position& from, milliseconds) override {
         std::lock_guard lock(server_.mutex);
         if (server_.Breaks()) return Unavailable("no connection");
-        if (from.order < server_.acknowledged) {
+        if (from.order < server_.acknowledged[line_]) {
             return Fail(ErrorKind::kConflict, "what was acknowledged is gone");
         }
-        return std::make_unique<Changes>(server_, from.order);
+        return std::make_unique<Changes>(server_, line_, from.order, tables);
     }
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable&, const std::vector<std::vector<std::string>>& keys) override {
@@ -165,10 +184,16 @@ class Source final : public StreamSource {
         return Position{server_.changes.size(), ""};
     }
     Result<SourceProgress> Progress() override { return Unavailable("not told"); }
-    Status Remove() override { return {}; }
+    Status Remove() override {
+        std::lock_guard lock(server_.mutex);
+        EXPECT_FALSE(server_.slot_is_foreign) << "another's slot must not be removed";
+        server_.slots[line_] = false;
+        return {};
+    }
 
   private:
     Server& server_;
+    const std::string line_;
 };
 
 std::unique_ptr<StreamRunner> NewRunner(Warehouse& warehouse, Server& server,
@@ -181,9 +206,12 @@ std::unique_ptr<StreamRunner> NewRunner(Warehouse& warehouse, Server& server,
     options.queue_bytes_max = queue_bytes_max;
     options.snapshot.slice = milliseconds(0);
     options.retry_first = milliseconds(2);
+    options.discover_every = milliseconds(5);
     return std::make_unique<StreamRunner>(
         warehouse, std::move(options),
-        [&]() -> Result<std::unique_ptr<StreamSource>> { return std::make_unique<Source>(server); },
+        [&](const std::string& line) -> Result<std::unique_ptr<StreamSource>> {
+            return std::make_unique<Source>(server, line);
+        },
         nullptr);
 }
 
@@ -221,8 +249,8 @@ TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
             server.faults = false;
             end = server.changes.size();
         }
-        // The position alone does not do: the last connection may have broken, while faults were on,
-        // after everything was committed.
+        // The position alone does not do: the last connection may have broken, while faults were
+        // on, after everything was committed.
         const auto is_done = [&] {
             const auto status = runner->status();
             return status.state == StreamStatus::State::kFailed ||
@@ -234,7 +262,55 @@ TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
         ASSERT_FALSE(status.error) << status.error->message;
         runner.reset();
         EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
-        EXPECT_LE(server.acknowledged, end);
+        EXPECT_LE(server.acknowledged["s"], end);
+    }
+}
+
+TEST(StreamRunnerTest, ATableThatIsMadeAnewIsCopiedBesideTheStreamWhateverBreaks) {
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+        SCOPED_TRACE(seed);
+        auto opened = OpenDuckDb({});
+        ASSERT_TRUE(opened);
+        Server server(seed);
+        auto runner = NewRunner(**opened, server);
+        for (int step = 0; step < 60; ++step) {
+            {
+                std::lock_guard lock(server.mutex);
+                for (int i = 0; i < 3; ++i) server.Write();
+                if (step % 15 == 7) server.table_id = std::to_string(step);
+            }
+            std::this_thread::sleep_for(milliseconds(4));
+            if (step % 25 == 24) {
+                runner.reset();
+                runner = NewRunner(**opened, server);
+            }
+        }
+        std::uint64_t end = 0;
+        {
+            std::lock_guard lock(server.mutex);
+            server.faults = false;
+            end = server.changes.size();
+        }
+        const auto is_done = [&] {
+            const auto status = runner->status();
+            return status.state == StreamStatus::State::kFailed ||
+                   (status.state == StreamStatus::State::kStreaming &&
+                    status.position == std::to_string(end) &&
+                    status.tables.at(0).state == StreamStatus::TableState::kLive);
+        };
+        const auto is_known = [&] {
+            const auto state = ReadStreamState(**opened, "s");
+            return state && state->tables.at(0).id == server.table_id && is_done();
+        };
+        ASSERT_TRUE(WaitUntil(is_known)) << ToString(runner->status().state);
+        const auto status = runner->status();
+        ASSERT_FALSE(status.error) << status.error->message;
+        ASSERT_TRUE(WaitUntil([&] {
+            std::lock_guard lock(server.mutex);
+            return !server.slots[JoinName("s")];
+        })) << "the second line must leave nothing at the source";
+        runner.reset();
+        EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
     }
 }
 
@@ -242,7 +318,7 @@ TEST(StreamRunnerTest, ASlotThatIsThereBeforeTheFirstStartIsLeftAlone) {
     auto opened = OpenDuckDb({});
     ASSERT_TRUE(opened);
     Server server(1);
-    server.slot = server.slot_is_foreign = true;
+    server.slots["s"] = server.slot_is_foreign = true;
     for (int restart = 0; restart < 2; ++restart) {
         const auto runner = NewRunner(**opened, server);
         ASSERT_TRUE(

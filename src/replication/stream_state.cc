@@ -20,8 +20,18 @@ CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
     stream VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
     source_table VARCHAR NOT NULL,
+    source_id VARCHAR NOT NULL,
+    phase VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    key_repeats BOOLEAN NOT NULL,
     overlap_until UBIGINT NOT NULL,
-    copied BOOLEAN NOT NULL);
+    from_order UBIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS _biwa.stream_columns (
+    dataset VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    column_name VARCHAR NOT NULL,
+    number INTEGER NOT NULL,
+    type VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS _biwa.snapshot_ranges (
     stream VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
@@ -41,16 +51,27 @@ const char* PhaseName(StreamPhase phase) {
             return "snapshot";
         case StreamPhase::kStreaming:
             return "streaming";
+        case StreamPhase::kLeaving:
+            return "leaving";
     }
     return "new";
 }
 
 Result<StreamPhase> ParsePhase(std::string_view name) {
     for (const auto phase : {StreamPhase::kNew, StreamPhase::kStarting, StreamPhase::kSnapshot,
-                             StreamPhase::kStreaming}) {
+                             StreamPhase::kStreaming, StreamPhase::kLeaving}) {
         if (name == PhaseName(phase)) return phase;
     }
     return Corrupt(fmt::format("_biwa.streams has an unknown phase \"{}\"", name),
+                   "Was the warehouse written by a newer Biwa?");
+}
+
+Result<TablePhase> ParseTablePhase(std::string_view name) {
+    for (const auto phase : {TablePhase::kCopying, TablePhase::kLive, TablePhase::kWaiting,
+                             TablePhase::kPaused, TablePhase::kGone}) {
+        if (name == ToString(phase)) return phase;
+    }
+    return Corrupt(fmt::format("_biwa.stream_tables has an unknown phase \"{}\"", name),
                    "Was the warehouse written by a newer Biwa?");
 }
 
@@ -72,9 +93,47 @@ Status ForEachRow(ReadSession& session, const std::string& sql, const Each& each
 
 }  // namespace
 
+std::string_view ToString(TablePhase phase) {
+    switch (phase) {
+        case TablePhase::kCopying:
+            return "copying";
+        case TablePhase::kLive:
+            return "live";
+        case TablePhase::kWaiting:
+            return "waiting";
+        case TablePhase::kPaused:
+            return "paused";
+        case TablePhase::kGone:
+            return "gone";
+    }
+    return "unknown";
+}
+
+StreamState::Table* StreamState::Find(const std::string& source_name) {
+    for (auto& table : tables) {
+        if (table.ToString() == source_name) return &table;
+    }
+    return nullptr;
+}
+
 Status PrepareStateTables(Warehouse& warehouse) {
     auto transaction = BIWA_TRY(warehouse.Begin());
+    // As it was before tables had phases.
+    const auto old =
+        BIWA_TRY(BIWA_TRY(transaction->Query(
+                              "SELECT 1 FROM duckdb_columns() WHERE schema_name = '_biwa' AND "
+                              "table_name = 'stream_tables' AND column_name = 'copied'"))
+                     ->Next());
+    if (old != nullptr) {
+        BIWA_TRY(transaction->Execute("ALTER TABLE _biwa.stream_tables RENAME TO old_tables"));
+    }
     BIWA_TRY(transaction->Execute(kTables));
+    if (old != nullptr) {
+        BIWA_TRY(transaction->Execute(
+            "INSERT INTO _biwa.stream_tables SELECT stream, source_schema, source_table, '', "
+            "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0 "
+            "FROM _biwa.old_tables; DROP TABLE _biwa.old_tables"));
+    }
     return transaction->Commit();
 }
 
@@ -94,18 +153,30 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
             state.commit_time = columns[3].Get<std::int64_t>(row);
         }));
     state.phase = BIWA_TRY(ParsePhase(phase));
-    BIWA_TRY(
-        ForEachRow(*session,
-                   fmt::format("SELECT source_schema, source_table, overlap_until::BIGINT, copied "
-                               "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
-                               QuoteLiteral(stream)),
-                   [&](const std::vector<Cells>& columns, std::size_t row) {
-                       auto& table = state.tables.emplace_back();
-                       table.schema = columns[0].GetString(row);
-                       table.name = columns[1].GetString(row);
-                       table.overlap_until = columns[2].Get<std::uint64_t>(row);
-                       table.copied = columns[3].Get<std::uint8_t>(row) != 0;
-                   }));
+    Status read;
+    BIWA_TRY(ForEachRow(
+        *session,
+        fmt::format("SELECT source_schema, source_table, source_id, phase, reason, key_repeats, "
+                    "overlap_until::BIGINT, from_order::BIGINT "
+                    "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
+                    QuoteLiteral(stream)),
+        [&](const std::vector<Cells>& columns, std::size_t row) {
+            auto& table = state.tables.emplace_back();
+            table.schema = columns[0].GetString(row);
+            table.name = columns[1].GetString(row);
+            table.id = columns[2].GetString(row);
+            const auto phase_there = ParseTablePhase(columns[3].GetString(row));
+            if (phase_there) {
+                table.phase = *phase_there;
+            } else {
+                read = tl::unexpected(phase_there.error());
+            }
+            table.reason = columns[4].GetString(row);
+            table.key_repeats = columns[5].Get<std::uint8_t>(row) != 0;
+            table.overlap_until = columns[6].Get<std::uint64_t>(row);
+            table.from = columns[7].Get<std::uint64_t>(row);
+        }));
+    BIWA_TRY(read);
     BIWA_TRY(ForEachRow(
         *session,
         fmt::format("SELECT source_schema, source_table, range, rows_estimate "
@@ -146,9 +217,11 @@ Status SavePosition(WriteTransaction& transaction, const std::string& stream,
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table) {
     BIWA_TRY(ForgetTable(transaction, stream, table));
-    BIWA_TRY(transaction.Execute(fmt::format(
-        "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, {})", QuoteLiteral(stream),
-        QuoteLiteral(table.schema), QuoteLiteral(table.name), table.overlap_until, table.copied)));
+    BIWA_TRY(transaction.Execute(
+        fmt::format("INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {})",
+                    QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
+                    QuoteLiteral(table.id), ToString(table.phase), QuoteLiteral(table.reason),
+                    table.key_repeats, table.overlap_until, table.from)));
     std::string values;
     for (const auto& range : table.ranges_left) {
         values +=
@@ -158,15 +231,6 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
     }
     if (values.empty()) return {};
     return transaction.Execute("INSERT INTO _biwa.snapshot_ranges VALUES " + values);
-}
-
-Status SaveTableCopied(WriteTransaction& transaction, const std::string& stream,
-                       const StreamState::Table& table) {
-    BIWA_TRY(transaction.Execute(
-        fmt::format("DELETE FROM _biwa.snapshot_ranges WHERE {}", OfTable(stream, table))));
-    return transaction.Execute(
-        fmt::format("UPDATE _biwa.stream_tables SET copied = true, overlap_until = {} WHERE {}",
-                    table.overlap_until, OfTable(stream, table)));
 }
 
 Status SaveOverlap(WriteTransaction& transaction, const std::string& stream,

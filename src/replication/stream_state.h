@@ -2,7 +2,9 @@
 // data:
 //   _biwa.streams          how far the stream has got
 //   _biwa.stream_tables    its tables
-//   _biwa.snapshot_ranges  the parts of tables that were copied, or are still to be
+//   _biwa.stream_columns   which column of the source each column of their targets is
+//   (target_table.h) _biwa.snapshot_ranges  the parts of tables that were copied, or are still to
+//   be
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,17 @@ enum class StreamPhase {
     kStarting,   // the source was, or is about to be, asked to make a slot
     kSnapshot,   // the slot is there; tables are being copied
     kStreaming,  // changes are being followed
+    kLeaving,    // its tables are another line's; what it has at the source is to be taken away
 };
+
+enum class TablePhase {
+    kCopying,  // its parts are being copied
+    kLive,     // its changes are followed
+    kWaiting,  // to be copied anew, beside the stream; what is there stays until then
+    kPaused,   // left as it is until it is resumed, which copies it anew
+    kGone,     // not at the source any more, or it cannot be followed; its rows stay
+};
+std::string_view ToString(TablePhase phase);
 
 struct StreamState {
     StreamPhase phase = StreamPhase::kNew;
@@ -33,15 +45,23 @@ struct StreamState {
     struct Table {
         std::string schema;
         std::string name;
+        std::string id = {};  // SourceTable::id
+        TablePhase phase = TablePhase::kCopying;
+        std::string reason = {};  // why it waits, is paused or gone
+        // Whether it was copied as one whose keys repeat.
+        bool key_repeats = false;
         // Changes before this may be in the copied rows already. 0: the copy was made exactly at
-        // the stream's start.
+        // the stream's start, or at `from`.
         std::uint64_t overlap_until = 0;
-        bool copied = false;
-        std::vector<SnapshotRange> ranges_left;
+        // Changes up to here are in the rows, and must not be applied again.
+        std::uint64_t from = 0;
+        std::vector<SnapshotRange> ranges_left = {};
 
         std::string ToString() const { return schema + "." + name; }
     };
     std::vector<Table> tables;
+
+    Table* Find(const std::string& source_name);
 };
 
 // Makes the tables above where they are not.
@@ -53,11 +73,9 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
 Status SavePhase(WriteTransaction& transaction, const std::string& stream, StreamPhase phase);
 Status SavePosition(WriteTransaction& transaction, const std::string& stream,
                     const Position& position, Micros commit_time);
-// Also its ranges_left.
+// All of it, its ranges_left too.
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table);
-Status SaveTableCopied(WriteTransaction& transaction, const std::string& stream,
-                       const StreamState::Table& table);
 Status SaveOverlap(WriteTransaction& transaction, const std::string& stream,
                    const std::string& schema, const std::string& name, std::uint64_t overlap_until);
 Status SaveRangesDone(WriteTransaction& transaction, const std::string& stream,

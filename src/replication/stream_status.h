@@ -24,12 +24,13 @@ struct StreamStatus {
         kFailed,
         kStopped
     };
-    enum class TableState { kWaiting, kCopying, kLive, kRefused };
+    enum class TableState { kWaiting, kCopying, kLive, kRefused, kPaused, kGone };
 
     struct Table {
         std::string name;    // in the warehouse, without the dataset
         std::string source;  // "public.answers"
         TableState state = TableState::kWaiting;
+        std::string reason = {};  // why it waits, is paused or gone
         std::int64_t rows_copied = 0;
         std::int64_t rows_estimate = 0;
         Micros last_change_at = 0;

@@ -21,19 +21,25 @@
 namespace biwa {
 
 // A table of a source.
+//
+// columns.key tells its rows apart: a primary key; or, with columns.key_repeats, all columns, where
+// rows may be there several times and each change brings the whole old row; or nothing, where only
+// inserts (and truncates) can be followed.
 struct SourceTable {
     std::string schema;
     std::string name;
+    // Tells the table from another that had its name before or has it later; empty: not known.
+    std::string id = {};
     TableSchema columns;
     std::int64_t rows_estimate = 0;
     std::int64_t bytes = 0;
     // Why this table cannot be streamed as it is, and what would mend it; empty when it can.
     std::string refusal;
     std::string mend_sql;
-    // What else there is to say of it.
-    std::vector<std::string> notes;
+    // What its reader has to know although it can be streamed.
+    std::vector<std::string> notes = {};
     // Columns that are masked, those that are left out too, and how.
-    std::map<std::string, std::string> masks;
+    std::map<std::string, std::string> masks = {};
 
     std::string ToString() const { return schema + "." + name; }
 };
@@ -62,11 +68,12 @@ struct TableChanges {
     std::string name;
     std::shared_ptr<const TableSchema> columns;
 
-    // One row a change: the row as it became or, of a delete, its key and NULLs.
+    // One row a change: the row as it became or, of a delete, its key and NULLs (the key is the
+    // whole row where keys repeat).
     RowStore rows;
     std::vector<ChangeKind> kinds;
-    // Updates that changed the key: row of `rows` and row of `old_keys`, which has the key's
-    // columns only. In ascending order of the former.
+    // Updates that changed the key (where keys repeat: all updates): row of `rows` and row of
+    // `old_keys`, which has the key's columns only. In ascending order of the former.
     struct KeyChange {
         std::uint32_t row;
         std::uint32_t old_key;
@@ -122,13 +129,24 @@ struct StreamStart {
     std::unique_ptr<SnapshotReader> snapshot;  // as of exactly that position
 };
 
+// A table whose changes are followed: those of commits after `from`. Before that its rows hold them
+// already, as it was copied later than the stream has got.
+struct FollowedTable {
+    SourceTable table;
+    std::uint64_t from = 0;  // Position::order
+};
+
+enum class IfMissing { kRefuse, kPassOver };
+
 // A stream's two ways through a source.
 class StreamSource {
   public:
     virtual ~StreamSource() = default;
 
-    // The tables of the patterns ("public.answers", "public.*"), with what hinders each.
-    virtual Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) = 0;
+    // The tables of the patterns ("public.answers", "public.*"), with what hinders each. A pattern
+    // that no table fits gives kUser, or is passed over.
+    virtual Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
+                                                    IfMissing if_missing) = 0;
 
     // Whether Start could go ahead: kUser when the source is not set up for it, or when what Start
     // would make is there already and so is somebody else's. Changes nothing.
@@ -140,9 +158,12 @@ class StreamSource {
     virtual Status Publish(const std::vector<SourceTable>& tables) = 0;
     // For a snapshot that was cut off: reads as of now, which is later than the position of Start.
     virtual Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() = 0;
-    // kConflict when the source no longer has the history from there on.
-    virtual Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>& tables,
-                                                         const Position& from) = 0;
+    // The changes of these tables after `from`; those of any other are passed over. While there are
+    // none, how far the source has got is given as a batch without changes, at most every
+    // `idle_every`. kConflict when the source no longer has the history from there on.
+    virtual Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
+                                                         const Position& from,
+                                                         std::chrono::milliseconds idle_every) = 0;
     // The rows of these keys as they are now, in the columns of `table`; those that are gone are
     // left out. Each key as texts, one a column of table.columns.key.
     virtual Result<std::unique_ptr<RowReader>> ReadRows(

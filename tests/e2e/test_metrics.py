@@ -84,7 +84,7 @@ def test_the_whole_exposition(database, instance):
     database.run("CREATE TABLE 生徒 (id int PRIMARY KEY, 名前 text);"
                  "INSERT INTO 生徒 SELECT i, 'x' FROM generate_series(1, 1000) i;"
                  'CREATE TABLE "a ""b"" \\c\nd" (id int PRIMARY KEY);'
-                 "CREATE TABLE no_key (id int)")
+                 "CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)")
     instance.write("definitions/students.sqlx",
                    'config { type: "table", assertions: { nonNull: ["id"] } }\n'
                    'SELECT id FROM ${ref("app", "生徒")}')
@@ -113,7 +113,7 @@ def test_the_whole_exposition(database, instance):
     assert value(seen, "biwa_stream_commit_duration_seconds_count", stream="app") >= 2
     assert value(seen, "biwa_stream_commit_duration_seconds_sum", stream="app") > 0
     for table, state in (("public.生徒", "live"), ("public." + odd, "live"),
-                         ("public.no_key", "refused")):
+                         ("public.cache", "refused")):
         assert value(seen, "biwa_table_state", stream="app", table=table, state=state) == 1
     assert value(seen, "biwa_table_last_change_timestamp_seconds", stream="app",
                  table="public.生徒") > 1.7e9

@@ -82,7 +82,8 @@ class Instance:
     def write_stream(self, tables=("public.*",), exclude=()):
         self.write("streams/app.yaml", "connection: app_db\ndataset: app\n"
                    f"tables: {json.dumps(list(tables), ensure_ascii=False)}\n"
-                   f"exclude: {json.dumps(list(exclude), ensure_ascii=False)}\n")
+                   f"exclude: {json.dumps(list(exclude), ensure_ascii=False)}\n"
+                   "discover_every: 200ms\n")
 
     # The process.
 
@@ -239,6 +240,21 @@ class Instance:
 
         wait_until(there, lambda: f"marker {self.marker}: {self.query(seen)} {self.stream()}\n"
                    + self.log(), seconds)
+
+    def settle(self, seconds=60):
+        """Waits until no table is waiting or being copied, for as long as it takes to find out what
+        has changed at the source before this call."""
+        quiet = [None]
+
+        def there():
+            stream = self.wait_state("streaming", seconds)
+            if any(table["state"] in ("waiting", "copying") for table in stream["tables"]):
+                quiet[0] = None
+                return False
+            quiet[0] = quiet[0] or time.monotonic()
+            return time.monotonic() - quiet[0] > 1.0
+
+        wait_until(there, lambda: f"the tables to be live: {self.stream()}\n" + self.log(), seconds)
 
     def wait_models(self, names, seconds=60):
         """Until each of the models was built with all that sync() has waited for."""

@@ -7,6 +7,7 @@ that begins with # is a comment.
     file PATH         writes a file of the project (before `up`).
     up                starts Biwa; the first `sync` does where nothing did.
     sync DB           waits until all that was committed at the source can be queried.
+    settle DB         waits until tables that have come or changed at the source are copied.
     query TYPES       SQL for the warehouse, a line ----, the rows. TYPES has a letter a column:
                       I a whole number, R another number, T anything else. Two spaces stand between
                       values; NULL, (empty), and \\n, \\t, \\\\ for what would not be seen.
@@ -27,7 +28,7 @@ from harness.wait import wait_until
 
 NUMBERS = {"SMALLINT": "I", "INTEGER": "I", "BIGINT": "I", "HUGEINT": "I", "FLOAT": "R",
            "DOUBLE": "R"}
-STEPS = ("exec", "file", "up", "sync", "query", "error", "status", "failed", "restart", "kill")
+STEPS = ("exec", "file", "up", "sync", "settle", "query", "error", "status", "failed", "restart", "kill")
 
 
 class Mismatch(Exception):
@@ -121,6 +122,10 @@ class Runner:
     def do_exec(self, step):
         self.check_name(step)
         self.database.run("\n".join(step.body))
+
+    def do_settle(self, step):
+        self.check_name(step)
+        self.instance.settle()
 
     def do_file(self, step):
         self.instance.write(step.words[0], "\n".join(step.body) + "\n")

@@ -27,7 +27,8 @@ ORDER BY 2, 3)";
 
 constexpr const char* kColumnsSql = R"(
 SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attnum,
-       a.attgenerated <> '', (a.attmissingval::text::text[])[1]
+       a.attgenerated <> '', (a.attmissingval::text::text[])[1],
+       a.atthasmissing OR a.atthasdef OR a.attidentity <> ''
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";
@@ -72,41 +73,51 @@ struct FoundTable {
     std::vector<std::size_t> identity_index;
 };
 
+// By what its rows are told apart in the stream of changes, and what hinders it.
 void Judge(FoundTable& found) {
     auto& table = found.table.table;
     const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+    if (table.columns.columns.empty()) {
+        table.refusal = "has no columns";
+        table.mend_sql = "ALTER TABLE " + name + " ADD COLUMN …;";
+        return;
+    }
     if (found.unlogged) {
         table.refusal = "is unlogged: its changes are not in the log";
         table.mend_sql = "ALTER TABLE " + name + " SET LOGGED;";
         return;
     }
-    if (table.columns.key.empty()) {
-        // Publishing it would make the application's own updates and deletes fail.
-        table.refusal =
-            "has no primary key: PostgreSQL would refuse updates and deletes once it is published";
-        table.mend_sql = "ALTER TABLE " + name + " ADD PRIMARY KEY (…);";
+    auto& key = table.columns.key;
+    // A deferrable key is no replica identity, and two rows may have the same for a while.
+    if (found.key_deferrable) key.clear();
+    if (found.replica_identity == 'f') {
+        if (!key.empty()) return;
+        for (std::size_t i = 0; i < table.columns.columns.size(); ++i) key.push_back(i);
+        table.columns.key_repeats = true;
+        table.notes.push_back(
+            "has no key: its rows are told apart by all of their columns, which takes a look at "
+            "the whole table for each batch of updates and deletes");
         return;
     }
-    if (found.key_deferrable) {
-        // It is no replica identity, so updates and deletes would fail; and two rows may have the
-        // same key for a while, which cannot be followed by key.
-        table.refusal = "has a deferrable primary key, by which changes cannot be followed";
-        table.mend_sql = "ALTER TABLE " + name + " DROP CONSTRAINT …, ADD PRIMARY KEY (…);";
-        return;
-    }
-    const auto covers_key = [&] {
-        return std::all_of(
-            table.columns.key.begin(), table.columns.key.end(), [&](std::size_t column) {
-                return std::find(found.identity_index.begin(), found.identity_index.end(),
-                                 column) != found.identity_index.end();
+    if (found.replica_identity == 'i') {
+        const auto& index = found.identity_index;
+        const bool covers_key =
+            !key.empty() && std::all_of(key.begin(), key.end(), [&](std::size_t column) {
+                return std::find(index.begin(), index.end(), column) != index.end();
             });
-    };
-    if (found.replica_identity == 'n' || (found.replica_identity == 'i' && !covers_key())) {
-        table.refusal =
-            "has a replica identity that does not hold its primary key: deletes could not be "
-            "followed";
-        table.mend_sql = "ALTER TABLE " + name + " REPLICA IDENTITY DEFAULT;";
+        if (!covers_key) key = index;
+        if (!key.empty()) return;
     }
+    if (found.replica_identity == 'n') key.clear();
+    if (!key.empty()) return;
+    // Published with all changes, it would make the application's own updates and deletes fail.
+    table.notes.push_back(fmt::format(
+        "has no key that changes could be told by: only its inserts are followed. ALTER TABLE {} "
+        "{}",
+        name,
+        found.replica_identity == 'd' && !found.key_deferrable
+            ? "ADD PRIMARY KEY (…), or REPLICA IDENTITY FULL, would have all changes followed"
+            : "REPLICA IDENTITY FULL would have all changes followed"));
 }
 
 }  // namespace
@@ -145,7 +156,8 @@ bool MatchesPattern(const std::string& pattern, const std::string& schema,
 }
 
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const TypeCatalog& types,
-                                             const std::vector<std::string>& patterns) {
+                                             const std::vector<std::string>& patterns,
+                                             IfMissing if_missing) {
     const auto rows = BIWA_TRY(connection.Query(kTablesSql));
     std::map<std::int64_t, FoundTable> found;
     std::vector<std::int64_t> order;
@@ -165,6 +177,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         auto& one = found[rows.Number(i, 0)];
         one.table.table.schema = schema;
         one.table.table.name = name;
+        one.table.table.id = rows.Text(i, 0);
         one.replica_identity = rows.Text(i, 3)[0];
         one.unlogged = rows.Text(i, 4) == "u";
         one.table.table.rows_estimate = rows.Number(i, 5);
@@ -174,7 +187,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
     }
     oids += "}";
     for (const auto& pattern : patterns) {
-        if (used.contains(pattern)) continue;
+        if (used.contains(pattern) || if_missing == IfMissing::kPassOver) continue;
         const auto full = pattern.find('.') == std::string::npos ? "public." + pattern : pattern;
         const auto meant = DidYouMean(full, all_names);
         return UserError(
@@ -194,9 +207,13 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         one.column_of[columns.Number(i, 5)] = schema.columns.size();
         schema.columns.push_back(
             {columns.Text(i, 1), decoder.type, !columns.Boolean(i, 4), decoder.note});
+        schema.columns.back().number = static_cast<std::int32_t>(columns.Number(i, 5));
         if (!columns.IsNull(i, 7)) {
             schema.columns.back().fill = Fill(schema.columns.back().type, columns.Text(i, 7));
         }
+        // A default that differs from row to row is written into the rows, and one that does not
+        // is too once the table is rewritten: then the catalogue tells no value.
+        schema.columns.back().fill_unknown = columns.Boolean(i, 8) && !schema.columns.back().fill;
         one.table.decoders.push_back(std::move(decoder));
     }
     const auto keys = BIWA_TRY(connection.Query(kKeysSql, {oids}));

@@ -20,9 +20,11 @@ struct CatalogTable {
 Result<TypeCatalog> ReadTypes(const Connection& connection);
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"
-// (of schema public), "*". A pattern that names nothing gives kUser, with what was near.
+// (of schema public), "*". A pattern that names nothing gives kUser, with what was near, or is
+// passed over.
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const TypeCatalog& types,
-                                             const std::vector<std::string>& patterns);
+                                             const std::vector<std::string>& patterns,
+                                             IfMissing if_missing = IfMissing::kRefuse);
 
 // Whether "schema.table" is named by the pattern.
 bool MatchesPattern(const std::string& pattern, const std::string& schema,

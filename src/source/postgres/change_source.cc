@@ -21,8 +21,6 @@ using std::chrono::steady_clock;
 constexpr std::uint64_t kBatchChangesMax = 20'000;
 constexpr std::uint64_t kBatchBytesMax = 4 << 20;
 constexpr milliseconds kStatusEvery{1000};
-// How often a stream without changes moves its position on.
-constexpr std::chrono::seconds kIdleEvery{10};
 // The server sends message by message: a short sleep lets more of them gather, which spares both
 // sides a wake-up for each.
 constexpr std::chrono::microseconds kCoalesce{1000};
@@ -34,20 +32,67 @@ void AppendBigEndian(std::string& bytes, std::uint64_t value) {
 }  // namespace
 
 StreamResolver::StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                               const std::vector<SourceTable>& tables)
+                               const std::vector<FollowedTable>& tables)
     : parameters_(std::move(parameters)), types_(std::move(types)) {
-    for (const auto& table : tables) {
-        known_[table.ToString()] = table.columns;
-        auto& keys = key_columns_[table.ToString()];
-        for (const auto column : table.columns.key) {
-            keys.push_back(table.columns.columns[column].name);
+    for (const auto& followed : tables) tables_[followed.table.ToString()] = followed;
+}
+
+namespace {
+
+// Columns whose names the catalogue does not know (any more). They stand in the order of their
+// numbers, and numbers are never given again: a number of today's that lies between two that the
+// relation has was there too, under another name.
+void NumberRenamed(const TableSchema& known, TableSchema& schema) {
+    for (std::size_t i = 0; i < schema.columns.size(); ++i) {
+        if (schema.columns[i].number != 0) continue;
+        std::int32_t before = 0, after = 0;
+        for (std::size_t j = 0; j < i; ++j) before = std::max(before, schema.columns[j].number);
+        for (auto j = schema.columns.size(); j-- > i + 1;) {
+            if (schema.columns[j].number != 0) after = schema.columns[j].number;
         }
+        const Column* found = nullptr;
+        int candidates = 0;
+        for (const auto& column : known.columns) {
+            if (column.number <= before || column.number >= after || schema.Find(column.name)) {
+                continue;
+            }
+            ++candidates;
+            found = &column;
+        }
+        if (candidates == 1) schema.columns[i].number = found->number;
     }
 }
 
+// What told rows apart when the changes that follow were made: only the relation says. Of a replica
+// identity FULL it says no more than that: then it is the key that the table was copied by.
+void SetKey(const Relation& relation, const TableSchema& known, TableSchema& schema) {
+    const bool is_full = relation.replica_identity == 'f';
+    std::vector<std::size_t> key;
+    for (const auto column : known.key) {
+        const auto place = schema.Find(known.columns[column].name);
+        if (place && relation.columns[*place].in_key) key.push_back(*place);
+    }
+    const bool has_known_key = !known.key_repeats && !key.empty() && key.size() == known.key.size();
+    if (!has_known_key) {
+        key.clear();
+        for (std::size_t i = 0; i < relation.columns.size(); ++i) {
+            if (relation.columns[i].in_key) key.push_back(i);
+        }
+    }
+    schema.key = std::move(key);
+    schema.key_repeats = is_full && !has_known_key;
+}
+
+}  // namespace
+
 Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& relation) {
-    const auto wanted = key_columns_.find(relation.schema + "." + relation.name);
-    if (wanted == key_columns_.end()) return std::optional<ResolvedRelation>();
+    // By its OID: a table may have had another name when the changes were made.
+    const auto id = fmt::format("{}", relation.id);
+    const auto name = relation.schema + "." + relation.name;
+    const auto followed = std::find_if(tables_.begin(), tables_.end(), [&](const auto& one) {
+        return one.second.table.id.empty() ? one.first == name : one.second.table.id == id;
+    });
+    if (followed == tables_.end()) return std::optional<ResolvedRelation>();
     // A type made after the stream began: types of extensions and enums have OIDs from 16,384 on.
     const bool unknown_type = std::any_of(
         relation.columns.begin(), relation.columns.end(), [&](const RelationColumn& column) {
@@ -57,49 +102,50 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
         const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
         types_ = BIWA_TRY(ReadTypes(connection));
     }
-    auto& known = known_[wanted->first];
+    auto& known = followed->second.table.columns;
     const bool unknown_column = std::any_of(
         relation.columns.begin(), relation.columns.end(),
         [&](const RelationColumn& column) { return !known.Find(column.name).has_value(); });
     if (unknown_column) {
         // It may have been dropped or renamed since: then nothing is known of it.
         const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-        if (auto tables = ReadTables(connection, types_, {wanted->first});
+        if (auto tables = ReadTables(connection, types_, {followed->first});
             tables && tables->size() == 1) {
+            const bool repeats = known.key_repeats;
             known = std::move(tables->front().table.columns);
+            // Rows that were alike at the copy are so until the table is copied anew.
+            known.key_repeats = known.key_repeats || repeats;
         }
     }
     ResolvedRelation resolved;
+    resolved.from = followed->second.from;
+    resolved.schema = followed->second.table.schema;
+    resolved.name = followed->second.table.name;
     auto schema = std::make_shared<TableSchema>();
     for (const auto& column : relation.columns) {
         auto decoder = DecoderFor(column.type, column.modifier, types_);
         schema->columns.push_back({column.name, decoder.type, true, decoder.note});
         if (const auto place = known.Find(column.name)) {
             schema->columns.back().fill = known.columns[*place].fill;
+            schema->columns.back().fill_unknown = known.columns[*place].fill_unknown;
+            schema->columns.back().number = known.columns[*place].number;
         }
         resolved.decoders.push_back(std::move(decoder));
     }
-    for (const auto& name : wanted->second) {
-        const auto column = schema->Find(name);
-        if (!column || !relation.columns[*column].in_key) {
-            return Fail(ErrorKind::kConflict,
-                        fmt::format("the key of {}.{} is no longer ({})", relation.schema,
-                                    relation.name, fmt::join(wanted->second, ", ")),
-                        "Put the key back, or take the table out of the stream and in again.");
-        }
-        schema->key.push_back(*column);
-    }
+    NumberRenamed(known, *schema);
+    SetKey(relation, known, *schema);
     resolved.columns = std::move(schema);
     return std::optional<ResolvedRelation>(std::move(resolved));
 }
 
 PostgresChangeSource::PostgresChangeSource(Connection connection,
                                            std::unique_ptr<StreamResolver> resolver,
-                                           std::uint64_t from)
+                                           std::uint64_t from, milliseconds idle_every)
     : connection_(std::move(connection)),
       resolver_(std::move(resolver)),
       decoder_(*resolver_),
       from_(from),
+      idle_every_(idle_every),
       handed_out_(from),
       last_status_(steady_clock::now()),
       last_idle_(steady_clock::now()) {}
@@ -139,7 +185,7 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
         }
         if (decoder_.at_commit()) return Take();
         if (!decoder_.in_transaction() && idle_end_ > handed_out_ &&
-            now - last_idle_ >= kIdleEvery) {
+            now - last_idle_ >= idle_every_) {
             last_idle_ = now;
             ChangeBatch nothing;
             nothing.commit = Position{idle_end_, LsnText(idle_end_)};

@@ -24,22 +24,21 @@ namespace biwa::postgres {
 class StreamResolver final : public RelationResolver {
   public:
     StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                   const std::vector<SourceTable>& tables);
+                   const std::vector<FollowedTable>& tables);
     Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override;
 
   private:
     const ConnectionParameters parameters_;
     TypeCatalog types_;
-    // All by "schema.table".
-    std::map<std::string, std::vector<std::string>> key_columns_;
-    std::map<std::string, TableSchema> known_;
+    std::map<std::string, FollowedTable> tables_;  // by "schema.table"; columns as last seen
 };
 
 class PostgresChangeSource final : public ChangeSource {
   public:
     // `connection` is in START_REPLICATION. `from`: commits up to there are known already.
+    // `idle_every`: how often a stream without changes moves its position on.
     PostgresChangeSource(Connection connection, std::unique_ptr<StreamResolver> resolver,
-                         std::uint64_t from);
+                         std::uint64_t from, std::chrono::milliseconds idle_every);
 
     Result<std::optional<ChangeBatch>> Poll(const Position& durable,
                                             std::chrono::milliseconds timeout) override;
@@ -60,6 +59,7 @@ class PostgresChangeSource final : public ChangeSource {
     std::unique_ptr<StreamResolver> resolver_;
     PgOutputDecoder decoder_;
     const std::uint64_t from_;
+    const std::chrono::milliseconds idle_every_;
     std::uint64_t acknowledged_ = 0;
     // The end of the last commit that was handed out, and the server's end of log when all before
     // it had been sent: a quiet stream's position moves on by the latter.

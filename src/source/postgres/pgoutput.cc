@@ -82,6 +82,13 @@ tl::unexpected<Error> CutOff(char kind) {
     return Corrupt(fmt::format("a replication message of kind '{}' is cut off or too long", kind));
 }
 
+// An update or delete that does not say of which row.
+tl::unexpected<Error> NoIdentityOf(const Relation& relation) {
+    return Corrupt(fmt::format("a change of {}.{} does not say which row it changed",
+                               relation.schema, relation.name),
+                   "Has its REPLICA IDENTITY been changed? Copy the table anew.");
+}
+
 }  // namespace
 
 Status PgOutputDecoder::Decode(std::string_view message) {
@@ -128,7 +135,8 @@ ChangeBatch PgOutputDecoder::TakeBatch() {
 
 Status PgOutputDecoder::DecodeBegin(Reader& reader) {
     if (in_transaction_) return Corrupt("a transaction begins inside another");
-    reader.Bytes(20);
+    transaction_commit_ = reader.Number<std::uint64_t>();
+    reader.Bytes(12);
     if (!reader.at_end()) return CutOff('B');
     in_transaction_ = true;
     return {};
@@ -154,6 +162,10 @@ Status PgOutputDecoder::DecodeRelation(Reader& reader) {
     last_table_ = nullptr;
     auto& table = tables_[relation.id];
     table.relation = std::move(relation);
+    table.in_key.assign(table.relation.columns.size(), false);
+    if (resolved) {
+        for (const auto column : resolved->columns->key) table.in_key[column] = true;
+    }
     table.resolved = std::move(resolved);
     // What follows has other columns, and so needs a part of its own.
     table.in_batch.reset();
@@ -219,8 +231,9 @@ TableChanges& PgOutputDecoder::PartOf(Table& table) {
     if (table.in_batch) return batch_.tables[*table.in_batch];
     table.in_batch = batch_.tables.size();
     auto& part = batch_.tables.emplace_back();
-    part.schema = table.relation.schema;
-    part.name = table.relation.name;
+    const bool is_named = !table.resolved->name.empty();
+    part.schema = is_named ? table.resolved->schema : table.relation.schema;
+    part.name = is_named ? table.resolved->name : table.relation.name;
     part.columns = table.resolved->columns;
     part.rows = RowStore(part.columns->columns);
     std::vector<Column> key;
@@ -254,10 +267,13 @@ Status PgOutputDecoder::SetCell(const Table& table, std::size_t column, const Fi
     return {};
 }
 
-// A row without its key could be found neither now nor later.
+// A row without its key could be found neither now nor later. Where the key is the whole row, NULLs
+// are a part of it.
 Status PgOutputDecoder::CheckKey(const Table& table, const std::vector<Field>& fields) {
+    const bool nulls = table.resolved->columns->key_repeats;
     for (const auto column : table.resolved->columns->key) {
-        if (fields[column].kind != 'n' && fields[column].kind != 'u') continue;
+        const char kind = fields[column].kind;
+        if (kind != 'u' && (kind != 'n' || nulls)) continue;
         return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key",
                                    table.relation.schema, table.relation.name,
                                    table.relation.columns[column].name));
@@ -275,7 +291,7 @@ Status PgOutputDecoder::DecodeInsert(Reader& reader) {
     if (reader.Letter() != 'N') return Corrupt("an insert has no new row");
     BIWA_TRY(ReadTuple(reader, table, new_fields_));
     if (!reader.at_end()) return CutOff('I');
-    if (!table.resolved) return {};
+    if (IsPassedOver(table)) return {};
     BIWA_TRY(CheckKey(table, new_fields_));
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
@@ -297,8 +313,10 @@ Status PgOutputDecoder::DecodeUpdate(Reader& reader) {
     if (kind != 'N') return Corrupt("an update has no new row");
     BIWA_TRY(ReadTuple(reader, table, new_fields_));
     if (!reader.at_end()) return CutOff('U');
-    if (!table.resolved) return {};
+    if (IsPassedOver(table)) return {};
     const auto& key = table.resolved->columns->key;
+    const bool repeats = table.resolved->columns->key_repeats;
+    if (key.empty() || (repeats && old_kind != 'O')) return NoIdentityOf(table.relation);
     if (old_kind == 'K' || old_kind == 'O') {
         // A large value of the key is left out of the new row where it has not changed, but is in
         // the old one.
@@ -325,8 +343,8 @@ Status PgOutputDecoder::DecodeUpdate(Reader& reader) {
         BIWA_TRY(SetCell(table, i, field, part.rows, i, row));
     }
     // 'K' comes only where the key has changed, 'O' always.
-    bool key_changed = false;
-    if (old_kind == 'K' || old_kind == 'O') {
+    bool key_changed = repeats;
+    if (!repeats && (old_kind == 'K' || old_kind == 'O')) {
         for (const auto column : key) {
             const auto& before = old_fields_[column];
             const auto& now = new_fields_[column];
@@ -350,16 +368,18 @@ Status PgOutputDecoder::DecodeDelete(Reader& reader) {
     if (kind != 'K' && kind != 'O') return Corrupt("a delete has no old row");
     BIWA_TRY(ReadTuple(reader, table, old_fields_));
     if (!reader.at_end()) return CutOff('D');
-    if (!table.resolved) return {};
+    if (IsPassedOver(table)) return {};
+    const auto& columns = *table.resolved->columns;
+    if (columns.key.empty() || (columns.key_repeats && kind != 'O'))
+        return NoIdentityOf(table.relation);
     BIWA_TRY(CheckKey(table, old_fields_));
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
-    const auto& key = part.columns->key;
     for (std::size_t i = 0; i < old_fields_.size(); ++i) {
-        if (std::find(key.begin(), key.end(), i) == key.end()) {
-            part.rows.cells(i).SetNull(row);
-        } else {
+        if (table.in_key[i]) {
             BIWA_TRY(SetCell(table, i, old_fields_[i], part.rows, i, row));
+        } else {
+            part.rows.cells(i).SetNull(row);
         }
     }
     Count(part, ChangeKind::kDelete);
@@ -372,7 +392,7 @@ Status PgOutputDecoder::DecodeTruncate(Reader& reader) {
     if (!reader.ok() || count < 0) return CutOff('T');
     for (std::int32_t i = 0; i < count; ++i) {
         auto& table = *BIWA_TRY(ReadTable(reader));
-        if (!table.resolved) continue;
+        if (IsPassedOver(table)) continue;
         table.in_batch.reset();
         PartOf(table).truncated_first = true;
         ++batch_.changes;

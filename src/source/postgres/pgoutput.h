@@ -49,6 +49,11 @@ struct Relation {
 struct ResolvedRelation {
     std::shared_ptr<const TableSchema> columns;
     std::vector<ColumnDecoder> decoders;  // one a column
+    // The names under which the changes are handed out, where they are not the relation's own.
+    std::string schema = {};
+    std::string name = {};
+    // Changes of transactions whose commit record lies before this are passed over.
+    std::uint64_t from = 0;
 };
 
 // Knows the tables of the stream and the types of the database.
@@ -83,6 +88,7 @@ class PgOutputDecoder {
     struct Table {
         Relation relation;
         std::optional<ResolvedRelation> resolved;  // nothing: passed over
+        std::vector<bool> in_key;                  // of resolved->columns, one a column
         std::optional<std::size_t> in_batch;       // its current part of the batch
     };
     struct Field {
@@ -105,6 +111,10 @@ class PgOutputDecoder {
     Status SetCell(const Table& table, std::size_t column, const Field& field, RowStore& rows,
                    std::size_t cells_column, std::size_t row);
     static Status CheckKey(const Table& table, const std::vector<Field>& fields);
+    // Whether the changes of this transaction are none of the table's.
+    bool IsPassedOver(const Table& table) const {
+        return !table.resolved || transaction_commit_ < table.resolved->from;
+    }
     void Count(TableChanges& part, ChangeKind kind);
 
     RelationResolver& resolver_;
@@ -113,6 +123,7 @@ class PgOutputDecoder {
     Table* last_table_ = nullptr;
     ChangeBatch batch_;
     bool in_transaction_ = false;
+    std::uint64_t transaction_commit_ = 0;  // where the record of its commit begins
     std::uint64_t unrepresentable_ = 0;
     std::vector<Field> old_fields_, new_fields_;
 };

@@ -15,18 +15,24 @@ namespace biwa::postgres {
 
 namespace {
 
+constexpr const char* kInsertsSuffix = "_inserts";
+
 class PostgresStreamSource final : public StreamSource {
   public:
     PostgresStreamSource(ConnectionParameters parameters, const std::string& stream)
-        : parameters_(std::move(parameters)), name_(SlotName(stream)) {}
+        : parameters_(std::move(parameters)),
+          name_(SlotName(stream)),
+          inserts_(SlotName(stream + kInsertsSuffix)) {}
 
-    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns) override;
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
+                                            IfMissing if_missing) override;
     Status CheckStart() override;
     Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
     Status Publish(const std::vector<SourceTable>& tables) override;
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
-    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<SourceTable>& tables,
-                                                 const Position& from) override;
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
+                                                 const Position& from,
+                                                 std::chrono::milliseconds idle_every) override;
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
     Result<Position> Head() override;
@@ -37,10 +43,11 @@ class PostgresStreamSource final : public StreamSource {
     // A connection for questions, kept open; opened anew when it broke.
     Result<const Connection*> Asking();
     Status DropSlot(const Connection& connection);
-    Status MakePublication(const Connection& connection, const std::vector<SourceTable>& tables);
+    Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
 
     const ConnectionParameters parameters_;
-    const std::string name_;  // of the slot and of the publication
+    const std::string name_;     // of the slot and of the publication
+    const std::string inserts_;  // of the publication of tables whose inserts alone are followed
     std::optional<Connection> asking_;
 };
 
@@ -53,11 +60,11 @@ Result<const Connection*> PostgresStreamSource::Asking() {
 }
 
 Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
-    const std::vector<std::string>& patterns) {
+    const std::vector<std::string>& patterns, IfMissing if_missing) {
     const auto& connection = *BIWA_TRY(Asking());
     const auto types = BIWA_TRY(ReadTypes(connection));
     std::vector<SourceTable> tables;
-    for (auto& found : BIWA_TRY(ReadTables(connection, types, patterns))) {
+    for (auto& found : BIWA_TRY(ReadTables(connection, types, patterns, if_missing))) {
         tables.push_back(std::move(found.table));
     }
     return tables;
@@ -81,20 +88,41 @@ Status PostgresStreamSource::DropSlot(const Connection& connection) {
     return {};
 }
 
-Status PostgresStreamSource::MakePublication(const Connection& connection,
-                                             const std::vector<SourceTable>& tables) {
-    std::string list;
+// Both publications are there from the stream's beginning, tables or not: changes from before a
+// publication was made cannot be read with it.
+Status PostgresStreamSource::MakePublications(const Connection& connection,
+                                              const std::vector<SourceTable>& tables) {
+    std::string all, inserts;
     for (const auto& table : tables) {
+        auto& list = table.columns.key.empty() ? inserts : all;
         list += fmt::format("{}ONLY {}.{}", list.empty() ? "" : ", ", QuoteIdentifier(table.schema),
                             QuoteIdentifier(table.name));
     }
-    const auto name = QuoteIdentifier(name_);
-    const auto found = BIWA_TRY(
-        connection.Query("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", {name_}));
-    if (found.empty()) {
-        return connection.Execute(fmt::format("CREATE PUBLICATION {} FOR TABLE {}", name, list));
-    }
-    return connection.Execute(fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, list));
+    const auto statement = [&](const std::string& publication, const std::string& list,
+                               const char* options) -> Result<std::string> {
+        const auto found = BIWA_TRY(connection.Query(
+            "SELECT puballtables FROM pg_catalog.pg_publication WHERE pubname = $1",
+            {publication}));
+        const auto name = QuoteIdentifier(publication);
+        if (found.empty()) {
+            return fmt::format("CREATE PUBLICATION {}{}{};", name,
+                               list.empty() ? "" : " FOR TABLE " + list, options);
+        }
+        if (!list.empty()) return fmt::format("ALTER PUBLICATION {} SET TABLE {};", name, list);
+        // No list of tables can be empty: what is in it is taken out.
+        const auto old = BIWA_TRY(connection.Query(
+            "SELECT string_agg(pg_catalog.format('%I.%I', schemaname, tablename), ', ') "
+            "FROM pg_catalog.pg_publication_tables WHERE pubname = $1",
+            {publication}));
+        if (old.IsNull(0, 0)) return std::string();
+        return fmt::format("ALTER PUBLICATION {} DROP TABLE {};", name, old.Text(0, 0));
+    };
+    const auto first = BIWA_TRY(statement(name_, all, ""));
+    const auto second =
+        BIWA_TRY(statement(inserts_, inserts, " WITH (publish = 'insert, truncate')"));
+    // Both in one message, which the server carries out as one transaction.
+    if (first.empty() && second.empty()) return {};
+    return connection.Execute(first + second);
 }
 
 Status PostgresStreamSource::CheckStart() {
@@ -108,23 +136,32 @@ Status PostgresStreamSource::CheckStart() {
     }
     const auto slot = BIWA_TRY(connection.Query(
         "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", {name_}));
-    if (slot.empty()) return {};
+    if (!slot.empty()) {
+        return UserError(
+            fmt::format(
+                "the server has a replication slot {} already, which this instance did not make",
+                name_),
+            fmt::format("If nothing else uses it: SELECT pg_drop_replication_slot('{}');", name_));
+    }
+    const auto publication = BIWA_TRY(
+        connection.Query("SELECT pubname FROM pg_catalog.pg_publication WHERE pubname IN ($1, $2)",
+                         {name_, inserts_}));
+    if (publication.empty()) return {};
     return UserError(
-        fmt::format(
-            "the server has a replication slot {} already, which this instance did not make",
-            name_),
-        fmt::format("If nothing else uses it: SELECT pg_drop_replication_slot('{}');", name_));
+        fmt::format("the database has a publication {} already, which this instance did not make",
+                    publication.Text(0, 0)),
+        fmt::format("If nothing else uses it: DROP PUBLICATION {};", publication.Text(0, 0)));
 }
 
 Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& tables,
                                                 bool replace) {
     const auto& connection = *BIWA_TRY(Asking());
     if (replace) {
-        BIWA_TRY(DropSlot(connection));
+        BIWA_TRY(Remove());
     }
     BIWA_TRY(CheckStart());
     // The publication has to be there before the slot: the slot's first change is read with it.
-    BIWA_TRY(MakePublication(connection, tables));
+    BIWA_TRY(MakePublications(connection, tables));
 
     auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kReplication));
     // The grammar with parentheses came with PostgreSQL 15; this one is understood by all.
@@ -140,7 +177,7 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
 }
 
 Status PostgresStreamSource::Publish(const std::vector<SourceTable>& tables) {
-    return MakePublication(*BIWA_TRY(Asking()), tables);
+    return MakePublications(*BIWA_TRY(Asking()), tables);
 }
 
 Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
@@ -153,7 +190,8 @@ Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
 }
 
 Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
-    const std::vector<SourceTable>& tables, const Position& from) {
+    const std::vector<FollowedTable>& tables, const Position& from,
+    std::chrono::milliseconds idle_every) {
     const auto& connection = *BIWA_TRY(Asking());
     const auto slot = BIWA_TRY(connection.Query(
         "SELECT confirmed_flush_lsn, wal_status = 'lost' FROM pg_catalog.pg_replication_slots "
@@ -183,23 +221,22 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
     auto types = BIWA_TRY(ReadTypes(connection));
     // Where the binary form of a column's type is not known, the whole stream comes as text.
     bool binary = true;
-    for (const auto& table : BIWA_TRY(ReadTables(connection, types, [&] {
-             std::vector<std::string> names;
-             for (const auto& wanted : tables) names.push_back(wanted.ToString());
-             return names;
-         }()))) {
+    std::vector<std::string> names;
+    for (const auto& wanted : tables) names.push_back(wanted.table.ToString());
+    for (const auto& table : BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver))) {
         for (const auto& decoder : table.decoders) binary = binary && !decoder.text_only;
     }
     // Before PostgreSQL 14 there is no binary form.
     binary = binary && connection.server_version() >= 140'000;
     auto following = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kReplication));
     BIWA_TRY(following.BeginCopy(fmt::format(
-        "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names '{}'{})",
+        "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names '{},{}'{})",
         QuoteIdentifier(name_), LsnText(from.order), QuoteIdentifier(name_),
-        binary ? ", binary 'true'" : "")));
+        QuoteIdentifier(inserts_), binary ? ", binary 'true'" : "")));
     return std::make_unique<PostgresChangeSource>(
         std::move(following),
-        std::make_unique<StreamResolver>(parameters_, std::move(types), tables), from.order);
+        std::make_unique<StreamResolver>(parameters_, std::move(types), tables), from.order,
+        idle_every);
 }
 
 Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(
@@ -236,7 +273,8 @@ Result<SourceProgress> PostgresStreamSource::Progress() {
 Status PostgresStreamSource::Remove() {
     const auto& connection = *BIWA_TRY(Asking());
     BIWA_TRY(DropSlot(connection));
-    return connection.Execute(fmt::format("DROP PUBLICATION IF EXISTS {}", QuoteIdentifier(name_)));
+    return connection.Execute(fmt::format("DROP PUBLICATION IF EXISTS {}, {}",
+                                          QuoteIdentifier(name_), QuoteIdentifier(inserts_)));
 }
 
 }  // namespace

@@ -1,0 +1,327 @@
+#include "replication/stream_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "replication/stream_tables.h"
+#include "replication/target_table.h"
+
+namespace biwa {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::uint64_t kBatchChangesMax = 1'000'000;
+// With so many waiting, throughput counts and not the rhythm of commits.
+constexpr std::uint64_t kManyChanges = 50'000;
+constexpr milliseconds kPollTimeout{200};
+
+const SourceTable* FindTable(const std::vector<SourceTable>& tables, const std::string& name) {
+    const auto found = std::find_if(tables.begin(), tables.end(),
+                                    [&](const SourceTable& one) { return one.ToString() == name; });
+    return found == tables.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+StreamLine::StreamLine(Warehouse& warehouse, LineOptions options, LineObserver& observer)
+    : warehouse_(warehouse), options_(std::move(options)), observer_(observer) {}
+
+TableName StreamLine::TargetOf(const std::string& schema, const std::string& name) const {
+    const auto target = TargetTable(options_.dataset, schema, name);
+    return options_.beside ? BesideTable(target) : target;
+}
+
+double StreamLine::lag_seconds() const {
+    std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return 0;
+    const auto now = SystemClock().Now();
+    return std::max(0.0, static_cast<double>(now - waiting_.front().commit_time) / 1e6);
+}
+
+Status StreamLine::Read() {
+    state_ = BIWA_TRY(ReadStreamState(warehouse_, options_.name));
+    snapshot_.reset();
+    is_exact_ = false;
+    durable_order_ = state_.position.order;
+    received_order_ = state_.position.order;
+    std::lock_guard lock(mutex_);
+    waiting_.clear();
+    return {};
+}
+
+Status StreamLine::SetPhase(StreamState::Table& table, TablePhase phase, std::string reason,
+                            std::int64_t rows_copied) {
+    table.phase = phase;
+    table.reason = std::move(reason);
+    if (phase != TablePhase::kCopying) table.ranges_left.clear();
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    BIWA_TRY(SaveTable(*transaction, options_.name, table));
+    BIWA_TRY(transaction->Commit());
+    observer_.OnTable(table.ToString(), phase, table.reason, rows_copied);
+    return {};
+}
+
+Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& tables) {
+    const bool replace = state_.phase == StreamPhase::kStarting;
+    // Before it is written down that we are about to make a slot: one that is there now is not
+    // ours.
+    if (!replace) BIWA_TRY(source.CheckStart());
+    {
+        // Written down first: should we die between the slot's making and the next commit, the slot
+        // that is found then is known to be ours.
+        auto transaction = BIWA_TRY(warehouse_.Begin());
+        BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
+        BIWA_TRY(transaction->Commit());
+    }
+    auto start = source.Start(tables, replace);
+    if (!start) {
+        if (start.error().kind == ErrorKind::kUser && !replace) {
+            auto transaction = BIWA_TRY(warehouse_.Begin());
+            BIWA_TRY(ForgetStream(*transaction, options_.name));
+            BIWA_TRY(transaction->Commit());
+        }
+        return tl::unexpected(std::move(start).error());
+    }
+    state_.position = start->position;
+    state_.tables.clear();
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    for (const auto& table : tables) {
+        StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
+        added.key_repeats = table.columns.key_repeats;
+        added.from = start->position.order;
+        added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
+        const auto target = TargetOf(table.schema, table.name);
+        BIWA_TRY(DropTarget(*transaction, target));
+        BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
+        BIWA_TRY(SaveTable(*transaction, options_.name, added));
+        state_.tables.push_back(std::move(added));
+    }
+    BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kSnapshot));
+    BIWA_TRY(SavePosition(*transaction, options_.name, state_.position, 0));
+    BIWA_TRY(transaction->Commit());
+    state_.phase = StreamPhase::kSnapshot;
+    snapshot_ = std::move(start->snapshot);
+    is_exact_ = true;
+    durable_order_ = state_.position.order;
+    received_order_ = state_.position.order;
+    LogInfo("stream {}: copying {} tables as of {}", options_.name, tables.size(),
+            state_.position.text);
+    return {};
+}
+
+Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& tables,
+                        std::stop_token stop) {
+    for (auto& table : state_.tables) {
+        if (stop.stop_requested()) return {};
+        if (table.phase != TablePhase::kCopying) continue;
+        observer_.OnState(StreamStatus::State::kSnapshot);
+        const auto* described = FindTable(tables, table.ToString());
+        if (described == nullptr || !described->refusal.empty()) {
+            BIWA_TRY(SetPhase(
+                table, TablePhase::kGone,
+                described == nullptr ? "is not at the source any more" : described->refusal));
+        } else if (!is_exact_ && NeedsOneMoment(described->columns)) {
+            BIWA_TRY(SetPhase(table, TablePhase::kWaiting, "its copy was cut off"));
+        } else {
+            BIWA_TRY(CopyTable(source, *described, table, stop));
+        }
+    }
+    snapshot_.reset();
+    if (stop.stop_requested() || state_.phase == StreamPhase::kStreaming) return {};
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStreaming));
+    BIWA_TRY(transaction->Commit());
+    state_.phase = StreamPhase::kStreaming;
+    LogInfo("stream {}: all tables are copied, following changes from {}", options_.name,
+            state_.position.text);
+    return {};
+}
+
+Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
+                             StreamState::Table& table, std::stop_token stop) {
+    const auto target = TargetOf(table.schema, table.name);
+    rows_copied_ = 0;
+    {
+        // The table may have got columns since an earlier start made the target.
+        auto transaction = BIWA_TRY(warehouse_.Begin());
+        auto recopy = BIWA_TRY(PrepareTarget(*transaction, target, described.columns));
+        BIWA_TRY(transaction->Commit());
+        if (!recopy.empty()) return SetPhase(table, TablePhase::kWaiting, std::move(recopy));
+    }
+    observer_.OnTable(table.ToString(), TablePhase::kCopying, "", 0);
+    while (!table.ranges_left.empty()) {
+        if (!snapshot_) {
+            snapshot_ = BIWA_TRY(source.ResumeSnapshot());
+            LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
+                    table.ToString(), table.ranges_left.size());
+        }
+        const auto before = rows_copied_.load();
+        BIWA_TRY(CopySlice(warehouse_, options_.name, *snapshot_, described, target, table,
+                           options_.snapshot, rows_copied_, stop));
+        rows_total_ += static_cast<std::uint64_t>(rows_copied_ - before);
+        progressed_ = true;
+        observer_.OnCopied(target);
+    }
+    // A later look at the source has changes in it that are still to come through the stream.
+    table.overlap_until = is_exact_ ? 0 : BIWA_TRY(source.Head()).order;
+    BIWA_TRY(SetPhase(table, TablePhase::kLive, "", rows_copied_.exchange(0)));
+    observer_.OnCopied(target);
+    return {};
+}
+
+Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& tables,
+                          std::stop_token stop, const std::function<bool()>& is_enough) {
+    std::vector<FollowedTable> followed;
+    for (const auto& table : state_.tables) {
+        // Of one that is gone, what came before may still be read.
+        if (table.phase != TablePhase::kLive && table.phase != TablePhase::kGone) continue;
+        auto& one = followed.emplace_back();
+        if (const auto* described = FindTable(tables, table.ToString())) one.table = *described;
+        one.table.schema = table.schema;
+        one.table.name = table.name;
+        one.table.id = table.id;
+        one.from = table.from;
+    }
+    const auto changes = BIWA_TRY(source.Follow(followed, state_.position, options_.idle_every));
+    observer_.OnState(StreamStatus::State::kCatchingUp);
+    BoundedQueue<ChangeBatch> queue(options_.queue_bytes_max);
+    Status read;
+    {
+        std::jthread reader([&](std::stop_token reader_stop) {
+            read = ReadChanges(*changes, queue, reader_stop);
+            queue.Close();
+        });
+        std::stop_callback stop_reader(stop, [&] { reader.request_stop(); });
+        auto applied = ApplyQueue(source, queue, stop, is_enough);
+        reader.request_stop();
+        queue.Close();
+        reader.join();
+        {
+            // What was received and not applied is received again.
+            std::lock_guard lock(mutex_);
+            waiting_.clear();
+        }
+        received_order_ = durable_order_.load();
+        queue_bytes_ = 0;
+        if (!applied) return applied;
+    }
+    if (stop.stop_requested() || is_enough()) return {};
+    return read ? Status(Unavailable("the stream of changes ended")) : read;
+}
+
+Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
+                               std::stop_token stop) {
+    const auto durable = [&] { return Position{durable_order_, ""}; };
+    while (!stop.stop_requested()) {
+        auto batch = BIWA_TRY(changes.Poll(durable(), kPollTimeout));
+        if (!batch) continue;
+        const auto bytes = batch->bytes;
+        if (batch->commit) {
+            received_order_ = batch->commit->order;
+            observer_.OnUnrepresentable(changes.unrepresentable());
+            if (batch->commit_time != 0) {
+                std::lock_guard lock(mutex_);
+                waiting_.push_back({batch->commit->order, batch->commit_time});
+            }
+        }
+        // While the warehouse is slow the server still has to hear of us. Should it not, the batch
+        // is lost, and nothing after it may come through: what was received before the connection
+        // broke could still be read.
+        while (!queue.TryPush(*batch, bytes, kPollTimeout, stop)) {
+            if (stop.stop_requested() || queue.closed()) return {};
+            BIWA_TRY(changes.Acknowledge(durable()));
+        }
+        queue_bytes_ = queue.bytes();
+    }
+    return {};
+}
+
+Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& queue,
+                                ChangeBatch first, std::stop_token stop) {
+    std::optional<ChangeBatch> batch(std::move(first));
+    for (;;) {
+        while (batch) {
+            BIWA_TRY(applier.Add(std::move(*batch)));
+            if (applier.can_commit() &&
+                (applier.changes() >= kBatchChangesMax || applier.bytes() >= Applier::kBytesMax)) {
+                break;
+            }
+            batch = queue.TryPop();
+        }
+        if (stop.stop_requested()) return false;
+        const auto now = steady_clock::now();
+        if (applier.can_commit() && (now >= next_commit_ || applier.changes() >= kManyChanges)) {
+            return true;
+        }
+        const auto left =
+            applier.can_commit()
+                ? std::chrono::duration_cast<milliseconds>(next_commit_ - now) + milliseconds(1)
+                : kPollTimeout;
+        batch = queue.Pop(stop, left);
+        if (!batch && queue.closed() && queue.empty()) return applier.can_commit();
+    }
+}
+
+Status StreamLine::ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& queue,
+                              std::stop_token stop, const std::function<bool()>& is_enough) {
+    Applier applier(
+        warehouse_, options_.name, state_,
+        [this](const StreamState::Table& table) { return TargetOf(table.schema, table.name); },
+        source);
+    next_commit_ = steady_clock::now();
+    while (!stop.stop_requested() && !is_enough()) {
+        auto batch = queue.Pop(stop, kPollTimeout);
+        if (!batch) {
+            if (queue.closed() && queue.empty()) break;
+            if (is_caught_up()) observer_.OnState(StreamStatus::State::kStreaming);
+            continue;
+        }
+        if (!BIWA_TRY(Gather(applier, queue, std::move(*batch), stop))) return {};
+        const auto bytes = applier.bytes();
+        const auto begin = steady_clock::now();
+        auto applied = BIWA_TRY(applier.Commit());
+        const auto end = steady_clock::now();
+        applied.bytes = bytes;
+        applied.seconds = std::chrono::duration<double>(end - begin).count();
+        queue_bytes_ = queue.bytes();
+        // A slow warehouse is given twice the time of a commit between two: the rest is for
+        // queries.
+        next_commit_ = std::max(begin + options_.commit_every, end + (end - begin));
+        state_.position = applied.position;
+        durable_order_ = applied.position.order;
+        changes_applied_ += applied.changes;
+        progressed_ = true;
+        {
+            std::lock_guard lock(mutex_);
+            while (!waiting_.empty() && waiting_.front().order <= applied.position.order) {
+                waiting_.pop_front();
+            }
+        }
+        for (const auto& waiting : applied.waiting) {
+            auto* table = state_.Find(waiting.ToString());
+            table->phase = waiting.phase;
+            table->reason = waiting.reason;
+            observer_.OnTable(waiting.ToString(), waiting.phase, waiting.reason, 0);
+        }
+        observer_.OnCommit(applied);
+        if (is_caught_up()) observer_.OnState(StreamStatus::State::kStreaming);
+    }
+    return {};
+}
+
+Status StreamLine::Remove(StreamSource& source) {
+    BIWA_TRY(source.Remove());
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    BIWA_TRY(ForgetStream(*transaction, options_.name));
+    BIWA_TRY(transaction->Commit());
+    return {};
+}
+
+}  // namespace biwa

@@ -1,0 +1,126 @@
+// A set of tables that are copied as of one position of the source and followed from there on, kept
+// in the books of the warehouse and of the source under a name of its own.
+//
+// A stream is one such line. Tables that come to a running stream, or have to be copied anew, come
+// on a second one beside it (table_joiner.h), until the stream takes them over.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/bounded_queue.h"
+#include "base/result.h"
+#include "replication/applier.h"
+#include "replication/snapshot_loader.h"
+#include "replication/stream_state.h"
+#include "replication/stream_status.h"
+#include "source/source.h"
+#include "warehouse/warehouse.h"
+
+namespace biwa {
+
+struct LineOptions {
+    std::string name;  // in the warehouse's books
+    std::string dataset;
+    bool beside = false;  // into tables that readers do not see yet
+    SnapshotOptions snapshot;
+    std::chrono::milliseconds commit_every{100};
+    std::size_t queue_bytes_max = 32 << 20;
+    std::chrono::milliseconds idle_every{10'000};
+};
+
+// Is told what a line does, on the line's thread.
+class LineObserver {
+  public:
+    virtual ~LineObserver() = default;
+    virtual void OnState(StreamStatus::State state) = 0;
+    // A table, by its name at the source, has begun to be copied, was copied, or left the line.
+    virtual void OnTable(const std::string& source_name, TablePhase phase,
+                         const std::string& reason, std::int64_t rows_copied) = 0;
+    // Rows were copied into the target.
+    virtual void OnCopied(const TableName& target) = 0;
+    virtual void OnCommit(const Applier::Applied& applied) = 0;
+    virtual void OnUnrepresentable(std::uint64_t count) = 0;
+};
+
+// Used by one thread, but for what says otherwise.
+class StreamLine {
+  public:
+    StreamLine(Warehouse& warehouse, LineOptions options, LineObserver& observer);
+
+    // What the warehouse's books say. First of all, and again after an error.
+    Status Read();
+    StreamState& state() { return state_; }
+    TableName TargetOf(const std::string& schema, const std::string& name) const;
+
+    // Makes what the line needs at the source, and empty targets.
+    Status Begin(StreamSource& source, const std::vector<SourceTable>& tables);
+    // Copies whatever is still to be copied.
+    Status Copy(StreamSource& source, const std::vector<SourceTable>& tables, std::stop_token stop);
+    // Follows the live tables until an error, a stop, or `is_enough`, which is asked between
+    // commits.
+    Status Follow(StreamSource& source, const std::vector<SourceTable>& tables,
+                  std::stop_token stop, const std::function<bool()>& is_enough);
+    // Takes away what the line has at the source, and its books. Its targets stay.
+    Status Remove(StreamSource& source);
+
+    // From any thread.
+    double lag_seconds() const;
+    std::int64_t rows_copied() const { return rows_copied_; }
+    std::uint64_t changes_applied() const { return changes_applied_; }
+    std::uint64_t rows_total() const { return rows_total_; }
+    // Received and not yet taken up by the writer.
+    std::size_t queue_bytes() const { return queue_bytes_; }
+    // Whether all that was received was applied.
+    bool is_caught_up() const { return received_order_ <= durable_order_; }
+    std::uint64_t durable_order() const { return durable_order_; }
+    // Whether a commit of any kind has succeeded since the last call: retries may be quick again.
+    bool TakeProgressed() { return progressed_.exchange(false); }
+
+  private:
+    Status ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
+                       std::stop_token stop);
+    Status ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
+                      const std::function<bool()>& is_enough);
+    // Gathers until a commit is due. False: there is nothing more to come.
+    Result<bool> Gather(Applier& applier, BoundedQueue<ChangeBatch>& queue, ChangeBatch first,
+                        std::stop_token stop);
+    Status CopyTable(StreamSource& source, const SourceTable& described, StreamState::Table& table,
+                     std::stop_token stop);
+    Status SetPhase(StreamState::Table& table, TablePhase phase, std::string reason,
+                    std::int64_t rows_copied = 0);
+
+    Warehouse& warehouse_;
+    const LineOptions options_;
+    LineObserver& observer_;
+    StreamState state_;
+    // Of the line's own position; while it is there, a copy is exact.
+    std::unique_ptr<SnapshotReader> snapshot_;
+    bool is_exact_ = false;
+    std::chrono::steady_clock::time_point next_commit_{};
+
+    // What was received and cannot be seen yet: the order of its commit and when that was.
+    struct Waiting {
+        std::uint64_t order;
+        Micros commit_time;
+    };
+    mutable std::mutex mutex_;
+    std::deque<Waiting> waiting_;  // guarded by mutex_
+
+    std::atomic<std::uint64_t> durable_order_ = 0;
+    std::atomic<std::uint64_t> received_order_ = 0;
+    std::atomic<std::int64_t> rows_copied_ = 0;
+    std::atomic<std::uint64_t> changes_applied_ = 0;
+    std::atomic<std::uint64_t> rows_total_ = 0;
+    std::atomic<std::size_t> queue_bytes_ = 0;
+    std::atomic<bool> progressed_ = false;
+};
+
+}  // namespace biwa

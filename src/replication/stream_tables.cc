@@ -1,0 +1,135 @@
+#include "replication/stream_tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "replication/target_table.h"
+
+namespace biwa {
+
+namespace {
+
+bool Matches(const std::string& pattern, const std::string& name) {
+    if (pattern.ends_with('*')) {
+        return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
+    }
+    return name == pattern || name == "public." + pattern;
+}
+
+// The warehouse does not tell names apart by capitals: two tables or columns must not become one.
+void RefuseClashes(const std::string& target, std::map<std::string, std::string>& names,
+                   SourceTable& table) {
+    std::map<std::string, std::string> columns;
+    for (const auto& column : table.columns.columns) {
+        const auto [other, is_new] = columns.emplace(SmallLetters(column.name), column.name);
+        if (is_new) continue;
+        table.refusal = fmt::format(
+            "has columns \"{}\" and \"{}\", which the warehouse cannot tell "
+            "apart",
+            other->second, column.name);
+        table.mend_sql = "rename one of them";
+        return;
+    }
+    const auto [other, is_new] = names.emplace(SmallLetters(target), table.ToString());
+    if (is_new) return;
+    table.refusal = fmt::format("would have the same name in the warehouse as {}", other->second);
+    table.mend_sql = "exclude one of them, or give it a stream with another dataset";
+}
+
+}  // namespace
+
+Result<std::vector<SourceTable>> FindTables(StreamSource& source, const std::string& dataset,
+                                            const std::vector<std::string>& patterns,
+                                            const std::vector<std::string>& exclude,
+                                            IfMissing if_missing) {
+    auto found = BIWA_TRY(source.Tables(patterns, if_missing));
+    std::vector<SourceTable> tables;
+    std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
+    for (auto& table : found) {
+        const auto name = table.ToString();
+        if (std::any_of(exclude.begin(), exclude.end(),
+                        [&](const std::string& pattern) { return Matches(pattern, name); })) {
+            continue;
+        }
+        if (table.refusal.empty()) {
+            RefuseClashes(TargetTable(dataset, table.schema, table.name).name, names, table);
+        }
+        tables.push_back(std::move(table));
+    }
+    return tables;
+}
+
+std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tables,
+                                     const std::vector<SourceTable>& found) {
+    using Kind = TableStep::Kind;
+    std::map<std::string, const SourceTable*> by_name, by_id;
+    for (const auto& table : found) {
+        by_name[table.ToString()] = &table;
+        if (!table.id.empty()) by_id[table.id] = &table;
+    }
+    std::map<std::string, bool> known;  // names that the stream has, or takes over by a renaming
+    for (const auto& table : tables) known[table.ToString()] = true;
+
+    std::vector<TableStep> steps;
+    for (const auto& table : tables) {
+        const auto name = table.ToString();
+        const auto same_name = by_name.find(name);
+        if (same_name == by_name.end()) {
+            const auto same_id = by_id.find(table.id);
+            if (same_id != by_id.end() && same_id->second->refusal.empty() &&
+                !known.contains(same_id->second->ToString())) {
+                known[same_id->second->ToString()] = true;
+                steps.push_back({Kind::kRename, name, same_id->second,
+                                 "is called " + same_id->second->ToString() + " now"});
+            } else if (table.phase != TablePhase::kGone) {
+                steps.push_back({Kind::kGone, name, nullptr,
+                                 "is not at the source, or not of the stream, any more"});
+            }
+            continue;
+        }
+        const auto& there = *same_name->second;
+        if (!there.refusal.empty()) {
+            if (table.phase != TablePhase::kGone) {
+                steps.push_back({Kind::kGone, name, nullptr, there.refusal});
+            }
+            continue;
+        }
+        if (table.phase == TablePhase::kPaused || table.phase == TablePhase::kWaiting) continue;
+        std::string reason;
+        if (table.phase == TablePhase::kGone) {
+            reason = "is at the source again";
+        } else if (!table.id.empty() && !there.id.empty() && table.id != there.id) {
+            reason = "was made anew at the source";
+        } else if (table.key_repeats != there.columns.key_repeats) {
+            reason = there.columns.key_repeats ? "has no key any more" : "has got a key";
+        }
+        if (!reason.empty()) steps.push_back({Kind::kRecopy, name, &there, reason});
+    }
+    for (const auto& table : found) {
+        if (table.refusal.empty() && !known.contains(table.ToString())) {
+            steps.push_back({Kind::kAdd, table.ToString(), &table, "is new"});
+        }
+    }
+    return steps;
+}
+
+std::string Signature(const SourceTable& table) {
+    auto text = fmt::format("{}\x1f{}\x1f{}\x1f{}", table.ToString(), table.id, table.refusal,
+                            table.columns.key_repeats);
+    for (const auto& column : table.columns.columns) {
+        text += fmt::format("\x1f{}\x1f{}\x1f{}", column.name, column.number, ToSql(column.type));
+    }
+    for (const auto column : table.columns.key) text += fmt::format("\x1f{}", column);
+    return text + '\n';
+}
+
+std::string Signature(const std::vector<SourceTable>& tables) {
+    std::string text;
+    for (const auto& table : tables) text += Signature(table);
+    return text;
+}
+
+}  // namespace biwa

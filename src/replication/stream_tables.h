@@ -1,0 +1,49 @@
+// Which of a source's tables a stream takes, and how those stand to the ones that it has.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "replication/stream_state.h"
+#include "source/source.h"
+
+namespace biwa {
+
+// The tables of the patterns (StreamSource::Tables) less those that are excluded. Two that the
+// warehouse could not tell apart are refused (SourceTable::refusal), as are those that the source
+// refuses.
+Result<std::vector<SourceTable>> FindTables(StreamSource& source, const std::string& dataset,
+                                            const std::vector<std::string>& patterns,
+                                            const std::vector<std::string>& exclude,
+                                            IfMissing if_missing);
+
+// One thing to do, so that the stream's tables are those of the source.
+struct TableStep {
+    enum class Kind {
+        kAdd,     // the stream does not have it: to be copied
+        kRecopy,  // it is another table, or its rows are told apart otherwise: to be copied anew
+        kRename,  // it has another name now
+        kGone,    // it is not there or not of the stream any more, or cannot be followed
+    };
+    Kind kind = Kind::kAdd;
+    std::string table;                   // "schema.name", as the stream knows it
+    const SourceTable* found = nullptr;  // kAdd, kRecopy, kRename
+    std::string reason;
+};
+
+// Compares without asking anybody. `found` outlives the steps.
+std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tables,
+                                     const std::vector<SourceTable>& found);
+
+// Texts that are others when a table has come, gone or changed its columns.
+std::string Signature(const SourceTable& table);
+std::string Signature(const std::vector<SourceTable>& tables);
+
+// Whether a copy of the table is worth nothing unless all of it is made at one moment: its changes
+// cannot be applied twice.
+inline bool NeedsOneMoment(const TableSchema& columns) {
+    return columns.key.empty() || columns.key_repeats;
+}
+
+}  // namespace biwa

@@ -1,0 +1,103 @@
+#include "replication/stream_tables.h"
+
+#include <gtest/gtest.h>
+
+#include "replication/target_table.h"
+
+namespace biwa {
+namespace {
+
+SourceTable Found(const std::string& name, const std::string& id) {
+    SourceTable table;
+    table.schema = "public";
+    table.name = name;
+    table.id = id;
+    return table;
+}
+
+StreamState::Table Known(const std::string& name, const std::string& id,
+                         TablePhase phase = TablePhase::kLive) {
+    StreamState::Table table{.schema = "public", .name = name, .id = id};
+    table.phase = phase;
+    return table;
+}
+
+std::vector<std::string> Compare(const std::vector<StreamState::Table>& known,
+                                 const std::vector<SourceTable>& found) {
+    std::vector<std::string> texts;
+    for (const auto& step : CompareTables(known, found)) {
+        const char* names[] = {"add ", "recopy ", "rename ", "gone "};
+        texts.push_back(names[static_cast<int>(step.kind)] + step.table);
+    }
+    return texts;
+}
+using Texts = std::vector<std::string>;
+
+TEST(CompareTablesTest, NothingIsDoneWhereNothingHasChanged) {
+    EXPECT_EQ(Compare({Known("a", "1")}, {Found("a", "1")}), Texts{});
+    // What waits, or was paused by somebody, is not touched.
+    EXPECT_EQ(Compare({Known("a", "1", TablePhase::kWaiting), Known("b", "2", TablePhase::kPaused)},
+                      {Found("a", "9"), Found("b", "9")}),
+              Texts{});
+    // From before ids were kept.
+    EXPECT_EQ(Compare({Known("a", "")}, {Found("a", "1")}), Texts{});
+}
+
+TEST(CompareTablesTest, ATableIsTheOneOfItsNameBeforeItIsTheOneOfItsId) {
+    EXPECT_EQ(Compare({Known("a", "1")}, {Found("b", "1")}), Texts{"rename public.a"});
+    EXPECT_EQ(Compare({Known("a", "1")}, {Found("b", "1"), Found("a", "2")}),
+              (Texts{"recopy public.a", "add public.b"}));
+    // Two that have changed their names with each other.
+    EXPECT_EQ(Compare({Known("a", "1"), Known("b", "2")}, {Found("a", "2"), Found("b", "1")}),
+              (Texts{"recopy public.a", "recopy public.b"}));
+}
+
+TEST(CompareTablesTest, TablesComeGoAndComeBack) {
+    EXPECT_EQ(Compare({}, {Found("a", "1")}), Texts{"add public.a"});
+    EXPECT_EQ(Compare({Known("a", "1")}, {}), Texts{"gone public.a"});
+    EXPECT_EQ(Compare({Known("a", "1", TablePhase::kGone)}, {}), Texts{});
+    EXPECT_EQ(Compare({Known("a", "1", TablePhase::kGone)}, {Found("a", "1")}),
+              Texts{"recopy public.a"});
+    auto refused = Found("a", "1");
+    refused.refusal = "is unlogged";
+    EXPECT_EQ(Compare({Known("a", "1")}, {refused}), Texts{"gone public.a"});
+    EXPECT_EQ(Compare({}, {refused}), Texts{});
+}
+
+TEST(CompareTablesTest, RowsThatAreToldApartOtherwiseAreCopiedAnew) {
+    auto alike = Found("a", "1");
+    alike.columns.key_repeats = true;
+    EXPECT_EQ(Compare({Known("a", "1")}, {alike}), Texts{"recopy public.a"});
+}
+
+TEST(WidensTest, IsTrueWhereEachValueReadsTheSame) {
+    const Type int16{TypeId::kInt16}, int32{TypeId::kInt32}, int64{TypeId::kInt64};
+    const Type text{TypeId::kText}, floating{TypeId::kFloat}, real{TypeId::kDouble};
+    for (const auto& [from, to] :
+         std::vector<std::pair<Type, Type>>{{int16, int32},
+                                            {int32, int64},
+                                            {int64, {TypeId::kInt128}},
+                                            {floating, real},
+                                            {int32, real},
+                                            {int32, Type::Decimal(10, 0)},
+                                            {Type::Decimal(6, 2), Type::Decimal(8, 4)},
+                                            {Type::Decimal(6, 2), text},
+                                            {int64, text},
+                                            {Type::List(int32), Type::List(int64)}}) {
+        EXPECT_TRUE(Widens(from, to)) << ToSql(from) << " " << ToSql(to);
+        EXPECT_FALSE(Widens(to, from)) << ToSql(to) << " " << ToSql(from);
+    }
+    for (const auto& [from, to] :
+         std::vector<std::pair<Type, Type>>{{int64, real},
+                                            {int32, Type::Decimal(9, 0)},
+                                            {Type::Decimal(6, 2), Type::Decimal(7, 4)},
+                                            {real, text},
+                                            {{TypeId::kDate}, {TypeId::kTimestamp}},
+                                            {text, {TypeId::kJson}},
+                                            {{TypeId::kTimestamp}, {TypeId::kTimestampTz}}}) {
+        EXPECT_FALSE(Widens(from, to)) << ToSql(from) << " " << ToSql(to);
+    }
+}
+
+}  // namespace
+}  // namespace biwa

@@ -1,0 +1,351 @@
+#include "replication/target_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+
+namespace biwa {
+
+namespace {
+
+constexpr std::string_view kBesidePrefix = "_biwa_beside_";
+constexpr std::string_view kMasked = "masked: ";
+constexpr std::string_view kAfterMask = "; ";
+constexpr const char* kKept = "is not at the source any more; its last values are kept";
+
+// How many decimal digits a whole number of the type may have.
+int Digits(const Type& type) {
+    switch (type.id) {
+        case TypeId::kInt16:
+            return 5;
+        case TypeId::kInt32:
+            return 10;
+        case TypeId::kInt64:
+            return 19;
+        default:
+            return 0;
+    }
+}
+
+struct StoredColumn {
+    Column column;
+    // Of the source's column, as of the last change that was applied; 0 and "" where that is gone.
+    std::int32_t number = 0;
+    std::string type = {};
+};
+
+std::string OfTarget(const TableName& target) {
+    return fmt::format("dataset = {} AND table_name = {}", QuoteLiteral(target.dataset),
+                       QuoteLiteral(target.name));
+}
+
+Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
+                                             const TableName& target) {
+    std::vector<StoredColumn> stored;
+    {
+        const auto rows =
+            BIWA_TRY(transaction.Query(fmt::format("SELECT * FROM {} LIMIT 0", target.ToSql())));
+        for (const auto& column : rows->columns()) stored.push_back({column, 0});
+    }
+    const auto rows = BIWA_TRY(transaction.Query(fmt::format(
+        "SELECT column_name, number, type FROM _biwa.stream_columns WHERE {}", OfTarget(target))));
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            const auto name = block->columns[0].GetString(row);
+            for (auto& one : stored) {
+                if (one.column.name != name) continue;
+                one.number = block->columns[1].Get<std::int32_t>(row);
+                one.type = block->columns[2].GetString(row);
+            }
+        }
+    }
+    return stored;
+}
+
+Result<std::string> CommentOf(WriteTransaction& transaction, const TableName& target,
+                              const std::string& column) {
+    const auto rows = BIWA_TRY(transaction.Query(fmt::format(
+        "SELECT coalesce(comment, '') FROM duckdb_columns() WHERE schema_name = {} AND table_name "
+        "= "
+        "{} AND column_name = {} AND database_name = current_database()",
+        QuoteLiteral(target.dataset), QuoteLiteral(target.name), QuoteLiteral(column))));
+    const auto* block = BIWA_TRY(rows->Next());
+    return block == nullptr ? std::string() : std::string(block->columns[0].GetString(0));
+}
+
+// A table that was renamed at the source has left a view under its old name.
+Status DropViewInTheWay(WriteTransaction& transaction, const TableName& target) {
+    const auto rows = BIWA_TRY(transaction.Query(
+        fmt::format("SELECT 1 FROM duckdb_views() WHERE schema_name = {} AND view_name = {} AND "
+                    "database_name = current_database()",
+                    QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+    const bool found = BIWA_TRY(rows->Next()) != nullptr;
+    return found ? transaction.Execute("DROP VIEW " + target.ToSql()) : Status();
+}
+
+std::string MaskComment(const std::string& mask) { return std::string(kMasked) + mask; }
+
+// The text, behind the mask that the comment before has.
+std::string BehindMask(const std::string& before, const std::string& text) {
+    const auto mask = MaskOfComment(before);
+    return mask.empty() ? text : MaskComment(mask) + std::string(kAfterMask) + text;
+}
+
+std::string Comment(const TableName& target, const std::string& column, const std::string& text) {
+    return fmt::format("COMMENT ON COLUMN {}.{} IS {}", target.ToSql(), QuoteIdentifier(column),
+                       QuoteLiteral(text));
+}
+
+}  // namespace
+
+TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+                      const std::string& source_table) {
+    return {dataset,
+            source_schema == "public" ? source_table : source_schema + "__" + source_table};
+}
+
+std::string MaskOfComment(const std::string& comment) {
+    if (!comment.starts_with(kMasked)) return "";
+    const auto mask = comment.substr(kMasked.size());
+    return mask.substr(0, mask.find(kAfterMask));
+}
+
+TableName BesideTable(const TableName& target) {
+    return {target.dataset, std::string(kBesidePrefix) + target.name};
+}
+
+bool IsBesideTable(const std::string& name) { return name.starts_with(kBesidePrefix); }
+
+bool Widens(const Type& from, const Type& to) {
+    if (from == to) return true;
+    const bool is_whole = Digits(from) > 0;
+    const auto places_before = [](const Type& type) { return type.width - type.scale; };
+    switch (to.id) {
+        case TypeId::kInt32:
+        case TypeId::kInt64:
+            return is_whole && Digits(from) < Digits(to);
+        case TypeId::kInt128:
+            return is_whole;
+        case TypeId::kDouble:
+            return from.id == TypeId::kFloat || from.id == TypeId::kInt16 ||
+                   from.id == TypeId::kInt32;
+        case TypeId::kDecimal:
+            if (is_whole) return places_before(to) >= Digits(from);
+            return from.id == TypeId::kDecimal && to.scale >= from.scale &&
+                   places_before(to) >= places_before(from);
+        case TypeId::kText:
+            return is_whole || from.id == TypeId::kDecimal || from.id == TypeId::kUuid ||
+                   from.id == TypeId::kBool;
+        case TypeId::kList:
+            return from.id == TypeId::kList && Widens(*from.element, *to.element);
+        default:
+            return false;
+    }
+}
+
+Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& target,
+                            const TableSchema& columns) {
+    // The warehouse finds names whatever their capitals.
+    auto stored = BIWA_TRY(ReadStored(transaction, target));
+    std::map<std::string, StoredColumn*> by_name;
+    std::map<std::int32_t, StoredColumn*> by_number;
+    for (auto& one : stored) {
+        by_name[SmallLetters(one.column.name)] = &one;
+        if (one.number != 0) by_number[one.number] = &one;
+    }
+    std::map<std::string, bool> at_source;
+    for (const auto& column : columns.columns) at_source[SmallLetters(column.name)] = true;
+
+    const bool is_new = std::all_of(stored.begin(), stored.end(),
+                                    [](const StoredColumn& one) { return one.type.empty(); });
+
+    TargetFit fit;
+    std::string books;
+    bool books_changed = false;
+    std::map<std::string, std::string> new_name;
+    for (const auto& column : columns.columns) {
+        const auto name = QuoteIdentifier(column.name);
+        const auto by = by_name.find(SmallLetters(column.name));
+        const auto* found = by == by_name.end() ? nullptr : by->second;
+        // Where the source does not say, a column is the one that has its name.
+        const auto number = column.number != 0 || found == nullptr ? column.number : found->number;
+        const auto known = by_number.find(number);
+        const bool is_renamed = known != by_number.end() && known->second != found &&
+                                !at_source.contains(SmallLetters(known->second->column.name)) &&
+                                known->second->type == ToSql(column.type) &&
+                                (found == nullptr || found->number == 0);
+        if (found != nullptr && !by_number.empty() && !is_renamed && found->number != number) {
+            fit.recopy = fmt::format("column {} is another than before", column.name);
+            return fit;
+        }
+        books += fmt::format("{}({}, {}, {}, {}, '{}')", books.empty() ? "" : ", ",
+                             QuoteLiteral(target.dataset), QuoteLiteral(target.name),
+                             QuoteLiteral(column.name), number, ToSql(column.type));
+        books_changed = books_changed || found == nullptr || found->number != number ||
+                        found->type != ToSql(column.type);
+        bool has_old_values = is_renamed;
+        if (is_renamed) {
+            const auto& old_name = known->second->column.name;
+            if (MaskOfComment(BIWA_TRY(CommentOf(transaction, target, old_name))) != column.mask) {
+                // What is NULL anyway needs nothing of what was.
+                has_old_values = false;
+                if (column.mask != "null") {
+                    fit.recopy = fmt::format("column {} was {} and is masked otherwise",
+                                             column.name, old_name);
+                    return fit;
+                }
+            }
+            new_name[old_name] = column.name;
+            if (has_old_values) {
+                fit.before_rows.push_back(fmt::format("UPDATE {} SET {} = {}", target.ToSql(), name,
+                                                      QuoteIdentifier(old_name)));
+            }
+        }
+        if (found == nullptr) {
+            if (!is_renamed && column.fill_unknown) {
+                fit.recopy = fmt::format(
+                    "column {} was added with values for the rows that were there", column.name);
+                return fit;
+            }
+            // The rows that are there are not sent again: they get here what they got at the
+            // source. As a plain literal: a default that has to be calculated makes DuckDB change a
+            // setting, and settings are locked.
+            const auto fill = column.fill && !is_renamed ? " DEFAULT " + QuoteLiteral(*column.fill)
+                                                         : std::string();
+            fit.alter.push_back(fmt::format("ALTER TABLE {} ADD COLUMN {} {}{}", target.ToSql(),
+                                            name, ToSql(column.type), fill));
+            if (!column.mask.empty()) {
+                fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
+            }
+            continue;
+        }
+        if (!column.mask.empty()) {
+            const auto comment = BIWA_TRY(CommentOf(transaction, target, found->column.name));
+            if (is_new && comment.empty()) {
+                fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
+            } else if (MaskOfComment(comment) != column.mask) {
+                fit.recopy = fmt::format("column {} is masked otherwise", column.name);
+                return fit;
+            }
+        }
+        // The target may be ahead of the books: it was altered for a change that is read again.
+        const auto& there = found->column.type;
+        const bool is_as_before = found->type.empty() || found->type == ToSql(column.type);
+        if (is_as_before && Widens(column.type, there)) continue;
+        if (!Widens(there, column.type)) {
+            fit.recopy =
+                fmt::format("column {} was {} and has become {}", column.name,
+                            found->type.empty() ? ToSql(there) : found->type, ToSql(column.type));
+            return fit;
+        }
+        if (there == column.type) continue;
+        fit.alter.push_back(fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", target.ToSql(),
+                                        name, ToSql(column.type)));
+    }
+    for (const auto& one : stored) {
+        if (at_source.contains(SmallLetters(one.column.name))) continue;
+        fit.kept.push_back(one.column);
+        if (one.type.empty()) continue;
+        books_changed = true;
+        const auto renamed = new_name.find(one.column.name);
+        const auto before = BIWA_TRY(CommentOf(transaction, target, one.column.name));
+        const auto comment = BehindMask(
+            before, renamed == new_name.end()
+                        ? std::string(kKept)
+                        : fmt::format("is called {} at the source now", renamed->second));
+        if (before != comment) {
+            fit.alter.push_back(Comment(target, one.column.name, comment));
+        }
+    }
+    if (books_changed) {
+        fit.before_rows.push_back("DELETE FROM _biwa.stream_columns WHERE " + OfTarget(target));
+        fit.before_rows.push_back("INSERT INTO _biwa.stream_columns VALUES " + books);
+    }
+    return fit;
+}
+
+Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,
+                                  const TableSchema& columns) {
+    std::string definitions;
+    for (const auto& column : columns.columns) {
+        definitions += fmt::format("{}{} {}", definitions.empty() ? "" : ", ",
+                                   QuoteIdentifier(column.name), ToSql(column.type));
+    }
+    BIWA_TRY(transaction.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target.dataset)));
+    BIWA_TRY(DropViewInTheWay(transaction, target));
+    BIWA_TRY(transaction.Execute(
+        fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", target.ToSql(), definitions)));
+    const auto fit = BIWA_TRY(FitTarget(transaction, target, columns));
+    if (!fit.recopy.empty()) return fit.recopy;
+    for (const auto& step : fit.alter) BIWA_TRY(transaction.Execute(step));
+    for (const auto& step : fit.before_rows) BIWA_TRY(transaction.Execute(step));
+    return std::string();
+}
+
+Status SwapIn(WriteTransaction& transaction, const TableName& beside, const TableName& target,
+              const std::vector<std::string>& key) {
+    std::vector<Column> there, copied;
+    BIWA_TRY(DropViewInTheWay(transaction, target));
+    BIWA_TRY(transaction.Execute(fmt::format("CREATE TABLE IF NOT EXISTS {} AS FROM {} LIMIT 0",
+                                             target.ToSql(), beside.ToSql())));
+    const auto columns_of = [&](const TableName& table) -> Result<std::vector<Column>> {
+        return BIWA_TRY(transaction.Query(fmt::format("FROM {} LIMIT 0", table.ToSql())))
+            ->columns();
+    };
+    there = BIWA_TRY(columns_of(target));
+    copied = BIWA_TRY(columns_of(beside));
+    // What was kept of columns that the source has no more goes along, by key.
+    std::string set, on;
+    for (const auto& column : there) {
+        const bool is_copied = std::any_of(copied.begin(), copied.end(), [&](const Column& one) {
+            return SmallLetters(one.name) == SmallLetters(column.name);
+        });
+        if (is_copied) continue;
+        const auto name = QuoteIdentifier(column.name);
+        BIWA_TRY(transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", beside.ToSql(),
+                                                 name, ToSql(column.type))));
+        const auto before = BIWA_TRY(CommentOf(transaction, target, column.name));
+        BIWA_TRY(transaction.Execute(Comment(beside, column.name, BehindMask(before, kKept))));
+        set += fmt::format("{}{} = t.{}", set.empty() ? "" : ", ", name, name);
+    }
+    bool has_key = !key.empty();
+    for (const auto& column : key) {
+        const auto name = QuoteIdentifier(column);
+        on += fmt::format("{}b.{} = t.{}", on.empty() ? "" : " AND ", name, name);
+        has_key = has_key && std::any_of(there.begin(), there.end(), [&](const Column& one) {
+                      return SmallLetters(one.name) == SmallLetters(column);
+                  });
+    }
+    if (!set.empty() && has_key) {
+        BIWA_TRY(transaction.Execute(fmt::format("UPDATE {} AS b SET {} FROM {} AS t WHERE {}",
+                                                 beside.ToSql(), set, target.ToSql(), on)));
+    }
+    BIWA_TRY(transaction.Execute(fmt::format("DROP TABLE {}", target.ToSql())));
+    BIWA_TRY(transaction.Execute(
+        fmt::format("ALTER TABLE {} RENAME TO {}", beside.ToSql(), QuoteIdentifier(target.name))));
+    BIWA_TRY(transaction.Execute("DELETE FROM _biwa.stream_columns WHERE " + OfTarget(target)));
+    return transaction.Execute(
+        fmt::format("UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",
+                    QuoteLiteral(target.name), OfTarget(beside)));
+}
+
+Status RenameTarget(WriteTransaction& transaction, const TableName& from, const TableName& to) {
+    return transaction.Execute(fmt::format(
+        "ALTER TABLE {} RENAME TO {}; CREATE VIEW {} AS FROM {}; "
+        "COMMENT ON VIEW {} IS {}; UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",
+        from.ToSql(), QuoteIdentifier(to.name), from.ToSql(), to.ToSql(), from.ToSql(),
+        QuoteLiteral("is called " + to.name + " at the source now"), QuoteLiteral(to.name),
+        OfTarget(from)));
+}
+
+Status DropTarget(WriteTransaction& transaction, const TableName& target) {
+    BIWA_TRY(DropViewInTheWay(transaction, target));
+    return transaction.Execute(
+        fmt::format("DROP TABLE IF EXISTS {}; DELETE FROM _biwa.stream_columns WHERE {}",
+                    target.ToSql(), OfTarget(target)));
+}
+
+}  // namespace biwa

@@ -1,0 +1,65 @@
+// The warehouse's table for a table of the source, and how it follows the source's columns.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/table.h"
+#include "warehouse/warehouse.h"
+
+namespace biwa {
+
+// In the stream's dataset, by the table's name; with the schema's name in front where it is not the
+// source's usual one.
+TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+                      const std::string& source_table);
+
+// Where a table is copied to while the one that readers see stays as it is.
+TableName BesideTable(const TableName& target);
+// Whether a table of that name is one of those, and so nothing for readers.
+bool IsBesideTable(const std::string& name);
+
+// The comment of a masked column in the warehouse says how it was masked (Column::mask); more may
+// follow. The mask, or "".
+std::string MaskOfComment(const std::string& comment);
+
+// How a target stands to the columns that the source's table has.
+struct TargetFit {
+    // Why the rows have to be copied anew; empty where the target can be written as it is. What is
+    // masked otherwise than its rows is one of the reasons.
+    std::string recopy;
+    // What has to be altered first, in a transaction that has not written to the table: columns
+    // that it lacks, types that have become wider. Nothing is taken away.
+    std::vector<std::string> alter;
+    // What belongs between the rows with the columns as they were and those with these: a renamed
+    // column gets the values that it had.
+    std::vector<std::string> before_rows;
+    // Columns of the target that the source has no more. They stay, and keep their values.
+    std::vector<Column> kept;
+};
+
+// Looks at a target that is there.
+Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& target,
+                            const TableSchema& columns);
+
+// Makes the target where it is not there, and does all that it needs; nothing when the rows have to
+// be copied anew. Returns why they have.
+Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,
+                                  const TableSchema& columns);
+
+// Puts the table that was copied beside in the place of the target; columns that the source has no
+// more go along, their values found by `key`.
+Status SwapIn(WriteTransaction& transaction, const TableName& beside, const TableName& target,
+              const std::vector<std::string>& key);
+
+// The table has another name at the source. Under the one that readers know there is a view of it.
+Status RenameTarget(WriteTransaction& transaction, const TableName& from, const TableName& to);
+
+Status DropTarget(WriteTransaction& transaction, const TableName& target);
+
+// Whether each value of `from` is one of `to`, and reads the same after a cast.
+bool Widens(const Type& from, const Type& to);
+
+}  // namespace biwa

@@ -5,16 +5,18 @@
 #include "model/row_store.h"
 #include "model/testing.h"
 #include "source/postgres/copy_reader.h"
+#include "types_for_fuzzing.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace biwa;
     using namespace biwa::postgres;
-    static const TypeCatalog types = {{1009, {1009, "_text", 'b', 0, -1, 25}},
-                                      {1231, {1231, "_numeric", 'b', 0, -1, 1700}}};
+    static const auto types = TypesForFuzzing();
     static const std::vector<ColumnDecoder> decoders = {
-        DecoderFor(20, -1, types), DecoderFor(25, -1, types),
-        DecoderFor(1700, (10 << 16 | 2) + 4, types), DecoderFor(1009, -1, types),
-        DecoderFor(1231, -1, types)};
+        DecoderFor(20, -1, types),          DecoderFor(25, -1, types),
+        DecoderFor(1700, kNumeric5, types), DecoderFor(1009, -1, types),
+        DecoderFor(1231, -1, types),        DecoderFor(1007, -1, types, 2),
+        DecoderFor(90'003, -1, types),      DecoderFor(869, -1, types),
+        DecoderFor(790, -1, types)};
     std::vector<Column> columns;
     for (const auto& decoder : decoders) columns.push_back({"c", decoder.type, true, ""});
 

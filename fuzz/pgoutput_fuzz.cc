@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "source/postgres/pgoutput.h"
+#include "types_for_fuzzing.h"
 
 namespace {
 
@@ -16,12 +17,13 @@ class AnyRelation final : public RelationResolver {
   public:
     Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override {
         if (relation.columns.empty()) return std::optional<ResolvedRelation>();
-        static const TypeCatalog types = {{1007, {1007, "_int4", 'b', 0, -1, 23}},
-                                          {1009, {1009, "_text", 'b', 0, -1, 25}}};
+        static const auto types = TypesForFuzzing();
         ResolvedRelation resolved;
         auto schema = std::make_shared<TableSchema>();
         for (const auto& column : relation.columns) {
-            auto decoder = DecoderFor(column.type, column.modifier, types);
+            // Two dimensions for every other array: what its modifier says is of no meaning else.
+            auto decoder =
+                DecoderFor(column.type, column.modifier, types, column.modifier % 2 == 0 ? 2 : 1);
             schema->columns.push_back({column.name, decoder.type, true, decoder.note});
             resolved.decoders.push_back(std::move(decoder));
         }

@@ -74,7 +74,7 @@ class TextItem(pytest.Item):
         with shared_server().database() as database:
             make_marker(database)
             if self.as_text:
-                database.run("CREATE TABLE biwa_test_text (id int PRIMARY KEY, address inet)")
+                database.run("CREATE TABLE biwa_test_text (id int PRIMARY KEY, address regclass)")
             folder = self.config._tmp_path_factory.mktemp(self.path.stem[:30], numbered=True)
             with Instance(folder / "project", database) as instance:
                 textfile.Runner(self.path, instance, database).run(steps)

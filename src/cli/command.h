@@ -48,6 +48,7 @@ void AddServe(Commands& commands);
 void AddStatus(Commands& commands);
 void AddQuery(Commands& commands);
 void AddRun(Commands& commands);
+void AddStream(Commands& commands);
 void AddDoctor(Commands& commands);
 void AddVersion(Commands& commands);
 

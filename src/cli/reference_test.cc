@@ -18,17 +18,67 @@ struct ColumnOfType {
     const char* written;
     postgres::Oid oid;
     std::int32_t modifier = -1;
+    int dimensions = 0;
 };
 
 std::int32_t NumericModifier(int precision, int scale) { return ((precision << 16) | scale) + 4; }
 
+constexpr const char* kBelowTheTable = R"(
+What is kept as text is the text of the type's output function, byte for byte, whether it was copied,
+followed in binary or followed as text; under these settings: ISO dates, intervals as ISO 8601
+(`P1DT2H`), UTC, `bytea_output = hex`, floats in the fewest digits that are exact.
+
+- **What the warehouse's type cannot hold becomes NULL and is counted**; `biwa status` shows how many
+  values: NaN and the infinities in a numeric with a precision (without one, they are text),
+  timestamps after 294246 AD, infinite intervals, arrays of other dimensions than the column's.
+- **Arrays** become lists, as deep as the column was declared: `integer[][]` is `INTEGER[][]`.
+  PostgreSQL itself does not hold a column to that; a value of other dimensions is one of the above
+  (an empty array has none, and fits all). Lower bounds are not kept: `[0:1]={a,b}` is `[a, b]`.
+- **Large values**: 2,048 values of a column that follow each other have to fit into
+  `warehouse.memory_limit` together, which is how DuckDB reads them.
+- **Generated columns** are left out, and status names them: PostgreSQL does not send their changes.
+- **money** is the number, without the currency, by the decimals of the database's `lc_monetary` when
+  the stream started. Inside a composite or a range it is written as in the locale C (`$1,234.56`):
+  always two decimals, whatever the currency has.
+- **time with time zone** is text that casts to DuckDB's `TIMETZ`, **bit** text that casts to `BIT`.
+- **reg types** are names in text and numbers in binary, and there is no going from one to the other
+  without the catalogue of that moment: so are types of extensions that are not in the table. They
+  are kept as text. A column of one makes PostgreSQL send all changes of its stream as text, which
+  costs speed and nothing else. Put such tables into a stream of their own, or leave them out.
+)";
+
 std::string TypesTable() {
     postgres::TypeCatalog catalog;
-    catalog[90'001] = {90'001, "mood", 'e', 0, -1, 0};
-    catalog[90'002] = {90'002, "score", 'd', 23, -1, 0};
-    catalog[90'003] = {90'003, "point", 'b', 0, -1, 0};
-    catalog[90'004] = {90'004, "int4range", 'r', 0, -1, 0};
-    catalog[1007] = {1007, "_int4", 'b', 0, -1, 23};
+    // As pg_type would have them; the OIDs of what is not built in are any.
+    const auto add = [&](postgres::TypeInfo info) { catalog[info.oid] = std::move(info); };
+    const std::pair<postgres::Oid, const char*> built_in[] = {
+        {142, "xml"},     {600, "point"},     {601, "lseg"},     {602, "path"},
+        {603, "box"},     {604, "polygon"},   {628, "line"},     {650, "cidr"},
+        {718, "circle"},  {774, "macaddr8"},  {829, "macaddr"},  {869, "inet"},
+        {1266, "timetz"}, {1560, "bit"},      {1562, "varbit"},  {2205, "regclass"},
+        {3220, "pg_lsn"}, {3614, "tsvector"}, {3615, "tsquery"}, {4072, "jsonpath"},
+        {5069, "xid8"},   {790, "money"},     {28, "xid"},       {5038, "pg_snapshot"},
+    };
+    for (const auto& [oid, name] : built_in) add({oid, name, 'b'});
+    add({3904, "int4range", 'r', 0, -1, 23});
+    add({4451, "int4multirange", 'm', 0, -1, 3904});
+    add({1007, "_int4", 'b', 0, -1, 23});
+    add({1041, "_inet", 'b', 0, -1, 869});
+    add({90'001, "mood", 'e'});
+    add({90'002, "score", 'd', 23});
+    add({90'003, "address", 'c'});
+    catalog[90'003].fields = {25, 23};
+    const auto add_extension = [&](postgres::Oid oid, const char* name, const char* functions) {
+        add({oid, name, 'b'});
+        catalog[oid].send = fmt::format("{}_send", functions);
+        catalog[oid].output = fmt::format("{}_out", functions);
+    };
+    add_extension(90'004, "citext", "");
+    catalog[90'004].send = "textsend";
+    catalog[90'004].output = "textout";
+    add_extension(90'005, "hstore", "hstore.hstore");
+    add_extension(90'006, "ltree", "ltree.ltree");
+    add_extension(90'007, "geometry", "postgis-3.LWGEOM");
     const ColumnOfType columns[] = {
         {"boolean", 16},
         {"smallint", 21},
@@ -41,30 +91,58 @@ std::string TypesTable() {
         {"numeric(38,0)", 1700, NumericModifier(38, 0)},
         {"numeric(40,2)", 1700, NumericModifier(40, 2)},
         {"numeric", 1700},
+        {"money", 790},
         {"text, varchar(n), char(n), name", 25},
+        {"citext", 90'004},
         {"bytea", 17},
         {"json, jsonb", 3802},
+        {"xml", 142},
         {"date", 1082},
         {"time", 1083},
+        {"time with time zone", 1266},
         {"timestamp", 1114},
         {"timestamp with time zone", 1184},
         {"interval", 1186},
         {"uuid", 2950},
         {"an enum", 90'001},
         {"a domain over integer", 90'002},
+        {"a composite, such as (text, integer)", 90'003},
         {"integer[]", 1007},
-        {"any other, such as point", 90'003},
-        {"a range, such as int4range", 90'004},
+        {"integer[][]", 1007, -1, 2},
+        {"inet[]", 1041},
+        {"a range, such as int4range", 3904},
+        {"a multirange, such as int4multirange", 4451},
+        {"inet", 869},
+        {"cidr", 650},
+        {"macaddr", 829},
+        {"macaddr8", 774},
+        {"bit(n)", 1560},
+        {"bit varying(n)", 1562},
+        {"point", 600},
+        {"line", 628},
+        {"lseg", 601},
+        {"box", 603},
+        {"path", 602},
+        {"polygon", 604},
+        {"circle", 718},
+        {"tsvector", 3614},
+        {"tsquery", 3615},
+        {"hstore", 90'005},
+        {"ltree", 90'006},
+        {"jsonpath", 4072},
+        {"pg_lsn", 3220},
+        {"pg_snapshot", 5038},
+        {"xid", 28},
+        {"xid8", 5069},
+        {"regclass and the other reg types", 2205},
+        {"any other of an extension, such as geometry", 90'007},
     };
     std::string table = "## Types\n\n| in PostgreSQL | in the warehouse | |\n|---|---|---|\n";
-    for (const auto& [written, oid, modifier] : columns) {
-        const auto decoder = postgres::DecoderFor(oid, modifier, catalog);
+    for (const auto& [written, oid, modifier, dimensions] : columns) {
+        const auto decoder = postgres::DecoderFor(oid, modifier, catalog, dimensions);
         table += fmt::format("| {} | `{}` | {} |\n", written, ToSql(decoder.type), decoder.note);
     }
-    table +=
-        "\nA value that the warehouse's type cannot hold (a NaN in a numeric with a precision, an\n"
-        "array of more than one dimension) becomes NULL and is counted: `biwa status` shows how\n"
-        "many.\n";
+    table += kBelowTheTable;
     return table;
 }
 

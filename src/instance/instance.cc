@@ -391,6 +391,7 @@ Status Instance::StartStream(const StreamConfig& config) {
     options.exclude = config.exclude;
     options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     options.discover_every = config.discover_every;
+    options.recopy_when_lost = config.recopy_when_lost;
     // For tests: a copy that ends before its first slice does has nothing to be resumed.
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
@@ -570,6 +571,34 @@ Result<std::string> Instance::Run(const http::RunRequest& request, std::stop_tok
     const auto result =
         BIWA_TRY(RunModels(request.select, request.full_refresh, nullptr, std::move(stop)));
     return RunJson(result);
+}
+
+Status Instance::AskStream(const http::StreamCommand& command) {
+    const std::map<std::string, StreamRequest> requests = {{"recopy", StreamRequest::kRecopy},
+                                                           {"pause", StreamRequest::kPause},
+                                                           {"resume", StreamRequest::kResume}};
+    const auto request = requests.find(command.action);
+    if (request == requests.end()) {
+        return UserError(fmt::format("a stream cannot \"{}\"", command.action),
+                         "It can recopy, pause and resume.");
+    }
+    // What runs stays while it is asked.
+    std::lock_guard applying(apply_mutex_);
+    StreamRunner* runner = nullptr;
+    std::vector<std::string> names;
+    {
+        std::shared_lock lock(mutex_);
+        for (const auto& [name, one] : streams_) {
+            names.push_back(name);
+            if (name == command.stream) runner = one.get();
+        }
+    }
+    if (runner == nullptr) {
+        const auto meant = DidYouMean(command.stream, names);
+        return UserError(fmt::format("there is no stream \"{}\"", command.stream),
+                         meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
+    }
+    return runner->Ask(request->second, command.tables);
 }
 
 Result<std::string> Instance::PlanJson() { return PlanToJson(BIWA_TRY(MakePlan())); }

@@ -94,6 +94,7 @@ class Instance final : public http::Backend {
     QueryService& queries() override { return *queries_; }
     DashboardFeed& dashboard_feed() override { return *feed_; }
     Result<std::string> Run(const http::RunRequest& request, std::stop_token stop) override;
+    Status AskStream(const http::StreamCommand& command) override;
     Result<std::string> PlanJson() override;
     Result<std::string> ApplyJson(const std::string& plan, std::stop_token stop) override;
 

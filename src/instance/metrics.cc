@@ -74,7 +74,7 @@ constexpr std::array kStreamStates = {
     StreamStatus::State::kStarting,   StreamStatus::State::kSnapshot,
     StreamStatus::State::kCatchingUp, StreamStatus::State::kStreaming,
     StreamStatus::State::kRetrying,   StreamStatus::State::kFailed,
-    StreamStatus::State::kStopped};
+    StreamStatus::State::kStopped,    StreamStatus::State::kPaused};
 constexpr std::array kTableStates = {
     StreamStatus::TableState::kWaiting, StreamStatus::TableState::kCopying,
     StreamStatus::TableState::kLive,    StreamStatus::TableState::kRefused,

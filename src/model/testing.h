@@ -17,10 +17,11 @@ class OwnedBlock final : public CellsOwner {
             cells.type = column.type;
             cells.owner = this;
             cells.data = Room(kBlockRows * CellBytes(column.type));
-            if (column.type.id != TypeId::kList) continue;
-            cells.child = &children_.emplace_back();
-            cells.child->type = *column.type.element;
-            cells.child->owner = this;
+            for (auto* list = &cells; list->type.id == TypeId::kList; list = list->child) {
+                list->child = &children_.emplace_back();
+                list->child->type = *list->type.element;
+                list->child->owner = this;
+            }
         }
     }
     RowBlock& block() { return block_; }

@@ -222,6 +222,7 @@ class Loader {
         LoadWalGuard(checked, stream);
         stream.discover_every =
             std::max(checked.Duration("discover_every"), std::chrono::milliseconds(100));
+        stream.recopy_when_lost = checked.Text("when_lost") == "recopy";
         project_.streams[name] = std::move(stream);
     }
 

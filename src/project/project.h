@@ -78,6 +78,7 @@ struct StreamConfig {
     std::uint64_t wal_warn_bytes = 10'000'000'000;  // 0: never
     std::uint64_t wal_stop_bytes = 0;               // 0: never
     std::chrono::milliseconds discover_every{10'000};
+    bool recopy_when_lost = false;
     SourceLocation location;
     std::map<std::string, SourceLocation> table_locations;  // of each pattern
 };

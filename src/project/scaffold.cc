@@ -138,7 +138,8 @@ std::string StagingModel(const PlacedTable& table) {
     std::string columns, selected;
     for (std::size_t i = 0; i < schema.columns.size(); ++i) {
         const auto& column = schema.columns[i];
-        const bool is_key = std::find(schema.key.begin(), schema.key.end(), i) != schema.key.end();
+        const bool is_key = !schema.key_repeats &&
+                            std::find(schema.key.begin(), schema.key.end(), i) != schema.key.end();
         auto meaning = ToSql(column.type);
         if (is_key) meaning += ", key";
         if (!column.note.empty()) meaning += "; " + column.note;

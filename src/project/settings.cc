@@ -141,6 +141,15 @@ std::vector<Setting> StreamSettings() {
          .description = "How often to look for tables that have come, gone or changed at the "
                         "source.",
          .default_text = "10s"},
+        {.name = "when_lost",
+         .type = SettingType::kText,
+         .description =
+             "What to do when the source does not have the changes any more that are "
+             "still to come (a slot that is gone, a backup that was restored). stop: the "
+             "stream fails and says so. recopy: all tables are copied anew, beside those "
+             "that readers see, which they replace when they are whole.",
+         .default_text = "stop",
+         .choices = {"stop", "recopy"}},
     };
 }
 

@@ -340,7 +340,11 @@ Status Applier::MendMissing(Table& table, const TableSchema& columns) {
     source.name = table.known.name;
     source.columns = columns;
     BIWA_TRY(transaction_->Execute("DELETE FROM biwa_completed WHERE biwa_missing"));
-    ReaderSource rows(columns.columns, BIWA_TRY(source_.ReadRows(source, keys)));
+    auto found = source_.ReadRows(source, keys);
+    if (!found && found.error().kind == ErrorKind::kConflict) {
+        return PassOver(table, found.error().message);
+    }
+    ReaderSource rows(columns.columns, BIWA_TRY(std::move(found)));
     BIWA_TRY(transaction_->ExecuteWith("INSERT INTO biwa_completed SELECT *, false FROM $rows",
                                        {{"rows", rows}}));
     // These rows are ahead of the changes: until those have caught up it is as after such a copy.

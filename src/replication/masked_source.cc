@@ -335,6 +335,8 @@ class MaskedSnapshot final : public SnapshotReader {
                         std::move(masked), masking_->hash());
     }
 
+    std::uint64_t unrepresentable() const override { return clear_->unrepresentable(); }
+
   private:
     const std::unique_ptr<SnapshotReader> clear_;
     const std::shared_ptr<Masking> masking_;

@@ -22,6 +22,16 @@ constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 constexpr std::uint64_t kManyChanges = 50'000;
 constexpr milliseconds kPollTimeout{200};
 
+// The warehouse refuses a commit when something else wrote the same: nothing is done, and doing it
+// again is all there is to do.
+template <typename T>
+Result<T> TryAgain(Result<T> result) {
+    if (!result && result.error().kind == ErrorKind::kConflict) {
+        result.error().kind = ErrorKind::kUnavailable;
+    }
+    return result;
+}
+
 const SourceTable* FindTable(const std::vector<SourceTable>& tables, const std::string& name) {
     const auto found = std::find_if(tables.begin(), tables.end(),
                                     [&](const SourceTable& one) { return one.ToString() == name; });
@@ -116,6 +126,29 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
     return {};
 }
 
+Status StreamLine::StartOver(StreamSource& source, const std::vector<SourceTable>& tables,
+                             const std::string& reason) {
+    {
+        auto transaction = BIWA_TRY(warehouse_.Begin());
+        BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
+        for (auto& table : state_.tables) {
+            if (table.phase != TablePhase::kLive && table.phase != TablePhase::kCopying) continue;
+            table.phase = TablePhase::kWaiting;
+            table.reason = reason;
+            table.ranges_left.clear();
+            BIWA_TRY(SaveTable(*transaction, options_.name, table));
+        }
+        BIWA_TRY(transaction->Commit());
+    }
+    const auto start = BIWA_TRY(source.Start(tables, true));
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStreaming));
+    BIWA_TRY(SavePosition(*transaction, options_.name, start.position, 0));
+    BIWA_TRY(transaction->Commit());
+    LogInfo("stream {}: begins again at {}: {}", options_.name, start.position.text, reason);
+    return Read();
+}
+
 Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& tables,
                         std::stop_token stop) {
     for (auto& table : state_.tables) {
@@ -163,9 +196,12 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
                     table.ToString(), table.ranges_left.size());
         }
         const auto before = rows_copied_.load();
-        BIWA_TRY(CopySlice(warehouse_, options_.name, *snapshot_, described, target, table,
-                           options_.snapshot, rows_copied_, stop));
+        const auto lost_before = snapshot_->unrepresentable();
+        BIWA_TRY(TryAgain(CopySlice(warehouse_, options_.name, *snapshot_, described, target, table,
+                                    options_.snapshot, rows_copied_, stop)));
         rows_total_ += static_cast<std::uint64_t>(rows_copied_ - before);
+        copied_unrepresentable_ += snapshot_->unrepresentable() - lost_before;
+        observer_.OnUnrepresentable(copied_unrepresentable_);
         progressed_ = true;
         observer_.OnCopied(target);
     }
@@ -189,7 +225,9 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         one.table.id = table.id;
         one.from = table.from;
     }
-    const auto changes = BIWA_TRY(source.Follow(followed, state_.position, options_.idle_every));
+    auto opened = source.Follow(followed, state_.position, options_.idle_every);
+    has_lost_history_ = !opened && opened.error().kind == ErrorKind::kConflict;
+    const auto changes = BIWA_TRY(std::move(opened));
     observer_.OnState(StreamStatus::State::kCatchingUp);
     BoundedQueue<ChangeBatch> queue(options_.queue_bytes_max);
     Status read;
@@ -225,7 +263,7 @@ Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>&
         const auto bytes = batch->bytes;
         if (batch->commit) {
             received_order_ = batch->commit->order;
-            observer_.OnUnrepresentable(changes.unrepresentable());
+            observer_.OnUnrepresentable(copied_unrepresentable_ + changes.unrepresentable());
             if (batch->commit_time != 0) {
                 std::lock_guard lock(mutex_);
                 waiting_.push_back({batch->commit->order, batch->commit_time});
@@ -286,7 +324,7 @@ Status StreamLine::ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& q
         if (!BIWA_TRY(Gather(applier, queue, std::move(*batch), stop))) return {};
         const auto bytes = applier.bytes();
         const auto begin = steady_clock::now();
-        auto applied = BIWA_TRY(applier.Commit());
+        auto applied = BIWA_TRY(TryAgain(applier.Commit()));
         const auto end = steady_clock::now();
         applied.bytes = bytes;
         applied.seconds = std::chrono::duration<double>(end - begin).count();

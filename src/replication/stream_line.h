@@ -58,10 +58,18 @@ class StreamLine {
     // What the warehouse's books say. First of all, and again after an error.
     Status Read();
     StreamState& state() { return state_; }
+    Status SetPhase(StreamState::Table& table, TablePhase phase, std::string reason,
+                    std::int64_t rows_copied = 0);
     TableName TargetOf(const std::string& schema, const std::string& name) const;
 
     // Makes what the line needs at the source, and empty targets.
     Status Begin(StreamSource& source, const std::vector<SourceTable>& tables);
+    // Begins again at the source's present, which is asked for anew; what was followed or copied so
+    // far is to be copied anew, beside what is there.
+    Status StartOver(StreamSource& source, const std::vector<SourceTable>& tables,
+                     const std::string& reason);
+    // Whether the last Follow found that the source does not have the history any more.
+    bool has_lost_history() const { return has_lost_history_; }
     // Copies whatever is still to be copied.
     Status Copy(StreamSource& source, const std::vector<SourceTable>& tables, std::stop_token stop);
     // Follows the live tables until an error, a stop, or `is_enough`, which is asked between
@@ -94,9 +102,6 @@ class StreamLine {
                         std::stop_token stop);
     Status CopyTable(StreamSource& source, const SourceTable& described, StreamState::Table& table,
                      std::stop_token stop);
-    Status SetPhase(StreamState::Table& table, TablePhase phase, std::string reason,
-                    std::int64_t rows_copied = 0);
-
     Warehouse& warehouse_;
     const LineOptions options_;
     LineObserver& observer_;
@@ -104,6 +109,7 @@ class StreamLine {
     // Of the line's own position; while it is there, a copy is exact.
     std::unique_ptr<SnapshotReader> snapshot_;
     bool is_exact_ = false;
+    bool has_lost_history_ = false;
     std::chrono::steady_clock::time_point next_commit_{};
 
     // What was received and cannot be seen yet: the order of its commit and when that was.
@@ -117,6 +123,7 @@ class StreamLine {
     std::atomic<std::uint64_t> durable_order_ = 0;
     std::atomic<std::uint64_t> received_order_ = 0;
     std::atomic<std::int64_t> rows_copied_ = 0;
+    std::uint64_t copied_unrepresentable_ = 0;  // of the copies of this process
     std::atomic<std::uint64_t> changes_applied_ = 0;
     std::atomic<std::uint64_t> rows_total_ = 0;
     std::atomic<std::size_t> queue_bytes_ = 0;

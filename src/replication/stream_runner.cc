@@ -60,6 +60,8 @@ std::string_view ToString(StreamStatus::State state) {
             return "failed";
         case StreamStatus::State::kStopped:
             return "stopped";
+        case StreamStatus::State::kPaused:
+            return "paused";
     }
     return "unknown";
 }
@@ -207,6 +209,7 @@ void StreamRunner::Run(std::stop_token stop) {
     while (!stop.stop_requested()) {
         const auto attempt = Attempt(stop);
         if (stop.stop_requested()) break;
+        if (attempt) continue;
         const auto& error = attempt.error();
         const bool again = error.kind == ErrorKind::kUnavailable;
         {
@@ -229,6 +232,10 @@ void StreamRunner::Run(std::stop_token stop) {
         joiner_.reset();
     }
     if (stop.stop_requested() && !given_up_) OnState(StreamStatus::State::kStopped);
+    std::lock_guard lock(mutex_);
+    for (auto& question : std::exchange(questions_, {})) {
+        question.answer.set_value(Unavailable("the stream has stopped"));
+    }
 }
 
 Status StreamRunner::Attempt(std::stop_token stop) {
@@ -242,18 +249,30 @@ Status StreamRunner::Attempt(std::stop_token stop) {
             status_.state = StreamStatus::State::kStarting;
         }
     }
+    Answer();
+    while (line_.state().is_paused) {
+        if (!StandStill(stop)) return {};
+        wake_ = false;
+        Answer();
+    }
     const auto source = BIWA_TRY(open_source_(options_.name));
     if (line_.state().phase == StreamPhase::kNew || line_.state().phase == StreamPhase::kStarting) {
         BIWA_TRY(Begin(*source));
     }
     while (!stop.stop_requested()) {
         wake_ = false;
+        Answer();
+        // Without a connection to the source, from the top.
+        if (line_.state().is_paused) return {};
         BIWA_TRY(Adjust(*source));
         BIWA_TRY(line_.Copy(*source, found_, stop));
         if (stop.stop_requested()) break;
         // Those that were taken over are compared with the source as it is by now.
         if (BIWA_TRY(Join())) continue;
-        BIWA_TRY(line_.Follow(*source, found_, stop, [this] { return wake_.load(); }));
+        const auto followed = line_.Follow(*source, found_, stop, [this] { return wake_.load(); });
+        if (followed) continue;
+        if (!line_.has_lost_history() || !options_.recopy_when_lost) return followed;
+        BIWA_TRY(StartOver(*source, followed.error()));
     }
     return {};
 }
@@ -279,6 +298,102 @@ Status StreamRunner::Begin(StreamSource& source) {
     std::lock_guard lock(mutex_);
     status_.position = line_.state().position.text;
     return {};
+}
+
+Status StreamRunner::StartOver(StreamSource& source, const Error& lost) {
+    LogWarn("stream {}: {}; all tables are copied anew", options_.name, lost.message);
+    {
+        std::lock_guard lock(joiner_mutex_);
+        joiner_.reset();
+    }
+    std::vector<SourceTable> followable;
+    for (const auto& table : found_) {
+        if (table.refusal.empty()) followable.push_back(table);
+    }
+    return line_.StartOver(source, followable, "changes were lost: " + lost.message);
+}
+
+Status StreamRunner::Ask(StreamRequest request, const std::vector<std::string>& tables,
+                         milliseconds timeout) {
+    std::future<Status> answer;
+    {
+        std::lock_guard lock(mutex_);
+        if (status_.state == StreamStatus::State::kFailed) {
+            return Fail(ErrorKind::kConflict, fmt::format("stream {} has stopped", options_.name),
+                        "Mend what `biwa status` shows, and start again.");
+        }
+        auto& question = questions_.emplace_back();
+        question.request = request;
+        question.tables = tables;
+        answer = question.answer.get_future();
+    }
+    wake_ = true;
+    if (answer.wait_for(timeout) == std::future_status::ready) return answer.get();
+    return Unavailable(
+        fmt::format("stream {} is busy: it will be done when it can be", options_.name));
+}
+
+void StreamRunner::Answer() {
+    std::vector<Question> questions;
+    {
+        std::lock_guard lock(mutex_);
+        questions = std::exchange(questions_, {});
+    }
+    for (auto& question : questions) {
+        question.answer.set_value(Fulfil(question.request, question.tables));
+    }
+}
+
+Status StreamRunner::Fulfil(StreamRequest request, const std::vector<std::string>& tables) {
+    auto& state = line_.state();
+    if (tables.empty() && request != StreamRequest::kRecopy) {
+        state.is_paused = request == StreamRequest::kPause;
+        auto transaction = BIWA_TRY(warehouse_.Begin());
+        BIWA_TRY(SavePaused(*transaction, options_.name, state.is_paused));
+        return transaction->Commit();
+    }
+    std::vector<StreamState::Table*> chosen;
+    for (auto& table : state.tables) {
+        if (tables.empty()) chosen.push_back(&table);
+    }
+    for (const auto& name : tables) {
+        std::vector<std::string> names;
+        const auto before = chosen.size();
+        for (auto& table : state.tables) {
+            const auto target = TargetTable(options_.dataset, table.schema, table.name);
+            names.push_back(target.name);
+            if (name == target.name || name == target.ToString() || name == table.ToString()) {
+                chosen.push_back(&table);
+            }
+        }
+        if (chosen.size() > before) continue;
+        const auto meant = DidYouMean(name, names);
+        return UserError(fmt::format("stream {} has no table \"{}\"", options_.name, name),
+                         meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
+    }
+    for (auto* table : chosen) {
+        const bool is_at_source = table->phase != TablePhase::kGone;
+        if (request == StreamRequest::kPause && is_at_source) {
+            BIWA_TRY(line_.SetPhase(*table, TablePhase::kPaused, "paused by hand"));
+        } else if (request == StreamRequest::kResume && table->phase == TablePhase::kPaused) {
+            BIWA_TRY(line_.SetPhase(*table, TablePhase::kWaiting, "was paused"));
+        } else if (request == StreamRequest::kRecopy && is_at_source) {
+            BIWA_TRY(line_.SetPhase(*table, TablePhase::kWaiting, "asked for by hand"));
+        }
+    }
+    return {};
+}
+
+bool StreamRunner::StandStill(std::stop_token stop) {
+    OnState(StreamStatus::State::kPaused);
+    {
+        std::lock_guard lock(joiner_mutex_);
+        joiner_.reset();
+    }
+    while (!wake_) {
+        if (!SleepFor(stop, milliseconds(50))) return false;
+    }
+    return true;
 }
 
 // What is shown of each table, those of the stream that are not at the source any more too.

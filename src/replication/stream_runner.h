@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,7 +43,12 @@ struct StreamOptions {
     std::chrono::milliseconds retry_first{500};
     // How often to look for tables that have come, gone or changed.
     std::chrono::milliseconds discover_every{10'000};
+    // When the source does not have the changes any more: copy all tables anew. Else stop.
+    bool recopy_when_lost = false;
 };
+
+// What somebody asks of a running stream.
+enum class StreamRequest { kRecopy, kPause, kResume };
 
 class StreamRunner final : private LineObserver {
   public:
@@ -61,15 +67,27 @@ class StreamRunner final : private LineObserver {
 
     StreamStatus status() const;
 
+    // `tables`: names in the warehouse or at the source ("answers", "public.answers"); none means
+    // the stream itself for kPause and kResume, and all tables for kRecopy. Returns when it is
+    // written down, and so will be done even after a crash. From any thread.
+    Status Ask(StreamRequest request, const std::vector<std::string>& tables,
+               std::chrono::milliseconds timeout = std::chrono::milliseconds(10'000));
+
     // Takes away what a stream that does not run has at its source, its tables and its books.
     static Status Remove(Warehouse& warehouse, const std::string& stream,
                          const std::string& dataset, const OpenSource& open_source);
 
   private:
     void Run(std::stop_token stop);
-    // One attempt: until an error or a stop.
+    // One attempt: until an error, a stop, or until the stream is paused.
     Status Attempt(std::stop_token stop);
     Status Begin(StreamSource& source);
+    Status StartOver(StreamSource& source, const Error& lost);
+    // Does what was asked for.
+    void Answer();
+    Status Fulfil(StreamRequest request, const std::vector<std::string>& tables);
+    // Stands still until it is woken; false when stopped.
+    bool StandStill(std::stop_token stop);
     // Brings the stream's tables in line with those of the source.
     Status Adjust(StreamSource& source);
     Status Publish(StreamSource& source, std::vector<TableStep>& steps);
@@ -109,9 +127,16 @@ class StreamRunner final : private LineObserver {
     const OnChanged on_changed_;
     StreamLine line_;
 
-    mutable std::mutex mutex_;  // guards the two below
+    struct Question {
+        StreamRequest request;
+        std::vector<std::string> tables;
+        std::promise<Status> answer;
+    };
+
+    mutable std::mutex mutex_;  // guards the three below
     StreamStatus status_;
     std::string signature_;  // of the tables that the stream's thread has seen
+    std::vector<Question> questions_;
 
     // The guard has said that the stream must stop: when Run has ended, the slot goes.
     std::atomic<bool> given_up_ = false;

@@ -52,6 +52,7 @@ SourceTable TheTable() {
 // Ranges are those of row->id % 4, so that a row stays in its range; a resumed copy reads later.
 class Snapshot final : public SnapshotReader {
   public:
+    std::uint64_t unrepresentable() const override { return 0; }
     Snapshot(Server& server, Rows rows) : server_(server), rows_(std::move(rows)) {}
     Result<std::vector<SnapshotRange>> Split(const SourceTable&) override {
         return std::vector<SnapshotRange>{{"0", 1}, {"1", 1}, {"2", 1}, {"3", 1}};

@@ -15,7 +15,9 @@ CREATE TABLE IF NOT EXISTS _biwa.streams (
     phase VARCHAR NOT NULL,
     position VARCHAR NOT NULL,
     position_order UBIGINT NOT NULL,
-    commit_time TIMESTAMPTZ);
+    commit_time TIMESTAMPTZ,
+    paused BOOLEAN NOT NULL DEFAULT false);
+ALTER TABLE _biwa.streams ADD COLUMN IF NOT EXISTS paused BOOLEAN DEFAULT false;
 CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
     stream VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
@@ -143,14 +145,16 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
     std::string phase = PhaseName(StreamPhase::kNew);
     BIWA_TRY(ForEachRow(
         *session,
-        fmt::format("SELECT phase, position, position_order::BIGINT, "
-                    "coalesce(epoch_us(commit_time), 0) FROM _biwa.streams WHERE stream = {}",
-                    QuoteLiteral(stream)),
+        fmt::format(
+            "SELECT phase, position, position_order::BIGINT, "
+            "coalesce(epoch_us(commit_time), 0), paused FROM _biwa.streams WHERE stream = {}",
+            QuoteLiteral(stream)),
         [&](const std::vector<Cells>& columns, std::size_t row) {
             phase = columns[0].GetString(row);
             state.position.text = columns[1].GetString(row);
             state.position.order = columns[2].Get<std::uint64_t>(row);
             state.commit_time = columns[3].Get<std::int64_t>(row);
+            state.is_paused = columns[4].Get<std::uint8_t>(row) != 0;
         }));
     state.phase = BIWA_TRY(ParsePhase(phase));
     Status read;
@@ -201,8 +205,13 @@ Status SavePhase(WriteTransaction& transaction, const std::string& stream, Strea
         {}));
     if (changed > 0) return {};
     return transaction.Execute(
-        fmt::format("INSERT INTO _biwa.streams VALUES ({}, '{}', '', 0, NULL)",
+        fmt::format("INSERT INTO _biwa.streams VALUES ({}, '{}', '', 0, NULL, false)",
                     QuoteLiteral(stream), PhaseName(phase)));
+}
+
+Status SavePaused(WriteTransaction& transaction, const std::string& stream, bool is_paused) {
+    return transaction.Execute(fmt::format("UPDATE _biwa.streams SET paused = {} WHERE stream = {}",
+                                           is_paused, QuoteLiteral(stream)));
 }
 
 Status SavePosition(WriteTransaction& transaction, const std::string& stream,

@@ -41,6 +41,7 @@ struct StreamState {
     StreamPhase phase = StreamPhase::kNew;
     Position position;  // everything up to here is in the warehouse, or a copy will bring it
     Micros commit_time = 0;
+    bool is_paused = false;  // stands still until somebody resumes it
 
     struct Table {
         std::string schema;
@@ -71,6 +72,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
 
 // Each adds its part to a transaction of the caller's.
 Status SavePhase(WriteTransaction& transaction, const std::string& stream, StreamPhase phase);
+Status SavePaused(WriteTransaction& transaction, const std::string& stream, bool is_paused);
 Status SavePosition(WriteTransaction& transaction, const std::string& stream,
                     const Position& position, Micros commit_time);
 // All of it, its ranges_left too.

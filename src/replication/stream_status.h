@@ -22,7 +22,8 @@ struct StreamStatus {
         kStreaming,
         kRetrying,
         kFailed,
-        kStopped
+        kStopped,
+        kPaused
     };
     enum class TableState { kWaiting, kCopying, kLive, kRefused, kPaused, kGone };
 

@@ -58,6 +58,8 @@ class SnapshotReader {
     // Any number at once, each with a connection of its own. From any thread.
     virtual Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                                     const SnapshotRange& range) = 0;
+    // Values so far that the warehouse's types cannot hold, and that became NULL. From any thread.
+    virtual std::uint64_t unrepresentable() const = 0;
 };
 
 enum class ChangeKind : std::uint8_t { kInsert, kUpdate, kDelete };

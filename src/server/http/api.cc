@@ -89,16 +89,34 @@ Result<QueryRequest> ParseQuery(const Request& request) {
     return query;
 }
 
+// None where there is no such field.
+Result<std::vector<std::string>> ParseNames(const json& body, const char* field) {
+    const auto names = body.find(field);
+    if (names == body.end() || names->is_null()) return std::vector<std::string>();
+    const bool is_list_of_names =
+        names->is_array() && std::all_of(names->begin(), names->end(),
+                                         [](const json& name) { return name.is_string(); });
+    if (!is_list_of_names) return UserError(fmt::format("\"{}\" is not a list of names", field));
+    return names->get<std::vector<std::string>>();
+}
+
+Result<StreamCommand> ParseStreamCommand(const Request& request, const std::string& stream) {
+    const auto body = BIWA_TRY(ParseBody(request, {"action", "tables"}));
+    StreamCommand command;
+    command.stream = stream;
+    const auto action = body.find("action");
+    if (action == body.end() || !action->is_string()) {
+        return UserError("\"action\" is missing: recopy, pause or resume");
+    }
+    command.action = action->get<std::string>();
+    command.tables = BIWA_TRY(ParseNames(body, "tables"));
+    return command;
+}
+
 Result<RunRequest> ParseRun(const Request& request) {
     const auto body = BIWA_TRY(ParseBody(request, {"select", "full_refresh"}));
     RunRequest run;
-    if (const auto select = body.find("select"); select != body.end() && !select->is_null()) {
-        const bool is_list_of_names =
-            select->is_array() && std::all_of(select->begin(), select->end(),
-                                              [](const json& name) { return name.is_string(); });
-        if (!is_list_of_names) return UserError("\"select\" is not a list of names");
-        run.select = select->get<std::vector<std::string>>();
-    }
+    run.select = BIWA_TRY(ParseNames(body, "select"));
     if (const auto full = body.find("full_refresh"); full != body.end()) {
         if (!full->is_boolean()) return UserError("\"full_refresh\" is neither true nor false");
         run.full_refresh = full->get<bool>();
@@ -236,6 +254,13 @@ void Api::Handle(const std::shared_ptr<Exchange>& exchange) {
         case RouteId::kRun:
             return AnswerBy(slow_, exchange, [this, exchange] {
                 return Run(exchange->request(), exchange->closed());
+            });
+        case RouteId::kStream:
+            return AnswerBy(slow_, exchange, [this, exchange, name = match->parameter] {
+                const auto command = ParseStreamCommand(exchange->request(), name);
+                if (!command) return ErrorResponse(command.error());
+                const auto asked = backend_.AskStream(*command);
+                return asked ? JsonResponse("{\"ok\":true}") : ErrorResponse(asked.error());
             });
         case RouteId::kPlan:
             return AnswerBy(slow_, exchange, [this] { return Respond(backend_.PlanJson()); });

@@ -17,6 +17,12 @@ struct RunRequest {
     bool full_refresh = false;
 };
 
+struct StreamCommand {
+    std::string stream;
+    std::string action;               // "recopy", "pause", "resume"
+    std::vector<std::string> tables;  // none: the stream as a whole
+};
+
 // Called by several of the server's worker threads at once, never by a network thread: what takes
 // long may. The texts are the JSON of docs/api.md, ready to send. Outlives the server.
 class Backend {
@@ -35,6 +41,8 @@ class Backend {
 
     // To be given up when `stop` says so: the caller has gone or the server stops.
     virtual Result<std::string> Run(const RunRequest& request, std::stop_token stop) = 0;
+    // Returns when it is written down.
+    virtual Status AskStream(const StreamCommand& command) = 0;
     virtual Result<std::string> PlanJson() = 0;
     // `plan`: one of PlanJson; empty: as the files are now.
     virtual Result<std::string> ApplyJson(const std::string& plan, std::stop_token stop) = 0;

@@ -22,6 +22,11 @@ constexpr std::string_view kRunBody = R"({"type": "object", "additionalPropertie
                "description": "Models to run; none means all."},
     "full_refresh": {"type": "boolean", "default": false,
                      "description": "Build incremental models anew."}}})";
+constexpr std::string_view kStreamBody = R"({"type": "object", "required": ["action"],
+    "additionalProperties": false, "properties": {
+    "action": {"type": "string", "enum": ["recopy", "pause", "resume"]},
+    "tables": {"type": "array", "items": {"type": "string"},
+               "description": "Which of its tables; none means the stream as a whole."}}})";
 constexpr std::string_view kEventStream = "text/event-stream";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 
@@ -45,6 +50,11 @@ constexpr std::array kRoutes = {
         false, kEventStream},
     Route{RouteId::kRun, "POST", "/api/v1/run", "Runs models and answers when they are done.", true,
           "application/json", kRunBody},
+    Route{
+        RouteId::kStream, "POST", "/api/v1/streams/{name}",
+        "Has tables of a stream copied anew, or pauses or resumes them or all of it. Answers when "
+        "that is written down.",
+        true, "application/json", kStreamBody},
     Route{RouteId::kPlan, "GET", "/api/v1/plan", "What applying the project's files would do."},
     Route{RouteId::kApply, "POST", "/api/v1/apply", "Makes the instance what the files say.", true},
     Route{RouteId::kOpenApi, "GET", "/api/v1/openapi.json", "This description."},

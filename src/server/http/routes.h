@@ -20,6 +20,7 @@ enum class RouteId {
     kDashboard,
     kDashboardLive,
     kRun,
+    kStream,
     kPlan,
     kApply,
     kOpenApi,

@@ -64,6 +64,11 @@ class TestBackend final : public Backend {
         }
         return std::string(R"({"models":[],"full":)") + (request.full_refresh ? "true}" : "false}");
     }
+    Status AskStream(const StreamCommand& command) override {
+        if (command.stream != "app") return UserError("there is no stream " + command.stream);
+        asked = command;
+        return {};
+    }
     Result<std::string> PlanJson() override { return std::string(R"({"steps":[]})"); }
     Result<std::string> ApplyJson(const std::string&, std::stop_token) override {
         return Fail(ErrorKind::kConflict, "the plan is stale");
@@ -81,6 +86,7 @@ class TestBackend final : public Backend {
     std::atomic<int> status_calls = 0;
     std::atomic<bool> run_stopped = false;
     std::vector<DashboardConfig> dashboards;
+    StreamCommand asked;
 
   private:
     const std::unique_ptr<Warehouse> warehouse_ = std::move(*OpenDuckDb({}));

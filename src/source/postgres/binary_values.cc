@@ -4,6 +4,8 @@
 #include <limits>
 #include <string>
 
+#include "source/postgres/binary_text.h"
+
 namespace biwa::postgres {
 
 namespace {
@@ -80,19 +82,6 @@ BIWA_DECODE_FUNCTION(BinaryText) {
     (void)decoder;
     cells.Set(row, context.arena->Copy(bytes));
     return true;
-}
-
-// "char" is one byte of any value; what is no ASCII is shown as charout does, which the text form
-// goes through.
-BIWA_DECODE_FUNCTION(BinaryChar) {
-    if (bytes.size() != 1) return false;
-    const auto byte = static_cast<unsigned char>(bytes[0]);
-    if (byte == 0) return BinaryText(decoder, "", cells, row, context);
-    if (byte < 0x80) return BinaryText(decoder, bytes, cells, row, context);
-    const char octal[] = {'\\', static_cast<char>('0' + (byte >> 6)),
-                          static_cast<char>('0' + (byte >> 3 & 7)),
-                          static_cast<char>('0' + (byte & 7))};
-    return BinaryText(decoder, std::string_view(octal, sizeof octal), cells, row, context);
 }
 
 BIWA_DECODE_FUNCTION(BinaryJsonb) {
@@ -226,16 +215,14 @@ BIWA_DECODE_FUNCTION(BinaryDecimal) {
                       row);
 }
 
-// As numeric_out writes it.
-BIWA_DECODE_FUNCTION(BinaryNumericText) {
+bool AppendNumeric(std::string_view bytes, std::string& text) {
     NumericHeader header{};
     if (!NumericHeader::Read(bytes, header) || !AreDigits(bytes, header)) return false;
-    std::string text;
     if (header.is_special()) {
-        text = header.sign == NumericHeader::kNaN        ? "NaN"
-               : header.sign == NumericHeader::kInfinity ? "Infinity"
-                                                         : "-Infinity";
-        return BinaryText(decoder, text, cells, row, context);
+        text += header.sign == NumericHeader::kNaN        ? "NaN"
+                : header.sign == NumericHeader::kInfinity ? "Infinity"
+                                                          : "-Infinity";
+        return true;
     }
     if (header.sign == NumericHeader::kNegative) text += '-';
     const auto append_group = [&](int index, bool pad) {
@@ -255,51 +242,64 @@ BIWA_DECODE_FUNCTION(BinaryNumericText) {
         for (int i = header.weight + 1; text.size() < end; ++i) append_group(i, true);
         text.resize(end);
     }
-    return BinaryText(decoder, text, cells, row, context);
+    return true;
 }
 
-// array_send: int32 dimensions, int32 has-nulls, oid of the element; for each dimension int32 size
-// and int32 lower bound; then the elements, each int32 length (-1: NULL) and bytes.
-BIWA_DECODE_FUNCTION(BinaryArray) {
-    if (bytes.size() < 12) return false;
-    const auto dimensions = LoadBigEndian<std::int32_t>(bytes.data());
+BIWA_DECODE_FUNCTION(BinaryMoney) {
+    (void)context;
+    if (bytes.size() != 8) return false;
+    return SetDecimal(decoder.type, LoadBigEndian<std::int64_t>(bytes.data()), cells, row);
+}
+
+BIWA_DECODE_FUNCTION(BinaryAsText) {
+    std::string text;
+    return decoder.writer->Append(bytes, text) && BinaryText(decoder, text, cells, row, context);
+}
+
+namespace {
+
+// The elements of one list of `level` (0: the outermost), and of the lists in it, out of `reader`.
+bool ReadList(const ColumnDecoder& decoder, const ArrayHeader& header, int level,
+              ByteReader& reader, Cells& cells, std::size_t row, DecodeContext& context) {
     const auto begin = cells.child_size;
-    if (dimensions == 0) {
-        cells.Set(row, ListCell{begin, 0});
-        return bytes.size() == 12;
+    const auto size = static_cast<std::size_t>(header.sizes[level]);
+    auto& child = cells.owner->GrowChild(cells, begin + size);
+    for (std::size_t i = 0; i < size; ++i) {
+        if (level + 1 < header.dimensions) {
+            if (!ReadList(decoder, header, level + 1, reader, child, begin + i, context)) {
+                return false;
+            }
+            continue;
+        }
+        std::optional<std::string_view> element;
+        if (!reader.Field(element)) return false;
+        if (!element) {
+            child.SetNull(begin + i);
+        } else if (!decoder.element->binary(*decoder.element, *element, child, begin + i,
+                                            context)) {
+            return false;
+        }
     }
-    // MAXDIM of PostgreSQL.
-    if (dimensions < 0 || dimensions > 6) return false;
-    if (dimensions != 1) {
+    cells.Set(row, ListCell{begin, size});
+    return true;
+}
+
+}  // namespace
+
+BIWA_DECODE_FUNCTION(BinaryArray) {
+    ByteReader reader(bytes);
+    ArrayHeader header;
+    if (!header.Read(reader)) return false;
+    if (header.dimensions == 0) {
+        cells.Set(row, ListCell{cells.child_size, 0});
+        return reader.at_end();
+    }
+    if (header.dimensions != decoder.dimensions) {
         ++context.unrepresentable;
         cells.SetNull(row);
         return true;
     }
-    if (bytes.size() < 20) return false;
-    const auto count = LoadBigEndian<std::int32_t>(bytes.data() + 12);
-    auto rest = bytes.substr(20);
-    // Each element takes four bytes at least: what says otherwise must not make us allocate.
-    if (count < 0 || static_cast<std::size_t>(count) > rest.size() / 4) return false;
-    const auto size = static_cast<std::size_t>(count);
-    auto& child = cells.owner->GrowChild(cells, begin + size);
-    for (std::size_t i = 0; i < size; ++i) {
-        if (rest.size() < 4) return false;
-        const auto length = LoadBigEndian<std::int32_t>(rest.data());
-        rest.remove_prefix(4);
-        if (length < -1) return false;
-        if (length == -1) {
-            child.SetNull(begin + i);
-            continue;
-        }
-        if (static_cast<std::size_t>(length) > rest.size()) return false;
-        const auto element = rest.substr(0, static_cast<std::size_t>(length));
-        if (!decoder.element->binary(*decoder.element, element, child, begin + i, context)) {
-            return false;
-        }
-        rest.remove_prefix(static_cast<std::size_t>(length));
-    }
-    cells.Set(row, ListCell{begin, size});
-    return rest.empty();
+    return ReadList(decoder, header, 0, reader, cells, row, context) && reader.at_end();
 }
 
 }  // namespace biwa::postgres

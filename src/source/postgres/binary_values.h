@@ -1,12 +1,11 @@
 // Values in PostgreSQL's binary form: what the types' send functions write, in network byte order.
 #pragma once
 
-#include <bit>
 #include <concepts>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
+#include "source/postgres/bytes.h"
 #include "source/postgres/types.h"
 
 namespace biwa::postgres {
@@ -14,27 +13,6 @@ namespace biwa::postgres {
 // From 1970-01-01, where the model counts from, to 2000-01-01, where PostgreSQL does.
 inline constexpr std::int32_t kEpochDays = 10'957;
 inline constexpr std::int64_t kEpochMicros = std::int64_t{kEpochDays} * 86'400'000'000;
-
-// `bytes` must have room for a T.
-template <typename T>
-T LoadBigEndian(const char* bytes) {
-    if constexpr (sizeof(T) == 1) {
-        return static_cast<T>(*bytes);
-    } else if constexpr (sizeof(T) == 2) {
-        std::uint16_t raw;
-        std::memcpy(&raw, bytes, sizeof raw);
-        return std::bit_cast<T>(__builtin_bswap16(raw));
-    } else if constexpr (sizeof(T) == 4) {
-        std::uint32_t raw;
-        std::memcpy(&raw, bytes, sizeof raw);
-        return std::bit_cast<T>(__builtin_bswap32(raw));
-    } else {
-        static_assert(sizeof(T) == 8);
-        std::uint64_t raw;
-        std::memcpy(&raw, bytes, sizeof raw);
-        return std::bit_cast<T>(__builtin_bswap64(raw));
-    }
-}
 
 template <typename T>
 bool BinaryFixed(const ColumnDecoder&, std::string_view bytes, Cells& cells, std::size_t row,
@@ -59,7 +37,8 @@ BIWA_DECODE_FUNCTION(BinaryTimestamp);
 BIWA_DECODE_FUNCTION(BinaryInterval);
 BIWA_DECODE_FUNCTION(BinaryUuid);
 BIWA_DECODE_FUNCTION(BinaryDecimal);
-BIWA_DECODE_FUNCTION(BinaryNumericText);
+BIWA_DECODE_FUNCTION(BinaryMoney);
+BIWA_DECODE_FUNCTION(BinaryAsText);
 BIWA_DECODE_FUNCTION(BinaryArray);
 
 // Stores `value`, of which the warehouse's type has the range but for the infinities.

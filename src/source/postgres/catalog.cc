@@ -6,30 +6,70 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
+#include "source/postgres/partitions.h"
+#include "source/postgres/text_values.h"
 
 namespace biwa::postgres {
 
 namespace {
 
-// Ordinary tables, leaf partitions among them, that are not the server's own. Their sizes as the
-// server last counted them: to measure one takes a lock, and would wait for whoever alters a table.
+// Ordinary tables that are not the server's own, and partitioned ones as their root, with what its
+// leaves add up to. (Where a root cannot be published: its leaves.) Their sizes as the server last
+// counted them: to measure one takes a lock, and would wait for whoever alters a table.
 constexpr const char* kTablesSql = R"(
-SELECT c.oid, n.nspname, c.relname, c.relreplident, c.relpersistence,
-       greatest(c.reltuples, 0)::bigint,
-       c.relpages * pg_catalog.current_setting('block_size')::bigint
+WITH RECURSIVE part (root, oid) AS (
+    SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+    WHERE c.relkind = 'p' AND NOT c.relispartition
+    UNION ALL
+    SELECT part.root, i.inhrelid FROM part
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid),
+leaves AS (
+    SELECT part.root, sum(greatest(c.reltuples, 0)) AS rows, sum(c.relpages) AS pages,
+           min(CASE WHEN c.relkind = 'f' OR c.relpersistence = 'u' THEN c.relname END) AS unlogged,
+           bool_or(c.relreplident = 'n') AS no_identity, bool_and(c.relreplident = 'f') AS all_full
+    FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind <> 'p'
+    GROUP BY part.root)
+SELECT c.oid, n.nspname, c.relname,
+       -- Of a partitioned table what its leaves have counts: updates would fail by theirs.
+       CASE WHEN leaves.no_identity THEN 'n'
+            WHEN c.relreplident = 'f' AND NOT leaves.all_full THEN 'd' ELSE c.relreplident END,
+       CASE WHEN c.relpersistence = 'u' THEN 'is unlogged'
+            WHEN leaves.unlogged IS NOT NULL
+            THEN 'has a partition that is unlogged or elsewhere, ' || leaves.unlogged END,
+       coalesce(leaves.rows, greatest(c.reltuples, 0))::bigint,
+       coalesce(leaves.pages, c.relpages) * pg_catalog.current_setting('block_size')::bigint,
+       c.relkind = 'p', c.relispartition
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+LEFT JOIN leaves ON leaves.root = c.oid
+WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp\_%'
 ORDER BY 2, 3)";
 
+// The value of a column that was added later stands with what has pages: of a partitioned table
+// with its leaves, which all have the same.
 constexpr const char* kColumnsSql = R"(
+WITH RECURSIVE part (root, oid) AS (
+    SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+    WHERE i.inhparent = ANY ($1::oid[]) AND c.relkind = 'p'
+    UNION ALL
+    SELECT part.root, i.inhrelid FROM part
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid),
+missing AS (
+    SELECT part.root, a.attname, min(a.attmissingval::text) AS value
+    FROM part JOIN pg_catalog.pg_attribute a ON a.attrelid = part.oid
+    WHERE a.attmissingval IS NOT NULL
+    GROUP BY part.root, a.attname)
 SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attnum,
-       a.attgenerated <> '', (a.attmissingval::text::text[])[1],
+       a.attgenerated <> '', coalesce(a.attmissingval::text, missing.value), a.attndims,
        a.atthasmissing OR a.atthasdef OR a.attidentity <> ''
 FROM pg_catalog.pg_attribute a
+LEFT JOIN missing ON missing.root = a.attrelid AND missing.attname = a.attname
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";
 
@@ -42,17 +82,32 @@ WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisprimary OR i.indisreplident)
   AND k.place <= i.indnkeyatts
 ORDER BY i.indrelid, i.indexrelid, k.place)";
 
-// What ADD COLUMN … DEFAULT put into the rows that were there, where the warehouse reads its text
-// alike: lists only when empty; no bytes, intervals and years before Christ.
-std::optional<std::string> Fill(const Type& type, std::string text) {
-    switch (type.id) {
+// What ADD COLUMN … DEFAULT put into the rows that were there: `array` holds it as its only element
+// (pg_attribute.attmissingval). Nothing where the warehouse does not read its text alike: lists
+// only when empty; no bytes, intervals, years before Christ.
+std::optional<std::string> Fill(const ColumnDecoder& decoder, std::string_view array) {
+    auto rest = array.substr(1, array.size() - 2);  // without the braces
+    std::string text;
+    if (rest.starts_with('"')) {
+        rest = rest.substr(1, rest.size() - 2);
+        for (std::size_t i = 0; i < rest.size(); ++i) {
+            if (rest[i] == '\\') ++i;
+            text += rest[i];
+        }
+    } else if (rest == "NULL") {
+        return std::nullopt;
+    } else {
+        text = rest;
+    }
+    switch (decoder.type.id) {
         case TypeId::kList:
             return text == "{}" ? std::optional<std::string>("[]") : std::nullopt;
         case TypeId::kBytes:
         case TypeId::kInterval:
             return std::nullopt;
         case TypeId::kDecimal:
-            if (text == "NaN") return std::nullopt;
+            // NaN, and money, which is written in the locale's way.
+            if (text == "NaN" || decoder.text != TextDecimal) return std::nullopt;
             return text;
         case TypeId::kDate:
         case TypeId::kTimestamp:
@@ -67,7 +122,7 @@ std::optional<std::string> Fill(const Type& type, std::string text) {
 struct FoundTable {
     CatalogTable table;
     char replica_identity = 'd';
-    bool unlogged = false;
+    std::string not_in_log;  // why its changes are not
     bool key_deferrable = false;
     std::map<std::int64_t, std::size_t> column_of;  // attnum -> place in columns
     std::vector<std::size_t> identity_index;
@@ -82,9 +137,10 @@ void Judge(FoundTable& found) {
         table.mend_sql = "ALTER TABLE " + name + " ADD COLUMN …;";
         return;
     }
-    if (found.unlogged) {
-        table.refusal = "is unlogged: its changes are not in the log";
-        table.mend_sql = "ALTER TABLE " + name + " SET LOGGED;";
+    if (!found.not_in_log.empty()) {
+        table.refusal = found.not_in_log + ": its changes are not in the log";
+        table.mend_sql = found.table.is_partitioned ? "detach it, or make it a table of the log's"
+                                                    : "ALTER TABLE " + name + " SET LOGGED;";
         return;
     }
     auto& key = table.columns.key;
@@ -122,14 +178,54 @@ void Judge(FoundTable& found) {
 
 }  // namespace
 
-// int2vector and oidvector (22, 30) are called arrays and written otherwise.
-Result<TypeCatalog> ReadTypes(const Connection& connection) {
-    const auto rows = BIWA_TRY(connection.Query(R"(
+namespace {
+
+// The row type of a table counts only where a column is of it: there are as many as tables.
+// int2vector and oidvector (22, 30) are called arrays and written otherwise. A function of the
+// server itself is named alone, one of a library "library.symbol".
+constexpr const char* kTypesSql = R"(
+WITH used AS (SELECT DISTINCT atttypid AS oid FROM pg_catalog.pg_attribute WHERE attnum > 0)
 SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod,
        CASE WHEN t.typcategory = 'A' AND t.typlen = -1 AND t.oid NOT IN (22, 30)
-            THEN t.typelem ELSE 0 END
+            THEN t.typelem ELSE 0 END,
+       t.typndims, t.typdelim,
+       coalesce(substring(send.probin FROM '[^/]*$') || '.', '') || send.prosrc,
+       coalesce(substring(output.probin FROM '[^/]*$') || '.', '') || output.prosrc,
+       CASE WHEN t.typtype = 'c' THEN ARRAY(
+            SELECT a.atttypid FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+            ORDER BY a.attnum)::text END
 FROM pg_catalog.pg_type t
-WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c'))"));
+LEFT JOIN pg_catalog.pg_proc send ON send.oid = t.typsend
+JOIN pg_catalog.pg_proc output ON output.oid = t.typoutput
+LEFT JOIN pg_catalog.pg_class relation ON relation.oid = t.typrelid
+WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c')
+  AND (t.typtype <> 'c' OR relation.relkind = 'c' OR t.oid IN (SELECT oid FROM used)
+       OR t.typarray IN (SELECT oid FROM used)))";
+
+// Multiranges came with PostgreSQL 14.
+constexpr int kMultirangeVersion = 140'000;
+
+std::vector<Oid> ReadOids(std::string_view array) {
+    std::vector<Oid> oids;
+    Oid number = 0;
+    bool any = false;
+    for (const char c : array) {
+        if (c >= '0' && c <= '9') {
+            number = number * 10 + static_cast<Oid>(c - '0');
+            any = true;
+        } else if (any) {
+            oids.push_back(std::exchange(number, 0));
+            any = false;
+        }
+    }
+    return oids;
+}
+
+}  // namespace
+
+Result<TypeCatalog> ReadTypes(const Connection& connection) {
+    const auto rows = BIWA_TRY(connection.Query(kTypesSql));
     TypeCatalog types;
     for (int i = 0; i < rows.size(); ++i) {
         TypeInfo info;
@@ -139,7 +235,35 @@ WHERE t.typtype IN ('b', 'd', 'e', 'r', 'm', 'c'))"));
         info.base = static_cast<Oid>(rows.Number(i, 3));
         info.base_modifier = static_cast<std::int32_t>(rows.Number(i, 4));
         info.element = static_cast<Oid>(rows.Number(i, 5));
+        info.dimensions = static_cast<int>(rows.Number(i, 6));
+        info.delimiter = rows.Text(i, 7)[0];
+        info.send = rows.Text(i, 8);
+        info.output = rows.Text(i, 9);
+        info.fields = ReadOids(rows.Text(i, 10));
         types[info.oid] = std::move(info);
+    }
+    const auto ranges = BIWA_TRY(connection.Query(
+        fmt::format("SELECT rngtypid, rngsubtype, {} FROM pg_catalog.pg_range",
+                    connection.server_version() >= kMultirangeVersion ? "rngmultitypid" : "0")));
+    for (int i = 0; i < ranges.size(); ++i) {
+        const auto range = static_cast<Oid>(ranges.Number(i, 0));
+        const auto set_element = [&](Oid type, Oid element) {
+            if (const auto found = types.find(type); found != types.end()) {
+                found->second.element = element;
+            }
+        };
+        set_element(range, static_cast<Oid>(ranges.Number(i, 1)));
+        set_element(static_cast<Oid>(ranges.Number(i, 2)), range);
+    }
+    // One of the currency in its smallest unit, eight bytes in hex: "\\x0000000000000064" is 100.
+    const auto one = BIWA_TRY(
+        connection.Query("SELECT pg_catalog.cash_send(1::pg_catalog.numeric::pg_catalog.money)"));
+    if (const auto money = types.find(kMoneyOid); money != types.end()) {
+        money->second.money_digits = 0;
+        for (auto unit = std::strtoll(one.Text(0, 0).c_str() + 2, nullptr, 16); unit >= 10;
+             unit /= 10) {
+            ++money->second.money_digits;
+        }
     }
     return types;
 }
@@ -159,13 +283,19 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
                                              const std::vector<std::string>& patterns,
                                              IfMissing if_missing) {
     const auto rows = BIWA_TRY(connection.Query(kTablesSql));
+    const bool by_root = connection.server_version() >= kPublishRootVersion;
     std::map<std::int64_t, FoundTable> found;
     std::vector<std::int64_t> order;
     std::vector<std::string> all_names;
-    std::set<std::string> used;
+    std::set<std::string> used, parts;
     std::string oids = "{";
     for (int i = 0; i < rows.size(); ++i) {
         const auto schema = rows.Text(i, 1), name = rows.Text(i, 2);
+        const bool is_partitioned = rows.Boolean(i, 7), is_partition = rows.Boolean(i, 8);
+        if (by_root ? is_partition : is_partitioned) {
+            parts.insert(schema + "." + name);
+            continue;
+        }
         all_names.push_back(schema + "." + name);
         bool wanted = false;
         for (const auto& pattern : patterns) {
@@ -179,7 +309,8 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         one.table.table.name = name;
         one.table.table.id = rows.Text(i, 0);
         one.replica_identity = rows.Text(i, 3)[0];
-        one.unlogged = rows.Text(i, 4) == "u";
+        one.not_in_log = rows.Text(i, 4);
+        one.table.is_partitioned = is_partitioned;
         one.table.table.rows_estimate = rows.Number(i, 5);
         one.table.table.bytes = rows.Number(i, 6);
         order.push_back(rows.Number(i, 0));
@@ -189,6 +320,14 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
     for (const auto& pattern : patterns) {
         if (used.contains(pattern) || if_missing == IfMissing::kPassOver) continue;
         const auto full = pattern.find('.') == std::string::npos ? "public." + pattern : pattern;
+        if (parts.contains(full)) {
+            return by_root
+                       ? UserError(fmt::format("table \"{}\" is a partition", pattern),
+                                   "Name the table that it is a part of: that is streamed as one.")
+                       : UserError(fmt::format("table \"{}\" is partitioned", pattern),
+                                   "Name its partitions: PostgreSQL 13 is the first that can "
+                                   "publish it as one.");
+        }
         const auto meant = DidYouMean(full, all_names);
         return UserError(
             fmt::format("table \"{}\" is not in database {}", pattern, PQdb(connection.raw())),
@@ -200,20 +339,26 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
     for (int i = 0; i < columns.size(); ++i) {
         auto& one = found.at(columns.Number(i, 0));
         // Generated columns are not in the stream of changes (before PostgreSQL 18).
-        if (columns.Boolean(i, 6)) continue;
+        if (columns.Boolean(i, 6)) {
+            one.table.table.notes.push_back(fmt::format(
+                "{}: left out, it is a generated column: PostgreSQL does not send its changes",
+                columns.Text(i, 1)));
+            continue;
+        }
         auto decoder = DecoderFor(static_cast<Oid>(columns.Number(i, 2)),
-                                  static_cast<std::int32_t>(columns.Number(i, 3)), types);
+                                  static_cast<std::int32_t>(columns.Number(i, 3)), types,
+                                  static_cast<int>(columns.Number(i, 8)));
         auto& schema = one.table.table.columns;
         one.column_of[columns.Number(i, 5)] = schema.columns.size();
         schema.columns.push_back(
             {columns.Text(i, 1), decoder.type, !columns.Boolean(i, 4), decoder.note});
         schema.columns.back().number = static_cast<std::int32_t>(columns.Number(i, 5));
         if (!columns.IsNull(i, 7)) {
-            schema.columns.back().fill = Fill(schema.columns.back().type, columns.Text(i, 7));
+            schema.columns.back().fill = Fill(decoder, columns.Text(i, 7));
         }
         // A default that differs from row to row is written into the rows, and one that does not
         // is too once the table is rewritten: then the catalogue tells no value.
-        schema.columns.back().fill_unknown = columns.Boolean(i, 8) && !schema.columns.back().fill;
+        schema.columns.back().fill_unknown = columns.Boolean(i, 9) && !schema.columns.back().fill;
         one.table.decoders.push_back(std::move(decoder));
     }
     const auto keys = BIWA_TRY(connection.Query(kKeysSql, {oids}));

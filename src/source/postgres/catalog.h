@@ -14,9 +14,10 @@ namespace biwa::postgres {
 struct CatalogTable {
     SourceTable table;
     std::vector<ColumnDecoder> decoders;  // one a column of table.columns
+    bool is_partitioned = false;          // the root of partitions (partitions.h)
 };
 
-// Every type that is not built in, and the arrays of those that are.
+// Every type that a column can have.
 Result<TypeCatalog> ReadTypes(const Connection& connection);
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"

@@ -64,6 +64,8 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
         "-c DateStyle=ISO -c IntervalStyle=iso_8601 -c TimeZone=UTC -c extra_float_digits=3 "
         "-c bytea_output=hex -c statement_timeout=0 -c lock_timeout=10000 "
         "-c idle_in_transaction_session_timeout=0";
+    // Money is written as the locale has it; else it is left alone, to be asked how that is.
+    if (kind == Kind::kReplication) all["options"] += " -c lc_monetary=C";
     std::vector<const char*> keywords, values;
     for (const auto& [keyword, value] : all) {
         keywords.push_back(keyword.c_str());

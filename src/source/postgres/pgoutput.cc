@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "source/postgres/binary_text.h"
 #include "source/postgres/binary_values.h"
 
 namespace biwa::postgres {
@@ -179,9 +180,13 @@ Status PgOutputDecoder::DecodeCommit(Reader& reader) {
     const auto end = reader.Number<std::uint64_t>();
     const auto time = reader.Number<std::int64_t>();
     if (!reader.at_end()) return CutOff('C');
+    Micros commit_time = 0;
+    if (__builtin_add_overflow(time, kEpochMicros, &commit_time)) {
+        return Corrupt("a transaction was committed at a time that cannot be");
+    }
     in_transaction_ = false;
     batch_.commit = Position{end, LsnText(end)};
-    batch_.commit_time = time + kEpochMicros;
+    batch_.commit_time = commit_time;
     ++batch_.commits;
     return {};
 }
@@ -259,6 +264,13 @@ Status PgOutputDecoder::SetCell(const Table& table, std::size_t column, const Fi
     DecodeContext context{&rows.arena()};
     const auto decode = field.kind == 'b' ? decoder.binary : decoder.text;
     if (!decode(decoder, field.bytes, cells, row, context)) {
+        const auto& inner = decoder.element ? *decoder.element : decoder;
+        if (field.kind == 'b' && inner.writer && inner.writer->HasComposite()) {
+            return Unavailable(fmt::format(
+                "column {} of {}.{} has a value of a type that is not known, perhaps not "
+                "yet: the types are read again",
+                table.relation.columns[column].name, table.relation.schema, table.relation.name));
+        }
         return Corrupt(fmt::format("column {} of a change of {}.{} is no {}",
                                    table.relation.columns[column].name, table.relation.schema,
                                    table.relation.name, ToSql(decoder.type)));

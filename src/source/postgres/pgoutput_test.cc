@@ -245,6 +245,12 @@ TEST_F(PgOutputTest, ChangesOutsideOfATransactionAreRefused) {
     EXPECT_EQ(Refused(Begin()), ErrorKind::kCorrupt);
 }
 
+TEST_F(PgOutputTest, ATimeOfCommitThatCannotBeIsRefused) {
+    Feed({Begin()});
+    EXPECT_EQ(Refused("C" + Int8(0) + Int64(1) + Int64(2) + Int64(0x7fffffffffffffff)),
+              ErrorKind::kCorrupt);
+}
+
 TEST_F(PgOutputTest, ChangesOfATableThatWasNotAnnouncedAreRefused) {
     Feed({Begin()});
     EXPECT_EQ(Refused(Insert({"1", "a", "b"})), ErrorKind::kCorrupt);
@@ -252,8 +258,8 @@ TEST_F(PgOutputTest, ChangesOfATableThatWasNotAnnouncedAreRefused) {
 }
 
 TEST_F(PgOutputTest, AColumnThatHasToBeAskedForAsTextComesAgainOnANewConnection) {
-    Feed({Begin(), Announce(kAnswers, "answers", {{"id", 23, true}, {"address", 869}})});
-    EXPECT_EQ(Refused(Insert({"1", Binary("\2\x20")})), ErrorKind::kUnavailable);
+    Feed({Begin(), Announce(kAnswers, "answers", {{"id", 23, true}, {"table", 2205}})});
+    EXPECT_EQ(Refused(Insert({"1", Binary(Int32(7))})), ErrorKind::kUnavailable);
 }
 
 TEST_F(PgOutputTest, CountsValuesThatCannotBeRepresented) {

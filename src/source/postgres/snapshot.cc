@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/text.h"
 #include "source/postgres/copy_reader.h"
+#include "source/postgres/partitions.h"
 
 namespace biwa::postgres {
 
@@ -14,6 +16,8 @@ namespace {
 // Small enough that a few threads share a table evenly and a restart repeats little, large enough
 // that starting a COPY does not count: 16 MB of PostgreSQL's usual pages.
 constexpr std::int64_t kPagesPerRange = 2048;
+// A block ends early where its strings are large: what is read ahead of the warehouse stays small.
+constexpr std::size_t kBlockBytesMax = 16 << 20;
 // Reading by ranges of ctid without passing over the rest came with PostgreSQL 14.
 constexpr int kRangeScanVersion = 140'000;
 
@@ -23,8 +27,11 @@ class CopyRowReader final : public RowReader {
   public:
     using GiveBack = std::function<void(Connection)>;
 
-    CopyRowReader(GiveBack give_back, Connection connection, CatalogTable table)
+    // `unrepresentable` is added to, and outlives this.
+    CopyRowReader(GiveBack give_back, Connection connection, CatalogTable table,
+                  std::atomic<std::uint64_t>* unrepresentable)
         : give_back_(std::move(give_back)),
+          unrepresentable_(unrepresentable),
           connection_(std::move(connection)),
           table_(std::move(table)),
           decoder_(table_.decoders) {}
@@ -34,7 +41,7 @@ class CopyRowReader final : public RowReader {
         arena_ = Arena();
         DecodeContext context{&arena_};
         std::size_t row = 0;
-        while (row < kBlockRows) {
+        while (row < kBlockRows && arena_.bytes() < kBlockBytesMax) {
             char* buffer = nullptr;
             const int length = PQgetCopyData(connection_->raw(), &buffer, 0);
             if (length < 0) {
@@ -49,6 +56,7 @@ class CopyRowReader final : public RowReader {
             }
             if (*piece == CopyDecoder::Piece::kRow) ++row;
         }
+        if (unrepresentable_ != nullptr) *unrepresentable_ += context.unrepresentable;
         return row;
     }
 
@@ -68,12 +76,53 @@ class CopyRowReader final : public RowReader {
     }
 
     const GiveBack give_back_;
+    std::atomic<std::uint64_t>* const unrepresentable_;
     std::optional<Connection> connection_;
     const CatalogTable table_;
     CopyDecoder decoder_;
     Arena arena_;
     bool ended_ = false;
 };
+
+// A column as a COPY asks for it. A cast to text may be a function of its own (an inet's always
+// says the mask); what the stream sends is the text of the type's output function.
+std::string Selected(const std::string& column, bool as_text) {
+    const auto name = QuoteIdentifier(column);
+    if (!as_text) return name;
+    return fmt::format("CASE WHEN {0} IS DISTINCT FROM NULL THEN pg_catalog.concat({0}) END", name);
+}
+
+class NoRows final : public RowReader {
+    Result<std::size_t> Fill(RowBlock&) override { return std::size_t{0}; }
+};
+
+std::string QualifiedName(const SourceTable& table) {
+    return QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+}
+
+// The range of a partitioned table that is all of it, read through the root.
+constexpr const char* kWholeTree = "*";
+
+// What a range is read from: "0-2048", pages of the table, the end not of the range and absent from
+// the last; "16423:0-2048", of the leaf with that OID. Empty where the leaf is no longer the
+// table's.
+Result<std::string> FromClause(const Connection& connection, const SourceTable& table,
+                               const std::string& range) {
+    auto name = QualifiedName(table);
+    if (range == kWholeTree) return name;
+    auto pages = range;
+    if (const auto colon = range.find(':'); colon != std::string::npos) {
+        pages = range.substr(colon + 1);
+        name = BIWA_TRY(NameOfLeaf(connection, name, range.substr(0, colon)));
+        if (name.empty()) return name;
+    }
+    const auto dash = pages.find('-');
+    auto from = fmt::format("ONLY {} WHERE ctid >= '({},0)'::tid", name, pages.substr(0, dash));
+    if (const auto end = pages.substr(dash + 1); !end.empty()) {
+        from += fmt::format(" AND ctid < '({},0)'::tid", end);
+    }
+    return from;
+}
 
 }  // namespace
 
@@ -86,23 +135,38 @@ PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection e
 
 Result<std::vector<SnapshotRange>> PostgresSnapshot::Split(const SourceTable& table) {
     auto connection = BIWA_TRY(TakeConnection());
-    const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
-    const auto rows =
-        BIWA_TRY(connection.Query("SELECT pg_catalog.pg_relation_size($1::regclass) / "
-                                  "current_setting('block_size')::bigint",
-                                  {name}));
-    const auto pages = rows.Number(0, 0);
+    const auto name = QualifiedName(table);
     const bool whole = connection.server_version() < kRangeScanVersion;
-    GiveBack(std::move(connection));
-
     std::vector<SnapshotRange> ranges;
-    for (std::int64_t begin = 0; !whole && begin + kPagesPerRange < pages;
-         begin += kPagesPerRange) {
-        ranges.push_back({fmt::format("{}-{}", begin, begin + kPagesPerRange), 0});
+    const auto add = [&](const std::string& leaf, std::int64_t pages) {
+        std::int64_t begin = 0;
+        for (; !whole && begin + kPagesPerRange < pages; begin += kPagesPerRange) {
+            ranges.push_back({fmt::format("{}{}-{}", leaf, begin, begin + kPagesPerRange), 0});
+        }
+        // The last range has no end, should the table have grown since.
+        ranges.push_back({fmt::format("{}{}-", leaf, begin), 0});
+    };
+    const auto leaves = BIWA_TRY(LeavesOf(connection, name));
+    if (leaves.empty()) {
+        const auto rows =
+            BIWA_TRY(connection.Query("SELECT pg_catalog.pg_relation_size($1::regclass) / "
+                                      "current_setting('block_size')::bigint, "
+                                      "relkind = 'p' FROM pg_catalog.pg_class "
+                                      "WHERE oid = $1::regclass",
+                                      {name}));
+        if (rows.Boolean(0, 1)) {
+            ranges.push_back({kWholeTree, 0});
+        } else {
+            add("", rows.Number(0, 0));
+        }
+    } else if (std::all_of(leaves.begin(), leaves.end(),
+                           [](const Leaf& leaf) { return leaf.readable; })) {
+        for (const auto& leaf : leaves) add(leaf.oid + ":", leaf.pages);
+    } else {
+        // Whoever may read the root may read all through it, but not a partition by its own name.
+        ranges.push_back({kWholeTree, 0});
     }
-    // The last range has no end, should the table have grown since.
-    ranges.push_back(
-        {fmt::format("{}-", static_cast<std::int64_t>(ranges.size()) * kPagesPerRange), 0});
+    GiveBack(std::move(connection));
     const auto each = table.rows_estimate / static_cast<std::int64_t>(ranges.size());
     for (auto& range : ranges) range.rows_estimate = each;
     return ranges;
@@ -133,21 +197,16 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
     auto connection = BIWA_TRY(TakeConnection());
     std::string select;
     for (std::size_t i = 0; i < table.columns.columns.size(); ++i) {
-        select += fmt::format("{}{}{}", i == 0 ? "" : ", ",
-                              QuoteIdentifier(table.columns.columns[i].name),
-                              described.decoders[i].text_only ? "::text" : "");
+        select += (i == 0 ? "" : ", ") +
+                  Selected(table.columns.columns[i].name, described.decoders[i].text_only);
     }
-    // "2048-4096": pages, the end not of the range and absent from the last.
-    const auto dash = range.text.find('-');
-    auto where = fmt::format("ctid >= '({},0)'::tid", range.text.substr(0, dash));
-    if (const auto end = range.text.substr(dash + 1); !end.empty()) {
-        where += fmt::format(" AND ctid < '({},0)'::tid", end);
-    }
+    const auto from = BIWA_TRY(FromClause(connection, table, range.text));
+    if (from.empty()) return std::make_unique<NoRows>();
     BIWA_TRY(connection.BeginCopy(
-        fmt::format("COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
-                    QuoteIdentifier(table.schema), QuoteIdentifier(table.name), where)));
+        fmt::format("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", select, from)));
     return std::make_unique<CopyRowReader>([this](Connection used) { GiveBack(std::move(used)); },
-                                           std::move(connection), std::move(described));
+                                           std::move(connection), std::move(described),
+                                           &unrepresentable_);
 }
 
 Result<std::unique_ptr<RowReader>> ReadRowsByKey(
@@ -157,7 +216,7 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
     const auto types = BIWA_TRY(ReadTypes(connection));
     const auto found = BIWA_TRY(ReadTables(connection, types, {table.ToString()}));
     const auto& now = found.front();
-    CatalogTable wanted{table, {}};
+    CatalogTable wanted{table, {}, now.is_partitioned};
     std::string select, where;
     for (const auto& column : table.columns.columns) {
         const auto place = now.table.columns.Find(column.name);
@@ -168,8 +227,7 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
                         "Take the table out of the stream and in again: it is copied anew.");
         }
         const auto& decoder = now.decoders[*place];
-        select += (select.empty() ? "" : ", ") + QuoteIdentifier(column.name) +
-                  (decoder.text_only ? "::text" : "");
+        select += (select.empty() ? "" : ", ") + Selected(column.name, decoder.text_only);
         wanted.decoders.push_back(decoder);
     }
     for (const auto& key : keys) {
@@ -182,12 +240,11 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
         }
         where += ")";
     }
-    BIWA_TRY(connection.BeginCopy(
-        fmt::format("COPY (SELECT {} FROM ONLY {}.{} WHERE {}) TO STDOUT (FORMAT binary)", select,
-                    QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
-                    where.empty() ? "false" : where)));
+    BIWA_TRY(connection.BeginCopy(fmt::format(
+        "COPY (SELECT {} FROM {}{} WHERE {}) TO STDOUT (FORMAT binary)", select,
+        now.is_partitioned ? "" : "ONLY ", QualifiedName(table), where.empty() ? "false" : where)));
     return std::make_unique<CopyRowReader>([](Connection) {}, std::move(connection),
-                                           std::move(wanted));
+                                           std::move(wanted), nullptr);
 }
 
 Result<Connection> PostgresSnapshot::TakeConnection() {
@@ -200,7 +257,9 @@ Result<Connection> PostgresSnapshot::TakeConnection() {
         }
     }
     auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-    BIWA_TRY(connection.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+    BIWA_TRY(
+        connection.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+                           "SET LOCAL lc_monetary = 'C'"));
     auto joined = connection.Execute("SET TRANSACTION SNAPSHOT " + QuoteLiteral(snapshot_name_));
     if (!joined) {
         // The connection that holds it open is gone; the copy goes on with another snapshot.

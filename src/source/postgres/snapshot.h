@@ -2,6 +2,7 @@
 // asked for. The moment is an exported snapshot, which the exporting connection keeps alive.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,6 +28,7 @@ class PostgresSnapshot final : public SnapshotReader {
     Result<std::vector<SnapshotRange>> Split(const SourceTable& table) override;
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                             const SnapshotRange& range) override;
+    std::uint64_t unrepresentable() const override { return unrepresentable_; }
 
   private:
     Result<Connection> TakeConnection();
@@ -36,6 +38,7 @@ class PostgresSnapshot final : public SnapshotReader {
     const ConnectionParameters parameters_;
     const std::string snapshot_name_;
     const TypeCatalog types_;
+    std::atomic<std::uint64_t> unrepresentable_ = 0;
     std::mutex mutex_;
     Connection exporter_;
     std::vector<Connection> idle_;

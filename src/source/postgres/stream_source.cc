@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <thread>
 
 #include "base/text.h"
 #include "source/postgres/catalog.h"
 #include "source/postgres/change_source.h"
+#include "source/postgres/partitions.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/snapshot.h"
 
@@ -98,15 +100,17 @@ Status PostgresStreamSource::MakePublications(const Connection& connection,
         list += fmt::format("{}ONLY {}.{}", list.empty() ? "" : ", ", QuoteIdentifier(table.schema),
                             QuoteIdentifier(table.name));
     }
+    const bool by_root = connection.server_version() >= kPublishRootVersion;
     const auto statement = [&](const std::string& publication, const std::string& list,
-                               const char* options) -> Result<std::string> {
+                               const char* operations) -> Result<std::string> {
         const auto found = BIWA_TRY(connection.Query(
             "SELECT puballtables FROM pg_catalog.pg_publication WHERE pubname = $1",
             {publication}));
         const auto name = QuoteIdentifier(publication);
         if (found.empty()) {
-            return fmt::format("CREATE PUBLICATION {}{}{};", name,
-                               list.empty() ? "" : " FOR TABLE " + list, options);
+            return fmt::format("CREATE PUBLICATION {}{} WITH (publish = '{}'{});", name,
+                               list.empty() ? "" : " FOR TABLE " + list, operations,
+                               by_root ? ", publish_via_partition_root = true" : "");
         }
         if (!list.empty()) return fmt::format("ALTER PUBLICATION {} SET TABLE {};", name, list);
         // No list of tables can be empty: what is in it is taken out.
@@ -117,9 +121,8 @@ Status PostgresStreamSource::MakePublications(const Connection& connection,
         if (old.IsNull(0, 0)) return std::string();
         return fmt::format("ALTER PUBLICATION {} DROP TABLE {};", name, old.Text(0, 0));
     };
-    const auto first = BIWA_TRY(statement(name_, all, ""));
-    const auto second =
-        BIWA_TRY(statement(inserts_, inserts, " WITH (publish = 'insert, truncate')"));
+    const auto first = BIWA_TRY(statement(name_, all, "insert, update, delete, truncate"));
+    const auto second = BIWA_TRY(statement(inserts_, inserts, "insert, truncate"));
     // Both in one message, which the server carries out as one transaction.
     if (first.empty() && second.empty()) return {};
     return connection.Execute(first + second);
@@ -194,12 +197,12 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
     std::chrono::milliseconds idle_every) {
     const auto& connection = *BIWA_TRY(Asking());
     const auto slot = BIWA_TRY(connection.Query(
-        "SELECT confirmed_flush_lsn, wal_status = 'lost' FROM pg_catalog.pg_replication_slots "
-        "WHERE slot_name = $1",
+        "SELECT confirmed_flush_lsn, wal_status = 'lost', pg_catalog.pg_current_wal_lsn() "
+        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
         {name_}));
     const auto start_again =
-        "Changes were lost. Stop Biwa, remove its folder .biwa and drop the slot if it is there; "
-        "`biwa up` then copies the tables anew.";
+        "Changes were lost. With `when_lost: recopy` in the stream's file all tables are copied "
+        "anew, beside those that are there, which stay until then.";
     if (slot.empty()) {
         return Fail(ErrorKind::kConflict,
                     fmt::format("replication slot {} is gone from the server", name_), start_again);
@@ -218,13 +221,23 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
                                 slot.Text(0, 0), from.text),
                     start_again);
     }
+    if (BIWA_TRY(ParseLsn(slot.Text(0, 2))) < from.order) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("the server's log ends at {}, the warehouse is at {}: the server "
+                                "was restored from a backup, or is another one",
+                                slot.Text(0, 2), from.text),
+                    start_again);
+    }
+    BIWA_TRY(CheckAttached(connection, {name_, inserts_}));
     auto types = BIWA_TRY(ReadTypes(connection));
     // Where the binary form of a column's type is not known, the whole stream comes as text.
     bool binary = true;
+    std::set<std::string> roots;
     std::vector<std::string> names;
     for (const auto& wanted : tables) names.push_back(wanted.table.ToString());
     for (const auto& table : BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver))) {
-        for (const auto& decoder : table.decoders) binary = binary && !decoder.text_only;
+        for (const auto& decoder : table.decoders) binary = binary && !decoder.forces_text;
+        if (table.is_partitioned) roots.insert(table.table.ToString());
     }
     // Before PostgreSQL 14 there is no binary form.
     binary = binary && connection.server_version() >= 140'000;
@@ -235,8 +248,10 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
         QuoteIdentifier(inserts_), binary ? ", binary 'true'" : "")));
     return std::make_unique<PostgresChangeSource>(
         std::move(following),
-        std::make_unique<StreamResolver>(parameters_, std::move(types), tables), from.order,
-        idle_every);
+        std::make_unique<StreamResolver>(parameters_, std::move(types), tables,
+                                         std::vector<std::string>{name_, inserts_},
+                                         std::move(roots)),
+        from.order, idle_every);
 }
 
 Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(

@@ -1,5 +1,6 @@
 #include "source/postgres/text_values.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <string>
@@ -294,53 +295,108 @@ BIWA_DECODE_FUNCTION(TextDecimal) {
     return any && SetDecimal(decoder.type, negative ? -value : value, cells, row);
 }
 
-// array_out: "{1,NULL,\"a \\\"b\\\"\"}", with "[2:3]=" in front where the lower bound is not 1.
+// "-$1,234.56": the locale C always has two decimals, whatever the number's unit is.
+BIWA_DECODE_FUNCTION(TextMoney) {
+    (void)context;
+    Scanner scanner(bytes);
+    const bool negative = scanner.Eat('-');
+    if (!scanner.Eat('$')) return false;
+    __int128 value = 0;
+    int digits = 0;
+    for (const char c : scanner.rest()) {
+        if (c == ',' || c == '.') continue;
+        if (c < '0' || c > '9' || ++digits > 19) return false;
+        value = value * 10 + (c - '0');
+    }
+    return digits > 0 && SetDecimal(decoder.type, negative ? -value : value, cells, row);
+}
+
+namespace {
+
+// Reads array_out's text of one list after the other.
+class ArrayText {
+  public:
+    ArrayText(const ColumnDecoder& decoder, std::string_view text, DecodeContext& context)
+        : decoder_(decoder), rest_(text), context_(context) {}
+
+    // The list that begins here, `level` lists deep (1: holds the elements).
+    bool ReadList(int level, Cells& cells, std::size_t row) {
+        const auto begin = cells.child_size;
+        std::size_t count = 0;
+        if (!Eat('{')) return false;
+        while (!Eat('}')) {
+            if (count > 0 && !Eat(decoder_.delimiter)) return false;
+            auto& child = cells.owner->GrowChild(cells, begin + count + 1);
+            if (!(level > 1 ? ReadList(level - 1, child, begin + count)
+                            : ReadElement(child, begin + count))) {
+                return false;
+            }
+            ++count;
+        }
+        cells.Set(row, ListCell{begin, count});
+        return true;
+    }
+    bool at_end() const { return rest_.empty(); }
+
+  private:
+    bool Eat(char c) {
+        if (rest_.empty() || rest_.front() != c) return false;
+        rest_.remove_prefix(1);
+        return true;
+    }
+    bool ReadElement(Cells& cells, std::size_t row) {
+        element_.clear();
+        const bool quoted = Eat('"');
+        if (quoted) {
+            while (!Eat('"')) {
+                Eat('\\');
+                if (rest_.empty()) return false;
+                element_ += rest_.front();
+                rest_.remove_prefix(1);
+            }
+        } else {
+            const char ends[] = {decoder_.delimiter, '}', '{', '"', '\\'};
+            const auto size = std::min(rest_.find_first_of({ends, sizeof ends}), rest_.size());
+            element_ = rest_.substr(0, size);
+            rest_.remove_prefix(size);
+            if (element_.empty()) return false;
+            if (element_ == "NULL") {
+                cells.SetNull(row);
+                return true;
+            }
+        }
+        return decoder_.element->text(*decoder_.element, element_, cells, row, context_);
+    }
+
+    const ColumnDecoder& decoder_;
+    std::string_view rest_;
+    DecodeContext& context_;
+    std::string element_;
+};
+
+}  // namespace
+
+// array_out: "{1,NULL,\"a \\\"b\\\"\"}", with "[2:3]=" in front where a lower bound is not 1.
 BIWA_DECODE_FUNCTION(TextArray) {
-    const auto begin = cells.child_size;
     auto text = bytes;
     if (text.starts_with('[')) {
         const auto equals = text.find('=');
         if (equals == std::string_view::npos) return false;
         text.remove_prefix(equals + 1);
     }
-    if (text.size() < 2 || text.front() != '{' || text.back() != '}') return false;
-    text = text.substr(1, text.size() - 2);
-    if (text.starts_with('{')) {
-        ++context.unrepresentable;
-        cells.SetNull(row);
+    if (text == "{}") {
+        cells.Set(row, ListCell{cells.child_size, 0});
         return true;
     }
-    std::size_t count = 0;
-    std::string element;
-    for (std::size_t i = 0; i < text.size();) {
-        const bool quoted = text[i] == '"';
-        element.clear();
-        if (quoted) {
-            for (++i; i < text.size() && text[i] != '"'; ++i) {
-                if (text[i] == '\\' && ++i == text.size()) return false;
-                element += text[i];
-            }
-            if (i == text.size()) return false;
-            ++i;
-        } else {
-            for (; i < text.size() && text[i] != ','; ++i) element += text[i];
-            if (element.empty()) return false;
-        }
-        if (i < text.size()) {
-            if (text[i] != ',' || i + 1 == text.size()) return false;
-            ++i;
-        }
-        auto& child = cells.owner->GrowChild(cells, begin + count + 1);
-        if (!quoted && element == "NULL") {
-            child.SetNull(begin + count);
-        } else if (!decoder.element->text(*decoder.element, element, child, begin + count,
-                                          context)) {
-            return false;
-        }
-        ++count;
+    const auto braces = text.find_first_not_of('{');
+    if (braces == std::string_view::npos || text.back() != '}') return false;
+    if (braces != static_cast<std::size_t>(decoder.dimensions)) {
+        ++context.unrepresentable;
+        cells.SetNull(row);
+        return braces > 0;
     }
-    cells.Set(row, ListCell{begin, count});
-    return true;
+    ArrayText reader(decoder, text, context);
+    return reader.ReadList(decoder.dimensions, cells, row) && reader.at_end();
 }
 
 }  // namespace biwa::postgres

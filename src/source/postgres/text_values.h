@@ -1,5 +1,5 @@
 // Values in PostgreSQL's text form, under the settings of Connection::Open (ISO dates, ISO 8601
-// intervals, bytea as hex, UTC).
+// intervals, bytea as hex, UTC, money as in the locale C).
 #pragma once
 
 #include <charconv>
@@ -39,6 +39,7 @@ BIWA_DECODE_FUNCTION(TextTimestamp);
 BIWA_DECODE_FUNCTION(TextInterval);
 BIWA_DECODE_FUNCTION(TextUuid);
 BIWA_DECODE_FUNCTION(TextDecimal);
+BIWA_DECODE_FUNCTION(TextMoney);
 BIWA_DECODE_FUNCTION(TextArray);
 
 }  // namespace biwa::postgres

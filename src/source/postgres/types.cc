@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "source/postgres/binary_text.h"
 #include "source/postgres/binary_values.h"
 #include "source/postgres/text_values.h"
 
@@ -35,42 +38,79 @@ enum BuiltIn : Oid {
     kJsonbOid = 3802,
 };
 
-ColumnDecoder Numeric(std::int32_t modifier) {
+ColumnDecoder Plain(Type type, DecodeFunction binary, DecodeFunction text) {
+    ColumnDecoder decoder;
+    decoder.type = std::move(type);
+    decoder.binary = binary;
+    decoder.text = text;
+    return decoder;
+}
+
+// Kept as the text of its output function, which `writer` makes of the binary form; without a
+// writer it has to be asked for.
+ColumnDecoder KeptAsText(std::shared_ptr<const TextWriter> writer, std::string note) {
+    auto decoder = Plain({TypeId::kText}, writer ? BinaryAsText : nullptr, TextText);
+    decoder.text_only = !writer;
+    decoder.forces_text = !writer;
+    decoder.writer = std::move(writer);
+    decoder.note = std::move(note);
+    return decoder;
+}
+
+ColumnDecoder Numeric(std::int32_t modifier, const TypeCatalog& catalog) {
     // numeric.c: the modifier is ((precision << 16) | (scale & 0x7ff)) + 4; a scale may be negative
     // (11 bits, signed) or, since PostgreSQL 15, larger than the precision.
+    auto note = std::string(
+        "numeric without precision is kept as exact text: cast it where you "
+        "calculate");
     if (modifier >= 4) {
         const int precision = (modifier - 4) >> 16 & 0xffff;
         const int scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024;
         const int width = std::max(precision + (scale < 0 ? -scale : 0), scale);
         if (width <= 38) {
-            return {Type::Decimal(width, std::max(scale, 0)),
-                    BinaryDecimal,
-                    TextDecimal,
-                    false,
-                    nullptr,
-                    ""};
+            return Plain(Type::Decimal(width, std::max(scale, 0)), BinaryDecimal, TextDecimal);
         }
-        return {Type{TypeId::kText},
-                BinaryNumericText,
-                TextText,
-                false,
-                nullptr,
-                fmt::format("numeric({},{}) is kept as exact text: it has more than 38 digits",
-                            precision, scale)};
+        note = fmt::format("numeric({},{}) is kept as exact text: it has more than 38 digits",
+                           precision, scale);
     }
-    return {Type{TypeId::kText},
-            BinaryNumericText,
-            TextText,
-            false,
-            nullptr,
-            "numeric without precision is kept as exact text: cast it where you calculate"};
+    return KeptAsText(TextWriterFor(kNumericOid, catalog), std::move(note));
+}
+
+// An int64 of the currency's smallest unit: how many decimals that is, the locale says.
+ColumnDecoder Money(const TypeCatalog& catalog) {
+    const auto found = catalog.find(kMoneyOid);
+    const int digits = found != catalog.end() ? found->second.money_digits : 2;
+    auto decoder = Plain(Type::Decimal(19, digits), BinaryMoney, TextMoney);
+    decoder.note = fmt::format(
+        "money is kept as a number with {} decimals, as the database's lc_monetary has it", digits);
+    return decoder;
+}
+
+ColumnDecoder List(const TypeInfo& info, std::int32_t modifier, const TypeCatalog& catalog,
+                   int dimensions) {
+    // The modifier of an array column is that of its elements.
+    auto element = DecoderFor(info.element, modifier, catalog);
+    auto decoder = Plain(element.type, BinaryArray, TextArray);
+    decoder.dimensions = std::clamp(dimensions, 1, ArrayHeader::kDimensionsMax);
+    for (int i = 0; i < decoder.dimensions; ++i) {
+        decoder.type = Type::List(std::move(decoder.type));
+    }
+    if (const auto of = catalog.find(info.element); of != catalog.end()) {
+        decoder.delimiter = of->second.delimiter;
+    }
+    // The server cannot send an array in binary when it cannot so send its elements.
+    decoder.text_only = decoder.forces_text = element.text_only;
+    decoder.note = element.note;
+    decoder.element = std::make_shared<const ColumnDecoder>(std::move(element));
+    return decoder;
 }
 
 }  // namespace
 
-ColumnDecoder DecoderFor(Oid oid, std::int32_t modifier, const TypeCatalog& catalog) {
+ColumnDecoder DecoderFor(Oid oid, std::int32_t modifier, const TypeCatalog& catalog,
+                         int dimensions) {
     const auto plain = [](TypeId id, DecodeFunction binary, DecodeFunction text) {
-        return ColumnDecoder{Type{id}, binary, text, false, nullptr, ""};
+        return Plain(Type{id}, binary, text);
     };
     switch (oid) {
         case kBoolOid:
@@ -88,9 +128,11 @@ ColumnDecoder DecoderFor(Oid oid, std::int32_t modifier, const TypeCatalog& cata
         case kFloat8Oid:
             return plain(TypeId::kDouble, BinaryFixed<double>, TextFloat<double>);
         case kNumericOid:
-            return Numeric(modifier);
+            return Numeric(modifier, catalog);
+        case kMoneyOid:
+            return Money(catalog);
         case kCharOid:
-            return plain(TypeId::kText, BinaryChar, TextText);
+            return KeptAsText(TextWriterFor(oid, catalog), "");
         case kNameOid:
         case kTextOid:
         case kBpcharOid:
@@ -122,31 +164,26 @@ ColumnDecoder DecoderFor(Oid oid, std::int32_t modifier, const TypeCatalog& cata
         const auto& info = found->second;
         if (info.kind == 'd') {
             return DecoderFor(info.base, info.base_modifier >= 0 ? info.base_modifier : modifier,
-                              catalog);
+                              catalog, info.dimensions);
         }
         if (info.kind == 'e') return plain(TypeId::kText, BinaryText, TextText);
-        if (info.element != 0) {
-            // The modifier of an array column is that of its elements.
-            auto element = DecoderFor(info.element, modifier, catalog);
-            if (!element.text_only && !element.element) {
-                auto note = element.note;
-                auto type = Type::List(element.type);
-                return {std::move(type),
-                        BinaryArray,
-                        TextArray,
-                        false,
-                        std::make_shared<const ColumnDecoder>(std::move(element)),
-                        std::move(note)};
-            }
+        if (info.kind == 'b' && info.element != 0) {
+            return List(info, modifier, catalog, dimensions);
         }
     }
     const auto name = found != catalog.end() ? found->second.name : fmt::format("oid {}", oid);
-    return {Type{TypeId::kText},
-            nullptr,
-            TextText,
-            true,
-            nullptr,
-            fmt::format("type {} is kept as text", name)};
+    auto writer = TextWriterFor(oid, catalog);
+    auto decoder = KeptAsText(std::move(writer), fmt::format("type {} is kept as text", name));
+    // What has no binary form the server sends as text among what has one.
+    if (found != catalog.end() && found->second.send.empty()) decoder.forces_text = false;
+    if (decoder.forces_text) {
+        decoder.note += "; its binary form is not known, so all changes of the stream come as text";
+    }
+    return decoder;
+}
+
+int DimensionsOf(const Type& type) {
+    return type.id == TypeId::kList ? 1 + DimensionsOf(*type.element) : 0;
 }
 
 }  // namespace biwa::postgres

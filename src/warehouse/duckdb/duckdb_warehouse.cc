@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <deque>
-#include <semaphore>
 
+#include "base/fair_lock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "warehouse/duckdb/rows_function.h"
@@ -21,7 +21,7 @@ class DuckDbTransaction final : public WriteTransaction {
     // `writer` is held by the caller and given back when the transaction goes; may be null.
     static Result<std::unique_ptr<WriteTransaction>> Begin(duckdb_database database,
                                                            duck::RowsFunction& rows,
-                                                           std::binary_semaphore* writer) {
+                                                           FairLock* writer) {
         // Made first, so that every way out gives the writer back.
         auto transaction = std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, writer));
         if (duckdb_connect(database, transaction->connection_.out()) != DuckDBSuccess) {
@@ -84,11 +84,10 @@ class DuckDbTransaction final : public WriteTransaction {
     void Interrupt() override { duckdb_interrupt(connection_.get()); }
 
   private:
-    DuckDbTransaction(duck::RowsFunction& rows, std::binary_semaphore* writer)
-        : rows_(rows), writer_(writer) {}
+    DuckDbTransaction(duck::RowsFunction& rows, FairLock* writer) : rows_(rows), writer_(writer) {}
 
     duck::RowsFunction& rows_;
-    std::binary_semaphore* const writer_;
+    FairLock* const writer_;
     Connection connection_;
     bool open_ = false;
 };
@@ -129,7 +128,7 @@ class DuckDbWarehouse final : public Warehouse {
   private:
     std::filesystem::path path_;
     duck::RowsFunction rows_;
-    std::binary_semaphore writer_{1};
+    FairLock writer_;
     duck::Database database_;
     Connection keeper_;
 };

@@ -1,0 +1,99 @@
+#include "source/postgres/partitions.h"
+
+#include <fmt/format.h>
+
+namespace biwa::postgres {
+
+namespace {
+
+constexpr const char* kLeavesSql = R"(
+WITH RECURSIVE part (oid) AS (
+    SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = $1::regclass
+    UNION ALL
+    SELECT i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
+SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname),
+       pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::bigint,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT')
+FROM pg_catalog.pg_class root
+CROSS JOIN part
+JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE root.oid = $1::regclass AND root.relkind = 'p'
+ORDER BY c.oid)";
+
+constexpr const char* kLeafSql = R"(
+WITH RECURSIVE above (oid) AS (
+    SELECT inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = $2::oid
+    UNION ALL
+    SELECT i.inhparent FROM above JOIN pg_catalog.pg_inherits i ON i.inhrelid = above.oid)
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = $2::oid AND $1::regclass IN (SELECT oid FROM above))";
+
+// By the transactions that wrote the rows of the catalogue: a leaf that was made by another than
+// the one that attached it was a table before, and was attached since its root was published when
+// that transaction is the younger of the two. (pg_attribute has a row for the column ctid, number
+// -1, that nothing changes after the table was made.) One that is being detached is none any more.
+constexpr const char* kAttachedSql = R"(
+WITH RECURSIVE part (root, published, oid, attached) AS (
+    SELECT r.prrelid, r.xmin, i.inhrelid, i.xmin
+    FROM pg_catalog.pg_publication p
+    JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+    JOIN pg_catalog.pg_class c ON c.oid = r.prrelid AND c.relkind = 'p'
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = r.prrelid
+    WHERE p.pubname = ANY ($1::name[])
+      AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false)
+    UNION ALL
+    SELECT part.root, part.published, i.inhrelid,
+           CASE WHEN pg_catalog.age(i.xmin) < pg_catalog.age(part.attached)
+                THEN i.xmin ELSE part.attached END
+    FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), part.root::regclass::text,
+       part.attached::text
+FROM part
+JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute made ON made.attrelid = part.oid AND made.attnum = -1
+WHERE made.xmin <> part.attached AND pg_catalog.age(part.attached) < pg_catalog.age(part.published)
+  AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))";
+
+// Rows from before it was attached stand first, where there are any.
+constexpr const char* kOlderRowsSql = R"(
+SELECT EXISTS (SELECT FROM (SELECT xmin FROM ONLY {} LIMIT 100) AS first
+               WHERE pg_catalog.age(xmin) > pg_catalog.age({}::text::xid)))";
+
+}  // namespace
+
+Result<std::vector<Leaf>> LeavesOf(const Connection& connection, const std::string& root) {
+    const auto rows = BIWA_TRY(connection.Query(kLeavesSql, {root}));
+    std::vector<Leaf> leaves;
+    for (int i = 0; i < rows.size(); ++i) {
+        leaves.push_back({rows.Text(i, 0), rows.Text(i, 1), rows.Number(i, 2), rows.Boolean(i, 3)});
+    }
+    return leaves;
+}
+
+Result<std::string> NameOfLeaf(const Connection& connection, const std::string& root,
+                               const std::string& oid) {
+    const auto rows = BIWA_TRY(connection.Query(kLeafSql, {root, oid}));
+    return rows.empty() ? std::string() : rows.Text(0, 0);
+}
+
+Status CheckAttached(const Connection& connection, const std::vector<std::string>& publications) {
+    const auto names = fmt::format("{{{}}}", fmt::join(publications, ","));
+    const auto attached = BIWA_TRY(connection.Query(kAttachedSql, {names}));
+    for (int i = 0; i < attached.size(); ++i) {
+        const auto leaf = attached.Text(i, 0), root = attached.Text(i, 1);
+        const auto older = BIWA_TRY(
+            connection.Query(fmt::format(kOlderRowsSql, leaf, "'" + attached.Text(i, 2) + "'")));
+        if (!older.Boolean(0, 0)) continue;
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("{} had rows when it was made a partition of {}: they are not in "
+                                "the changes",
+                                leaf, root),
+                    "Take the table out of the stream and in again: it is copied anew.");
+    }
+    return {};
+}
+
+}  // namespace biwa::postgres

@@ -1,0 +1,151 @@
+"""What an operator does to a running stream: tables copied anew under load, with kills in between;
+pausing and resuming; a slot that is lost."""
+import os
+import random
+import subprocess
+import time
+
+import pytest
+
+from harness.compare import assert_same_table, tables_of
+from harness.instance import Instance, make_marker
+from harness.paths import JUKU
+from harness.wait import wait_until
+
+SEED = int(os.environ.get("BIWA_SEED", str(time.time_ns() % 1_000_000)))
+
+
+@pytest.fixture
+def juku(server):
+    with server.database("juku") as database:
+        done = subprocess.run([JUKU, "load", "--answers", "200000", "--url", database.url],
+                              capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        make_marker(database)
+        yield database
+
+
+@pytest.fixture
+def live(juku):
+    process = subprocess.Popen([JUKU, "live", "--rate", "1000", "--url", juku.url],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield process
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def stop_load(live):
+    live.terminate()
+    live.wait(timeout=20)
+
+
+def table_state(instance, name):
+    return next(table for table in instance.stream()["tables"] if table["name"] == name)["state"]
+
+
+def slots(database):
+    return {slot for slot, in database.run("SELECT slot_name FROM pg_replication_slots WHERE "
+                                           f"database = '{database.name}'")}
+
+
+def assert_equal(database, instance):
+    for table in tables_of(database):
+        assert_same_table(database, instance, table)
+
+
+def test_a_table_is_copied_anew_under_load_and_kills_and_readers_never_miss_it(juku, live, tmp_path):
+    chance = random.Random(SEED)
+    print(f"BIWA_SEED={SEED}")
+    with Instance(tmp_path / "project", juku) as instance:
+        slow = {"BIWA_SNAPSHOT_SLICE_MS": "20"}
+        instance.start(env=slow)
+        instance.sync()
+        rows = instance.value("SELECT count(*) FROM app.answers")
+        kills = 0
+        for _ in range(3):
+            done = instance.command("stream", "recopy", "app", "answers", "study_sessions")
+            assert done.returncode == 0, done.stderr
+            for _ in range(2):
+                time.sleep(chance.uniform(0, 0.4))
+                seen = instance.value("SELECT count(*) FROM app.answers")
+                assert seen >= rows * 0.9, "readers see the table whole, old or new"
+                instance.kill()
+                kills += 1
+                instance.start(env=slow)
+            instance.settle()
+        assert live.poll() is None, "the load ended by itself"
+        stop_load(live)
+        instance.settle()
+        instance.sync()
+        assert_equal(juku, instance)
+        assert "was copied and is followed from" in instance.log()
+        # Nothing is left of the second line.
+        wait_until(lambda: slots(juku) == {"biwa_app"}, lambda: slots(juku), 20)
+        assert instance.query("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE "
+                              "'\\_biwa\\_beside%' ESCAPE '\\'") == []
+        assert instance.stop() == 0
+
+
+def test_tables_and_streams_are_paused_and_resumed(juku, live, tmp_path):
+    with Instance(tmp_path / "project", juku) as instance:
+        instance.start()
+        instance.sync()
+        assert instance.command("stream", "pause", "app", "answers").returncode == 0
+        assert table_state(instance, "answers") == "paused"
+        instance.sync()
+        stood = instance.value("SELECT count(*) FROM app.answers")
+        instance.restart()
+        instance.sync()
+        assert instance.value("SELECT count(*) FROM app.answers") == stood
+        assert instance.command("stream", "resume", "app", "answers").returncode == 0
+
+        instance.settle()
+        assert instance.command("stream", "pause", "app").returncode == 0
+        instance.wait_state("paused")
+        at = instance.stream()["position"]
+        # A paused stream keeps its place over a restart, and asks nothing of the source.
+        assert instance.stop() == 0
+        instance.start()
+        instance.wait_state("paused")
+        time.sleep(0.5)
+        assert instance.stream()["position"] == at
+        assert instance.command("stream", "resume", "app").returncode == 0
+        stop_load(live)
+        instance.sync()
+        assert_equal(juku, instance)
+
+        for arguments, said in ((("recopy", "app", "answer"), 'Did you mean "answers"?'),
+                                (("recopy", "ap"), 'Did you mean "app"?'),):
+            done = instance.command("stream", *arguments)
+            assert done.returncode == 1 and said in done.stderr, done.stderr
+        assert instance.command("stream", "stop", "app").returncode == 64
+        assert instance.stop() == 0
+        done = instance.command("stream", "pause", "app")
+        assert done.returncode == 1 and "not running" in done.stderr
+
+
+@pytest.mark.parametrize("how", ["slot dropped", "slot made anew"])
+def test_lost_changes_are_never_passed_over(juku, tmp_path, how):
+    with Instance(tmp_path / "project", juku) as instance:
+        instance.start()
+        instance.sync()
+        assert instance.stop() == 0
+        juku.run("SELECT pg_drop_replication_slot('biwa_app')")
+        juku.run("UPDATE students SET family_name = '失われた' WHERE id = 1")
+        if how == "slot made anew":
+            juku.run("SELECT pg_create_logical_replication_slot('biwa_app', 'pgoutput')")
+        instance.start()
+        stream = instance.wait_state("failed")
+        assert "biwa_app" in stream["error"]["message"] and "recopy" in stream["error"]["hint"]
+        # What is there stays readable.
+        assert instance.value("SELECT count(*) FROM app.answers") == 200_000
+        assert instance.stop() == 0
+
+        file = instance.folder / "streams" / "app.yaml"
+        file.write_text(file.read_text() + "when_lost: recopy\n")
+        instance.start()
+        instance.settle()
+        instance.sync()
+        assert instance.value("SELECT family_name FROM app.students WHERE id = 1") == "失われた"
+        assert_equal(juku, instance)
+        assert instance.stop() == 0

@@ -425,7 +425,7 @@ void StreamRunner::Show(const std::vector<SourceTable>& found) {
             add(table.schema, table.name);
             show = std::prev(shown.end());
         }
-        // Whose turn it is is told by OnTable: the others wait for theirs.
+        // Its turn to be copied has yet to come.
         show->state = table.phase == TablePhase::kCopying ? StreamStatus::TableState::kWaiting
                                                           : Shown(table.phase);
         show->reason = table.reason;
@@ -436,7 +436,7 @@ void StreamRunner::Show(const std::vector<SourceTable>& found) {
             if (before.source != show.source) continue;
             show.rows_copied = before.rows_copied;
             show.last_change_at = before.last_change_at;
-            // A table that is copied beside the stream is still so.
+            // One that is being copied is still so.
             if (before.state == StreamStatus::TableState::kCopying &&
                 show.state == StreamStatus::TableState::kWaiting) {
                 show.state = before.state;

@@ -13,7 +13,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "instance/metrics.h"
 #include "instance/status_json.h"
+#include "instance/stream_masks.h"
 #include "plan/resources.h"
 #include "replication/target_table.h"
 #include "transform/compile/compile.h"
@@ -225,9 +227,14 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
         if (!source) return tl::unexpected(source.error());
         auto opened = (*source)->OpenStream(stream.name);
         if (!opened) return Within(connection.location.ToString(), opened.error());
+        const auto policy = BIWA_TRY(ResolveMaskPolicy(project, stream));
+        std::vector<SourceTable> found;
         for (const auto& pattern : stream.tables) {
             auto tables = (*opened)->Tables({pattern}, IfMissing::kRefuse);
-            if (tables) continue;
+            if (tables) {
+                std::move(tables->begin(), tables->end(), std::back_inserter(found));
+                continue;
+            }
             // A table that is missing stands in the stream's file, all else in the connection's.
             const auto place = stream.table_locations.find(pattern);
             const bool is_missing = tables.error().message.starts_with("table ");
@@ -236,6 +243,9 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
                                                                      : connection.location)
                     .ToString(),
                 tables.error());
+        }
+        for (auto& wrong : CheckMasks(stream, policy, found)) {
+            return tl::unexpected(std::move(wrong));
         }
         // A new stream's slot is not made yet: what would hinder that is said now, not by a stream
         // that has failed later.
@@ -262,6 +272,17 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
 
     const auto old_project = project();
     auto changed = StopChanged(plan, *old_project);
+    if (changed) {
+        changed = DropRemasked(
+            plan, *loaded, BIWA_TRY(meta_->ReadApplied()), *warehouse_,
+            [&](const std::string& connection) {
+                return OpenConnection(engine_, *loaded, connection);
+            },
+            [&](const StreamConfig& stream) {
+                return DatasetOf(engine_, stream.dataset,
+                                 loaded->connections.at(stream.connection));
+            });
+    }
     if (changed) changed = meta_->ApplyResources(RecordOf(plan), who, "apply");
     if (!changed) {
         // Nothing is recorded: what was stopped goes on as it was.
@@ -297,7 +318,7 @@ Status Instance::StopChanged(const Plan& plan, const Project& before) {
                 if (stream.connection == step.name) affected.try_emplace(name, false);
             }
         }
-        if (step.kind == "stream") affected[step.name] = step.destructive;
+        if (step.kind == "stream") affected[step.name] = ForgetsStream(step);
     }
     const auto applied = BIWA_TRY(meta_->ReadApplied());
     for (const auto& [name, forget] : affected) {
@@ -379,21 +400,25 @@ Status Instance::DropModels(const Plan& plan) {
 Status Instance::StartStream(const StreamConfig& config) {
     const auto current = project();
     const auto source = BIWA_TRY(OpenConnection(engine_, *current, config.connection));
+    const auto policy = BIWA_TRY(ResolveMaskPolicy(*current, config));
     StreamOptions options;
     options.name = config.name;
     options.dataset =
         DatasetOf(engine_, config.dataset, current->connections.at(config.connection));
     options.tables = config.tables;
     options.exclude = config.exclude;
+    options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     options.discover_every = config.discover_every;
     options.recopy_when_lost = config.recopy_when_lost;
     // For tests: a copy that ends before its first slice does has nothing to be resumed.
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
     }
+    auto open = [this, source, policy, dataset = options.dataset](const std::string& line) {
+        return OpenMasked(*source, line, dataset, policy, *warehouse_);
+    };
     auto runner = std::make_unique<StreamRunner>(
-        *warehouse_, std::move(options),
-        [source](const std::string& line) { return source->OpenStream(line); },
+        *warehouse_, std::move(options), std::move(open),
         [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
     std::unique_lock lock(mutex_);
     BIWA_CHECK(!streams_.contains(config.name));
@@ -522,17 +547,30 @@ void Instance::CountRows(std::map<TableName, std::int64_t>& rows) {
     rows = row_counts_;
 }
 
-std::string Instance::StatusJson() {
+InstanceFacts Instance::Facts(const Project& current) {
     InstanceFacts facts;
-    const auto current = project();
     facts.version = engine_.version;
-    facts.project = current.get();
+    facts.project = &current;
     facts.started_at = started_at_;
     facts.warehouse_bytes = warehouse_->size_bytes();
     facts.streams = StreamStatuses();
     facts.models = ModelStatuses();
+    facts.queries_running = queries_->running();
+    facts.queries_waiting = queries_->waiting();
+    MeasureProcess(facts);
+    return facts;
+}
+
+std::string Instance::StatusJson() {
+    const auto current = project();
+    auto facts = Facts(*current);
     CountRows(facts.rows);
     return biwa::StatusJson(facts);
+}
+
+std::string Instance::MetricsText() {
+    const auto current = project();
+    return biwa::MetricsText(Facts(*current));
 }
 
 Result<std::string> Instance::CatalogJson() {

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/result.h"
+#include "instance/status_json.h"
 #include "plan/plan.h"
 #include "project/project.h"
 #include "query/dashboard_feed.h"
@@ -88,6 +89,7 @@ class Instance final : public http::Backend {
     // http::Backend
     bool IsReady() override { return true; }
     std::string StatusJson() override;
+    std::string MetricsText() override;
     Result<std::string> CatalogJson() override;
     std::vector<DashboardConfig> Dashboards() override;
     QueryService& queries() override { return *queries_; }
@@ -113,6 +115,7 @@ class Instance final : public http::Backend {
     void OnTablesChanged(const std::vector<TableName>& tables);
     // Tells pages that look on. From any thread.
     void TellListeners();
+    InstanceFacts Facts(const Project& current);
     void CountRows(std::map<TableName, std::int64_t>& rows);
     Result<Plan> PlanOf(const Project& project, const transform::CompiledGraph& graph);
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "replication/log_guard.h"
 #include "replication/stream_line.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
@@ -37,6 +38,7 @@ struct StreamOptions {
     // dashboards and models look again.
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
+    LogGuard log_guard;
     // The first wait after an error; each further one is twice as long, up to half a minute.
     std::chrono::milliseconds retry_first{500};
     // How often to look for tables that have come, gone or changed.
@@ -99,6 +101,11 @@ class StreamRunner final : private LineObserver {
     Status ForgetJoined(bool only_if_leaving);
     void Watch(std::stop_token stop);
     void Look(StreamSource& source);
+    // What the source keeps for the stream, against the guard's limits. By the watcher.
+    void Guard(StreamSource& source, std::uint64_t retained_bytes);
+    // Makes the source keep nothing more for a stream that was given up: its next start is its
+    // first.
+    Status GiveUp(StreamSource& source);
     void Show(const std::vector<SourceTable>& found);
 
     LineOptions OptionsOf(const std::string& line, bool beside) const;
@@ -131,6 +138,9 @@ class StreamRunner final : private LineObserver {
     std::string signature_;  // of the tables that the stream's thread has seen
     std::vector<Question> questions_;
 
+    // The guard has said that the stream must stop: when Run has ended, the slot goes.
+    std::atomic<bool> given_up_ = false;
+    std::atomic<bool> running_ = true;
     std::atomic<bool> wake_ = false;  // the stream's thread has something to do besides following
     std::vector<SourceTable> found_;
     std::map<std::string, std::string> compared_;  // by table: the signature that its target fits

@@ -32,9 +32,14 @@ TableName BesideTable(const TableName& target);
 // Whether a table of that name is one of those, and so nothing for readers.
 bool IsBesideTable(const std::string& name);
 
+// The comment of a masked column in the warehouse says how it was masked (Column::mask); more may
+// follow. The mask, or "".
+std::string MaskOfComment(const std::string& comment);
+
 // How a target stands to the columns that the source's table has.
 struct TargetFit {
-    // Why the rows have to be copied anew; empty where the target can be written as it is.
+    // Why the rows have to be copied anew; empty where the target can be written as it is. What is
+    // masked otherwise than its rows is one of the reasons.
     std::string recopy;
     // What has to be altered first, in a transaction that has not written to the table: columns
     // that it lacks, types that have become wider. Nothing is taken away.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -37,6 +38,8 @@ struct SourceTable {
     std::string mend_sql;
     // What its reader has to know although it can be streamed.
     std::vector<std::string> notes = {};
+    // Columns that are masked, those that are left out too, and how.
+    std::map<std::string, std::string> masks = {};
 
     std::string ToString() const { return schema + "." + name; }
 };

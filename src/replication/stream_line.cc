@@ -189,11 +189,20 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
         if (!recopy.empty()) return SetPhase(table, TablePhase::kWaiting, std::move(recopy));
     }
     observer_.OnTable(table.ToString(), TablePhase::kCopying, "", 0);
+    bool are_current = false;
     while (!table.ranges_left.empty()) {
         if (!snapshot_) {
             snapshot_ = BIWA_TRY(source.ResumeSnapshot());
             LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
                     table.ToString(), table.ranges_left.size());
+        }
+        if (!are_current) {
+            // What rewrites a table (ALTER … TYPE, VACUUM FULL) moves its rows from part to part,
+            // and hides them from snapshots that are older.
+            are_current = BIWA_TRY(snapshot_->AreCurrent(described, table.ranges_left));
+            if (!are_current) {
+                return SetPhase(table, TablePhase::kWaiting, "was rewritten while it was copied");
+            }
         }
         const auto lost_before = snapshot_->unrepresentable();
         BIWA_TRY(TryAgain(CopySlice(warehouse_, options_.name, *snapshot_, described, target, table,

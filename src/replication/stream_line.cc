@@ -105,6 +105,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
     for (const auto& table : tables) {
         StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
         added.key_repeats = table.columns.key_repeats;
+        added.inserts_only = table.columns.key.empty();
         added.from = start->position.order;
         added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
         const auto target = TargetOf(table.schema, table.name);

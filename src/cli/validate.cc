@@ -12,7 +12,7 @@ namespace biwa::cli {
 void AddValidate(Commands& commands) {
     commands.Add("validate", "Check the project's files", [&commands]() -> Result<int> {
         const auto project = BIWA_TRY(commands.OpenProject());
-        const auto graph = BIWA_TRY(CompileProject(*project));
+        const auto graph = BIWA_TRY(CompileProject(commands.engine, *project));
         if (commands.json) {
             Print(nlohmann::json{{"ok", true},
                                  {"connections", project->connections.size()},
@@ -35,7 +35,7 @@ void AddValidate(Commands& commands) {
 void AddCompile(Commands& commands) {
     commands.Add("compile", "Compile the models and print them", [&commands]() -> Result<int> {
         const auto project = BIWA_TRY(commands.OpenProject());
-        const auto graph = BIWA_TRY(CompileProject(*project));
+        const auto graph = BIWA_TRY(CompileProject(commands.engine, *project));
         if (commands.json) {
             Print(transform::ToJson(*graph));
             return kGood;

@@ -40,16 +40,27 @@ std::filesystem::path ServerFile(const Project& project) {
     return project.state_dir() / "server.json";
 }
 
+// A stream's dataset, and which of the source's schemas is the usual one.
+TargetDataset DatasetOf(const Engine& engine, const std::string& dataset,
+                        const ConnectionConfig& connection) {
+    const auto* kind = engine.sources.Find(connection.kind);
+    return {dataset, kind != nullptr && kind->usual_schema ? kind->usual_schema(connection.settings)
+                                                           : "public"};
+}
+
 // Tables that a stream's patterns name outright: what can be known without asking the source.
-std::set<TableName> NamedTables(const Project& project) {
+std::set<TableName> NamedTables(const Engine& engine, const Project& project) {
     std::set<TableName> tables;
     for (const auto& [name, stream] : project.streams) {
+        const auto dataset =
+            DatasetOf(engine, stream.dataset, project.connections.at(stream.connection));
         for (const auto& pattern : stream.tables) {
             if (pattern.ends_with('*')) continue;
             const auto dot = pattern.find('.');
-            const auto schema = dot == std::string::npos ? "public" : pattern.substr(0, dot);
+            const auto schema =
+                dot == std::string::npos ? dataset.usual_schema : pattern.substr(0, dot);
             const auto table = dot == std::string::npos ? pattern : pattern.substr(dot + 1);
-            tables.insert(TargetTable(stream.dataset, schema, table));
+            tables.insert(TargetTable(dataset, schema, table));
         }
     }
     return tables;
@@ -63,11 +74,12 @@ ConnectionKinds Engine::connection_kinds() const {
     return kinds;
 }
 
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Project& project) {
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project) {
     transform::CompileInput input;
     input.files = project.definitions;
     input.settings = project.models;
-    input.tables = NamedTables(project);
+    input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {
         input.stream_datasets.insert(stream.dataset);
     }
@@ -129,7 +141,7 @@ Instance::Instance(const Engine& engine, FileLock lock)
 
 Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
                                                  std::shared_ptr<const Project> project) {
-    auto graph = BIWA_TRY(CompileProject(*project));
+    auto graph = BIWA_TRY(CompileProject(engine, *project));
     std::error_code failed;
     std::filesystem::create_directories(project->state_dir(), failed);
     if (failed) {
@@ -196,7 +208,7 @@ Result<Plan> Instance::PlanOf(const Project& project, const transform::CompiledG
 
 Result<Plan> Instance::MakePlan() {
     const auto loaded = BIWA_TRY(LoadProject(project()->root, engine_.connection_kinds()));
-    const auto compiled = BIWA_TRY(CompileProject(*loaded));
+    const auto compiled = BIWA_TRY(CompileProject(engine_, *loaded));
     return PlanOf(*loaded, *compiled);
 }
 
@@ -238,7 +250,7 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
 Status Instance::Apply(const Plan& plan, const std::string& who) {
     std::lock_guard applying(apply_mutex_);
     const auto loaded = BIWA_TRY(LoadProject(project()->root, engine_.connection_kinds()));
-    const auto compiled = BIWA_TRY(CompileProject(*loaded));
+    const auto compiled = BIWA_TRY(CompileProject(engine_, *loaded));
     BIWA_TRY(CheckFresh(plan, BIWA_TRY(meta_->ReadApplied())));
     const auto now = BIWA_TRY(PlanOf(*loaded, *compiled));
     if (now.steps != plan.steps) {
@@ -340,9 +352,9 @@ Status Instance::RemoveStream(const std::string& name,
     }
     const auto current = project();
     const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(*current, connection))));
-    const auto removed =
-        StreamRunner::Remove(*warehouse_, name, field(stream, "dataset"),
-                             [&](const std::string& line) { return source->OpenStream(line); });
+    const auto removed = StreamRunner::Remove(
+        *warehouse_, name, DatasetOf(engine_, field(stream, "dataset"), connection),
+        [&](const std::string& line) { return source->OpenStream(line); });
     if (removed) return {};
     return Within(fmt::format("removing stream {}", name), removed.error());
 }
@@ -369,7 +381,8 @@ Status Instance::StartStream(const StreamConfig& config) {
     const auto source = BIWA_TRY(OpenConnection(engine_, *current, config.connection));
     StreamOptions options;
     options.name = config.name;
-    options.dataset = config.dataset;
+    options.dataset =
+        DatasetOf(engine_, config.dataset, current->connections.at(config.connection));
     options.tables = config.tables;
     options.exclude = config.exclude;
     options.discover_every = config.discover_every;

@@ -38,7 +38,8 @@ struct Engine {
 };
 
 // Compiles a project's definitions against what its streams bring.
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Project& project);
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project);
 
 // Everything that a project wants, for a plan.
 std::vector<Resource> DesiredResources(const Project& project,

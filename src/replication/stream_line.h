@@ -21,6 +21,7 @@
 #include "replication/snapshot_loader.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
+#include "replication/target_table.h"
 #include "source/source.h"
 #include "warehouse/warehouse.h"
 
@@ -28,7 +29,7 @@ namespace biwa {
 
 struct LineOptions {
     std::string name;  // in the warehouse's books
-    std::string dataset;
+    TargetDataset dataset;
     bool beside = false;  // into tables that readers do not see yet
     SnapshotOptions snapshot;
     std::chrono::milliseconds commit_every{100};

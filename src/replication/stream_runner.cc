@@ -408,7 +408,9 @@ void StreamRunner::Show(const std::vector<SourceTable>& found) {
             add(table.schema, table.name);
             show = std::prev(shown.end());
         }
-        show->state = Shown(table.phase);
+        // Its turn to be copied has yet to come.
+        show->state = table.phase == TablePhase::kCopying ? StreamStatus::TableState::kWaiting
+                                                          : Shown(table.phase);
         show->reason = table.reason;
     }
     std::lock_guard lock(mutex_);
@@ -417,7 +419,7 @@ void StreamRunner::Show(const std::vector<SourceTable>& found) {
             if (before.source != show.source) continue;
             show.rows_copied = before.rows_copied;
             show.last_change_at = before.last_change_at;
-            // A table that is copied beside the stream is still so.
+            // One that is being copied is still so.
             if (before.state == StreamStatus::TableState::kCopying &&
                 show.state == StreamStatus::TableState::kWaiting) {
                 show.state = before.state;
@@ -670,7 +672,7 @@ Status StreamRunner::ForgetJoined(bool only_if_leaving) {
 }
 
 Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
-                            const std::string& dataset, const OpenSource& open_source) {
+                            const TargetDataset& dataset, const OpenSource& open_source) {
     for (const auto& line : {JoinName(stream), stream}) {
         const auto state = BIWA_TRY(ReadStreamState(warehouse, line));
         // What it has not made is not its to take away.

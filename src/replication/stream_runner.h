@@ -29,7 +29,7 @@ namespace biwa {
 
 struct StreamOptions {
     std::string name;
-    std::string dataset;
+    TargetDataset dataset;
     std::vector<std::string> tables;   // patterns
     std::vector<std::string> exclude;  // "schema.table", "schema.prefix*"
     SnapshotOptions snapshot;
@@ -73,7 +73,7 @@ class StreamRunner final : private LineObserver {
 
     // Takes away what a stream that does not run has at its source, its tables and its books.
     static Status Remove(Warehouse& warehouse, const std::string& stream,
-                         const std::string& dataset, const OpenSource& open_source);
+                         const TargetDataset& dataset, const OpenSource& open_source);
 
   private:
     void Run(std::stop_token stop);

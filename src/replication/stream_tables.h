@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "replication/stream_state.h"
+#include "replication/target_table.h"
 #include "source/source.h"
 
 namespace biwa {
@@ -14,7 +15,7 @@ namespace biwa {
 // The tables of the patterns (StreamSource::Tables) less those that are excluded. Of those that the
 // warehouse could not tell apart all but one are refused (SourceTable::refusal), as are those that
 // the source refuses. One of `known`, which the stream has already ("schema.name"), comes first.
-Result<std::vector<SourceTable>> FindTables(StreamSource& source, const std::string& dataset,
+Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDataset& dataset,
                                             const std::vector<std::string>& patterns,
                                             const std::vector<std::string>& exclude,
                                             IfMissing if_missing,

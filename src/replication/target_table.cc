@@ -91,10 +91,11 @@ std::string Comment(const TableName& target, const std::string& column, const st
 
 }  // namespace
 
-TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
                       const std::string& source_table) {
-    return {dataset,
-            source_schema == "public" ? source_table : source_schema + "__" + source_table};
+    return {dataset.name, source_schema == dataset.usual_schema
+                              ? source_table
+                              : source_schema + "__" + source_table};
 }
 
 TableName BesideTable(const TableName& target) {

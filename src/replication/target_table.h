@@ -11,9 +11,20 @@
 
 namespace biwa {
 
+// A dataset of the warehouse, and the schema of the source whose tables keep their names in it.
+struct TargetDataset {
+    TargetDataset() = default;
+    TargetDataset(const char* dataset) : name(dataset) {}
+    TargetDataset(std::string dataset, std::string schema)
+        : name(std::move(dataset)), usual_schema(std::move(schema)) {}
+
+    std::string name;
+    std::string usual_schema = "public";
+};
+
 // In the stream's dataset, by the table's name; with the schema's name in front where it is not the
 // source's usual one.
-TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
                       const std::string& source_table);
 
 // Where a table is copied to while the one that readers see stays as it is.

@@ -91,6 +91,9 @@ struct TableChanges {
     std::vector<Unchanged> unchanged;
     // The table was emptied before the first of these changes.
     bool truncated_first = false;
+    // Why the table has to be copied anew: its rows have changed in a way that the source cannot
+    // tell. No changes of it follow.
+    std::string recopy = {};
 };
 
 // What a source has read since the last Poll.

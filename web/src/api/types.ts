@@ -3,9 +3,9 @@
 export type ErrorBody = { kind: string; message: string; hint: string | null };
 
 export type StreamState =
-  "starting" | "snapshot" | "catching_up" | "streaming" | "retrying" | "failed" | "stopped";
+  "starting" | "snapshot" | "catching_up" | "streaming" | "retrying" | "failed" | "stopped" | "paused";
 
-export type TableState = "waiting" | "copying" | "live" | "refused";
+export type TableState = "waiting" | "copying" | "live" | "refused" | "paused" | "gone";
 
 export type StreamTable = {
   name: string;

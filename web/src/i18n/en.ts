@@ -62,10 +62,13 @@ export const en = {
   stream_retrying: "Retrying",
   stream_failed: "Failed",
   stream_stopped: "Stopped",
+  stream_paused: "Paused",
   table_waiting: "Waiting",
   table_copying: "Copying",
   table_live: "Live",
   table_refused: "Refused",
+  table_paused: "Paused",
+  table_gone: "Gone",
   lag: "Lag",
   lag_help:
     "Age of the oldest committed change that cannot be seen here yet, and how many bytes of log it is behind.",

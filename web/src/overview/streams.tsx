@@ -38,6 +38,7 @@ const kStreamLook: Record<StreamState, [Tone, () => React.JSX.Element]> = {
   retrying: ["warn", AlertIcon],
   failed: ["bad", CrossIcon],
   stopped: ["idle", StopIcon],
+  paused: ["idle", StopIcon],
 };
 
 const kTableLook: Record<TableState, [Tone, () => React.JSX.Element]> = {
@@ -45,6 +46,8 @@ const kTableLook: Record<TableState, [Tone, () => React.JSX.Element]> = {
   copying: ["busy", CopyingIcon],
   live: ["ok", CheckIcon],
   refused: ["warn", AlertIcon],
+  paused: ["idle", StopIcon],
+  gone: ["warn", AlertIcon],
 };
 
 function TableBadge({ state }: { state: TableState }) {

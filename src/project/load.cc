@@ -205,6 +205,16 @@ class Loader {
     void LoadStream(const std::string& name, const YamlDocument& document,
                     const std::string& file) {
         const auto checked = document.Check(StreamSettings(), OtherNames::kRefused, problems_);
+        // A stream's second line, and its second publication, are called so (JoinName): theirs must
+        // not be those of another stream, nor be cut off (at 63, with "biwa_" in front).
+        auto ending = Lower(name);
+        std::replace(ending.begin(), ending.end(), '-', '_');
+        if (ending.ends_with("_join") || ending.ends_with("_inserts") || name.size() > 45) {
+            problems_.Add({file}, fmt::format("a stream cannot be called \"{}\": its name has 45 "
+                                              "letters at most, and does not end in _join or "
+                                              "_inserts, as what Biwa makes beside a stream",
+                                              name));
+        }
         StreamConfig stream;
         stream.name = name;
         stream.location = {file, 1, 1};

@@ -294,6 +294,19 @@ TEST_F(ProjectTest, TwoStreamsCannotShareADataset) {
               "(streams/app.yaml:1:1) already; each stream needs its own");
 }
 
+TEST_F(ProjectTest, AStreamIsNotCalledAsWhatIsMadeBesideOne) {
+    Write("connections/db.yaml", kConnection);
+    for (const auto* name : {"app_join", "app-Join", "app_inserts"}) {
+        SCOPED_TRACE(name);
+        const auto path = std::string("streams/") + name + ".yaml";
+        EXPECT_NE(Problems(path, "connection: db\ntables: public.*\n").find("cannot be called"),
+                  std::string::npos);
+        EXPECT_TRUE(fs::remove(root_ / path));
+    }
+    EXPECT_EQ(Problems("streams/joined.yaml", "connection: db\ntables: public.*\n"),
+              "(no problem)");
+}
+
 TEST_F(ProjectTest, TablesAreSchemaAndName) {
     Write("connections/db.yaml", kConnection);
     EXPECT_EQ(Problems("streams/app.yaml",

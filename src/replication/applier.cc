@@ -194,8 +194,12 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     if (const auto keys = columns.key_repeats ? nullptr : buffer.DeletedKeys()) {
         if (!waiting.kept.empty()) {
             BIWA_TRY(transaction_->ExecuteWith(
-                fmt::format("CREATE OR REPLACE TEMP TABLE biwa_kept AS SELECT {}, {} FROM {} "
+                // While a copy overlaps with the changes a row may be there twice.
+                fmt::format("CREATE OR REPLACE TEMP TABLE biwa_kept AS SELECT {}{}, {} FROM {} "
                             "JOIN $keys AS k ON {}",
+                            buffer.exact()
+                                ? ""
+                                : fmt::format("DISTINCT ON ({}) ", KeyList(columns, target + ".")),
                             KeyList(columns, target + "."), QuotedList(waiting.kept, target + "."),
                             target, OnKey(columns, target, "k")),
                 {{"keys", *keys}}));
@@ -235,6 +239,11 @@ Status Applier::DeleteCopies(Table& table, const ChangeBuffer& buffer) {
         const auto name = QuoteIdentifier(column.name);
         same += fmt::format("{}t.{} IS NOT DISTINCT FROM k.{}", same.empty() ? "" : " AND ", name,
                             name);
+        // So are intervals of a month and of 30 days; and in lists there may be either.
+        if (column.type.id == TypeId::kInterval || column.type.id == TypeId::kList) {
+            same +=
+                fmt::format(" AND t.{}::VARCHAR IS NOT DISTINCT FROM k.{}::VARCHAR", name, name);
+        }
         // 0 and -0 are equal and not the same.
         if (column.type.id == TypeId::kFloat || column.type.id == TypeId::kDouble) {
             same += fmt::format(" AND (t.{} IS NULL OR t.{} <> 0 OR signbit(t.{}) = signbit(k.{}))",

@@ -327,17 +327,30 @@ class MaskedSnapshot final : public SnapshotReader {
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                             const SnapshotRange& range) override {
         auto masked = BIWA_TRY(masking_->ForRows(table));
-        auto clear_range = range;
-        if (masked.has_masked_key()) {
-            clear_range.text = BIWA_TRY(Unseal(masking_->key(), range.text));
-        }
+        const auto clear_range = BIWA_TRY(ClearRange(range, masked.has_masked_key()));
         return MaskRows(BIWA_TRY(clear_->Read(masking_->Clear(table), clear_range)),
                         std::move(masked), masking_->hash());
+    }
+
+    Result<bool> AreCurrent(const SourceTable& table,
+                            const std::vector<SnapshotRange>& ranges) override {
+        const bool is_sealed = BIWA_TRY(masking_->ForRows(table)).has_masked_key();
+        std::vector<SnapshotRange> clear_ranges;
+        for (const auto& range : ranges) {
+            clear_ranges.push_back(BIWA_TRY(ClearRange(range, is_sealed)));
+        }
+        return clear_->AreCurrent(masking_->Clear(table), clear_ranges);
     }
 
     std::uint64_t unrepresentable() const override { return clear_->unrepresentable(); }
 
   private:
+    Result<SnapshotRange> ClearRange(const SnapshotRange& range, bool is_sealed) const {
+        auto clear_range = range;
+        if (is_sealed) clear_range.text = BIWA_TRY(Unseal(masking_->key(), range.text));
+        return clear_range;
+    }
+
     const std::unique_ptr<SnapshotReader> clear_;
     const std::shared_ptr<Masking> masking_;
 };

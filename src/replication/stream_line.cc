@@ -105,6 +105,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
     for (const auto& table : tables) {
         StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
         added.key_repeats = table.columns.key_repeats;
+        added.inserts_only = table.columns.key.empty();
         added.from = start->position.order;
         added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
         const auto target = TargetOf(table.schema, table.name);
@@ -189,11 +190,20 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
         if (!recopy.empty()) return SetPhase(table, TablePhase::kWaiting, std::move(recopy));
     }
     observer_.OnTable(table.ToString(), TablePhase::kCopying, "", 0);
+    bool are_current = false;
     while (!table.ranges_left.empty()) {
         if (!snapshot_) {
             snapshot_ = BIWA_TRY(source.ResumeSnapshot());
             LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
                     table.ToString(), table.ranges_left.size());
+        }
+        if (!are_current) {
+            // What rewrites a table (ALTER … TYPE, VACUUM FULL) moves its rows from part to part,
+            // and hides them from snapshots that are older.
+            are_current = BIWA_TRY(snapshot_->AreCurrent(described, table.ranges_left));
+            if (!are_current) {
+                return SetPhase(table, TablePhase::kWaiting, "was rewritten while it was copied");
+            }
         }
         const auto before = rows_copied_.load();
         const auto lost_before = snapshot_->unrepresentable();

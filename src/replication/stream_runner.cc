@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -256,7 +257,13 @@ Status StreamRunner::Attempt(std::stop_token stop) {
         Answer();
     }
     const auto source = BIWA_TRY(open_source_(options_.name));
-    if (line_.state().phase == StreamPhase::kNew || line_.state().phase == StreamPhase::kStarting) {
+    const auto phase = line_.state().phase;
+    if (phase == StreamPhase::kStarting && !line_.state().tables.empty()) {
+        // It was beginning again: what readers see stays until it is copied anew.
+        found_ = BIWA_TRY(FindTables(*source, options_.dataset, options_.tables, options_.exclude,
+                                     IfMissing::kPassOver));
+        BIWA_TRY(StartOver(*source, Error{ErrorKind::kUnavailable, "it was cut off", ""}));
+    } else if (phase == StreamPhase::kNew || phase == StreamPhase::kStarting) {
         BIWA_TRY(Begin(*source));
     }
     while (!stop.stop_requested()) {
@@ -444,12 +451,21 @@ void StreamRunner::Show(const std::vector<SourceTable>& found) {
         }
     }
     status_.tables = std::move(shown);
-    signature_ = Signature(found);
 }
 
 Status StreamRunner::Adjust(StreamSource& source) {
+    std::set<std::string> known;
+    for (const auto& table : line_.state().tables) {
+        if (table.phase != TablePhase::kGone) known.insert(table.ToString());
+    }
     found_ = BIWA_TRY(FindTables(source, options_.dataset, options_.tables, options_.exclude,
-                                 IfMissing::kPassOver));
+                                 IfMissing::kPassOver, known));
+    {
+        // As it was found: what cannot be published is tried again when something has changed, and
+        // not each time that somebody looks.
+        std::lock_guard lock(mutex_);
+        signature_ = Signature(found_);
+    }
     auto steps = CompareTables(line_.state().tables, found_);
     // The publication follows a table whatever its name; all else is published by name.
     const auto others = std::stable_partition(
@@ -458,6 +474,17 @@ Status StreamRunner::Adjust(StreamSource& source) {
     std::vector<TableStep> to_publish(others, steps.end());
     steps.erase(others, steps.end());
     for (const auto& step : steps) BIWA_TRY(Carry(step));
+    const bool copies_are_published_otherwise =
+        std::any_of(to_publish.begin(), to_publish.end(),
+                    [](const TableStep& step) { return step.kind == TableStep::Kind::kPublish; });
+    if (copies_are_published_otherwise) {
+        // The second line has a publication of its own, by which the application's updates fail.
+        {
+            std::lock_guard lock(joiner_mutex_);
+            joiner_.reset();
+        }
+        BIWA_TRY(ForgetJoined(false));
+    }
     if (!to_publish.empty()) BIWA_TRY(Publish(source, to_publish));
     for (const auto& step : to_publish) BIWA_TRY(Carry(step));
     for (const auto& step : BIWA_TRY(CompareColumns())) BIWA_TRY(Carry(step));
@@ -532,6 +559,7 @@ Status StreamRunner::Carry(const TableStep& step) {
             .schema = step.found->schema, .name = step.found->name, .id = step.found->id};
         table.phase = TablePhase::kWaiting;
         table.reason = step.reason;
+        table.inserts_only = step.found->columns.key.empty();
         BIWA_TRY(SaveTable(*transaction, options_.name, table));
         BIWA_TRY(transaction->Commit());
         state.tables.push_back(std::move(table));
@@ -545,7 +573,10 @@ Status StreamRunner::Carry(const TableStep& step) {
         table.name = step.found->name;
         const auto to = TargetTable(options_.dataset, table.schema, table.name);
         BIWA_TRY(RenameTarget(*transaction, from, to));
+    } else if (step.kind == Kind::kPublish) {
+        table.inserts_only = step.found->columns.key.empty();
     } else {
+        if (step.found != nullptr) table.inserts_only = step.found->columns.key.empty();
         table.phase = step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting;
         table.reason = step.reason;
         table.ranges_left.clear();
@@ -640,6 +671,8 @@ Status StreamRunner::TakeOver(const StreamState& joined) {
         LogInfo("stream {}: {} was copied and is followed from {}", options_.name, table.ToString(),
                 joined.position.text);
         ShowPhase(table.ToString(), TablePhase::kLive, "", 0);
+        // What the one before fitted says nothing of this one.
+        compared_.erase(table.ToString());
         *state.Find(table.ToString()) = std::move(table);
     }
     if (on_changed_ && !changed.empty()) on_changed_(changed);
@@ -801,8 +834,19 @@ Status StreamRunner::GiveUp(StreamSource& source) {
 
 // Wakes the stream's thread when the source's tables are not those that it has seen.
 void StreamRunner::Look(StreamSource& source) {
+    std::set<std::string> known;
+    {
+        std::lock_guard lock(mutex_);
+        for (const auto& table : status_.tables) {
+            if (table.state == StreamStatus::TableState::kGone ||
+                table.state == StreamStatus::TableState::kRefused) {
+                continue;
+            }
+            known.insert(table.source);
+        }
+    }
     const auto found = FindTables(source, options_.dataset, options_.tables, options_.exclude,
-                                  IfMissing::kPassOver);
+                                  IfMissing::kPassOver, known);
     if (!found) return;
     const auto signature = Signature(*found);
     std::lock_guard lock(mutex_);

@@ -27,7 +27,9 @@ CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
     reason VARCHAR NOT NULL,
     key_repeats BOOLEAN NOT NULL,
     overlap_until UBIGINT NOT NULL,
-    from_order UBIGINT NOT NULL);
+    from_order UBIGINT NOT NULL,
+    inserts_only BOOLEAN NOT NULL DEFAULT false);
+ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS inserts_only BOOLEAN DEFAULT false;
 CREATE TABLE IF NOT EXISTS _biwa.stream_columns (
     dataset VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
@@ -133,7 +135,7 @@ Status PrepareStateTables(Warehouse& warehouse) {
     if (old != nullptr) {
         BIWA_TRY(transaction->Execute(
             "INSERT INTO _biwa.stream_tables SELECT stream, source_schema, source_table, '', "
-            "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0 "
+            "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0, false "
             "FROM _biwa.old_tables; DROP TABLE _biwa.old_tables"));
     }
     return transaction->Commit();
@@ -161,7 +163,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
     BIWA_TRY(ForEachRow(
         *session,
         fmt::format("SELECT source_schema, source_table, source_id, phase, reason, key_repeats, "
-                    "overlap_until::BIGINT, from_order::BIGINT "
+                    "overlap_until::BIGINT, from_order::BIGINT, inserts_only "
                     "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
                     QuoteLiteral(stream)),
         [&](const std::vector<Cells>& columns, std::size_t row) {
@@ -179,6 +181,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
             table.key_repeats = columns[5].Get<std::uint8_t>(row) != 0;
             table.overlap_until = columns[6].Get<std::uint64_t>(row);
             table.from = columns[7].Get<std::uint64_t>(row);
+            table.inserts_only = columns[8].Get<std::uint8_t>(row) != 0;
         }));
     BIWA_TRY(read);
     BIWA_TRY(ForEachRow(
@@ -210,8 +213,12 @@ Status SavePhase(WriteTransaction& transaction, const std::string& stream, Strea
 }
 
 Status SavePaused(WriteTransaction& transaction, const std::string& stream, bool is_paused) {
-    return transaction.Execute(fmt::format("UPDATE _biwa.streams SET paused = {} WHERE stream = {}",
-                                           is_paused, QuoteLiteral(stream)));
+    const auto set = fmt::format("UPDATE _biwa.streams SET paused = {} WHERE stream = {}",
+                                 is_paused, QuoteLiteral(stream));
+    if (BIWA_TRY(transaction.ExecuteWith(set, {})) > 0) return {};
+    // Nothing was done for it yet.
+    BIWA_TRY(SavePhase(transaction, stream, StreamPhase::kNew));
+    return transaction.Execute(set);
 }
 
 Status SavePosition(WriteTransaction& transaction, const std::string& stream,
@@ -226,11 +233,11 @@ Status SavePosition(WriteTransaction& transaction, const std::string& stream,
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table) {
     BIWA_TRY(ForgetTable(transaction, stream, table));
-    BIWA_TRY(transaction.Execute(
-        fmt::format("INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {})",
-                    QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
-                    QuoteLiteral(table.id), ToString(table.phase), QuoteLiteral(table.reason),
-                    table.key_repeats, table.overlap_until, table.from)));
+    BIWA_TRY(transaction.Execute(fmt::format(
+        "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {}, {})",
+        QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
+        QuoteLiteral(table.id), ToString(table.phase), QuoteLiteral(table.reason),
+        table.key_repeats, table.overlap_until, table.from, table.inserts_only)));
     std::string values;
     for (const auto& range : table.ranges_left) {
         values +=

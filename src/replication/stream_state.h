@@ -51,6 +51,8 @@ struct StreamState {
         std::string reason = {};  // why it waits, is paused or gone
         // Whether it was copied as one whose keys repeat.
         bool key_repeats = false;
+        // Whether it is published as one whose inserts alone are followed, and was copied so.
+        bool inserts_only = false;
         // Changes before this may be in the copied rows already. 0: the copy was made exactly at
         // the stream's start, or at `from`.
         std::uint64_t overlap_until = 0;

@@ -44,7 +44,8 @@ void RefuseClashes(const std::string& target, std::map<std::string, std::string>
 Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDataset& dataset,
                                             const std::vector<std::string>& patterns,
                                             const std::vector<std::string>& exclude,
-                                            IfMissing if_missing) {
+                                            IfMissing if_missing,
+                                            const std::set<std::string>& known) {
     auto found = BIWA_TRY(source.Tables(patterns, if_missing));
     std::vector<SourceTable> tables;
     std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
@@ -55,10 +56,13 @@ Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDa
             })) {
             continue;
         }
-        if (table.refusal.empty()) {
+        tables.push_back(std::move(table));
+    }
+    for (const bool is_known : {true, false}) {
+        for (auto& table : tables) {
+            if (!table.refusal.empty() || known.contains(table.ToString()) != is_known) continue;
             RefuseClashes(TargetTable(dataset, table.schema, table.name).name, names, table);
         }
-        tables.push_back(std::move(table));
     }
     return tables;
 }
@@ -98,7 +102,14 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
             }
             continue;
         }
-        if (table.phase == TablePhase::kPaused || table.phase == TablePhase::kWaiting) continue;
+        const bool inserts_only = there.columns.key.empty();
+        if (table.phase == TablePhase::kPaused || table.phase == TablePhase::kWaiting) {
+            if (table.inserts_only != inserts_only) {
+                steps.push_back(
+                    {Kind::kPublish, name, &there, "its rows are told apart otherwise"});
+            }
+            continue;
+        }
         std::string reason;
         if (table.phase == TablePhase::kGone) {
             reason = "is at the source again";
@@ -106,6 +117,9 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
             reason = "was made anew at the source";
         } else if (table.key_repeats != there.columns.key_repeats) {
             reason = there.columns.key_repeats ? "has no key any more" : "has got a key";
+        } else if (table.inserts_only != inserts_only) {
+            reason = inserts_only ? "has nothing any more that changes could be told by"
+                                  : "has got a key";
         }
         if (!reason.empty()) steps.push_back({Kind::kRecopy, name, &there, reason});
     }

@@ -1,6 +1,7 @@
 // Which of a source's tables a stream takes, and how those stand to the ones that it has.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,25 +12,27 @@
 
 namespace biwa {
 
-// The tables of the patterns (StreamSource::Tables) less those that are excluded. Two that the
-// warehouse could not tell apart are refused (SourceTable::refusal), as are those that the source
-// refuses.
+// The tables of the patterns (StreamSource::Tables) less those that are excluded. Of those that the
+// warehouse could not tell apart all but one are refused (SourceTable::refusal), as are those that
+// the source refuses. One of `known`, which the stream has already ("schema.name"), comes first.
 Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDataset& dataset,
                                             const std::vector<std::string>& patterns,
                                             const std::vector<std::string>& exclude,
-                                            IfMissing if_missing);
+                                            IfMissing if_missing,
+                                            const std::set<std::string>& known = {});
 
 // One thing to do, so that the stream's tables are those of the source.
 struct TableStep {
     enum class Kind {
-        kAdd,     // the stream does not have it: to be copied
-        kRecopy,  // it is another table, or its rows are told apart otherwise: to be copied anew
-        kRename,  // it has another name now
-        kGone,    // it is not there or not of the stream any more, or cannot be followed
+        kAdd,      // the stream does not have it: to be copied
+        kRecopy,   // it is another table, or its rows are told apart otherwise: to be copied anew
+        kRename,   // it has another name now
+        kPublish,  // not followed for now, but no more to be published as it is
+        kGone,     // it is not there or not of the stream any more, or cannot be followed
     };
     Kind kind = Kind::kAdd;
     std::string table;                   // "schema.name", as the stream knows it
-    const SourceTable* found = nullptr;  // kAdd, kRecopy, kRename
+    const SourceTable* found = nullptr;  // all but kGone
     std::string reason;
 };
 

@@ -12,6 +12,8 @@ SourceTable Found(const std::string& name, const std::string& id) {
     table.schema = "public";
     table.name = name;
     table.id = id;
+    table.columns.columns.push_back({"id", {TypeId::kInt32}, false, ""});
+    table.columns.key = {0};
     return table;
 }
 
@@ -26,7 +28,7 @@ std::vector<std::string> Compare(const std::vector<StreamState::Table>& known,
                                  const std::vector<SourceTable>& found) {
     std::vector<std::string> texts;
     for (const auto& step : CompareTables(known, found)) {
-        const char* names[] = {"add ", "recopy ", "rename ", "gone "};
+        const char* names[] = {"add ", "recopy ", "rename ", "publish ", "gone "};
         texts.push_back(names[static_cast<int>(step.kind)] + step.table);
     }
     return texts;
@@ -68,6 +70,13 @@ TEST(CompareTablesTest, RowsThatAreToldApartOtherwiseAreCopiedAnew) {
     auto alike = Found("a", "1");
     alike.columns.key_repeats = true;
     EXPECT_EQ(Compare({Known("a", "1")}, {alike}), Texts{"recopy public.a"});
+    auto keyless = Found("a", "1");
+    keyless.columns.key.clear();
+    EXPECT_EQ(Compare({Known("a", "1")}, {keyless}), Texts{"recopy public.a"});
+    // What waits, or was paused, is published otherwise: updates would fail at the source.
+    for (const auto phase : {TablePhase::kWaiting, TablePhase::kPaused}) {
+        EXPECT_EQ(Compare({Known("a", "1", phase)}, {keyless}), Texts{"publish public.a"});
+    }
 }
 
 TEST(WidensTest, IsTrueWhereEachValueReadsTheSame) {

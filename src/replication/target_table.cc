@@ -54,9 +54,9 @@ Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
         "SELECT column_name, number, type FROM _biwa.stream_columns WHERE {}", OfTarget(target))));
     while (const auto* block = BIWA_TRY(rows->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {
-            const auto name = block->columns[0].GetString(row);
+            const std::string name(block->columns[0].GetString(row));
             for (auto& one : stored) {
-                if (one.column.name != name) continue;
+                if (SmallLetters(one.column.name) != SmallLetters(name)) continue;
                 one.number = block->columns[1].Get<std::int32_t>(row);
                 one.type = block->columns[2].GetString(row);
             }
@@ -178,8 +178,28 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                                 !at_source.contains(SmallLetters(known->second->column.name)) &&
                                 known->second->type == ToSql(column.type) &&
                                 (found == nullptr || found->number == 0);
-        if (found != nullptr && !by_number.empty() && !is_renamed && found->number != number) {
+        // Made for a change that was not committed then, and is read again: it is in no book yet. A
+        // column that is kept has a comment.
+        const bool is_ahead = found != nullptr && found->number == 0 && !is_renamed &&
+                              BIWA_TRY(CommentOf(transaction, target, found->column.name)).empty();
+        if (found != nullptr && !by_number.empty() && !is_renamed && !is_ahead &&
+            found->number != number) {
             fit.recopy = fmt::format("column {} is another than before", column.name);
+            return fit;
+        }
+        // Its values would have to be found under its old name, in another type.
+        const bool is_converted = known != by_number.end() && known->second != found &&
+                                  !is_renamed &&
+                                  !at_source.contains(SmallLetters(known->second->column.name));
+        // The source does not know the name any more: it may have been one of several of a column
+        // that this table has.
+        const bool may_be_renamed =
+            found == nullptr && column.number == 0 &&
+            std::any_of(by_number.begin(), by_number.end(), [&](const auto& one) {
+                return !at_source.contains(SmallLetters(one.second->column.name));
+            });
+        if (is_converted || may_be_renamed) {
+            fit.recopy = fmt::format("column {} was renamed, and more", column.name);
             return fit;
         }
         books += fmt::format("{}({}, {}, {}, {}, '{}')", books.empty() ? "" : ", ",
@@ -203,6 +223,11 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             if (has_old_values) {
                 fit.before_rows.push_back(fmt::format("UPDATE {} SET {} = {}", target.ToSql(), name,
                                                       QuoteIdentifier(old_name)));
+            }
+            // One that was kept may have the name: its values make room.
+            if (found != nullptr && found->column.type != column.type) {
+                fit.recopy = fmt::format("column {} is another than before", column.name);
+                return fit;
             }
         }
         if (found == nullptr) {
@@ -259,6 +284,9 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                         : fmt::format("is called {} at the source now", renamed->second));
         if (before != comment) {
             fit.alter.push_back(Comment(target, one.column.name, comment));
+            // What rows got that were there when it came is not for those that come now.
+            fit.alter.push_back(fmt::format("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
+                                            target.ToSql(), QuoteIdentifier(one.column.name)));
         }
     }
     if (books_changed) {
@@ -300,11 +328,13 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
     copied = BIWA_TRY(columns_of(beside));
     // What was kept of columns that the source has no more goes along, by key.
     std::string set, on;
-    for (const auto& column : there) {
-        const bool is_copied = std::any_of(copied.begin(), copied.end(), [&](const Column& one) {
-            return SmallLetters(one.name) == SmallLetters(column.name);
+    const auto find = [](const std::vector<Column>& columns, const std::string& name) {
+        return std::find_if(columns.begin(), columns.end(), [&](const Column& one) {
+            return SmallLetters(one.name) == SmallLetters(name);
         });
-        if (is_copied) continue;
+    };
+    for (const auto& column : there) {
+        if (find(copied, column.name) != copied.end()) continue;
         const auto name = QuoteIdentifier(column.name);
         BIWA_TRY(transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", beside.ToSql(),
                                                  name, ToSql(column.type))));
@@ -315,10 +345,12 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
     bool has_key = !key.empty();
     for (const auto& column : key) {
         const auto name = QuoteIdentifier(column);
-        on += fmt::format("{}b.{} = t.{}", on.empty() ? "" : " AND ", name, name);
-        has_key = has_key && std::any_of(there.begin(), there.end(), [&](const Column& one) {
-                      return SmallLetters(one.name) == SmallLetters(column);
-                  });
+        const auto old = find(there, column), now = find(copied, column);
+        has_key = has_key && old != there.end() && now != copied.end();
+        if (!has_key) break;
+        // Values of different types are compared as they read: to cast one to the other may fail.
+        const auto* const as = old->type == now->type ? "" : "::VARCHAR";
+        on += fmt::format("{}b.{}{} = t.{}{}", on.empty() ? "" : " AND ", name, as, name, as);
     }
     if (!set.empty() && has_key) {
         BIWA_TRY(transaction.Execute(fmt::format("UPDATE {} AS b SET {} FROM {} AS t WHERE {}",
@@ -334,6 +366,14 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
 }
 
 Status RenameTarget(WriteTransaction& transaction, const TableName& from, const TableName& to) {
+    if (SmallLetters(from.name) == SmallLetters(to.name)) {
+        // The warehouse does not tell them apart.
+        return transaction.Execute(
+            fmt::format("UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",
+                        QuoteLiteral(to.name), OfTarget(from)));
+    }
+    // It may be back at a name that it had before.
+    BIWA_TRY(DropViewInTheWay(transaction, to));
     return transaction.Execute(fmt::format(
         "ALTER TABLE {} RENAME TO {}; CREATE VIEW {} AS FROM {}; "
         "COMMENT ON VIEW {} IS {}; UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",

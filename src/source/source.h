@@ -58,6 +58,10 @@ class SnapshotReader {
     // Any number at once, each with a connection of its own. From any thread.
     virtual Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                                     const SnapshotRange& range) = 0;
+    // Whether the ranges are still the parts of the table that they were when it was split; they
+    // then are for as long as this reads.
+    virtual Result<bool> AreCurrent(const SourceTable& table,
+                                    const std::vector<SnapshotRange>& ranges) = 0;
     // Values so far that the warehouse's types cannot hold, and that became NULL. From any thread.
     virtual std::uint64_t unrepresentable() const = 0;
 };

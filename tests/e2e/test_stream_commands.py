@@ -149,3 +149,33 @@ def test_lost_changes_are_never_passed_over(juku, tmp_path, how):
         assert instance.value("SELECT family_name FROM app.students WHERE id = 1") == "失われた"
         assert_equal(juku, instance)
         assert instance.stop() == 0
+
+
+def test_readers_see_the_tables_though_it_is_killed_while_it_begins_again(juku, tmp_path):
+    with Instance(tmp_path / "project", juku) as instance:
+        file = instance.folder / "streams" / "app.yaml"
+        file.write_text(file.read_text() + "when_lost: recopy\n")
+        instance.start()
+        instance.sync()
+        assert instance.stop() == 0
+        juku.run("SELECT pg_drop_replication_slot('biwa_app')")
+        # To make a slot waits for the transactions that are open.
+        with juku.server.connect(juku.name) as other:
+            other.autocommit = False
+            other.cursor().execute("SELECT pg_current_xact_id()")
+            for _ in range(2):
+                instance.start()
+                wait_until(lambda: juku.value("SELECT count(*) FROM pg_stat_activity WHERE "
+                                              "query LIKE 'CREATE_REPLICATION_SLOT%'"),
+                           instance.log, 20)
+                assert instance.value("SELECT count(*) FROM app.answers") == 200_000
+                instance.kill()
+            instance.start()
+            other.rollback()
+        for _ in range(20):
+            assert instance.value("SELECT count(*) FROM app.answers") == 200_000
+            time.sleep(0.05)
+        instance.settle()
+        instance.sync()
+        assert_equal(juku, instance)
+        assert instance.stop() == 0

@@ -46,6 +46,11 @@ class MySqlSnapshot final : public SnapshotReader {
     // Waits while all connections are in use.
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                             const SnapshotRange& range) override;
+    // Ranges are of the key's values, wherever the rows lie; and the server tells when a table is
+    // not any more what it was for the snapshot.
+    Result<bool> AreCurrent(const SourceTable&, const std::vector<SnapshotRange>&) override {
+        return true;
+    }
     std::uint64_t unrepresentable() const override { return unrepresentable_; }
 
   private:

@@ -43,7 +43,7 @@ Error ConnectError(PGconn* connection) {
     } else if (has("Connection refused") || has("No such file or directory")) {
         error.hint = "Is the server running there? Check host and port of the connection.";
     } else if (has("could not translate host name")) {
-        error.kind = ErrorKind::kUser;
+        // A name server that does not answer for a while says the same.
         error.hint = "Check host of the connection.";
     }
     return error;

@@ -13,7 +13,7 @@ WITH RECURSIVE part (oid) AS (
     SELECT i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
 SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname),
        pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::bigint,
-       pg_catalog.has_table_privilege(c.oid, 'SELECT')
+       pg_catalog.has_table_privilege(c.oid, 'SELECT'), pg_catalog.pg_relation_filenode(c.oid)
 FROM pg_catalog.pg_class root
 CROSS JOIN part
 JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
@@ -68,7 +68,8 @@ Result<std::vector<Leaf>> LeavesOf(const Connection& connection, const std::stri
     const auto rows = BIWA_TRY(connection.Query(kLeavesSql, {root}));
     std::vector<Leaf> leaves;
     for (int i = 0; i < rows.size(); ++i) {
-        leaves.push_back({rows.Text(i, 0), rows.Text(i, 1), rows.Number(i, 2), rows.Boolean(i, 3)});
+        leaves.push_back({rows.Text(i, 0), rows.Text(i, 1), rows.Number(i, 2), rows.Boolean(i, 3),
+                          rows.Text(i, 4)});
     }
     return leaves;
 }

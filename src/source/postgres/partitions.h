@@ -23,6 +23,7 @@ struct Leaf {
     std::string name;  // qualified and quoted, for SQL
     std::int64_t pages = 0;
     bool readable = false;  // by this role, by its own name
+    std::string file;       // where its pages lie; another when it was rewritten
 };
 
 // The leaves of a root (qualified and quoted name) as this connection's transaction sees them, in

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 #include "base/text.h"
 #include "source/postgres/copy_reader.h"
@@ -103,8 +104,9 @@ std::string QualifiedName(const SourceTable& table) {
 // The range of a partitioned table that is all of it, read through the root.
 constexpr const char* kWholeTree = "*";
 
-// What a range is read from: "0-2048", pages of the table, the end not of the range and absent from
-// the last; "16423:0-2048", of the leaf with that OID. Empty where the leaf is no longer the
+// What a range is read from: "0-2048@16384", pages of the table, the end not of the range and
+// absent from the last, of the file with that number, which is another one when the table was
+// rewritten; "16423:0-2048@16384", of the leaf with that OID. Empty where the leaf is no longer the
 // table's.
 Result<std::string> FromClause(const Connection& connection, const SourceTable& table,
                                const std::string& range) {
@@ -116,6 +118,7 @@ Result<std::string> FromClause(const Connection& connection, const SourceTable& 
         name = BIWA_TRY(NameOfLeaf(connection, name, range.substr(0, colon)));
         if (name.empty()) return name;
     }
+    pages = pages.substr(0, pages.find('@'));
     const auto dash = pages.find('-');
     auto from = fmt::format("ONLY {} WHERE ctid >= '({},0)'::tid", name, pages.substr(0, dash));
     if (const auto end = pages.substr(dash + 1); !end.empty()) {
@@ -138,30 +141,31 @@ Result<std::vector<SnapshotRange>> PostgresSnapshot::Split(const SourceTable& ta
     const auto name = QualifiedName(table);
     const bool whole = connection.server_version() < kRangeScanVersion;
     std::vector<SnapshotRange> ranges;
-    const auto add = [&](const std::string& leaf, std::int64_t pages) {
+    const auto add = [&](const std::string& leaf, std::int64_t pages, const std::string& file) {
         std::int64_t begin = 0;
         for (; !whole && begin + kPagesPerRange < pages; begin += kPagesPerRange) {
-            ranges.push_back({fmt::format("{}{}-{}", leaf, begin, begin + kPagesPerRange), 0});
+            ranges.push_back(
+                {fmt::format("{}{}-{}@{}", leaf, begin, begin + kPagesPerRange, file), 0});
         }
         // The last range has no end, should the table have grown since.
-        ranges.push_back({fmt::format("{}{}-", leaf, begin), 0});
+        ranges.push_back({fmt::format("{}{}-@{}", leaf, begin, file), 0});
     };
     const auto leaves = BIWA_TRY(LeavesOf(connection, name));
     if (leaves.empty()) {
-        const auto rows =
-            BIWA_TRY(connection.Query("SELECT pg_catalog.pg_relation_size($1::regclass) / "
-                                      "current_setting('block_size')::bigint, "
-                                      "relkind = 'p' FROM pg_catalog.pg_class "
-                                      "WHERE oid = $1::regclass",
-                                      {name}));
+        const auto rows = BIWA_TRY(connection.Query(
+            "SELECT pg_catalog.pg_relation_size($1::regclass) / "
+            "current_setting('block_size')::bigint, "
+            "relkind = 'p', pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class "
+            "WHERE oid = $1::regclass",
+            {name}));
         if (rows.Boolean(0, 1)) {
             ranges.push_back({kWholeTree, 0});
         } else {
-            add("", rows.Number(0, 0));
+            add("", rows.Number(0, 0), rows.Text(0, 2));
         }
     } else if (std::all_of(leaves.begin(), leaves.end(),
                            [](const Leaf& leaf) { return leaf.readable; })) {
-        for (const auto& leaf : leaves) add(leaf.oid + ":", leaf.pages);
+        for (const auto& leaf : leaves) add(leaf.oid + ":", leaf.pages, leaf.file);
     } else {
         // Whoever may read the root may read all through it, but not a partition by its own name.
         ranges.push_back({kWholeTree, 0});
@@ -179,8 +183,12 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
         if (found != described_.end()) return found->second;
     }
     auto connection = BIWA_TRY(TakeConnection());
-    auto tables = BIWA_TRY(ReadTables(connection, types_, {table.ToString()}));
+    auto tables =
+        BIWA_TRY(ReadTables(connection, types_, {table.ToString()}, IfMissing::kPassOver));
     GiveBack(std::move(connection));
+    if (tables.empty()) {
+        return Unavailable(fmt::format("{} has gone since the copy began", table.ToString()));
+    }
     auto& now = tables.front();
     if (now.table.columns.columns != table.columns.columns) {
         // The next attempt begins with the columns that there are then, and goes on with the copy.
@@ -189,6 +197,38 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
     }
     std::lock_guard lock(mutex_);
     return described_[table.ToString()] = std::move(now);
+}
+
+// To look at a table takes the lock that a COPY takes, until the snapshot ends: from then on nobody
+// rewrites it.
+Result<bool> PostgresSnapshot::AreCurrent(const SourceTable& table,
+                                          const std::vector<SnapshotRange>& ranges) {
+    std::set<std::string> checked;
+    auto connection = BIWA_TRY(TakeConnection());
+    const auto there = BIWA_TRY(
+        connection.Query("SELECT pg_catalog.to_regclass($1) IS NOT NULL", {QualifiedName(table)}));
+    if (!there.Boolean(0, 0)) {
+        return Unavailable(fmt::format("{} has gone since the copy began", table.ToString()));
+    }
+    for (const auto& range : ranges) {
+        const auto at = range.text.find('@');
+        if (at == std::string::npos) continue;
+        const auto file = range.text.substr(at + 1);
+        if (!checked.insert(file).second) continue;
+        auto name = QualifiedName(table);
+        if (const auto colon = range.text.find(':'); colon != std::string::npos) {
+            name = BIWA_TRY(NameOfLeaf(connection, name, range.text.substr(0, colon)));
+            if (name.empty()) continue;
+        }
+        const auto rows = BIWA_TRY(
+            connection.Query(fmt::format("SELECT pg_catalog.pg_relation_filenode($1::regclass), "
+                                         "EXISTS (SELECT FROM ONLY {})",
+                                         name),
+                             {name}));
+        if (rows.Text(0, 0) != file) return false;
+    }
+    GiveBack(std::move(connection));
+    return true;
 }
 
 Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& table,
@@ -214,7 +254,12 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
     const std::vector<std::vector<std::string>>& keys) {
     auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
     const auto types = BIWA_TRY(ReadTypes(connection));
-    const auto found = BIWA_TRY(ReadTables(connection, types, {table.ToString()}));
+    const auto found =
+        BIWA_TRY(ReadTables(connection, types, {table.ToString()}, IfMissing::kPassOver));
+    if (found.empty()) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("{} has gone since the copy was cut off", table.ToString()));
+    }
     const auto& now = found.front();
     CatalogTable wanted{table, {}, now.is_partitioned};
     std::string select, where;

@@ -28,6 +28,8 @@ class PostgresSnapshot final : public SnapshotReader {
     Result<std::vector<SnapshotRange>> Split(const SourceTable& table) override;
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                             const SnapshotRange& range) override;
+    Result<bool> AreCurrent(const SourceTable& table,
+                            const std::vector<SnapshotRange>& ranges) override;
     std::uint64_t unrepresentable() const override { return unrepresentable_; }
 
   private:

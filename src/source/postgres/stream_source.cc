@@ -80,9 +80,10 @@ Status PostgresStreamSource::DropSlot(const Connection& connection) {
         if (slot.empty()) return {};
         if (!slot.Boolean(0, 0)) break;
         if (attempt == 50) {
-            return Fail(ErrorKind::kConflict,
-                        fmt::format("replication slot {} is in use by another process", name_),
-                        "Is another Biwa running for this stream? Stop it first.");
+            // The server holds on to a broken connection for as long as wal_sender_timeout.
+            return Unavailable(
+                fmt::format("replication slot {} is in use by another process", name_),
+                "Is another Biwa running for this stream? Stop it first.");
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }

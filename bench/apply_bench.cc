@@ -2,9 +2,9 @@
 //
 //   apply_bench FOLDER ROWS [BATCHES]
 //
-// Makes a table of so many rows of 76 bytes, then applies to it, each in a transaction of its own as
-// the stream does: batches of 10,000 upserts and 1,000 deletes of recent keys (the last 100,000) and
-// of keys anywhere, and at last 1,000,000 changes of keys anywhere at once, as when far behind.
+// Makes a table of so many rows of 76 bytes, then applies to it, each in a transaction of its own
+// as the stream does: batches of 10,000 upserts and 1,000 deletes of recent keys (the last 100,000)
+// and of keys anywhere, and at last 1,000,000 changes of keys anywhere at once, as when far behind.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -91,21 +91,23 @@ class Bench {
         Must(SavePhase(*transaction, "bench", StreamPhase::kStreaming));
         Must(SaveTable(*transaction, "bench", state_.tables[0]));
         Must(PrepareTarget(*transaction, {"bench", "t"}, *schema_));
-        Must(transaction->Execute(fmt::format(
-            "INSERT INTO bench.t SELECT i, i % 100000, i % 5000, i % 3 = 0, i * 0.5, "
-            "make_timestamptz(1767225600000000 + i * 1000000), 'answer number ' || i "
-            "FROM range({}) AS numbers(i)",
-            rows)));
+        Must(transaction->Execute(
+            fmt::format("INSERT INTO bench.t SELECT i, i % 100000, i % 5000, i % 3 = 0, i * 0.5, "
+                        "make_timestamptz(1767225600000000 + i * 1000000), 'answer number ' || i "
+                        "FROM range({}) AS numbers(i)",
+                        rows)));
         Must(transaction->Commit());
         Must(warehouse_->Checkpoint());
         applier_ = std::make_unique<Applier>(
             *warehouse_, "bench", state_,
-            [](const StreamState::Table& table) { return TableName{"bench", table.name}; },
+            [](const StreamState::Table& table) {
+                return TableName{"bench", table.name};
+            },
             source_);
     }
 
-    // Seconds that a batch of updates, and a tenth of it inserts and deletes each, takes. Keys are of
-    // the last `among` rows.
+    // Seconds that a batch of updates, and a tenth of it inserts and deletes each, takes. Keys are
+    // of the last `among` rows.
     double Apply(std::int64_t upserts, std::int64_t deletes, std::int64_t among) {
         ChangeBatch batch;
         batch.changes = static_cast<std::uint64_t>(upserts + deletes);
@@ -118,11 +120,11 @@ class Bench {
         part.old_keys = RowStore({schema_->columns[0]});
         const auto first = std::max<std::int64_t>(0, rows_ - among);
         const auto any = [&] {
-            return first + static_cast<std::int64_t>(
-                               random_() % static_cast<std::uint64_t>(rows_ - first));
+            return first +
+                   static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(rows_ - first));
         };
         for (std::int64_t i = 0; i < upserts + deletes; ++i) {
-            const auto kind = i >= upserts    ? ChangeKind::kDelete
+            const auto kind = i >= upserts  ? ChangeKind::kDelete
                               : i % 10 == 0 ? ChangeKind::kInsert
                                             : ChangeKind::kUpdate;
             Add(part, kind == ChangeKind::kInsert ? next_++ : any(), kind);

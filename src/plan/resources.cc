@@ -52,6 +52,11 @@ std::vector<Resource> ProjectResources(const Project& project) {
         Put(resource, "dataset", stream.dataset);
         Put(resource, "tables", Join(stream.tables, ", "));
         Put(resource, "exclude", Join(stream.exclude, ", "));
+        if (stream.reconcile_every.count() > 0) {
+            resource.fields["reconcile.every"] =
+                fmt::format("{}s", stream.reconcile_every.count() / 1000);
+            if (stream.reconcile_repairs) resource.fields["reconcile.repair"] = "true";
+        }
         if (stream.discover_every != StreamConfig().discover_every) {
             resource.fields["discover_every"] = fmt::format("{}ms", stream.discover_every.count());
         }

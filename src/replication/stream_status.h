@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "replication/reconciliation.h"
 
 namespace biwa {
 
@@ -55,6 +56,7 @@ struct StreamStatus {
     std::uint64_t unrepresentable = 0;
     std::deque<Point> history;
     std::vector<Table> tables;
+    Reconciliation reconciliation;
 };
 
 std::string_view ToString(StreamStatus::State state);

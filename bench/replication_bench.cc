@@ -117,6 +117,14 @@ std::unique_ptr<Source> OpenSource() {
     return std::move(*source);
 }
 
+StreamOptions BenchStream(const std::string& table) {
+    StreamOptions options;
+    options.name = "bench";
+    options.dataset = "bench";
+    options.tables = {table};
+    return options;
+}
+
 void RunStream(const std::string& folder, const std::string& table, const std::string& lsn) {
     DuckDbOptions options;
     options.path = folder + "/warehouse.duckdb";
@@ -127,8 +135,7 @@ void RunStream(const std::string& folder, const std::string& table, const std::s
     double result = 0;
     {
         StreamRunner runner(
-            **warehouse,
-            {.name = "bench", .dataset = "bench", .tables = {table}, .exclude = {}, .snapshot = {}},
+            **warehouse, BenchStream(table),
             [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
         for (;;) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -192,8 +199,7 @@ void Freshness(const std::string& folder, const std::string& table, double rate,
     if (!warehouse) Die(warehouse.error().ToString());
     const auto source = OpenSource();
     StreamRunner runner(
-        **warehouse,
-        {.name = "bench", .dataset = "bench", .tables = {table}, .exclude = {}, .snapshot = {}},
+        **warehouse, BenchStream(table),
         [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
     while (runner.status().state != StreamStatus::State::kStreaming) {
         if (const auto error = runner.status().error) Die(error->ToString());

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "cli/cli.h"
+#include "source/mysql/mysql_source.h"
 #include "source/postgres/postgres_source.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 #include "web/embed/assets.h"
@@ -36,6 +37,7 @@ Result<std::unique_ptr<Warehouse>> OpenWarehouse(const WarehouseConfig& config) 
 int main(int argc, char** argv) {
     Engine engine;
     RegisterPostgresSource(engine.sources);
+    RegisterMySqlSource(engine.sources);
     engine.open_warehouse = OpenWarehouse;
     for (const auto& asset : WebAssets()) {
         engine.web_files.push_back(

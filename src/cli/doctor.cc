@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "instance/stream_masks.h"
 
 namespace biwa::cli {
 
@@ -43,6 +44,43 @@ std::vector<Finding> ExamineMachine(const Project& project) {
     return findings;
 }
 
+// The masks of a stream's file against the tables that there are.
+Result<std::vector<Finding>> ExamineMasks(const Project& project, const StreamConfig& stream,
+                                          Source& source) {
+    std::vector<Finding> findings;
+    if (stream.masks.empty() && !stream.mask_by_default) return findings;
+    const auto policy = ResolveMaskPolicy(project, stream);
+    if (!policy) {
+        findings.push_back(
+            {Finding::Level::kProblem, policy.error().message, "", policy.error().hint});
+        return findings;
+    }
+    const auto opened = BIWA_TRY(source.OpenStream(stream.name));
+    const auto tables = opened->Tables(stream.tables, IfMissing::kPassOver);
+    if (!tables) return findings;  // Examine has said so.
+    for (const auto& wrong : CheckMasks(stream, *policy, *tables)) {
+        findings.push_back({Finding::Level::kProblem, wrong.message,
+                            "what it should mask would not be masked as it says", wrong.hint});
+    }
+    for (const auto& mask : stream.masks) {
+        bool is_used = mask.columns.find('*') == std::string::npos;
+        for (const auto& table : *tables) {
+            for (const auto& column : table.columns.columns) {
+                is_used = is_used || Covers(mask.columns, table, column.name);
+            }
+        }
+        if (is_used) continue;
+        findings.push_back(
+            {Finding::Level::kWarning,
+             fmt::format("{}: \"{}\" covers no column", mask.location.ToString(), mask.columns),
+             "it will mask what comes", ""});
+    }
+    if (findings.empty()) {
+        findings.push_back({Finding::Level::kGood, "the masks fit the columns", "", ""});
+    }
+    return findings;
+}
+
 }  // namespace
 
 int PrintFindings(const std::string& stream, const std::vector<Finding>& findings, bool json) {
@@ -73,7 +111,10 @@ Result<int> Examine(Engine& engine, const Project& project, bool json) {
     int problems = PrintFindings("this machine", ExamineMachine(project), json);
     for (const auto& [name, stream] : project.streams) {
         const auto source = BIWA_TRY(OpenConnection(engine, project, stream.connection));
-        const auto findings = BIWA_TRY(source->Examine(name, stream.tables));
+        auto findings = BIWA_TRY(source->Examine(name, stream.tables));
+        for (auto& finding : BIWA_TRY(ExamineMasks(project, stream, *source))) {
+            findings.push_back(std::move(finding));
+        }
         problems += PrintFindings(fmt::format("stream {} (connection {})", name, stream.connection),
                                   findings, json);
     }

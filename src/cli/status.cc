@@ -50,11 +50,30 @@ void PrintStatus(const json& status, bool running) {
                           stream.value("lag_seconds", 0.0),
                           HumanBytes(stream.value("lag_bytes", std::uint64_t{0})),
                           stream.value("changes_per_s", 0.0), stream.value("position", "")));
+        std::uint64_t errors = 0;
+        for (const auto& [kind, count] : stream["errors_total"].items()) {
+            errors += count.get<std::uint64_t>();
+        }
+        if (running) {
+            const auto& batch = stream["batch"];
+            const auto& queue = stream["queue"];
+            Print(
+                fmt::format("  last batch {} changes, {}  queue {} of {}  {} of log kept at the "
+                            "source  {} errors\n",
+                            HumanCount(batch.value("changes", std::int64_t{0})),
+                            HumanBytes(batch.value("bytes", std::uint64_t{0})),
+                            HumanBytes(queue.value("bytes", std::uint64_t{0})),
+                            HumanBytes(queue.value("bytes_max", std::uint64_t{0})),
+                            HumanBytes(stream.value("retained_bytes", std::uint64_t{0})), errors));
+        }
         if (stream["error"].is_object()) {
             Print(fmt::format("  {}\n", stream["error"].value("message", "")));
             if (stream["error"]["hint"].is_string()) {
                 Print(fmt::format("  {}\n", stream["error"]["hint"].get<std::string>()));
             }
+        }
+        if (stream["warning"].is_string()) {
+            Print(fmt::format("  warning: {}\n", stream["warning"].get<std::string>()));
         }
         if (const auto lost = stream.value("unrepresentable_values", 0); lost > 0) {
             Print(fmt::format("  {} values that the warehouse's types cannot hold are NULL\n",
@@ -66,6 +85,11 @@ void PrintStatus(const json& status, bool running) {
                 table["rows"].is_number() ? HumanCount(table["rows"].get<std::int64_t>()) : "-";
             Print(fmt::format("  {:<32} {:>14} rows  {}\n", table.value("name", ""), rows,
                               table.value("state", "")));
+            std::vector<std::string> masks;
+            for (const auto& [column, mask] : table["masks"].items()) {
+                masks.push_back(column + " " + mask.get<std::string>());
+            }
+            if (!masks.empty()) Print(fmt::format("      masked: {}\n", Join(masks, ", ")));
             for (const auto& note : table["notes"]) {
                 Print(fmt::format("      {}\n", note.get<std::string>()));
             }

@@ -17,26 +17,34 @@ struct UpOptions {
     std::string listen;
 };
 
-// The settings of a connection to that address: its kind says how it is read.
-Result<std::shared_ptr<Source>> OpenAddress(Engine& engine, const std::string& url,
-                                            SettingValues& values) {
-    for (const auto& [name, kind] : engine.sources.kinds()) {
+// The kind of source that an address begins with, "mysql" of "mysql://…".
+Result<std::string> KindOf(const Engine& engine, const std::string& url) {
+    const auto scheme = url.substr(0, url.find("://"));
+    const auto name = scheme == "postgresql" ? "postgres" : scheme;
+    std::string known;
+    for (const auto& [kind_name, kind] : engine.sources.kinds()) {
         if (!kind.parse_url) continue;
-        auto parsed = kind.parse_url(url);
-        if (!parsed) return tl::unexpected(parsed.error());
-        values = std::move(*parsed);
-        return std::shared_ptr<Source>(BIWA_TRY(kind.open(values)));
+        if (kind_name == name) return name;
+        known += (known.empty() ? "" : ", ") + kind_name + "://…";
     }
-    return UserError("no source takes an address");
+    // The address is not repeated: a password may stand in it.
+    return UserError("this is not the address of a database", "Known are " + known);
 }
 
 // Writes a project for the database into the folder.
 Status WriteProjectFor(Engine& engine, const std::filesystem::path& root, const std::string& url) {
-    SettingValues values;
-    const auto source = BIWA_TRY(OpenAddress(engine, url, values));
-    const auto stream = BIWA_TRY(source->OpenStream("new"));
-    const auto tables = BIWA_TRY(stream->Tables({"*"}, IfMissing::kPassOver));
     ScaffoldDatabase database;
+    database.kind = BIWA_TRY(KindOf(engine, url));
+    const auto& kind = *engine.sources.Find(database.kind);
+    const auto values = BIWA_TRY(kind.parse_url(url));
+    const auto source = BIWA_TRY(kind.open(values));
+    const auto stream = BIWA_TRY(source->OpenStream("new"));
+    // Where the usual schema is one of many databases, the others are not meant.
+    const auto pattern = kind.usual_schema ? kind.usual_schema(values) + ".*" : std::string("*");
+    const auto tables = BIWA_TRY(stream->Tables({pattern}, IfMissing::kPassOver));
+    for (const auto& setting : kind.settings) {
+        if (setting.name == "port") database.port = std::atoi(setting.default_text.c_str());
+    }
     for (const auto& [name, value] : values) {
         if (name == "host") {
             database.host = value;
@@ -106,7 +114,7 @@ void AddUp(Commands& commands) {
     auto* command = commands.Add("up", "Apply the project and serve it",
                                  [&commands, options] { return Up(commands, *options); });
     command->add_option("URL", options->url,
-                        "postgres://user@host/database: write a project for it first");
+                        "postgres://user@host/database or mysql://…: write a project for it first");
     command->add_option("--listen", options->listen, "Address of the page, e.g. 127.0.0.1:8700")
         ->type_name("HOST:PORT");
 }

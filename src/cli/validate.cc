@@ -12,9 +12,16 @@ namespace biwa::cli {
 void AddValidate(Commands& commands) {
     commands.Add("validate", "Check the project's files", [&commands]() -> Result<int> {
         const auto project = BIWA_TRY(commands.OpenProject());
-        const auto graph = BIWA_TRY(CompileProject(*project));
+        const auto graph = BIWA_TRY(CompileProject(commands.engine, *project));
+        // Columns as they are named, and what is done to them.
+        std::map<std::string, std::map<std::string, std::string>> masks;
+        for (const auto& [name, stream] : project->streams) {
+            for (const auto& mask : stream.masks) masks[name][mask.columns] = ToString(mask.mask);
+            if (stream.mask_by_default) masks[name]["all other columns"] = "null";
+        }
         if (commands.json) {
             Print(nlohmann::json{{"ok", true},
+                                 {"masks", masks},
                                  {"connections", project->connections.size()},
                                  {"streams", project->streams.size()},
                                  {"models", graph->actions.size()},
@@ -27,6 +34,10 @@ void AddValidate(Commands& commands) {
                             "assertions, {} dashboards.",
                             project->name, project->connections.size(), project->streams.size(),
                             graph->actions.size(), project->dashboards.size()));
+            for (const auto& [stream, columns] : masks) {
+                Say(fmt::format("Masks of stream {}:", stream));
+                for (const auto& [name, mask] : columns) Say(fmt::format("  {}: {}", name, mask));
+            }
         }
         return kGood;
     });
@@ -35,7 +46,7 @@ void AddValidate(Commands& commands) {
 void AddCompile(Commands& commands) {
     commands.Add("compile", "Compile the models and print them", [&commands]() -> Result<int> {
         const auto project = BIWA_TRY(commands.OpenProject());
-        const auto graph = BIWA_TRY(CompileProject(*project));
+        const auto graph = BIWA_TRY(CompileProject(commands.engine, *project));
         if (commands.json) {
             Print(transform::ToJson(*graph));
             return kGood;

@@ -13,7 +13,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "instance/metrics.h"
 #include "instance/status_json.h"
+#include "instance/stream_masks.h"
 #include "plan/resources.h"
 #include "replication/target_table.h"
 #include "transform/compile/compile.h"
@@ -40,16 +42,27 @@ std::filesystem::path ServerFile(const Project& project) {
     return project.state_dir() / "server.json";
 }
 
+// A stream's dataset, and which of the source's schemas is the usual one.
+TargetDataset DatasetOf(const Engine& engine, const std::string& dataset,
+                        const ConnectionConfig& connection) {
+    const auto* kind = engine.sources.Find(connection.kind);
+    return {dataset, kind != nullptr && kind->usual_schema ? kind->usual_schema(connection.settings)
+                                                           : "public"};
+}
+
 // Tables that a stream's patterns name outright: what can be known without asking the source.
-std::set<TableName> NamedTables(const Project& project) {
+std::set<TableName> NamedTables(const Engine& engine, const Project& project) {
     std::set<TableName> tables;
     for (const auto& [name, stream] : project.streams) {
+        const auto dataset =
+            DatasetOf(engine, stream.dataset, project.connections.at(stream.connection));
         for (const auto& pattern : stream.tables) {
             if (pattern.ends_with('*')) continue;
             const auto dot = pattern.find('.');
-            const auto schema = dot == std::string::npos ? "public" : pattern.substr(0, dot);
+            const auto schema =
+                dot == std::string::npos ? dataset.usual_schema : pattern.substr(0, dot);
             const auto table = dot == std::string::npos ? pattern : pattern.substr(dot + 1);
-            tables.insert(TargetTable(stream.dataset, schema, table));
+            tables.insert(TargetTable(dataset, schema, table));
         }
     }
     return tables;
@@ -63,11 +76,12 @@ ConnectionKinds Engine::connection_kinds() const {
     return kinds;
 }
 
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Project& project) {
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project) {
     transform::CompileInput input;
     input.files = project.definitions;
     input.settings = project.models;
-    input.tables = NamedTables(project);
+    input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {
         input.stream_datasets.insert(stream.dataset);
     }
@@ -129,7 +143,7 @@ Instance::Instance(const Engine& engine, FileLock lock)
 
 Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
                                                  std::shared_ptr<const Project> project) {
-    auto graph = BIWA_TRY(CompileProject(*project));
+    auto graph = BIWA_TRY(CompileProject(engine, *project));
     std::error_code failed;
     std::filesystem::create_directories(project->state_dir(), failed);
     if (failed) {
@@ -196,7 +210,7 @@ Result<Plan> Instance::PlanOf(const Project& project, const transform::CompiledG
 
 Result<Plan> Instance::MakePlan() {
     const auto loaded = BIWA_TRY(LoadProject(project()->root, engine_.connection_kinds()));
-    const auto compiled = BIWA_TRY(CompileProject(*loaded));
+    const auto compiled = BIWA_TRY(CompileProject(engine_, *loaded));
     return PlanOf(*loaded, *compiled);
 }
 
@@ -213,9 +227,14 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
         if (!source) return tl::unexpected(source.error());
         auto opened = (*source)->OpenStream(stream.name);
         if (!opened) return Within(connection.location.ToString(), opened.error());
+        const auto policy = BIWA_TRY(ResolveMaskPolicy(project, stream));
+        std::vector<SourceTable> found;
         for (const auto& pattern : stream.tables) {
             auto tables = (*opened)->Tables({pattern}, IfMissing::kRefuse);
-            if (tables) continue;
+            if (tables) {
+                std::move(tables->begin(), tables->end(), std::back_inserter(found));
+                continue;
+            }
             // A table that is missing stands in the stream's file, all else in the connection's.
             const auto place = stream.table_locations.find(pattern);
             const bool is_missing = tables.error().message.starts_with("table ");
@@ -224,6 +243,9 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
                                                                      : connection.location)
                     .ToString(),
                 tables.error());
+        }
+        for (auto& wrong : CheckMasks(stream, policy, found)) {
+            return tl::unexpected(std::move(wrong));
         }
         // A new stream's slot is not made yet: what would hinder that is said now, not by a stream
         // that has failed later.
@@ -238,7 +260,7 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
 Status Instance::Apply(const Plan& plan, const std::string& who) {
     std::lock_guard applying(apply_mutex_);
     const auto loaded = BIWA_TRY(LoadProject(project()->root, engine_.connection_kinds()));
-    const auto compiled = BIWA_TRY(CompileProject(*loaded));
+    const auto compiled = BIWA_TRY(CompileProject(engine_, *loaded));
     BIWA_TRY(CheckFresh(plan, BIWA_TRY(meta_->ReadApplied())));
     const auto now = BIWA_TRY(PlanOf(*loaded, *compiled));
     if (now.steps != plan.steps) {
@@ -250,6 +272,17 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
 
     const auto old_project = project();
     auto changed = StopChanged(plan, *old_project);
+    if (changed) {
+        changed = DropRemasked(
+            plan, *loaded, BIWA_TRY(meta_->ReadApplied()), *warehouse_,
+            [&](const std::string& connection) {
+                return OpenConnection(engine_, *loaded, connection);
+            },
+            [&](const StreamConfig& stream) {
+                return DatasetOf(engine_, stream.dataset,
+                                 loaded->connections.at(stream.connection));
+            });
+    }
     if (changed) changed = meta_->ApplyResources(RecordOf(plan), who, "apply");
     if (!changed) {
         // Nothing is recorded: what was stopped goes on as it was.
@@ -285,7 +318,7 @@ Status Instance::StopChanged(const Plan& plan, const Project& before) {
                 if (stream.connection == step.name) affected.try_emplace(name, false);
             }
         }
-        if (step.kind == "stream") affected[step.name] = step.destructive;
+        if (step.kind == "stream") affected[step.name] = ForgetsStream(step);
     }
     const auto applied = BIWA_TRY(meta_->ReadApplied());
     for (const auto& [name, forget] : affected) {
@@ -340,9 +373,9 @@ Status Instance::RemoveStream(const std::string& name,
     }
     const auto current = project();
     const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(*current, connection))));
-    const auto removed =
-        StreamRunner::Remove(*warehouse_, name, field(stream, "dataset"),
-                             [&](const std::string& line) { return source->OpenStream(line); });
+    const auto removed = StreamRunner::Remove(
+        *warehouse_, name, DatasetOf(engine_, field(stream, "dataset"), connection),
+        [&](const std::string& line) { return source->OpenStream(line); });
     if (removed) return {};
     return Within(fmt::format("removing stream {}", name), removed.error());
 }
@@ -367,11 +400,14 @@ Status Instance::DropModels(const Plan& plan) {
 Status Instance::StartStream(const StreamConfig& config) {
     const auto current = project();
     const auto source = BIWA_TRY(OpenConnection(engine_, *current, config.connection));
+    const auto policy = BIWA_TRY(ResolveMaskPolicy(*current, config));
     StreamOptions options;
     options.name = config.name;
-    options.dataset = config.dataset;
+    options.dataset =
+        DatasetOf(engine_, config.dataset, current->connections.at(config.connection));
     options.tables = config.tables;
     options.exclude = config.exclude;
+    options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     options.discover_every = config.discover_every;
     options.recopy_when_lost = config.recopy_when_lost;
     options.reconcile_every = config.reconcile_every;
@@ -380,9 +416,11 @@ Status Instance::StartStream(const StreamConfig& config) {
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
     }
+    auto open = [this, source, policy, dataset = options.dataset](const std::string& line) {
+        return OpenMasked(*source, line, dataset, policy, *warehouse_);
+    };
     auto runner = std::make_unique<StreamRunner>(
-        *warehouse_, std::move(options),
-        [source](const std::string& line) { return source->OpenStream(line); },
+        *warehouse_, std::move(options), std::move(open),
         [this](const std::vector<TableName>& tables) { OnTablesChanged(tables); });
     std::unique_lock lock(mutex_);
     BIWA_CHECK(!streams_.contains(config.name));
@@ -511,17 +549,30 @@ void Instance::CountRows(std::map<TableName, std::int64_t>& rows) {
     rows = row_counts_;
 }
 
-std::string Instance::StatusJson() {
+InstanceFacts Instance::Facts(const Project& current) {
     InstanceFacts facts;
-    const auto current = project();
     facts.version = engine_.version;
-    facts.project = current.get();
+    facts.project = &current;
     facts.started_at = started_at_;
     facts.warehouse_bytes = warehouse_->size_bytes();
     facts.streams = StreamStatuses();
     facts.models = ModelStatuses();
+    facts.queries_running = queries_->running();
+    facts.queries_waiting = queries_->waiting();
+    MeasureProcess(facts);
+    return facts;
+}
+
+std::string Instance::StatusJson() {
+    const auto current = project();
+    auto facts = Facts(*current);
     CountRows(facts.rows);
     return biwa::StatusJson(facts);
+}
+
+std::string Instance::MetricsText() {
+    const auto current = project();
+    return biwa::MetricsText(Facts(*current));
 }
 
 Result<std::string> Instance::CatalogJson() {

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/result.h"
+#include "instance/status_json.h"
 #include "plan/plan.h"
 #include "project/project.h"
 #include "query/dashboard_feed.h"
@@ -38,7 +39,8 @@ struct Engine {
 };
 
 // Compiles a project's definitions against what its streams bring.
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Project& project);
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project);
 
 // Everything that a project wants, for a plan.
 std::vector<Resource> DesiredResources(const Project& project,
@@ -87,6 +89,7 @@ class Instance final : public http::Backend {
     // http::Backend
     bool IsReady() override { return true; }
     std::string StatusJson() override;
+    std::string MetricsText() override;
     Result<std::string> CatalogJson() override;
     std::vector<DashboardConfig> Dashboards() override;
     QueryService& queries() override { return *queries_; }
@@ -112,6 +115,7 @@ class Instance final : public http::Backend {
     void OnTablesChanged(const std::vector<TableName>& tables);
     // Tells pages that look on. From any thread.
     void TellListeners();
+    InstanceFacts Facts(const Project& current);
     void CountRows(std::map<TableName, std::int64_t>& rows);
     Result<Plan> PlanOf(const Project& project, const transform::CompiledGraph& graph);
 

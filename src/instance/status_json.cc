@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -23,20 +24,6 @@ json ErrorOrNull(const std::optional<Error>& error) {
 }
 
 json TimeOrNull(Micros time) { return time == 0 ? json(nullptr) : json(ToIso8601(time)); }
-
-std::uint64_t ResidentBytes() {
-    std::ifstream statm("/proc/self/statm");
-    std::uint64_t all = 0, resident = 0;
-    statm >> all >> resident;
-    return resident * 4096;
-}
-
-double CpuSeconds() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 json ComparisonJson(const TableComparison& result) {
     json keys = json::array();
@@ -75,6 +62,10 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
                            {"changes_per_s", point.changes_per_s},
                            {"lag_seconds", point.lag_seconds}});
     }
+    json errors = json::object();
+    for (std::size_t number = 0; number < stream.errors.size(); ++number) {
+        errors[std::string(ToString(static_cast<ErrorKind>(number)))] = stream.errors[number];
+    }
     json tables = json::array();
     for (const auto& table : stream.tables) {
         const auto rows = facts.rows.find({dataset, table.name});
@@ -87,6 +78,7 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
                           {"rows_copied", table.rows_copied},
                           {"rows_estimate", table.rows_estimate},
                           {"last_change_at", TimeOrNull(table.last_change_at)},
+                          {"masks", table.masks},
                           {"notes", std::move(notes)}});
     }
     return {{"name", stream.name},
@@ -95,6 +87,7 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
             {"dataset", dataset},
             {"state", ToString(stream.state)},
             {"error", ErrorOrNull(stream.error)},
+            {"warning", stream.warning.empty() ? json(nullptr) : json(stream.warning)},
             {"lag_bytes", stream.lag_bytes},
             {"lag_seconds", stream.lag_seconds},
             {"retained_bytes", stream.retained_bytes},
@@ -102,7 +95,15 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
             {"committed_at", TimeOrNull(stream.commit_time)},
             {"changes_total", stream.changes_total},
             {"changes_per_s", stream.changes_per_s},
+            {"rows_total", stream.rows_total},
             {"rows_per_s", stream.rows_per_s},
+            {"commits_total", stream.commits.total},
+            {"batch",
+             {{"changes", stream.commits.changes},
+              {"bytes", stream.commits.bytes},
+              {"seconds", stream.commits.seconds}}},
+            {"queue", {{"bytes", stream.queue_bytes}, {"bytes_max", stream.queue_bytes_max}}},
+            {"errors_total", std::move(errors)},
             {"unrepresentable_values", stream.unrepresentable},
             {"history", std::move(history)},
             {"tables", std::move(tables)},
@@ -151,6 +152,17 @@ Status ForEachRow(ReadSession& session, const std::string& sql, const Each& each
 
 }  // namespace
 
+void MeasureProcess(InstanceFacts& facts) {
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t all = 0, resident = 0;
+    statm >> all >> resident;
+    facts.resident_bytes = resident * static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    facts.cpu_seconds = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                        static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 std::string StatusJson(const InstanceFacts& facts) {
     const auto& project = *facts.project;
     json streams = json::array();
@@ -169,7 +181,7 @@ std::string StatusJson(const InstanceFacts& facts) {
         {"project", project.name},
         {"environment", project.environment},
         {"started_at", ToIso8601(facts.started_at)},
-        {"process", {{"rss_bytes", ResidentBytes()}, {"cpu_seconds", CpuSeconds()}}},
+        {"process", {{"rss_bytes", facts.resident_bytes}, {"cpu_seconds", facts.cpu_seconds}}},
         {"warehouse", {{"path", path.string()}, {"bytes", facts.warehouse_bytes}}},
         {"streams", std::move(streams)},
         {"models", std::move(models)},

@@ -25,7 +25,14 @@ struct InstanceFacts {
     std::vector<StreamStatus> streams;
     std::vector<workflow::ModelStatus> models;
     std::map<TableName, std::int64_t> rows;  // of each table of the warehouse
+    std::uint64_t resident_bytes = 0;        // of the process
+    double cpu_seconds = 0;
+    std::size_t queries_running = 0;
+    std::size_t queries_waiting = 0;
 };
+
+// Of this process, into the facts.
+void MeasureProcess(InstanceFacts& facts);
 
 std::string StatusJson(const InstanceFacts& facts);
 std::string RunJson(const transform::RunResult& result);

@@ -61,6 +61,20 @@ RowStore& RowStore::operator=(RowStore&& other) noexcept {
     return *this;
 }
 
+void RowStore::Retype(std::size_t column, Type type) {
+    auto& storage = columns_[column];
+    storage.cells.type = std::move(type);
+    storage.cells.child = nullptr;
+    storage.cells.child_size = 0;
+    storage.child.reset();
+    storage.data.resize(capacity_ * CellBytes(storage.cells.type));
+    storage.cells.data = storage.data.data();
+}
+
+void RowStore::RemoveColumn(std::size_t column) {
+    columns_.erase(columns_.begin() + static_cast<std::ptrdiff_t>(column));
+}
+
 std::size_t RowStore::bytes() const {
     std::size_t bytes = arena_.bytes();
     for (const auto& column : columns_) {

@@ -57,6 +57,10 @@ class RowStore final : public CellsOwner {
     Cells& cells(std::size_t column) { return columns_[column].cells; }
     const Cells& cells(std::size_t column) const { return columns_[column].cells; }
     Arena& arena() { return arena_; }
+    // Gives a column another type than kList: its values are undefined until set, its NULLs stay.
+    void Retype(std::size_t column, Type type);
+    // The columns behind it move up.
+    void RemoveColumn(std::size_t column);
     // Memory held, about.
     std::size_t bytes() const;
 

@@ -30,7 +30,11 @@ struct Setting {
     std::string default_text = {};          // as it would stand in the file; "" where there is none
     std::vector<std::string> choices = {};  // kText: one of these; empty means any
     std::vector<Setting> fields = {};       // kObject, kObjectList, kMap
-    std::int64_t min = 0;                   // kInteger
+    // kText, kMap of texts: an expression (ECMAScript) that texts match as a whole, for the JSON
+    // Schema; whoever reads the setting checks it, and says more of what is wrong. YAML's null is
+    // then the word "null".
+    std::string pattern = {};
+    std::int64_t min = 0;  // kInteger
     std::int64_t max = std::numeric_limits<std::int32_t>::max();
 };
 

@@ -29,6 +29,9 @@ struct Column {
     // What rows from before the column was added have in it, as text that casts to the type;
     // nothing when they have NULL.
     std::optional<std::string> fill = {};
+    // How its values were masked before they came here, as text for people; empty when they are
+    // as the source has them. The warehouse keeps it with the column.
+    std::string mask = {};
     // They may have something that `fill` cannot tell: should the column be new, rows that were
     // there before have to be read again.
     bool fill_unknown = false;

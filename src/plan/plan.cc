@@ -82,16 +82,21 @@ std::vector<FieldChange> Compare(const Resource& before, const Resource& after) 
     return changes;
 }
 
+bool Changes(const Step& step, std::string_view field) {
+    return std::any_of(step.changes.begin(), step.changes.end(),
+                       [&](const FieldChange& change) { return change.field == field; });
+}
+
 // What a step costs in data.
 std::string WarningOf(const Step& step) {
-    const auto changed = [&](std::string_view field) {
-        return std::any_of(step.changes.begin(), step.changes.end(),
-                           [&](const FieldChange& change) { return change.field == field; });
-    };
     if (step.kind == "stream") {
         if (step.action == StepAction::kDelete) return "its tables and its slot are dropped";
-        if (step.action == StepAction::kUpdate && (changed("connection") || changed("dataset"))) {
-            return "its tables are copied anew";
+        if (ForgetsStream(step)) return "its tables are copied anew";
+        if (ChangesMasks(step)) {
+            return "tables whose columns are masked otherwise are dropped and copied anew; bytes "
+                   "of "
+                   "what they held may stay in free parts of the warehouse's file and in its "
+                   "copies";
         }
     }
     const auto before = [&](std::string_view field) {
@@ -104,7 +109,7 @@ std::string WarningOf(const Step& step) {
     const auto type = before("type");
     if (step.kind == "model" && type != "view" && type != "assertion") {
         if (step.action == StepAction::kDelete) return "its table is dropped";
-        if (step.action == StepAction::kUpdate && changed("type")) {
+        if (step.action == StepAction::kUpdate && Changes(step, "type")) {
             return "its table is dropped and built anew";
         }
     }
@@ -164,6 +169,21 @@ class Sorter {
 };
 
 }  // namespace
+
+bool ForgetsStream(const Step& step) {
+    if (step.kind != "stream") return false;
+    return step.action == StepAction::kDelete ||
+           (step.action == StepAction::kUpdate &&
+            (Changes(step, "connection") || Changes(step, "dataset")));
+}
+
+bool ChangesMasks(const Step& step) {
+    return step.kind == "stream" && step.action == StepAction::kUpdate &&
+           std::any_of(step.changes.begin(), step.changes.end(), [](const FieldChange& change) {
+               return change.field.starts_with(kMaskField) || change.field == "mask" ||
+                      change.field == "mask_key";
+           });
+}
 
 bool Plan::has_changes() const {
     return std::any_of(steps.begin(), steps.end(),

@@ -41,6 +41,14 @@ struct Step {
     friend bool operator==(const Step&, const Step&) = default;
 };
 
+// A stream's field for the mask of columns begins with this; their name follows.
+inline constexpr std::string_view kMaskField = "mask ";
+
+// Whether the step takes a stream away from its source: its slot and its tables go.
+bool ForgetsStream(const Step& step);
+// Whether it changes masks, so that tables have to be copied anew.
+bool ChangesMasks(const Step& step);
+
 struct Plan {
     // What others need comes first; deletes come last, in the opposite order.
     std::vector<Step> steps;

@@ -202,6 +202,21 @@ TEST(PlanTest, OtherJsonIsNoPlan) {
     }
 }
 
+TEST(MakePlanTest, OtherMasksCopyTablesAnewAndKeepTheStream) {
+    Resource stream{"stream", "app", {{"dataset", "app"}, {"mask students.email", "email"}}, {}};
+    const auto applied = MakePlan({stream}, {})->wanted;
+    stream.fields["mask students.email"] = "hash";
+    const auto plan = MakePlan({stream}, applied);
+    ASSERT_EQ(plan->steps.size(), 1u);
+    EXPECT_TRUE(plan->steps[0].destructive);
+    EXPECT_TRUE(ChangesMasks(plan->steps[0]));
+    EXPECT_FALSE(ForgetsStream(plan->steps[0]));
+    stream.fields["dataset"] = "other";
+    EXPECT_TRUE(ForgetsStream(MakePlan({stream}, applied)->steps[0]));
+    stream.fields = {{"dataset", "app"}, {"mask students.email", "email"}, {"exclude", "public.x"}};
+    EXPECT_FALSE(MakePlan({stream}, applied)->steps[0].destructive);
+}
+
 TEST(ProjectResourcesTest, HoldReferencesAndWhatDependsOnWhat) {
     Project project;
     project.connections["db"] = {"db", "postgres", {{"host", "h"}, {"password", "${env:PW}"}}, {}};
@@ -209,6 +224,9 @@ TEST(ProjectResourcesTest, HoldReferencesAndWhatDependsOnWhat) {
     stream.name = stream.dataset = "app";
     stream.connection = "db";
     stream.tables = {"public.*"};
+    stream.masks = {{"students.email", {MaskKind::kEmail, 0}, {}}};
+    stream.clear = {{"students.id", {}}};
+    stream.mask_key = "${env:KEY}";
     DashboardConfig dashboard;
     dashboard.name = dashboard.title = "学校";
     TileConfig tile;
@@ -221,7 +239,13 @@ TEST(ProjectResourcesTest, HoldReferencesAndWhatDependsOnWhat) {
     ASSERT_EQ(resources.size(), 3u);
     EXPECT_EQ(resources[0].fields.at("password"), "${env:PW}");
     EXPECT_EQ(resources[1].depends_on, std::vector<std::string>{"connection db"});
-    EXPECT_EQ(resources[1].fields.count("exclude"), 0u);
+    EXPECT_EQ(resources[1].fields,
+              (std::map<std::string, std::string>{{"connection", "db"},
+                                                  {"dataset", "app"},
+                                                  {"tables", "public.*"},
+                                                  {"mask students.email", "email"},
+                                                  {"mask students.id", "clear"},
+                                                  {"mask_key", "${env:KEY}"}}));
     EXPECT_EQ(resources[2].fields.at("tile 01 Answers"), "table, 4 x 2\nSELECT 1");
     EXPECT_TRUE(MakePlan(resources, {}));
 }

@@ -52,12 +52,29 @@ std::vector<Resource> ProjectResources(const Project& project) {
         Put(resource, "dataset", stream.dataset);
         Put(resource, "tables", Join(stream.tables, ", "));
         Put(resource, "exclude", Join(stream.exclude, ", "));
+        for (const auto& mask : stream.masks) {
+            Put(resource, std::string(kMaskField) + mask.columns, ToString(mask.mask));
+        }
+        for (const auto& [columns, location] : stream.clear) {
+            Put(resource, std::string(kMaskField) + columns, "clear");
+        }
+        Put(resource, "mask", stream.mask_by_default ? "by_default" : "");
+        Put(resource, "mask_key", stream.mask_key);
+        // What is as it is by itself is no field: it would be news to streams applied before.
+        const StreamConfig usual;
+        if (stream.wal_warn_bytes != usual.wal_warn_bytes) {
+            Put(resource, "wal_guard warn", fmt::format("{} B", stream.wal_warn_bytes));
+        }
+        if (stream.wal_stop_bytes != usual.wal_stop_bytes) {
+            Put(resource, "wal_guard stop, dropping the slot",
+                fmt::format("{} B", stream.wal_stop_bytes));
+        }
         if (stream.reconcile_every.count() > 0) {
             resource.fields["reconcile.every"] =
                 fmt::format("{}s", stream.reconcile_every.count() / 1000);
             if (stream.reconcile_repairs) resource.fields["reconcile.repair"] = "true";
         }
-        if (stream.discover_every != StreamConfig().discover_every) {
+        if (stream.discover_every != usual.discover_every) {
             resource.fields["discover_every"] = fmt::format("{}ms", stream.discover_every.count());
         }
         resources.push_back(std::move(resource));

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "project/files.h"
+#include "project/masks.h"
 #include "project/problems.h"
 #include "project/project.h"
 #include "project/secrets.h"
@@ -218,6 +219,8 @@ class Loader {
         stream.tables = CheckPatterns(checked, "tables", stream.table_locations);
         std::map<std::string, SourceLocation> ignored;
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
+        LoadMasks(checked, stream, problems_);
+        LoadWalGuard(checked, stream);
         stream.discover_every =
             std::max(checked.Duration("discover_every"), std::chrono::milliseconds(100));
         stream.recopy_when_lost = checked.Text("when_lost") == "recopy";
@@ -234,6 +237,25 @@ class Loader {
             problems_.Add(reconcile.Place("every"),
                           "every: a table read over and over is a burden to its database; "
                           "expected at least 10s");
+        }
+    }
+
+    void LoadWalGuard(const Checked& checked, StreamConfig& stream) {
+        const auto* guard = checked.Find("wal_guard");
+        if (guard == nullptr) return;
+        stream.wal_warn_bytes = guard->Bytes("warn");
+        stream.wal_stop_bytes = guard->Bytes("stop");
+        if (stream.wal_stop_bytes == 0) return;
+        if (!guard->Boolean("drop_slot")) {
+            problems_.Add(guard->Place("stop"),
+                          "wal_guard.stop needs drop_slot: true. A stream that only stops frees "
+                          "nothing: the source keeps its log for the slot. Without the slot the "
+                          "tables have to be copied anew.");
+        } else if (stream.wal_stop_bytes <= stream.wal_warn_bytes) {
+            problems_.Add(
+                guard->Place("stop"),
+                fmt::format("wal_guard.stop is \"{}\"; expected more than warn, which is {}",
+                            guard->Text("stop"), guard->Text("warn")));
         }
     }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/mask.h"
 #include "model/setting.h"
 #include "model/table.h"
 
@@ -55,6 +56,13 @@ struct ConnectionConfig {
     SourceLocation location;
 };
 
+// Columns of a stream, as they are named: "students.email", "billing.invoices.iban", "*.email".
+struct MaskConfig {
+    std::string columns;
+    Mask mask;
+    SourceLocation location;
+};
+
 // streams/NAME.yaml
 struct StreamConfig {
     std::string name;
@@ -62,6 +70,13 @@ struct StreamConfig {
     std::string dataset;              // of the warehouse; default: the stream's name
     std::vector<std::string> tables;  // patterns "public.answers", "public.*"
     std::vector<std::string> exclude;
+    std::vector<MaskConfig> masks;
+    std::map<std::string, SourceLocation> clear;  // columns that are not masked, and where it says
+    bool mask_by_default = false;
+    std::string mask_key;  // a reference
+    SourceLocation mask_key_location;
+    std::uint64_t wal_warn_bytes = 10'000'000'000;  // 0: never
+    std::uint64_t wal_stop_bytes = 0;               // 0: never
     std::chrono::milliseconds discover_every{10'000};
     bool recopy_when_lost = false;
     std::chrono::milliseconds reconcile_every{0};  // 0: only when asked

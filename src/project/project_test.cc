@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -425,6 +426,80 @@ TEST(JsonSchemaTest, SaysWhatTheCheckerChecks) {
         nlohmann::json::parse(JsonSchema("connection", files.at("connection/postgres")));
     EXPECT_EQ(connection["anyOf"][0]["required"], nlohmann::json({"url"}));
     EXPECT_EQ(connection["properties"]["kind"]["enum"], nlohmann::json({"postgres"}));
+}
+
+TEST(JsonSchemaTest, AMaskIsWhatAMaskIs) {
+    const auto schema = nlohmann::json::parse(
+        JsonSchema("stream", FileKinds({}).at("stream")))["properties"]["masks"];
+    const std::regex pattern(schema["additionalProperties"]["pattern"].get<std::string>());
+    for (const auto* text :
+         {"drop", "null", "hash", "email", "year", "month", "truncate 1", "truncate 1000",
+          "truncate 1001", "truncate 0", "truncate", "Drop", "", "hash 1"}) {
+        EXPECT_EQ(std::regex_match(text, pattern), ParseMask(text).has_value()) << text;
+    }
+}
+
+TEST_F(ProjectTest, MasksAreReadWithTheirNames) {
+    Write("connections/db.yaml", "url: postgres://u@h/d\n");
+    Write("streams/app.yaml",
+          "connection: db\ntables: [public.students, billing.*]\nmask: by_default\n"
+          "mask_key: ${env:KEY}\nmasks:\n  students.email: email\n  students.ssn: null\n"
+          "  billing.invoices.iban: hash\n  \"*.memo\": drop\nclear: students.id\n");
+    const auto project = Load();
+    const auto& stream = project->streams.at("app");
+    std::map<std::string, std::string> masks;
+    for (const auto& mask : stream.masks) masks[mask.columns] = ToString(mask.mask);
+    EXPECT_EQ(masks, (std::map<std::string, std::string>{{"students.email", "email"},
+                                                         {"students.ssn", "null"},
+                                                         {"billing.invoices.iban", "hash"},
+                                                         {"*.memo", "drop"}}));
+    EXPECT_EQ(stream.clear.at("students.id").ToString(), "streams/app.yaml:10:8");
+    EXPECT_TRUE(stream.mask_by_default);
+    EXPECT_EQ(stream.mask_key, "${env:KEY}");
+}
+
+TEST_F(ProjectTest, AMaskThatIsNoneIsAProblem) {
+    Write("connections/db.yaml", "url: postgres://u@h/d\n");
+    const auto problems = [&](const std::string& masks) {
+        return Problems("streams/app.yaml",
+                        "connection: db\ntables: public.students\n" + masks + "\n");
+    };
+    EXPECT_EQ(problems("masks: { students.email: emial }"),
+              "streams/app.yaml:3:26: masks.students.email is \"emial\"; expected one of: drop, "
+              "null, hash, email, year, month, truncate N. Did you mean \"email\"?");
+    EXPECT_EQ(problems("masks:\n  students.email:"),
+              "streams/app.yaml:4:3: masks.students.email is empty; expected a text");
+    EXPECT_EQ(problems("mask_key: 0123456789abcdef"),
+              "streams/app.yaml:3:11: mask_key must not stand in the file itself; write a "
+              "reference: ${env:NAME} or ${file:secrets/NAME}");
+    EXPECT_EQ(problems("masks: { students.email: drop }\nclear: [students.email]"),
+              "streams/app.yaml:4:9: clear: \"students.email\" is masked by drop in line 3");
+    EXPECT_EQ(problems("mask: by_defualt"),
+              "streams/app.yaml:3:7: mask is \"by_defualt\"; expected one of: listed, by_default");
+}
+
+TEST_F(ProjectTest, AGuardThatStopsHasToDropTheSlot) {
+    Write("connections/db.yaml", "url: postgres://u@h/d\n");
+    const auto problems = [&](const std::string& guard) {
+        return Problems("streams/app.yaml",
+                        "connection: db\ntables: public.*\nwal_guard: " + guard + "\n");
+    };
+    EXPECT_EQ(
+        problems("{ stop: 50GB }"),
+        "streams/app.yaml:3:20: wal_guard.stop needs drop_slot: true. A stream that only stops "
+        "frees nothing: the source keeps its log for the slot. Without the slot the tables "
+        "have to be copied anew.");
+    EXPECT_EQ(
+        problems("{ warn: 60GB, stop: 50GB, drop_slot: true }"),
+        "streams/app.yaml:3:32: wal_guard.stop is \"50GB\"; expected more than warn, which is "
+        "60GB");
+    EXPECT_EQ(problems("{ warn: much }"),
+              "streams/app.yaml:3:20: wal_guard.warn is \"much\"; expected a size such as 512MB or "
+              "4GiB");
+    EXPECT_EQ(problems("{ warn: 1GB, stop: 2GiB, drop_slot: true }"), "(no problem)");
+    EXPECT_EQ(Load()->streams.at("app").wal_stop_bytes, std::uint64_t{2} << 30);
+    EXPECT_EQ(problems("{ warn: 0B }"), "(no problem)");
+    EXPECT_EQ(Load()->streams.at("app").wal_warn_bytes, 0u);
 }
 
 TEST(ReferencePageTest, TheCommittedPageIsWhatTheDescriptionsSay) {

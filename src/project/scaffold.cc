@@ -80,8 +80,12 @@ std::string FreeDataset(const std::string& name) {
 }
 
 std::string ConnectionYaml(const ScaffoldDatabase& database, const std::string& name) {
-    auto text = fmt::format("kind: postgres\nhost: {}\nport: {}\ndatabase: {}\n",
-                            YamlText(database.host), database.port, YamlText(database.database));
+    auto text = fmt::format("kind: {}\n", database.kind);
+    // Without a host it is another setting that says where the server is.
+    if (!database.host.empty()) {
+        text += fmt::format("host: {}\nport: {}\n", YamlText(database.host), database.port);
+    }
+    text += fmt::format("database: {}\n", YamlText(database.database));
     if (!database.user.empty()) text += fmt::format("user: {}\n", YamlText(database.user));
     if (!database.password.empty()) {
         text += fmt::format(
@@ -138,7 +142,8 @@ std::string StagingModel(const PlacedTable& table) {
     std::string columns, selected;
     for (std::size_t i = 0; i < schema.columns.size(); ++i) {
         const auto& column = schema.columns[i];
-        const bool is_key = std::find(schema.key.begin(), schema.key.end(), i) != schema.key.end();
+        const bool is_key = !schema.key_repeats &&
+                            std::find(schema.key.begin(), schema.key.end(), i) != schema.key.end();
         auto meaning = ToSql(column.type);
         if (is_key) meaning += ", key";
         if (!column.note.empty()) meaning += "; " + column.note;

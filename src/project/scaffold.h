@@ -1,4 +1,4 @@
-// New projects: what `biwa init` and `biwa up postgres://…` write.
+// New projects: what `biwa init` and `biwa up URL` write.
 #pragma once
 
 #include <sys/types.h>
@@ -35,6 +35,7 @@ struct ScaffoldTable {
 };
 
 struct ScaffoldDatabase {
+    std::string kind = "postgres";
     std::string host;
     int port = 5432;
     std::string database;
@@ -44,7 +45,7 @@ struct ScaffoldDatabase {
     std::vector<ScaffoldTable> tables;
 };
 
-// A project for a PostgreSQL database: connection, stream, a staging model a table and a first
+// A project for a database: connection, stream, a staging model a table and a first
 // dashboard.
 std::vector<NewFile> FilesForDatabase(const ScaffoldDatabase& database);
 

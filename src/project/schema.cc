@@ -35,6 +35,9 @@ Json ObjectSchema(const std::vector<Setting>& settings) {
 // Any scalar is read as text: YAML's 5 and "5" are the same word here.
 Json TextSchema(const Setting& setting) {
     if (!setting.choices.empty()) return {{"enum", setting.choices}};
+    if (!setting.pattern.empty()) {
+        return {{"type", {"string", "null"}}, {"pattern", "^(" + setting.pattern + ")$"}};
+    }
     return {{"type", {"string", "number", "boolean"}}};
 }
 

@@ -93,6 +93,49 @@ std::vector<Setting> StreamSettings() {
         {.name = "exclude",
          .type = SettingType::kTextList,
          .description = "Tables to leave out of those, written in the same way."},
+        {.name = "masks",
+         .type = SettingType::kMap,
+         .description =
+             "What is done to columns before anything of them is written. Their names are "
+             "table.column, or schema.table.column outside of public; a * stands for any "
+             "characters, and a column's own name counts before such names. drop: the column is "
+             "left out. null: it is NULL. hash: HMAC-SHA-256 by mask_key, in hex; the only one for "
+             "columns of a primary key. email: *** and the domain. truncate N: the first N "
+             "characters. year, month: the first day of a date's year or month.",
+         .pattern = "drop|null|hash|email|year|month|truncate ([1-9][0-9]{0,2}|1000)"},
+        {.name = "mask",
+         .description =
+             "Columns that neither masks nor clear name. listed: they are clear. by_default: they "
+             "are NULL until one of the two names them, and a table whose primary key is not named "
+             "is left out.",
+         .default_text = "listed",
+         .choices = {"listed", "by_default"}},
+        {.name = "clear",
+         .type = SettingType::kTextList,
+         .description = "Columns that are not masked, named as in masks: students.id, answers.*."},
+        {.name = "mask_key",
+         .type = SettingType::kSecret,
+         .description = "The key of hashes, 16 bytes at least. Another key gives other hashes."},
+        {.name = "wal_guard",
+         .type = SettingType::kObject,
+         .description = "What happens when the source keeps more and more of its log (WAL) for a "
+                        "stream that does not get on. 0B is no limit.",
+         .fields =
+             {{.name = "warn",
+               .type = SettingType::kBytes,
+               .description = "From here on the log, the status and the page say so.",
+               .default_text = "10GB"},
+              {.name = "stop",
+               .type = SettingType::kBytes,
+               .description =
+                   "From here on the stream is given up, to save the source's disk: it stops, "
+                   "and its slot is dropped. Its tables stay as they are until the next start "
+                   "copies them anew. Left out: never."},
+              {.name = "drop_slot",
+               .type = SettingType::kBoolean,
+               .description = "Has to be true where stop is set: to stop and to leave the slot "
+                              "would free nothing.",
+               .default_text = "false"}}},
         {.name = "discover_every",
          .type = SettingType::kDuration,
          .description = "How often to look for tables that have come, gone or changed at the "

@@ -287,6 +287,11 @@ class YamlChecker {
     std::optional<Checked> CheckScalar(const Pair& pair, const Setting& setting,
                                        const std::string& path, Checked value) {
         const auto& node = pair.value;
+        if (!setting.pattern.empty() && node.IsNull() && tree_.At(node.Mark(), "null")) {
+            value.location = tree_.Locate(node.Mark());
+            value.text = "null";
+            return value;
+        }
         if (setting.type == SettingType::kSecret && !node.IsNull()) {
             // Whatever stands here may be the secret itself, so it is never shown.
             if (!node.IsScalar() || !IsReference(node.Scalar())) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "query/format.h"
+#include "model/format.h"
 
 namespace biwa {
 

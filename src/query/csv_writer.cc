@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "query/format.h"
+#include "model/format.h"
 
 namespace biwa {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "base/text.h"
-#include "query/format.h"
+#include "model/format.h"
 
 namespace biwa {
 

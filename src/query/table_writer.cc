@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "query/format.h"
+#include "model/format.h"
 
 namespace biwa {
 

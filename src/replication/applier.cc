@@ -50,6 +50,10 @@ Status Applier::Add(ChangeBatch batch) {
         }
         auto& table = found->second;
         if (table.is_passed_over) continue;
+        if (!part.recopy.empty()) {
+            BIWA_TRY(PassOver(table, std::move(part.recopy)));
+            continue;
+        }
         const bool is_exact = known_until_ >= table.known.overlap_until;
         if (!is_exact && NeedsOneMoment(*part.columns)) {
             BIWA_TRY(PassOver(table, "has no key, and its copy was not of one moment"));

@@ -40,6 +40,8 @@ class Applier {
         Position position;
         Micros commit_time = 0;
         std::uint64_t changes = 0;
+        std::size_t bytes = 0;  // of memory, before it was applied
+        double seconds = 0;
         std::vector<TableName> tables;
         // Tables that have to be copied anew: from now on their changes are passed over.
         std::vector<StreamState::Table> waiting;

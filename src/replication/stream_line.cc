@@ -204,9 +204,11 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
             LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
                     table.ToString(), table.ranges_left.size());
         }
+        const auto before = rows_copied_.load();
         const auto lost_before = snapshot_->unrepresentable();
         BIWA_TRY(TryAgain(CopySlice(warehouse_, options_.name, *snapshot_, described, target, table,
                                     options_.snapshot, rows_copied_, stop)));
+        rows_total_ += static_cast<std::uint64_t>(rows_copied_ - before);
         copied_unrepresentable_ += snapshot_->unrepresentable() - lost_before;
         observer_.OnUnrepresentable(copied_unrepresentable_);
         progressed_ = true;
@@ -256,6 +258,7 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         }
         passed_order_ = 0;
         received_order_ = durable_order_.load();
+        queue_bytes_ = 0;
         if (!applied) return applied;
     }
     if (stop.stop_requested() || is_enough()) return {};
@@ -295,6 +298,7 @@ Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>&
             if (stop.stop_requested() || queue.closed()) return {};
             BIWA_TRY(changes.Acknowledge(durable()));
         }
+        queue_bytes_ = queue.bytes();
         if (passed != 0) passed_order_ = passed;
     }
     return {};
@@ -342,9 +346,13 @@ Status StreamLine::ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& q
             continue;
         }
         if (!BIWA_TRY(Gather(applier, queue, std::move(*batch), stop))) return {};
+        const auto bytes = applier.bytes();
         const auto begin = steady_clock::now();
-        const auto applied = BIWA_TRY(TryAgain(applier.Commit()));
+        auto applied = BIWA_TRY(TryAgain(applier.Commit()));
         const auto end = steady_clock::now();
+        applied.bytes = bytes;
+        applied.seconds = std::chrono::duration<double>(end - begin).count();
+        queue_bytes_ = queue.bytes();
         // A slow warehouse is given twice the time of a commit between two: the rest is for
         // queries.
         next_commit_ = std::max(begin + options_.commit_every, end + (end - begin));

@@ -21,6 +21,7 @@
 #include "replication/snapshot_loader.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
+#include "replication/target_table.h"
 #include "source/source.h"
 #include "warehouse/warehouse.h"
 
@@ -28,7 +29,7 @@ namespace biwa {
 
 struct LineOptions {
     std::string name;  // in the warehouse's books
-    std::string dataset;
+    TargetDataset dataset;
     bool beside = false;  // into tables that readers do not see yet
     SnapshotOptions snapshot;
     std::chrono::milliseconds commit_every{100};
@@ -85,6 +86,9 @@ class StreamLine {
     double lag_seconds() const;
     std::int64_t rows_copied() const { return rows_copied_; }
     std::uint64_t changes_applied() const { return changes_applied_; }
+    std::uint64_t rows_total() const { return rows_total_; }
+    // Received and not yet taken up by the writer.
+    std::size_t queue_bytes() const { return queue_bytes_; }
     // Whether all that was received was applied.
     bool is_caught_up() const { return received_order_ <= durable_order_; }
     std::uint64_t durable_order() const { return durable_order_; }
@@ -128,6 +132,8 @@ class StreamLine {
     std::atomic<std::int64_t> rows_copied_ = 0;
     std::uint64_t copied_unrepresentable_ = 0;  // of the copies of this process
     std::atomic<std::uint64_t> changes_applied_ = 0;
+    std::atomic<std::uint64_t> rows_total_ = 0;
+    std::atomic<std::size_t> queue_bytes_ = 0;
     std::atomic<bool> progressed_ = false;
 };
 

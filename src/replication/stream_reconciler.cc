@@ -50,7 +50,7 @@ class HostedStream final : public ReconciledStream {
 
 }  // namespace
 
-StreamReconciler::StreamReconciler(Warehouse& warehouse, std::string stream, std::string dataset,
+StreamReconciler::StreamReconciler(Warehouse& warehouse, std::string stream, TargetDataset dataset,
                                    milliseconds every, bool repair, ReconcileHost host)
     : warehouse_(warehouse),
       stream_(std::move(stream)),

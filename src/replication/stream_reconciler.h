@@ -18,6 +18,7 @@
 #include "replication/reconciler.h"
 #include "replication/reconciliation.h"
 #include "replication/stream_line.h"
+#include "replication/target_table.h"
 #include "source/source.h"
 #include "warehouse/warehouse.h"
 
@@ -41,7 +42,7 @@ struct ReconcileHost {
 class StreamReconciler {
   public:
     // `every` 0: only when asked. All outlive it.
-    StreamReconciler(Warehouse& warehouse, std::string stream, std::string dataset,
+    StreamReconciler(Warehouse& warehouse, std::string stream, TargetDataset dataset,
                      std::chrono::milliseconds every, bool repair, ReconcileHost host);
     ~StreamReconciler();
     StreamReconciler(const StreamReconciler&) = delete;
@@ -73,7 +74,7 @@ class StreamReconciler {
 
     Warehouse& warehouse_;
     const std::string stream_;
-    const std::string dataset_;
+    const TargetDataset dataset_;
     const std::chrono::milliseconds every_;
     const bool repair_when_due_;
     const ReconcileHost host_;

@@ -84,6 +84,17 @@ std::string_view ToString(StreamStatus::TableState state) {
     return "unknown";
 }
 
+void StreamStatus::Commits::Add(std::uint64_t batch_changes, std::uint64_t batch_bytes,
+                                double took) {
+    changes = batch_changes;
+    bytes = batch_bytes;
+    seconds = took;
+    ++total;
+    seconds_total += took;
+    const auto* const bound = std::lower_bound(kBounds.begin(), kBounds.end(), took);
+    ++within[static_cast<std::size_t>(bound - kBounds.begin())];
+}
+
 StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSource open_source,
                            OnChanged on_changed)
     : warehouse_(warehouse),
@@ -95,8 +106,13 @@ StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSour
     reconciler_ = std::make_unique<StreamReconciler>(
         warehouse_, options_.name, options_.dataset, options_.reconcile_every,
         options_.reconcile_repairs, HostOfReconciler());
+    status_.queue_bytes_max = options_.queue_bytes_max;
+    thread_ = std::jthread([this](std::stop_token stop) {
+        Run(stop);
+        running_ = false;
+    });
+    // It may stop the other one.
     watcher_ = std::jthread([this](std::stop_token stop) { Watch(stop); });
-    thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
 }
 
 StreamRunner::~StreamRunner() {
@@ -130,6 +146,8 @@ StreamStatus StreamRunner::status() const {
     status.lag_seconds = line_.lag_seconds();
     status.changes_total = line_.changes_applied();
     status.reconciliation = reconciler_->status();
+    status.rows_total += line_.rows_total();
+    status.queue_bytes = line_.queue_bytes();
     return status;
 }
 
@@ -179,6 +197,10 @@ void StreamRunner::OnCommit(const Applier::Applied& applied) {
         std::lock_guard lock(mutex_);
         status_.position = applied.position.text;
         if (applied.commit_time != 0) status_.commit_time = applied.commit_time;
+        // One without changes only moves the position of an idle stream.
+        if (applied.changes > 0) {
+            status_.commits.Add(applied.changes, applied.bytes, applied.seconds);
+        }
         for (const auto& target : applied.tables) {
             for (auto& table : status_.tables) {
                 if (table.name == target.name) table.last_change_at = applied.commit_time;
@@ -204,6 +226,7 @@ void StreamRunner::Run(std::stop_token stop) {
         {
             std::lock_guard lock(mutex_);
             status_.error = error;
+            ++status_.errors.at(static_cast<std::size_t>(error.kind));
             status_.state = again ? StreamStatus::State::kRetrying : StreamStatus::State::kFailed;
         }
         if (!again) {
@@ -219,7 +242,7 @@ void StreamRunner::Run(std::stop_token stop) {
         std::lock_guard lock(joiner_mutex_);
         joiner_.reset();
     }
-    if (stop.stop_requested()) OnState(StreamStatus::State::kStopped);
+    if (stop.stop_requested() && !given_up_) OnState(StreamStatus::State::kStopped);
     std::lock_guard lock(mutex_);
     is_over_ = true;
     for (auto& question : std::exchange(questions_, {})) {
@@ -345,7 +368,7 @@ Result<std::vector<std::string>> StreamRunner::SourceNames(
         const auto before = found.size();
         for (const auto& table : status_.tables) {
             names.push_back(table.name);
-            if (name == table.name || name == options_.dataset + "." + table.name ||
+            if (name == table.name || name == options_.dataset.name + "." + table.name ||
                 name == table.source) {
                 found.push_back(table.source);
             }
@@ -466,6 +489,7 @@ void StreamRunner::Show(const std::vector<SourceTable>& found) {
         auto& show = add(table.schema, table.name);
         show.rows_estimate = table.rows_estimate;
         show.notes = table.notes;
+        show.masks = table.masks;
         for (const auto& column : table.columns.columns) {
             if (!column.note.empty()) show.notes.push_back(column.name + ": " + column.note);
         }
@@ -481,7 +505,9 @@ void StreamRunner::Show(const std::vector<SourceTable>& found) {
             add(table.schema, table.name);
             show = std::prev(shown.end());
         }
-        show->state = Shown(table.phase);
+        // Its turn to be copied has yet to come.
+        show->state = table.phase == TablePhase::kCopying ? StreamStatus::TableState::kWaiting
+                                                          : Shown(table.phase);
         show->reason = table.reason;
     }
     std::lock_guard lock(mutex_);
@@ -490,7 +516,7 @@ void StreamRunner::Show(const std::vector<SourceTable>& found) {
             if (before.source != show.source) continue;
             show.rows_copied = before.rows_copied;
             show.last_change_at = before.last_change_at;
-            // A table that is copied beside the stream is still so.
+            // One that is being copied is still so.
             if (before.state == StreamStatus::TableState::kCopying &&
                 show.state == StreamStatus::TableState::kWaiting) {
                 show.state = before.state;
@@ -632,7 +658,10 @@ Result<bool> StreamRunner::Join() {
             }
         }
         std::lock_guard lock(joiner_mutex_);
+        const auto rows = joiner_->rows_total();
         joiner_.reset();
+        std::lock_guard status_lock(mutex_);
+        status_.rows_total += rows;
     }
     std::vector<std::string> waiting;
     for (const auto& table : state.tables) {
@@ -718,7 +747,7 @@ Status StreamRunner::ForgetJoined(bool only_if_leaving) {
 }
 
 Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
-                            const std::string& dataset, const OpenSource& open_source) {
+                            const TargetDataset& dataset, const OpenSource& open_source) {
     for (const auto& line : {JoinName(stream), stream}) {
         const auto state = BIWA_TRY(ReadStreamState(warehouse, line));
         // What it has not made is not its to take away.
@@ -777,14 +806,23 @@ void StreamRunner::Watch(std::stop_token stop) {
             follows = status_.state != StreamStatus::State::kStarting &&
                       status_.state != StreamStatus::State::kFailed;
         }
-        if (follows && !source) {
+        // A stream that has failed has its log kept all the same.
+        bool is_kept_for = false;
+        {
+            std::lock_guard lock(mutex_);
+            is_kept_for = status_.state != StreamStatus::State::kStarting;
+        }
+        if (is_kept_for && !source) {
             if (auto opened = open_source_(options_.name)) source = std::move(*opened);
         }
-        if (follows && source && last == now) {
+        if (is_kept_for && source && last == now) {
             if (const auto progress = source->Progress()) {
-                std::lock_guard lock(mutex_);
-                status_.lag_bytes = progress->lag_bytes;
-                status_.retained_bytes = progress->retained_bytes;
+                {
+                    std::lock_guard lock(mutex_);
+                    status_.lag_bytes = progress->lag_bytes;
+                    status_.retained_bytes = progress->retained_bytes;
+                }
+                Guard(*source, progress->retained_bytes);
             }
         }
         if (follows && source && now - last_look >= options_.discover_every) {
@@ -798,6 +836,48 @@ void StreamRunner::Watch(std::stop_token stop) {
         status_.history.push_back({SystemClock().Now(), status_.changes_per_s, lag});
         if (status_.history.size() > kHistoryPoints) status_.history.pop_front();
     }
+}
+
+void StreamRunner::Guard(StreamSource& source, std::uint64_t retained) {
+    const auto& guard = options_.log_guard;
+    if (guard.stops(retained) && !given_up_.exchange(true)) thread_.request_stop();
+    const auto warning =
+        guard.warns(retained) && !given_up_ ? guard.Warning(retained) : std::string();
+    bool is_new = false;
+    {
+        std::lock_guard lock(mutex_);
+        is_new = status_.warning.empty() && !warning.empty();
+        status_.warning = warning;
+    }
+    if (is_new) LogWarn("stream {}: {}", options_.name, warning);
+    // What it was doing has to end first: a slot that is in use cannot be dropped.
+    if (!given_up_ || running_) return;
+    const auto done = GiveUp(source);
+    auto error = guard.Stopped(retained);
+    if (!done) {
+        error = Within("giving up the stream by wal_guard.stop, which is tried again", done.error())
+                    .value();
+    }
+    LogError("stream {} has stopped: {}", options_.name, error.ToString());
+    std::lock_guard lock(mutex_);
+    status_.state = StreamStatus::State::kFailed;
+    status_.error = std::move(error);
+    if (!done) return;
+    ++status_.errors.at(static_cast<std::size_t>(status_.error->kind));
+    status_.lag_bytes = status_.retained_bytes = 0;
+}
+
+// The stream's state goes before the slot does: should we die in between, the next start knows the
+// slot that it finds for its own, and begins anew.
+Status StreamRunner::GiveUp(StreamSource& source) {
+    {
+        auto transaction = BIWA_TRY(warehouse_.Begin());
+        BIWA_TRY(ForgetStream(*transaction, options_.name));
+        BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
+        BIWA_TRY(transaction->Commit());
+    }
+    BIWA_TRY(source.Remove());
+    return ForgetJoined(false);
 }
 
 // Wakes the stream's thread when the source's tables are not those that it has seen.

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "replication/log_guard.h"
 #include "replication/stream_line.h"
 #include "replication/stream_reconciler.h"
 #include "replication/stream_state.h"
@@ -30,7 +31,7 @@ namespace biwa {
 
 struct StreamOptions {
     std::string name;
-    std::string dataset;
+    TargetDataset dataset;
     std::vector<std::string> tables;   // patterns
     std::vector<std::string> exclude;  // "schema.table", "schema.prefix*"
     SnapshotOptions snapshot;
@@ -38,6 +39,7 @@ struct StreamOptions {
     // dashboards and models look again.
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
+    LogGuard log_guard;
     // The first wait after an error; each further one is twice as long, up to half a minute.
     std::chrono::milliseconds retry_first{500};
     // How often to look for tables that have come, gone or changed.
@@ -82,7 +84,7 @@ class StreamRunner final : private LineObserver {
 
     // Takes away what a stream that does not run has at its source, its tables and its books.
     static Status Remove(Warehouse& warehouse, const std::string& stream,
-                         const std::string& dataset, const OpenSource& open_source);
+                         const TargetDataset& dataset, const OpenSource& open_source);
 
   private:
     void Run(std::stop_token stop);
@@ -112,6 +114,11 @@ class StreamRunner final : private LineObserver {
     Status ForgetJoined(bool only_if_leaving);
     void Watch(std::stop_token stop);
     void Look(StreamSource& source);
+    // What the source keeps for the stream, against the guard's limits. By the watcher.
+    void Guard(StreamSource& source, std::uint64_t retained_bytes);
+    // Makes the source keep nothing more for a stream that was given up: its next start is its
+    // first.
+    Status GiveUp(StreamSource& source);
     void Show(const std::vector<SourceTable>& found);
 
     LineOptions OptionsOf(const std::string& line, bool beside) const;
@@ -147,6 +154,9 @@ class StreamRunner final : private LineObserver {
     std::string signature_;  // of the tables that the stream's thread has seen
     std::vector<Question> questions_;
 
+    // The guard has said that the stream must stop: when Run has ended, the slot goes.
+    std::atomic<bool> given_up_ = false;
+    std::atomic<bool> running_ = true;
     std::atomic<bool> wake_ = false;  // the stream's thread has something to do besides following
     std::vector<SourceTable> found_;
     std::map<std::string, std::string> compared_;  // by table: the signature that its target fits

@@ -12,11 +12,11 @@ namespace biwa {
 
 namespace {
 
-bool Matches(const std::string& pattern, const std::string& name) {
+bool Matches(const std::string& pattern, const std::string& name, const std::string& usual_schema) {
     if (pattern.ends_with('*')) {
         return name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
     }
-    return name == pattern || name == "public." + pattern;
+    return name == pattern || name == usual_schema + "." + pattern;
 }
 
 // The warehouse does not tell names apart by capitals: two tables or columns must not become one.
@@ -41,7 +41,7 @@ void RefuseClashes(const std::string& target, std::map<std::string, std::string>
 
 }  // namespace
 
-Result<std::vector<SourceTable>> FindTables(StreamSource& source, const std::string& dataset,
+Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDataset& dataset,
                                             const std::vector<std::string>& patterns,
                                             const std::vector<std::string>& exclude,
                                             IfMissing if_missing) {
@@ -50,8 +50,9 @@ Result<std::vector<SourceTable>> FindTables(StreamSource& source, const std::str
     std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
     for (auto& table : found) {
         const auto name = table.ToString();
-        if (std::any_of(exclude.begin(), exclude.end(),
-                        [&](const std::string& pattern) { return Matches(pattern, name); })) {
+        if (std::any_of(exclude.begin(), exclude.end(), [&](const std::string& pattern) {
+                return Matches(pattern, name, dataset.usual_schema);
+            })) {
             continue;
         }
         if (table.refusal.empty()) {

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "replication/stream_state.h"
+#include "replication/target_table.h"
 #include "source/source.h"
 
 namespace biwa {
@@ -13,7 +14,7 @@ namespace biwa {
 // The tables of the patterns (StreamSource::Tables) less those that are excluded. Two that the
 // warehouse could not tell apart are refused (SourceTable::refusal), as are those that the source
 // refuses.
-Result<std::vector<SourceTable>> FindTables(StreamSource& source, const std::string& dataset,
+Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDataset& dataset,
                                             const std::vector<std::string>& patterns,
                                             const std::vector<std::string>& exclude,
                                             IfMissing if_missing);

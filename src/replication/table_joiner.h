@@ -47,6 +47,7 @@ class TableJoiner final : private LineObserver {
     // Set when it has given up.
     std::optional<Error> failed() const;
     std::int64_t rows_copied() const { return line_.rows_copied(); }
+    std::uint64_t rows_total() const { return line_.rows_total(); }
 
     // Goes on until everything up to `position` is in the copies, ends there, and tells where that
     // is. Nothing when it takes longer than `timeout`: the line then follows on.

@@ -12,6 +12,8 @@ namespace biwa {
 namespace {
 
 constexpr std::string_view kBesidePrefix = "_biwa_beside_";
+constexpr std::string_view kMasked = "masked: ";
+constexpr std::string_view kAfterMask = "; ";
 constexpr const char* kKept = "is not at the source any more; its last values are kept";
 
 // How many decimal digits a whole number of the type may have.
@@ -84,6 +86,14 @@ Status DropViewInTheWay(WriteTransaction& transaction, const TableName& target) 
     return found ? transaction.Execute("DROP VIEW " + target.ToSql()) : Status();
 }
 
+std::string MaskComment(const std::string& mask) { return std::string(kMasked) + mask; }
+
+// The text, behind the mask that the comment before has.
+std::string BehindMask(const std::string& before, const std::string& text) {
+    const auto mask = MaskOfComment(before);
+    return mask.empty() ? text : MaskComment(mask) + std::string(kAfterMask) + text;
+}
+
 std::string Comment(const TableName& target, const std::string& column, const std::string& text) {
     return fmt::format("COMMENT ON COLUMN {}.{} IS {}", target.ToSql(), QuoteIdentifier(column),
                        QuoteLiteral(text));
@@ -91,10 +101,17 @@ std::string Comment(const TableName& target, const std::string& column, const st
 
 }  // namespace
 
-TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
                       const std::string& source_table) {
-    return {dataset,
-            source_schema == "public" ? source_table : source_schema + "__" + source_table};
+    return {dataset.name, source_schema == dataset.usual_schema
+                              ? source_table
+                              : source_schema + "__" + source_table};
+}
+
+std::string MaskOfComment(const std::string& comment) {
+    if (!comment.starts_with(kMasked)) return "";
+    const auto mask = comment.substr(kMasked.size());
+    return mask.substr(0, mask.find(kAfterMask));
 }
 
 TableName BesideTable(const TableName& target) {
@@ -143,6 +160,9 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
     std::map<std::string, bool> at_source;
     for (const auto& column : columns.columns) at_source[SmallLetters(column.name)] = true;
 
+    const bool is_new = std::all_of(stored.begin(), stored.end(),
+                                    [](const StoredColumn& one) { return one.type.empty(); });
+
     TargetFit fit;
     std::string books;
     bool books_changed = false;
@@ -167,11 +187,23 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                              QuoteLiteral(column.name), number, ToSql(column.type));
         books_changed = books_changed || found == nullptr || found->number != number ||
                         found->type != ToSql(column.type);
+        bool has_old_values = is_renamed;
         if (is_renamed) {
             const auto& old_name = known->second->column.name;
+            if (MaskOfComment(BIWA_TRY(CommentOf(transaction, target, old_name))) != column.mask) {
+                // What is NULL anyway needs nothing of what was.
+                has_old_values = false;
+                if (column.mask != "null") {
+                    fit.recopy = fmt::format("column {} was {} and is masked otherwise",
+                                             column.name, old_name);
+                    return fit;
+                }
+            }
             new_name[old_name] = column.name;
-            fit.before_rows.push_back(fmt::format("UPDATE {} SET {} = {}", target.ToSql(), name,
-                                                  QuoteIdentifier(old_name)));
+            if (has_old_values) {
+                fit.before_rows.push_back(fmt::format("UPDATE {} SET {} = {}", target.ToSql(), name,
+                                                      QuoteIdentifier(old_name)));
+            }
         }
         if (found == nullptr) {
             if (!is_renamed && column.fill_unknown) {
@@ -186,7 +218,19 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                                                          : std::string();
             fit.alter.push_back(fmt::format("ALTER TABLE {} ADD COLUMN {} {}{}", target.ToSql(),
                                             name, ToSql(column.type), fill));
+            if (!column.mask.empty()) {
+                fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
+            }
             continue;
+        }
+        if (!column.mask.empty()) {
+            const auto comment = BIWA_TRY(CommentOf(transaction, target, found->column.name));
+            if (is_new && comment.empty()) {
+                fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
+            } else if (MaskOfComment(comment) != column.mask) {
+                fit.recopy = fmt::format("column {} is masked otherwise", column.name);
+                return fit;
+            }
         }
         // The target may be ahead of the books: it was altered for a change that is read again.
         const auto& there = found->column.type;
@@ -208,10 +252,12 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         if (one.type.empty()) continue;
         books_changed = true;
         const auto renamed = new_name.find(one.column.name);
-        const auto comment = renamed == new_name.end()
-                                 ? std::string(kKept)
-                                 : fmt::format("is called {} at the source now", renamed->second);
-        if (BIWA_TRY(CommentOf(transaction, target, one.column.name)) != comment) {
+        const auto before = BIWA_TRY(CommentOf(transaction, target, one.column.name));
+        const auto comment = BehindMask(
+            before, renamed == new_name.end()
+                        ? std::string(kKept)
+                        : fmt::format("is called {} at the source now", renamed->second));
+        if (before != comment) {
             fit.alter.push_back(Comment(target, one.column.name, comment));
         }
     }
@@ -262,7 +308,8 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
         const auto name = QuoteIdentifier(column.name);
         BIWA_TRY(transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", beside.ToSql(),
                                                  name, ToSql(column.type))));
-        BIWA_TRY(transaction.Execute(Comment(beside, column.name, kKept)));
+        const auto before = BIWA_TRY(CommentOf(transaction, target, column.name));
+        BIWA_TRY(transaction.Execute(Comment(beside, column.name, BehindMask(before, kKept))));
         set += fmt::format("{}{} = t.{}", set.empty() ? "" : ", ", name, name);
     }
     bool has_key = !key.empty();

@@ -11,9 +11,20 @@
 
 namespace biwa {
 
+// A dataset of the warehouse, and the schema of the source whose tables keep their names in it.
+struct TargetDataset {
+    TargetDataset() = default;
+    TargetDataset(const char* dataset) : name(dataset) {}
+    TargetDataset(std::string dataset, std::string schema)
+        : name(std::move(dataset)), usual_schema(std::move(schema)) {}
+
+    std::string name;
+    std::string usual_schema = "public";
+};
+
 // In the stream's dataset, by the table's name; with the schema's name in front where it is not the
 // source's usual one.
-TableName TargetTable(const std::string& dataset, const std::string& source_schema,
+TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
                       const std::string& source_table);
 
 // Where a table is copied to while the one that readers see stays as it is.
@@ -21,9 +32,14 @@ TableName BesideTable(const TableName& target);
 // Whether a table of that name is one of those, and so nothing for readers.
 bool IsBesideTable(const std::string& name);
 
+// The comment of a masked column in the warehouse says how it was masked (Column::mask); more may
+// follow. The mask, or "".
+std::string MaskOfComment(const std::string& comment);
+
 // How a target stands to the columns that the source's table has.
 struct TargetFit {
-    // Why the rows have to be copied anew; empty where the target can be written as it is.
+    // Why the rows have to be copied anew; empty where the target can be written as it is. What is
+    // masked otherwise than its rows is one of the reasons.
     std::string recopy;
     // What has to be altered first, in a transaction that has not written to the table: columns
     // that it lacks, types that have become wider. Nothing is taken away.

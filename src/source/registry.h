@@ -34,6 +34,9 @@ struct SourceKind {
     std::function<Result<std::unique_ptr<Source>>(const SettingValues&)> open;
     // The settings out of an address such as "postgres://user@host/database"; may be null.
     std::function<Result<SettingValues>(const std::string& url)> parse_url;
+    // The schema whose tables keep their names in the warehouse; null: "public". Secrets need not
+    // be resolved for it.
+    std::function<std::string(const SettingValues&)> usual_schema;
 };
 
 class SourceRegistry {

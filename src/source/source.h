@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -37,6 +38,8 @@ struct SourceTable {
     std::string mend_sql;
     // What its reader has to know although it can be streamed.
     std::vector<std::string> notes = {};
+    // Columns that are masked, those that are left out too, and how.
+    std::map<std::string, std::string> masks = {};
 
     std::string ToString() const { return schema + "." + name; }
 };
@@ -87,6 +90,9 @@ struct TableChanges {
     std::vector<Unchanged> unchanged;
     // The table was emptied before the first of these changes.
     bool truncated_first = false;
+    // Why the table has to be copied anew: its rows have changed in a way that the source cannot
+    // tell. No changes of it follow.
+    std::string recopy = {};
 };
 
 // What a source has read since the last Poll.

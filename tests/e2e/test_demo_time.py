@@ -52,3 +52,31 @@ def test_the_first_tile_shows_data_within_ten_seconds_and_idle_it_stays_small(ju
         print(f"{megabytes:.0f} MB resident after 20 s of idleness")
         assert megabytes <= 250 * 1.048576
         assert instance.stop() == 0, instance.log()
+
+
+def test_a_database_of_a_million_rows_has_a_first_chart_within_a_minute(server, tmp_path):
+    with server.database("million") as database:
+        done = subprocess.run([JUKU, "load", "--answers", "1000000", "--url", database.url],
+                              capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        (tmp_path / "new").mkdir()
+        with Instance(tmp_path / "new") as instance:
+            begin = time.monotonic()
+            instance.start(database.url)
+            stream = wait_until(lambda: (instance.stream() or {}).get("tables") and
+                                instance.stream(), "tables", 60)
+            shown = time.monotonic() - begin
+            assert stream["lag_seconds"] is not None, stream
+            name = instance.status()["dashboards"][0]["name"]
+            for event, tile in instance.events(f"/api/v1/dashboards/{name}/live", 60):
+                if event == "tile" and any(value not in (None, 0) for row in tile["rows"] or ()
+                                           for value in row):
+                    break
+            chart = time.monotonic() - begin
+            instance.wait_state("streaming")
+            copied = time.monotonic() - begin
+            print(f"shown after {shown:.1f} s, first tile {chart:.1f} s, all copied {copied:.1f} s")
+            assert chart <= 60
+            dataset = instance.stream()["dataset"]
+            assert instance.value(f"SELECT count(*) FROM {dataset}.answers") == 1_000_000
+            assert instance.stop() == 0, instance.log()

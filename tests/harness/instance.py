@@ -61,22 +61,25 @@ class Instance:
         file.chmod(mode)
         return file
 
-    def write_project(self, tables=("public.*",), exclude=()):
+    def connection_file(self):
         server = self.database.server
-        self.write("biwa.yaml", """\
-            name: test
-            warehouse: { memory_limit: 512MB, threads: 2 }
-            models: { default_dataset: mart, refresh: 200ms }
-            """)
-        self.write("connections/app_db.yaml", f"""\
+        return f"""\
             kind: postgres
             host: {server.host}
             port: {server.port}
             database: "{self.database.name}"
             user: {server.user}
             password: ${{file:secrets/app.password}}
+            """
+
+    def write_project(self, tables=("public.*",), exclude=()):
+        self.write("biwa.yaml", """\
+            name: test
+            warehouse: { memory_limit: 512MB, threads: 2 }
+            models: { default_dataset: mart, refresh: 200ms }
             """)
-        self.write("secrets/app.password", server.password + "\n", 0o600)
+        self.write("connections/app_db.yaml", self.connection_file())
+        self.write("secrets/app.password", self.database.server.password + "\n", 0o600)
         self.write_stream(tables, exclude)
 
     def write_stream(self, tables=("public.*",), exclude=()):
@@ -228,8 +231,7 @@ class Instance:
         """Waits until all that was committed at the source before this call can be queried here.
         The marker's table is made by make_marker() and has to be of the stream."""
         self.wait_state("streaming", seconds)
-        self.marker = self.database.value(
-            f"UPDATE {MARKER} SET number = number + 1 RETURNING number")
+        self.marker = self.database.advance_marker()
         seen = f"SELECT number FROM app.{MARKER}"
 
         def there():

@@ -82,6 +82,9 @@ class Database:
     def value(self, sql):
         return self.run(sql)[0][0]
 
+    def advance_marker(self):
+        return self.value("UPDATE biwa_test_marker SET number = number + 1 RETURNING number")
+
     def create(self):
         _on_server(self.server, psycopg2.sql.SQL("CREATE DATABASE {}").format(
             psycopg2.sql.Identifier(self.name)))

@@ -276,6 +276,12 @@ void Api::Handle(const std::shared_ptr<Exchange>& exchange) {
             page.body = ReferenceHtml(options_.version);
             return exchange->Reply(std::move(page));
         }
+        case RouteId::kMetrics:
+            return AnswerBy(quick_, exchange, [this, route = match->route] {
+                auto metrics = PlainText(200, backend_.MetricsText());
+                metrics.content_type = route->content_type;
+                return metrics;
+            });
         case RouteId::kHealth:
             return exchange->Reply(PlainText(200, "ok\n"));
         case RouteId::kReady:

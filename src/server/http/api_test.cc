@@ -217,6 +217,20 @@ TEST_F(ApiTest, RunsAndAppliesNeedTheToken) {
     EXPECT_EQ(StatusOf(Ask("POST /api/v1/apply", "Authorization: Bearer x\r\n")), 401);
 }
 
+TEST_F(ApiTest, AStreamIsAskedByWhoMay) {
+    const auto path = "/api/v1/streams/app";
+    const auto asked = Client().Post(path, R"({"action": "recopy", "tables": ["answers"]})");
+    ASSERT_TRUE(asked) << asked.error().ToString();
+    EXPECT_EQ(backend_.asked.action, "recopy");
+    EXPECT_EQ(backend_.asked.tables, std::vector<std::string>{"answers"});
+    EXPECT_FALSE(Client("secret").Post(path, R"({"action": "recopy"})"));
+    EXPECT_FALSE(Client().Post("/api/v1/streams/other", R"({"action": "pause"})"));
+    for (const auto* bad : {"{}", R"({"action": 1})", R"({"action": "pause", "tables": "answers"})",
+                            R"({"action": "pause", "table": ["answers"]})"}) {
+        EXPECT_FALSE(Client().Post(path, bad)) << bad;
+    }
+}
+
 TEST_F(ApiTest, ARunEndsWithItsCaller) {
     RawSocket socket(server_->address());
     const std::string body = R"({"select": ["slow"]})";
@@ -248,7 +262,7 @@ TEST_F(ApiTest, TheDescriptionAndTheRoutesAreTheSame) {
         EXPECT_NE(page.find("<code>" + name + "</code>"), std::string::npos) << name;
     }
     EXPECT_EQ(described, answered);
-    EXPECT_EQ(answered.size(), 15U);
+    EXPECT_EQ(answered.size(), 17U);
 }
 
 TEST_F(ApiTest, UnknownAddressesAndMethodsAreToldApart) {

@@ -32,6 +32,8 @@ class Backend {
     // Whether queries can be answered: /readyz.
     virtual bool IsReady() = 0;
     virtual std::string StatusJson() = 0;
+    // In the text format of Prometheus, version 0.0.4.
+    virtual std::string MetricsText() = 0;
     virtual Result<std::string> CatalogJson() = 0;
     virtual std::vector<DashboardConfig> Dashboards() = 0;
     virtual QueryService& queries() = 0;

@@ -61,6 +61,8 @@ constexpr std::array kRoutes = {
     Route{RouteId::kOpenApi, "GET", "/api/v1/openapi.json", "This description."},
     Route{RouteId::kReference, "GET", "/api", "This description, for people.", false,
           "text/html; charset=utf-8"},
+    Route{RouteId::kMetrics, "GET", "/metrics", "The status as metrics, for Prometheus.", false,
+          "text/plain; version=0.0.4; charset=utf-8"},
     Route{RouteId::kHealth, "GET", "/healthz", "200 while the process runs.", false, kText},
     Route{RouteId::kReady, "GET", "/readyz", "200 when queries can be answered, 503 before.", false,
           kText},

@@ -25,6 +25,7 @@ enum class RouteId {
     kApply,
     kOpenApi,
     kReference,
+    kMetrics,
     kHealth,
     kReady,
 };

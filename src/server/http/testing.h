@@ -48,6 +48,7 @@ class TestBackend final : public Backend {
     std::string StatusJson() override {
         return "{\"version\":\"test\",\"calls\":" + std::to_string(++status_calls) + "}";
     }
+    std::string MetricsText() override { return "# TYPE biwa_test gauge\nbiwa_test 1\n"; }
     Result<std::string> CatalogJson() override { return std::string(R"({"datasets":[]})"); }
     std::vector<DashboardConfig> Dashboards() override { return dashboards; }
     QueryService& queries() override { return queries_; }

@@ -59,7 +59,9 @@ class Examination {
         const auto keep = BIWA_TRY(Show("max_slot_wal_keep_size"));
         if (keep == "-1") {
             Add(Level::kWarning, "max_slot_wal_keep_size is -1 (no limit)",
-                "while Biwa is stopped the server keeps its log for it, and the disk may fill",
+                "while Biwa is stopped the server keeps its log for it, no wal_guard can act, and "
+                "the "
+                "disk may fill",
                 "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf();");
         } else {
             Add(Level::kGood, "max_slot_wal_keep_size is " + keep);

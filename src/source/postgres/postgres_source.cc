@@ -97,7 +97,8 @@ void RegisterPostgresSource(SourceRegistry& sources) {
                      }
                      return std::make_unique<PostgresSource>(std::move(parameters));
                  },
-                 .parse_url = ParsePostgresUrl});
+                 .parse_url = ParsePostgresUrl,
+                 .usual_schema = nullptr});
 }
 
 Result<SettingValues> ParsePostgresUrl(const std::string& url) {

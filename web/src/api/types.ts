@@ -3,9 +3,9 @@
 export type ErrorBody = { kind: string; message: string; hint: string | null };
 
 export type StreamState =
-  "starting" | "snapshot" | "catching_up" | "streaming" | "retrying" | "failed" | "stopped";
+  "starting" | "snapshot" | "catching_up" | "streaming" | "retrying" | "failed" | "stopped" | "paused";
 
-export type TableState = "waiting" | "copying" | "live" | "refused";
+export type TableState = "waiting" | "copying" | "live" | "refused" | "paused" | "gone";
 
 export type StreamTable = {
   name: string;
@@ -14,6 +14,7 @@ export type StreamTable = {
   rows_copied: number | null;
   rows_estimate: number | null;
   last_change_at: string | null;
+  masks: Record<string, string>;
   notes: string[];
 };
 
@@ -26,6 +27,7 @@ export type Stream = {
   dataset: string;
   state: StreamState;
   error: ErrorBody | null;
+  warning: string | null;
   lag_bytes: number | null;
   lag_seconds: number | null;
   retained_bytes: number | null;
@@ -33,6 +35,9 @@ export type Stream = {
   changes_total: number;
   changes_per_s: number;
   rows_per_s: number;
+  batch: { changes: number; bytes: number; seconds: number };
+  queue: { bytes: number; bytes_max: number };
+  errors_total: Record<string, number>;
   history: HistoryPoint[];
   tables: StreamTable[];
 };

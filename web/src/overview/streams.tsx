@@ -38,6 +38,7 @@ const kStreamLook: Record<StreamState, [Tone, () => React.JSX.Element]> = {
   retrying: ["warn", AlertIcon],
   failed: ["bad", CrossIcon],
   stopped: ["idle", StopIcon],
+  paused: ["idle", StopIcon],
 };
 
 const kTableLook: Record<TableState, [Tone, () => React.JSX.Element]> = {
@@ -45,6 +46,8 @@ const kTableLook: Record<TableState, [Tone, () => React.JSX.Element]> = {
   copying: ["busy", CopyingIcon],
   live: ["ok", CheckIcon],
   refused: ["warn", AlertIcon],
+  paused: ["idle", StopIcon],
+  gone: ["warn", AlertIcon],
 };
 
 function TableBadge({ state }: { state: TableState }) {
@@ -108,6 +111,15 @@ function StreamTables({ tables }: { tables: StreamTable[] }) {
               <Moment iso={table.last_change_at} as="ago" />
             </td>
             <td className="notes">
+              {Object.keys(table.masks).length > 0 && (
+                <p>
+                  {t("masked", {
+                    columns: Object.entries(table.masks)
+                      .map(([column, mask]) => `${column} (${mask})`)
+                      .join(", "),
+                  })}
+                </p>
+              )}
               {table.notes.map((note) => (
                 <p key={note}>{note}</p>
               ))}
@@ -127,6 +139,7 @@ function StreamCard({ stream }: { stream: Stream }) {
   const [tone, Icon] = kStreamLook[stream.state];
   const rates = stream.history.map(({ changes_per_s }) => changes_per_s);
   const tablesId = `tables-of-${stream.name}`;
+  const errors = Object.values(stream.errors_total).reduce((sum, count) => sum + count, 0);
   return (
     <article className="card stream" aria-label={stream.name}>
       <header>
@@ -147,6 +160,7 @@ function StreamCard({ stream }: { stream: Stream }) {
           tone={stream.state === "retrying" ? "warn" : "bad"}
         />
       )}
+      {stream.warning && <ErrorNote message={stream.warning} hint={null} tone="warn" />}
       <dl className="metrics">
         <div title={t("lag_help")}>
           <dt>{t("lag")}</dt>
@@ -182,6 +196,29 @@ function StreamCard({ stream }: { stream: Stream }) {
             <Quantity text={formatBytes(stream.retained_bytes, lang)} />
           </dd>
           {stream.position && <dd className="sub num">{t("position", { n: stream.position })}</dd>}
+        </div>
+        <div title={t("batch_help")}>
+          <dt>{t("batch")}</dt>
+          <dd className="big num">{formatCount(stream.batch.changes, lang)}</dd>
+          <dd className="sub num">
+            {t("batch_size", {
+              n: formatBytes(stream.batch.bytes, lang),
+              s: formatSeconds(stream.batch.seconds),
+            })}
+          </dd>
+        </div>
+        <div title={t("queue_help")}>
+          <dt>{t("queue")}</dt>
+          <dd className="big">
+            <Quantity text={formatBytes(stream.queue.bytes, lang)} />
+          </dd>
+          <dd className="sub num">
+            {t("queue_of", { n: formatBytes(stream.queue.bytes_max, lang) })}
+          </dd>
+        </div>
+        <div title={t("errors_help")}>
+          <dt>{t("errors")}</dt>
+          <dd className="big num">{formatCount(errors, lang)}</dd>
         </div>
       </dl>
       {copying.length > 0 && (

@@ -1,4 +1,4 @@
-#include "query/format.h"
+#include "model/format.h"
 
 #include <algorithm>
 #include <array>

@@ -1,0 +1,195 @@
+// How long a batch takes to be applied to a table of a given size. Prints one JSON object.
+//
+//   apply_bench FOLDER ROWS [BATCHES]
+//
+// Makes a table of so many rows of 76 bytes, then applies to it, each in a transaction of its own as
+// the stream does: batches of 10,000 upserts and 1,000 deletes of recent keys (the last 100,000) and
+// of keys anywhere, and at last 1,000,000 changes of keys anywhere at once, as when far behind.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "replication/applier.h"
+#include "replication/target_table.h"
+#include "warehouse/duckdb/duckdb_warehouse.h"
+
+namespace biwa {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+[[noreturn]] void Die(const Error& error) {
+    fmt::print(stderr, "apply_bench: {}\n", error.ToString());
+    std::exit(1);
+}
+
+template <typename T>
+T Must(Result<T> result) {
+    if (!result) Die(result.error());
+    return std::move(*result);
+}
+void Must(const Status& status) {
+    if (!status) Die(status.error());
+}
+
+// An applier asks its source only for what a copy has missed: not here.
+class NoSource final : public StreamSource {
+  public:
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>&, IfMissing) override {
+        return kNone;
+    }
+    Status CheckStart() override { return kNone; }
+    Result<StreamStart> Start(const std::vector<SourceTable>&, bool) override { return kNone; }
+    Status Publish(const std::vector<SourceTable>&) override { return kNone; }
+    Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override { return kNone; }
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
+                                                 std::chrono::milliseconds) override {
+        return kNone;
+    }
+    Result<std::unique_ptr<RowReader>> ReadRows(
+        const SourceTable&, const std::vector<std::vector<std::string>>&) override {
+        return kNone;
+    }
+    Result<Position> Head() override { return kNone; }
+    Result<SourceProgress> Progress() override { return kNone; }
+    Status Remove() override { return kNone; }
+
+  private:
+    const tl::unexpected<Error> kNone = Corrupt("the benchmark has no source");
+};
+
+TableSchema Schema() {
+    TableSchema schema;
+    schema.columns = {{"id", {TypeId::kInt64}, false, ""},
+                      {"pupil", {TypeId::kInt64}, false, ""},
+                      {"problem", {TypeId::kInt32}, false, ""},
+                      {"correct", {TypeId::kBool}, false, ""},
+                      {"seconds", {TypeId::kDouble}, false, ""},
+                      {"answered_at", {TypeId::kTimestampTz}, false, ""},
+                      {"note", {TypeId::kText}, false, ""}};
+    schema.key = {0};
+    return schema;
+}
+
+class Bench {
+  public:
+    Bench(const std::string& folder, std::int64_t rows) : rows_(rows), next_(rows) {
+        DuckDbOptions options;
+        options.path = folder + "/warehouse.duckdb";
+        warehouse_ = Must(OpenDuckDb(options));
+        Must(PrepareStateTables(*warehouse_));
+        state_.tables.push_back({.schema = "public", .name = "t"});
+        state_.tables[0].phase = TablePhase::kLive;
+        auto transaction = Must(warehouse_->Begin());
+        Must(SavePhase(*transaction, "bench", StreamPhase::kStreaming));
+        Must(SaveTable(*transaction, "bench", state_.tables[0]));
+        Must(PrepareTarget(*transaction, {"bench", "t"}, *schema_));
+        Must(transaction->Execute(fmt::format(
+            "INSERT INTO bench.t SELECT i, i % 100000, i % 5000, i % 3 = 0, i * 0.5, "
+            "make_timestamptz(1767225600000000 + i * 1000000), 'answer number ' || i "
+            "FROM range({}) AS numbers(i)",
+            rows)));
+        Must(transaction->Commit());
+        Must(warehouse_->Checkpoint());
+        applier_ = std::make_unique<Applier>(
+            *warehouse_, "bench", state_,
+            [](const StreamState::Table& table) { return TableName{"bench", table.name}; },
+            source_);
+    }
+
+    // Seconds that a batch of updates, and a tenth of it inserts and deletes each, takes. Keys are of
+    // the last `among` rows.
+    double Apply(std::int64_t upserts, std::int64_t deletes, std::int64_t among) {
+        ChangeBatch batch;
+        batch.changes = static_cast<std::uint64_t>(upserts + deletes);
+        batch.commit = Position{++commits_, "bench"};
+        auto& part = batch.tables.emplace_back();
+        part.schema = "public";
+        part.name = "t";
+        part.columns = schema_;
+        part.rows = RowStore(schema_->columns);
+        part.old_keys = RowStore({schema_->columns[0]});
+        const auto first = std::max<std::int64_t>(0, rows_ - among);
+        const auto any = [&] {
+            return first + static_cast<std::int64_t>(
+                               random_() % static_cast<std::uint64_t>(rows_ - first));
+        };
+        for (std::int64_t i = 0; i < upserts + deletes; ++i) {
+            const auto kind = i >= upserts    ? ChangeKind::kDelete
+                              : i % 10 == 0 ? ChangeKind::kInsert
+                                            : ChangeKind::kUpdate;
+            Add(part, kind == ChangeKind::kInsert ? next_++ : any(), kind);
+        }
+        const auto begin = Steady::now();
+        Must(applier_->Add(std::move(batch)));
+        Must(applier_->Commit());
+        return std::chrono::duration<double>(Steady::now() - begin).count();
+    }
+
+  private:
+    void Add(TableChanges& part, std::int64_t id, ChangeKind kind) {
+        auto& rows = part.rows;
+        const auto row = rows.AddRow();
+        rows.cells(0).Set(row, id);
+        rows.cells(1).Set<std::int64_t>(row, id % 100'000);
+        rows.cells(2).Set(row, static_cast<std::int32_t>(id % 5'000));
+        rows.cells(3).Set<std::uint8_t>(row, id % 3 == 0);
+        rows.cells(4).Set(row, static_cast<double>(id) / 2);
+        rows.cells(5).Set<std::int64_t>(row, 1'767'225'600'000'000 + id);
+        rows.cells(6).Set(row, rows.arena().Copy(fmt::format("answer number {}", id)));
+        part.kinds.push_back(kind);
+    }
+
+    const std::int64_t rows_;
+    std::int64_t next_;
+    std::uint64_t commits_ = 0;
+    std::mt19937_64 random_{1};
+    const std::shared_ptr<const TableSchema> schema_ =
+        std::make_shared<const TableSchema>(Schema());
+    NoSource source_;
+    std::unique_ptr<Warehouse> warehouse_;
+    StreamState state_;
+    std::unique_ptr<Applier> applier_;
+};
+
+double Median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+void Run(const std::string& folder, std::int64_t rows, int batches) {
+    Bench bench(folder, rows);
+    const auto measure = [&](std::int64_t among) {
+        std::vector<double> seconds;
+        for (int i = 0; i < batches; ++i) seconds.push_back(bench.Apply(10'000, 1'000, among));
+        return Median(std::move(seconds)) * 1000;
+    };
+    const auto recent_ms = measure(100'000);
+    const auto anywhere_ms = measure(rows);
+    const auto behind_s = bench.Apply(910'000, 90'000, rows);
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    fmt::print(
+        "{{\"rows\": {}, \"recent_ms\": {:.1f}, \"anywhere_ms\": {:.1f}, "
+        "\"behind_changes_per_s\": {:.0f}, \"rss_mb\": {}}}\n",
+        rows, recent_ms, anywhere_ms, 1'000'000 / behind_s, usage.ru_maxrss / 1024);
+}
+
+}  // namespace
+}  // namespace biwa
+
+int main(int argc, char** argv) {
+    if (argc < 3) {
+        fmt::print(stderr, "usage: apply_bench FOLDER ROWS [BATCHES]\n");
+        return 64;
+    }
+    biwa::SetLogLevel(biwa::LogLevel::kWarn);
+    biwa::Run(argv[1], std::atoll(argv[2]), argc > 3 ? std::atoi(argv[3]) : 20);
+}

@@ -1,0 +1,492 @@
+#include "replication/masked_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
+#include <set>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "model/format.h"
+#include "replication/masked_table.h"
+#include "replication/sealed_text.h"
+#include "replication/target_table.h"
+
+namespace biwa {
+
+namespace {
+
+// Sets of columns of one table that may still be asked for.
+constexpr std::size_t kSchemasKept = 16;
+
+// Clear values of hashed keys, of changes that are not durable yet: the warehouse may ask for such
+// rows, and has only the hashes.
+class ClearKeys {
+  public:
+    void Remember(const MaskedTable& table, const TableChanges& changes, KeyedHash& hash) {
+        std::string text;
+        std::string hex(KeyedHash::kHexBytes, ' ');
+        for (std::size_t i = 0; i < changes.unchanged.size(); ++i) {
+            const auto row = changes.unchanged[i].row;
+            if (i > 0 && changes.unchanged[i - 1].row == row) continue;
+            for (const auto column : table.clear->key) {
+                const auto& cells = changes.rows.cells(column);
+                if (!table.masks[column] || cells.IsNull(row)) continue;
+                text.clear();
+                AppendText(cells, row, text);
+                hash.Hex(text, hex.data());
+                open_[hex] = text;
+            }
+        }
+    }
+    void Commit(std::uint64_t order) {
+        if (!open_.empty()) committed_.push_back({order, std::exchange(open_, {})});
+    }
+    void Forget(std::uint64_t durable_order) {
+        while (!committed_.empty() && committed_.front().order <= durable_order) {
+            committed_.pop_front();
+        }
+    }
+    const std::string* Find(const std::string& hex) const {
+        if (const auto found = open_.find(hex); found != open_.end()) return &found->second;
+        for (const auto& part : committed_) {
+            if (const auto found = part.keys.find(hex); found != part.keys.end()) {
+                return &found->second;
+            }
+        }
+        return nullptr;
+    }
+
+  private:
+    using Keys = std::map<std::string, std::string>;  // by hash
+    struct Part {
+        std::uint64_t order;
+        Keys keys;
+    };
+    Keys open_;  // of a transaction that has not ended
+    std::deque<Part> committed_;
+};
+
+// What the source, its snapshots and its changes know together. From any thread.
+class Masking {
+  public:
+    Masking(MaskPolicy policy, Warehouse& warehouse, TargetDataset dataset)
+        : policy_(std::move(policy)),
+          warehouse_(warehouse),
+          dataset_(std::move(dataset)),
+          hash_(policy_.key) {}
+
+    // What the warehouse says by now.
+    Status ReadRecord() {
+        auto record = BIWA_TRY(ReadMaskRecord(warehouse_, dataset_.name));
+        std::lock_guard lock(mutex_);
+        record_ = std::move(record);
+        return {};
+    }
+
+    const std::string& key() const { return policy_.key; }
+    KeyedHash hash() const {
+        std::lock_guard lock(mutex_);
+        return hash_;
+    }
+
+    // The table as the source described it, become as it comes out.
+    Result<SourceTable> Describe(SourceTable clear) {
+        std::lock_guard lock(mutex_);
+        auto& state = tables_[clear.ToString()];
+        BIWA_TRY(CheckGone(clear, clear.columns, KnownColumns(clear, state)));
+        state.clear = clear;
+        state.kept = KeptMasks(clear);
+        auto masked = MaskTable(policy_, state.kept, clear,
+                                std::make_shared<const TableSchema>(clear.columns), hash_);
+        if (!masked) {
+            if (clear.refusal.empty()) {
+                clear.refusal = "cannot be masked: " + masked.error().message;
+                clear.mend_sql = masked.error().hint;
+            }
+            // Nothing of it may be read, and nobody should take it for readable.
+            clear.columns = {};
+            return clear;
+        }
+        for (const bool beside : {false, true}) {
+            const auto* recorded = Recorded(clear, beside);
+            if (recorded == nullptr) continue;
+            if (auto other = FindOtherMask(policy_, *masked, clear, *recorded)) {
+                return tl::unexpected(std::move(*other));
+            }
+        }
+        for (const auto& lost : LostOf(clear, clear.columns)) {
+            clear.notes.push_back(fmt::format("masks name {}, which is not there any more", lost));
+        }
+        clear.columns = *masked->masked;
+        clear.masks = masked->Describe();
+        Keep(state, std::move(*masked));
+        return clear;
+    }
+
+    // Own names of masks whose table is not among these.
+    std::vector<std::string> LostTables(const std::vector<SourceTable>& clear) const {
+        std::vector<std::string> lost;
+        if (policy_.by_default) return lost;
+        for (const auto& one : FindLostMasks(policy_, clear)) {
+            if (one.table == nullptr && IsMask(one.columns)) lost.push_back(one.columns);
+        }
+        return lost;
+    }
+    // Whether the table is new here, and has a column of that name which nothing names.
+    bool MayBe(const std::string& lost, const SourceTable& table) const {
+        std::lock_guard lock(mutex_);
+        if (Recorded(table, false) != nullptr) return false;
+        return std::any_of(
+            table.columns.columns.begin(), table.columns.columns.end(), [&](const Column& column) {
+                return lost.ends_with("." + column.name) && !IsNamed(policy_, table, column.name);
+            });
+    }
+    const std::vector<std::string>& patterns() const { return policy_.tables; }
+
+    // As the source described it; one that it did not describe, as it is.
+    SourceTable Clear(const SourceTable& masked) const {
+        std::lock_guard lock(mutex_);
+        const auto found = tables_.find(masked.ToString());
+        if (found == tables_.end() || found->second.clear.name.empty()) return masked;
+        auto clear = found->second.clear;
+        clear.id = masked.id;
+        return clear;
+    }
+    std::vector<SourceTable> Clear(const std::vector<SourceTable>& masked) const {
+        std::vector<SourceTable> clear;
+        for (const auto& table : masked) clear.push_back(Clear(table));
+        return clear;
+    }
+
+    // For the table's columns in changes, which may be older or newer than those described.
+    Result<MaskedTable> ForChanges(const TableChanges& changes) {
+        std::lock_guard lock(mutex_);
+        SourceTable table;
+        table.schema = changes.schema;
+        table.name = changes.name;
+        auto& state = tables_[table.ToString()];
+        for (const auto& known : state.schemas) {
+            if (known.clear == changes.columns) return known;
+        }
+        // Of one that is not at the source any more, all that was masked is.
+        if (state.clear.name.empty()) state.kept = KeptMasks(table);
+        BIWA_TRY(CheckGone(table, *changes.columns, KnownColumns(table, state)));
+        auto masked = BIWA_TRY(MaskTable(policy_, state.kept, table, changes.columns, hash_));
+        for (const auto& lost : LostOf(table, *changes.columns)) {
+            LogWarn("masks name {}, which is not in the changes of {} any more", lost,
+                    table.ToString());
+        }
+        Keep(state, masked);
+        return masked;
+    }
+
+    void Remember(const MaskedTable& table, const TableChanges& changes) {
+        std::lock_guard lock(mutex_);
+        keys_.Remember(table, changes, hash_);
+    }
+    void Committed(std::uint64_t order) {
+        std::lock_guard lock(mutex_);
+        keys_.Commit(order);
+    }
+    void Durable(std::uint64_t order) {
+        std::lock_guard lock(mutex_);
+        keys_.Forget(order);
+    }
+
+    // The columns that came out as those of `masked`.
+    Result<MaskedTable> ForRows(const SourceTable& masked) const {
+        std::lock_guard lock(mutex_);
+        const auto found = tables_.find(masked.ToString());
+        if (found != tables_.end()) {
+            for (const auto& known : found->second.schemas) {
+                if (known.masked->columns == masked.columns.columns) return known;
+            }
+        }
+        return Corrupt(fmt::format("rows of {} are asked for in columns that it never had",
+                                   masked.ToString()));
+    }
+
+    // Puts the clear values of hashed columns into a key of the warehouse.
+    Status Unmask(const MaskedTable& table, std::vector<std::string>& key) const {
+        std::lock_guard lock(mutex_);
+        for (std::size_t i = 0; i < table.clear->key.size(); ++i) {
+            if (!table.masks[table.clear->key[i]]) continue;
+            const auto* clear = keys_.Find(key[i]);
+            if (clear == nullptr) return Corrupt("the clear value of a hashed key is not known");
+            key[i] = *clear;
+        }
+        return {};
+    }
+
+  private:
+    struct Table {
+        SourceTable clear;
+        std::map<std::string, Mask> kept;
+        std::deque<MaskedTable> schemas;  // the newest first
+    };
+
+    static void Keep(Table& state, MaskedTable masked) {
+        state.schemas.push_front(std::move(masked));
+        if (state.schemas.size() > kSchemasKept) state.schemas.pop_back();
+    }
+
+    bool IsMask(const std::string& columns) const {
+        return std::any_of(policy_.masks.begin(), policy_.masks.end(),
+                           [&](const MaskPolicy::Rule& rule) { return rule.columns == columns; });
+    }
+
+    // `beside`: of what is being copied beside the table that readers see.
+    const std::map<std::string, std::string>* Recorded(const SourceTable& table,
+                                                       bool beside) const {
+        const auto target = TargetTable(dataset_, table.schema, table.name);
+        const auto found = record_.find((beside ? BesideTable(target) : target).name);
+        return found == record_.end() ? nullptr : &found->second;
+    }
+
+    // Masks of columns that were written masked and have gone from the source: changes from before
+    // may still be on their way, whatever the policy says by now.
+    std::map<std::string, Mask> KeptMasks(const SourceTable& table) const {
+        std::map<std::string, Mask> kept;
+        const auto* recorded = Recorded(table, false);
+        if (recorded == nullptr) return kept;
+        for (const auto& [column, text] : *recorded) {
+            if (text.empty() || table.columns.Find(column)) continue;
+            const auto mask = ParseMask(text.substr(0, text.find(" by ")));
+            kept[column] = mask.value_or(Mask{MaskKind::kNull, 0});
+        }
+        return kept;
+    }
+
+    std::set<std::string> KnownColumns(const SourceTable& table, const Table& state) const {
+        std::set<std::string> known;
+        if (const auto* recorded = Recorded(table, false)) {
+            for (const auto& [column, text] : *recorded) known.insert(column);
+        }
+        for (const auto& schema : state.schemas) {
+            for (const auto& name : schema.clear->ColumnNames()) known.insert(name);
+        }
+        return known;
+    }
+
+    // Names of masks, not of clear, whose column these columns lack.
+    std::vector<std::string> LostOf(const SourceTable& table, const TableSchema& columns) const {
+        SourceTable now = table;
+        now.columns = columns;
+        std::vector<std::string> names;
+        for (const auto& lost : FindLostMasks(policy_, {now})) {
+            if (lost.table != nullptr && IsMask(lost.columns)) names.push_back(lost.columns);
+        }
+        return names;
+    }
+
+    // A masked column that is renamed has gone, and another has come.
+    Status CheckGone(const SourceTable& table, const TableSchema& columns,
+                     const std::set<std::string>& known) const {
+        if (policy_.by_default || known.empty()) return {};
+        const auto lost = LostOf(table, columns);
+        if (lost.empty()) return {};
+        for (const auto& column : columns.columns) {
+            if (known.contains(column.name) || IsNamed(policy_, table, column.name)) continue;
+            return UserError(
+                fmt::format("{} is masked and has gone, and {}.{} is new: was it renamed? Nothing "
+                            "of it was copied",
+                            lost.front(), table.ToString(), column.name),
+                fmt::format("Name {}.{} in masks or in clear, take {} out, and `biwa apply`.",
+                            table.ToString(), column.name, lost.front()));
+        }
+        return {};
+    }
+
+    const MaskPolicy policy_;
+    Warehouse& warehouse_;
+    const TargetDataset dataset_;
+    mutable std::mutex mutex_;  // guards all below
+    KeyedHash hash_;
+    MaskRecord record_;
+    std::map<std::string, Table> tables_;
+    ClearKeys keys_;
+};
+
+class MaskedSnapshot final : public SnapshotReader {
+  public:
+    MaskedSnapshot(std::unique_ptr<SnapshotReader> clear, std::shared_ptr<Masking> masking)
+        : clear_(std::move(clear)), masking_(std::move(masking)) {}
+
+    Result<std::vector<SnapshotRange>> Split(const SourceTable& table) override {
+        auto ranges = BIWA_TRY(clear_->Split(masking_->Clear(table)));
+        // A range may be written as keys from … to …, and is written down until it is copied.
+        if (BIWA_TRY(masking_->ForRows(table)).has_masked_key()) {
+            for (auto& range : ranges) range.text = Seal(masking_->key(), range.text);
+        }
+        return ranges;
+    }
+    Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
+                                            const SnapshotRange& range) override {
+        auto masked = BIWA_TRY(masking_->ForRows(table));
+        auto clear_range = range;
+        if (masked.has_masked_key()) {
+            clear_range.text = BIWA_TRY(Unseal(masking_->key(), range.text));
+        }
+        return MaskRows(BIWA_TRY(clear_->Read(masking_->Clear(table), clear_range)),
+                        std::move(masked), masking_->hash());
+    }
+
+    std::uint64_t unrepresentable() const override { return clear_->unrepresentable(); }
+
+  private:
+    const std::unique_ptr<SnapshotReader> clear_;
+    const std::shared_ptr<Masking> masking_;
+};
+
+class MaskedChanges final : public ChangeSource {
+  public:
+    MaskedChanges(std::unique_ptr<ChangeSource> clear, std::shared_ptr<Masking> masking)
+        : clear_(std::move(clear)), masking_(std::move(masking)), hash_(masking_->hash()) {}
+
+    Result<std::optional<ChangeBatch>> Poll(const Position& durable,
+                                            std::chrono::milliseconds timeout) override {
+        masking_->Durable(durable.order);
+        auto batch = BIWA_TRY(clear_->Poll(durable, timeout));
+        if (!batch) return batch;
+        for (auto& part : batch->tables) {
+            const auto table = BIWA_TRY(masking_->ForChanges(part));
+            if (!table.is_masked()) continue;
+            if (!part.unchanged.empty() && table.has_masked_key()) masking_->Remember(table, part);
+            BIWA_TRY(MaskChanges(table, part, hash_));
+        }
+        if (batch->commit) masking_->Committed(batch->commit->order);
+        return batch;
+    }
+    Status Acknowledge(const Position& durable) override { return clear_->Acknowledge(durable); }
+    std::uint64_t unrepresentable() const override { return clear_->unrepresentable(); }
+
+  private:
+    const std::unique_ptr<ChangeSource> clear_;
+    const std::shared_ptr<Masking> masking_;
+    KeyedHash hash_;
+};
+
+class MaskedSource final : public StreamSource {
+  public:
+    MaskedSource(std::unique_ptr<StreamSource> clear, std::shared_ptr<Masking> masking)
+        : clear_(std::move(clear)), masking_(std::move(masking)) {}
+
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
+                                            IfMissing if_missing) override {
+        BIWA_TRY(masking_->ReadRecord());
+        auto clear = BIWA_TRY(clear_->Tables(patterns, if_missing));
+        BIWA_TRY(RefuseRenamed(clear));
+        std::vector<SourceTable> tables;
+        for (auto& table : clear) {
+            tables.push_back(BIWA_TRY(masking_->Describe(std::move(table))));
+        }
+        return tables;
+    }
+    Status CheckStart() override { return clear_->CheckStart(); }
+    Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override {
+        auto start = BIWA_TRY(clear_->Start(masking_->Clear(tables), replace));
+        start.snapshot = Mask(std::move(start.snapshot));
+        return start;
+    }
+    Status Publish(const std::vector<SourceTable>& tables) override {
+        return clear_->Publish(masking_->Clear(tables));
+    }
+    Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
+        return Mask(BIWA_TRY(clear_->ResumeSnapshot()));
+    }
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
+                                                 const Position& from,
+                                                 std::chrono::milliseconds idle_every) override {
+        auto clear = tables;
+        for (auto& one : clear) one.table = masking_->Clear(one.table);
+        return std::make_unique<MaskedChanges>(BIWA_TRY(clear_->Follow(clear, from, idle_every)),
+                                               masking_);
+    }
+    Result<std::unique_ptr<RowReader>> ReadRows(
+        const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override {
+        auto masked = BIWA_TRY(masking_->ForRows(table));
+        auto clear_keys = keys;
+        for (auto& key : clear_keys) BIWA_TRY(masking_->Unmask(masked, key));
+        auto clear_table = table;
+        clear_table.columns = *masked.clear;
+        return MaskRows(BIWA_TRY(clear_->ReadRows(clear_table, clear_keys)), std::move(masked),
+                        masking_->hash());
+    }
+    Result<Position> Head() override { return clear_->Head(); }
+    Result<SourceProgress> Progress() override { return clear_->Progress(); }
+    Status Remove() override { return clear_->Remove(); }
+
+  private:
+    // A masked table under another name would come in clear.
+    Status RefuseRenamed(std::vector<SourceTable>& tables) {
+        if (masking_->LostTables(tables).empty()) return {};
+        // These may be some tables of the stream only.
+        const auto all = BIWA_TRY(clear_->Tables(masking_->patterns(), IfMissing::kPassOver));
+        for (const auto& lost : masking_->LostTables(all)) {
+            for (auto& table : tables) {
+                if (!table.refusal.empty() || !masking_->MayBe(lost, table)) continue;
+                const auto column = lost.substr(lost.rfind('.') + 1);
+                table.refusal = fmt::format(
+                    "is new and has a column {}, while the table of the mask {} has gone: it may "
+                    "be "
+                    "the same one under another name",
+                    column, lost);
+                table.mend_sql = fmt::format(
+                    "name {}.{} in masks or in clear, take {} out, and "
+                    "`biwa apply`",
+                    table.ToString(), column, lost);
+            }
+        }
+        return {};
+    }
+
+    std::unique_ptr<SnapshotReader> Mask(std::unique_ptr<SnapshotReader> snapshot) {
+        return std::make_unique<MaskedSnapshot>(std::move(snapshot), masking_);
+    }
+
+    const std::unique_ptr<StreamSource> clear_;
+    const std::shared_ptr<Masking> masking_;
+};
+
+bool AnyMasked(const MaskRecord& record) {
+    return std::any_of(record.begin(), record.end(), [](const auto& table) {
+        return std::any_of(table.second.begin(), table.second.end(),
+                           [](const auto& column) { return !column.second.empty(); });
+    });
+}
+
+}  // namespace
+
+Result<MaskRecord> ReadMaskRecord(Warehouse& warehouse, const std::string& dataset) {
+    const auto session = BIWA_TRY(warehouse.OpenSession());
+    const auto rows = BIWA_TRY(session->Query(
+        fmt::format("SELECT table_name, column_name, coalesce(comment, '') FROM duckdb_columns() "
+                    "WHERE schema_name = {} AND database_name = current_database()",
+                    QuoteLiteral(dataset))));
+    MaskRecord record;
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            const auto text = [&](std::size_t column) {
+                return std::string(block->columns[column].GetString(row));
+            };
+            record[text(0)][text(1)] = MaskOfComment(text(2));
+        }
+    }
+    return record;
+}
+
+Result<std::unique_ptr<StreamSource>> MaskSource(std::unique_ptr<StreamSource> source,
+                                                 MaskPolicy policy, Warehouse& warehouse,
+                                                 const TargetDataset& dataset) {
+    if (policy.empty() && !AnyMasked(BIWA_TRY(ReadMaskRecord(warehouse, dataset.name)))) {
+        return source;
+    }
+    return std::make_unique<MaskedSource>(
+        std::move(source), std::make_shared<Masking>(std::move(policy), warehouse, dataset));
+}
+
+}  // namespace biwa

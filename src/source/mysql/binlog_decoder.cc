@@ -1,0 +1,553 @@
+#include "source/mysql/binlog_decoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "source/mysql/byte_reader.h"
+
+namespace biwa::mysql {
+
+namespace {
+
+// Definitions of tables that are remembered; each is told again before its rows.
+constexpr std::size_t kTablesMax = 10'000;
+
+constexpr const char* kCopyAnew = "Changes are missing here: the tables have to be copied anew.";
+
+void ColumnsOf(std::string_view bitmap, std::size_t columns, std::vector<std::size_t>& present) {
+    present.clear();
+    for (std::size_t i = 0; i < columns; ++i) {
+        if ((static_cast<unsigned char>(bitmap[i / 8]) >> (i % 8) & 1) != 0) present.push_back(i);
+    }
+}
+
+// "X'6131',X'',1", as the server writes it in statements.
+std::string XidText(std::string_view body) {
+    ByteReader reader(body);
+    reader.Bytes(1);
+    const auto format = reader.Number<std::uint32_t>();
+    const auto global = reader.Number<std::uint32_t>();
+    const auto branch = reader.Number<std::uint32_t>();
+    std::string text;
+    for (const auto size : {global, branch}) {
+        text += "X'";
+        for (const char c : reader.Bytes(size)) {
+            text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+        }
+        text += "',";
+    }
+    return text + std::to_string(format);
+}
+
+}  // namespace
+
+BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool checksums)
+    : resolver_(resolver),
+      place_(std::move(from)),
+      file_number_(FileNumber(place_.file).value_or(0)),
+      end_(place_.offset),
+      checksums_(checksums) {}
+
+Status BinlogDecoder::Decode(std::string_view bytes) {
+    const auto event = BIWA_TRY(ReadEvent(bytes, checksums_));
+    if (!event.is_artificial() && event.type != EventType::kHeartbeat) {
+        auto end = (end_ & ~std::uint64_t{0xffffffff}) | event.end;
+        if (end < end_) end += std::uint64_t{1} << 32;
+        end_ = end;
+    }
+    if (IsRowsEvent(event.type)) return DecodeRows(event);
+    switch (event.type) {
+        case EventType::kFormatDescription:
+            return DecodeFormat(event);
+        case EventType::kRotate:
+            return DecodeRotate(event);
+        case EventType::kQuery:
+        case EventType::kQueryCompressed:
+            return DecodeQuery(event);
+        case EventType::kTableMap:
+            return DecodeTableMap(event);
+        case EventType::kXid:
+            Commit(event);
+            return {};
+        case EventType::kXaPrepare:
+            // Its rows are taken as committed: nobody else can change them until they are.
+            prepared_[XidText(event.body)] = rows_in_transaction_ > 0;
+            Commit(event);
+            return {};
+        case EventType::kGtid: {
+            gtid_ = BIWA_TRY(ReadGtid(event));
+            if (!gtid_->is_standalone()) Begin();
+            return {};
+        }
+        case EventType::kMySqlGtid:
+            mysql_gtid_ = BIWA_TRY(ReadMySqlGtid(event.body));
+            return {};
+        case EventType::kHeartbeat:
+            // Sent when all before this place has been: nothing of it is still to come.
+            if (!in_transaction_ && event.body == place_.file && event.end >= place_.offset) {
+                place_.offset = event.end;
+            }
+            return {};
+        case EventType::kIncident:
+            return Conflict("the server says that events were lost (an incident event)");
+        case EventType::kExecuteLoadQuery:
+            return Conflict("LOAD DATA was logged as a statement, not by binlog_format=ROW");
+        case EventType::kPartialUpdateRows:
+            return Fail(ErrorKind::kConflict,
+                        "the server logs parts of JSON values only, which cannot be followed",
+                        "SET GLOBAL binlog_row_value_options = ''; then copy the tables anew.");
+        case EventType::kTransactionPayload:
+            return Fail(ErrorKind::kConflict,
+                        "the server compresses whole transactions, which cannot be followed",
+                        "SET GLOBAL binlog_transaction_compression = OFF; then copy the tables "
+                        "anew.");
+        default:
+            return {};
+    }
+}
+
+ChangeBatch BinlogDecoder::TakeBatch() {
+    for (auto& [id, table] : tables_) table.in_batch.reset();
+    for (const auto& part : batch_.tables) {
+        batch_.bytes += part.rows.bytes() + part.old_keys.bytes() + part.kinds.size() +
+                        (part.key_changes.size() + part.unchanged.size()) * 8;
+    }
+    auto batch = std::move(batch_);
+    batch_ = ChangeBatch();
+    // Inside a transaction the last commit in the batch is not its end.
+    if (!in_transaction_ && batch.commits > 0) batch.commit = place_.ToPosition();
+    return batch;
+}
+
+Status BinlogDecoder::DecodeFormat(const Event& event) {
+    const auto format = BIWA_TRY(ReadFormatDescription(event.body));
+    checksums_ = format.checksums;
+    is_mariadb_ = format.is_mariadb;
+    if (place_.made_s != 0 && place_.made_s != event.time_s) {
+        return Fail(
+            ErrorKind::kConflict,
+            fmt::format("the binary log {} is not the one that was followed: it was begun "
+                        "anew at the server",
+                        place_.file),
+            "Was the server restored, or is it another one? With `when_lost: recopy` in the "
+            "stream's file all tables are copied anew.");
+    }
+    place_.made_s = event.time_s;
+    has_format_ = true;
+    return {};
+}
+
+Status BinlogDecoder::DecodeRotate(const Event& event) {
+    const auto rotate = BIWA_TRY(ReadRotate(event.body));
+    if (in_transaction_) return Corrupt("the binary log ends inside a transaction");
+    const auto number = FileNumber(rotate.file);
+    if (!number) {
+        return Corrupt(fmt::format("\"{}\" is no name of a binary log", rotate.file));
+    }
+    if (rotate.file != place_.file) {
+        place_.file = rotate.file;
+        place_.made_s = 0;
+    }
+    place_.offset = rotate.offset;
+    file_number_ = *number;
+    end_ = rotate.offset;
+    return {};
+}
+
+void BinlogDecoder::Begin() {
+    in_transaction_ = true;
+    rows_in_transaction_ = 0;
+}
+
+void BinlogDecoder::Commit(const Event& event) {
+    in_transaction_ = false;
+    rows_in_transaction_ = 0;
+    place_.offset = end_;
+    if (gtid_) place_.gtids.Add(*gtid_);
+    if (mysql_gtid_) place_.gtids.Add(*mysql_gtid_);
+    gtid_.reset();
+    mysql_gtid_.reset();
+    ++batch_.commits;
+    batch_.commit_time = Micros{event.time_s} * 1'000'000;
+    if (tables_.size() > kTablesMax) tables_.clear();
+}
+
+tl::unexpected<Error> BinlogDecoder::Conflict(const std::string& what) const {
+    return Fail(
+        ErrorKind::kConflict,
+        fmt::format("the changes cannot be followed any more: {} ({}:{})", what, place_.file, end_),
+        kCopyAnew);
+}
+
+void BinlogDecoder::PassOver(const std::string& schema, const std::string& name,
+                             const std::string& why) {
+    if (!passed_over_.insert(schema + "." + name).second) return;
+    for (auto& [id, table] : tables_) {
+        if (table.map.schema != schema || table.map.table != name) continue;
+        table.resolved.reset();
+        table.in_batch.reset();
+    }
+    NewPart(resolver_.Find(schema, name)->columns, schema, name).recopy = why;
+    ++batch_.changes;
+}
+
+Status BinlogDecoder::DecodeQuery(const Event& event) {
+    const auto query = BIWA_TRY(ReadQuery(event));
+    const auto statement = ReadStatement(query.statement, query.database);
+    switch (statement.kind) {
+        case Statement::Kind::kBegin:
+            Begin();
+            return {};
+        case Statement::Kind::kCommit:
+            Commit(event);
+            return {};
+        case Statement::Kind::kRollback:
+            if (rows_in_transaction_ > 0) {
+                return Conflict("a transaction was logged and then rolled back");
+            }
+            Commit(event);
+            return {};
+        case Statement::Kind::kRollbackToSavepoint:
+            if (rows_in_transaction_ == 0) return {};
+            return Conflict("a part of a transaction was logged and then rolled back");
+        case Statement::Kind::kXaCommit:
+        case Statement::Kind::kXaRollback:
+            BIWA_TRY(EndXa(query.statement, statement.kind == Statement::Kind::kXaRollback));
+            Commit(event);
+            return {};
+        case Statement::Kind::kRows:
+        case Statement::Kind::kOther:
+            break;
+    }
+    // A statement that failed at the server has done nothing to our tables.
+    if (query.error == 0) {
+        for (const auto& effect : statement.effects) BIWA_TRY(Apply(effect, end_));
+    }
+    if (!in_transaction_) Commit(event);
+    return {};
+}
+
+Status BinlogDecoder::EndXa(const std::string& statement, bool is_rollback) {
+    const auto xid = statement.find("X'");
+    const auto found =
+        prepared_.find(xid == std::string::npos ? std::string() : statement.substr(xid));
+    // One that was prepared before we began is not known: it may have had rows of ours.
+    const bool had_rows = found == prepared_.end() || found->second;
+    if (found != prepared_.end()) prepared_.erase(found);
+    if (!is_rollback || !had_rows) return {};
+    return Conflict("an XA transaction was rolled back after it had been prepared");
+}
+
+Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
+    if (effect.table.empty()) {
+        for (const auto& table : resolver_.TablesOf(effect.schema)) {
+            BIWA_TRY(Apply({effect.kind, effect.schema, table, effect.why}, end));
+        }
+        return {};
+    }
+    if (effect.schema.empty()) {
+        // A name in a statement: whatever table of ours may be meant.
+        for (const auto& schema : resolver_.SchemasOf(effect.table)) {
+            BIWA_TRY(Apply({effect.kind, schema, effect.table, effect.why}, end));
+        }
+        return {};
+    }
+    const auto* followed = resolver_.Find(effect.schema, effect.table);
+    if (followed == nullptr || OrderOf(file_number_, end) <= followed->seen) return {};
+    const auto name = effect.schema + "." + effect.table;
+    if (passed_over_.contains(name)) return {};
+    auto kind = effect.kind;
+    // CREATE TABLE IF NOT EXISTS has made it only where it was not there.
+    if (kind == TableEffect::Kind::kDefined && dropped_.contains(name)) {
+        kind = TableEffect::Kind::kEmptied;
+    }
+    resolver_.Forget(effect.schema, effect.table);
+    switch (kind) {
+        case TableEffect::Kind::kDefined:
+            return {};
+        case TableEffect::Kind::kSucceeded:
+            dropped_.erase(name);
+            return {};
+        case TableEffect::Kind::kDropped:
+            // What was copied stays: whoever reads it decides what becomes of it.
+            dropped_.insert(name);
+            return {};
+        case TableEffect::Kind::kReplaced:
+            PassOver(effect.schema, effect.table, effect.why);
+            return {};
+        case TableEffect::Kind::kEmptied:
+            break;
+    }
+    dropped_.erase(name);
+    // What came before must not go into the part that begins by emptying the table.
+    for (auto& [id, table] : tables_) {
+        if (table.map.schema == effect.schema && table.map.table == effect.table) {
+            table.in_batch.reset();
+        }
+    }
+    NewPart(followed->columns, effect.schema, effect.table).truncated_first = true;
+    ++batch_.changes;
+    return {};
+}
+
+Status BinlogDecoder::DecodeTableMap(const Event& event) {
+    ByteReader reader(event.body);
+    const auto id = reader.Number(6);
+    const auto found = tables_.find(id);
+    if (found != tables_.end() && found->second.bytes == event.body) return {};
+    Table table;
+    table.map = BIWA_TRY(ReadTableMap(event.body, is_mariadb_));
+    table.bytes = event.body;
+    const auto* followed = resolver_.Find(table.map.schema, table.map.table);
+    if (followed != nullptr) {
+        table.seen = followed->seen;
+        // What the copy has may be of another definition, which nobody needs to understand.
+        if (OrderOf(file_number_, end_) <= followed->seen) {
+            table.bytes.clear();
+        } else if (!passed_over_.contains(table.map.schema + "." + table.map.table)) {
+            auto resolved = resolver_.Resolve(table.map);
+            if (resolved) {
+                table.resolved = std::move(*resolved);
+            } else if (resolved.error().kind == ErrorKind::kConflict) {
+                PassOver(table.map.schema, table.map.table, resolved.error().ToString());
+            } else {
+                return tl::unexpected(std::move(resolved).error());
+            }
+        }
+    }
+    tables_[id] = std::move(table);
+    return {};
+}
+
+TableChanges& BinlogDecoder::NewPart(std::shared_ptr<const TableSchema> columns,
+                                     const std::string& schema, const std::string& name) {
+    auto& part = batch_.tables.emplace_back();
+    part.schema = schema;
+    part.name = name;
+    part.columns = std::move(columns);
+    part.rows = RowStore(part.columns->columns);
+    std::vector<Column> key;
+    for (const auto column : part.columns->key) key.push_back(part.columns->columns[column]);
+    part.old_keys = RowStore(key);
+    return part;
+}
+
+TableChanges& BinlogDecoder::PartOf(Table& table) {
+    if (table.in_batch) return batch_.tables[*table.in_batch];
+    table.in_batch = batch_.tables.size();
+    return NewPart(table.resolved->columns, table.map.schema, table.map.table);
+}
+
+Status BinlogDecoder::DecodeRows(const Event& event) {
+    const auto found = tables_.find(BIWA_TRY(ReadRowsTable(event)));
+    if (found == tables_.end()) {
+        // An event without rows that only says that a statement has ended.
+        constexpr std::size_t kDummyBytes = 16;
+        if (event.body.size() < kDummyBytes) return {};
+        return Corrupt("the binary log has rows of a table that it did not explain");
+    }
+    auto& table = found->second;
+    if (!table.resolved || OrderOf(file_number_, end_) <= table.seen) return {};
+    if (!in_transaction_) return Corrupt("the binary log has rows outside a transaction");
+    const auto rows = BIWA_TRY(ReadRowsEvent(event, uncompressed_));
+    const auto columns = table.map.columns.size();
+    if (rows.columns != columns) {
+        return Corrupt(fmt::format("rows of {}.{} have {} columns where the table map has {}",
+                                   table.map.schema, table.map.table, rows.columns, columns));
+    }
+    if (rows.kind != RowsKind::kWrite) ColumnsOf(rows.before_columns, columns, before_columns_);
+    if (rows.kind != RowsKind::kDelete) ColumnsOf(rows.after_columns, columns, after_columns_);
+    before_.assign(columns, {});
+    after_.assign(columns, {});
+    auto rest = rows.rows;
+    while (!rest.empty()) {
+        const auto before = rest.size();
+        if (rows.kind != RowsKind::kWrite) BIWA_TRY(ReadRow(table, before_columns_, rest, before_));
+        if (rows.kind != RowsKind::kDelete) BIWA_TRY(ReadRow(table, after_columns_, rest, after_));
+        if (rest.size() == before) return Corrupt("the binary log has a row without bytes");
+        const auto added = AddRow(table, rows.kind);
+        if (added) continue;
+        if (added.error().kind != ErrorKind::kConflict) return added;
+        PassOver(table.map.schema, table.map.table, added.error().ToString());
+        return {};
+    }
+    return {};
+}
+
+Status BinlogDecoder::AddRow(Table& table, RowsKind kind) {
+    switch (kind) {
+        case RowsKind::kWrite:
+            return AddInsert(table);
+        case RowsKind::kUpdate:
+            return AddUpdate(table);
+        case RowsKind::kDelete:
+            return AddDelete(table);
+    }
+    return {};
+}
+
+Status BinlogDecoder::ReadRow(const Table& table, const std::vector<std::size_t>& present,
+                              std::string_view& rows, std::vector<Field>& fields) const {
+    const auto cut_off = [&] {
+        return Corrupt(fmt::format("a row of {}.{} in the binary log is cut off", table.map.schema,
+                                   table.map.table));
+    };
+    const auto bitmap = (present.size() + 7) / 8;
+    if (rows.size() < bitmap) return cut_off();
+    const auto nulls = rows.substr(0, bitmap);
+    rows.remove_prefix(bitmap);
+    for (std::size_t i = 0; i < present.size(); ++i) {
+        auto& field = fields[present[i]];
+        if ((static_cast<unsigned char>(nulls[i / 8]) >> (i % 8) & 1) != 0) {
+            field.state = Field::State::kNull;
+            field.bytes = {};
+            continue;
+        }
+        field.state = Field::State::kValue;
+        if (!TakeValue(table.resolved->decoders[present[i]].binlog_size, rows, field.bytes)) {
+            return cut_off();
+        }
+    }
+    return {};
+}
+
+Status BinlogDecoder::SetCell(const Table& table, std::size_t column, const Field& field,
+                              Cells& cells, std::size_t row, Arena& arena) {
+    if (field.state != Field::State::kValue) {
+        cells.SetNull(row);
+        return {};
+    }
+    const auto& decoder = table.resolved->decoders[column];
+    context_.arena = &arena;
+    context_.unrepresentable = 0;
+    if (!decoder.binlog(decoder, field.bytes, cells, row, context_)) {
+        return Corrupt(fmt::format("column {} of a change of {}.{} is no {}", decoder.info.name,
+                                   table.map.schema, table.map.table, ToSql(decoder.type)));
+    }
+    unrepresentable_ += context_.unrepresentable;
+    return {};
+}
+
+// A row without its key could be found neither now nor later. The whole row, where that is the key,
+// may have NULLs in it.
+Status BinlogDecoder::CheckKey(const Table& table, const std::vector<Field>& fields) const {
+    const bool whole = table.resolved->columns->key_repeats;
+    for (const auto column : table.resolved->key) {
+        if (fields[column].state == Field::State::kValue) continue;
+        if (whole && fields[column].state == Field::State::kNull) continue;
+        if (whole) {
+            return Fail(ErrorKind::kConflict,
+                        fmt::format("a change of {}.{}, which has no primary key, lacks column {}",
+                                    table.map.schema, table.map.table,
+                                    table.resolved->decoders[column].info.name),
+                        "SET GLOBAL binlog_row_image = 'FULL';");
+        }
+        return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key", table.map.schema,
+                                   table.map.table, table.resolved->decoders[column].info.name));
+    }
+    return {};
+}
+
+void BinlogDecoder::Count(TableChanges& part, ChangeKind kind) {
+    part.kinds.push_back(kind);
+    ++batch_.changes;
+    ++rows_in_transaction_;
+}
+
+Result<const TableResolver::Defaults*> BinlogDecoder::DefaultsOf(const Table& table) {
+    const auto& places = table.resolved->places;
+    const TableResolver::Defaults* defaults = nullptr;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i] == ResolvedTable::kLeftOut || after_[i].state != Field::State::kAbsent) {
+            continue;
+        }
+        if (defaults == nullptr) {
+            defaults = BIWA_TRY(resolver_.DefaultsOf(table.map, *table.resolved));
+        }
+        if (defaults->known[places[i]]) continue;
+        return Fail(
+            ErrorKind::kConflict,
+            fmt::format("an insert into {}.{} lacks column {}, whose default is not known",
+                        table.map.schema, table.map.table, table.resolved->decoders[i].info.name),
+            "SET GLOBAL binlog_row_image = 'FULL';");
+    }
+    return defaults;
+}
+
+Status BinlogDecoder::AddInsert(Table& table) {
+    const auto& places = table.resolved->places;
+    const auto* defaults = BIWA_TRY(DefaultsOf(table));
+    for (const auto column : table.resolved->key) {
+        if (after_[column].state == Field::State::kNull) BIWA_TRY(CheckKey(table, after_));
+    }
+    auto& part = PartOf(table);
+    const auto row = part.rows.AddRow();
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i] == ResolvedTable::kLeftOut) continue;
+        auto& cells = part.rows.cells(places[i]);
+        if (after_[i].state != Field::State::kAbsent) {
+            BIWA_TRY(SetCell(table, i, after_[i], cells, row, part.rows.arena()));
+            continue;
+        }
+        CopyCell(defaults->row.cells(places[i]), 0, cells, row);
+        if (IsString(cells.type) && !cells.IsNull(row)) {
+            cells.Set(row, part.rows.arena().Copy(cells.GetString(row)));
+        }
+    }
+    Count(part, ChangeKind::kInsert);
+    return {};
+}
+
+Status BinlogDecoder::AddUpdate(Table& table) {
+    BIWA_TRY(CheckKey(table, before_));
+    bool key_changed = table.resolved->columns->key_repeats;
+    for (const auto column : table.resolved->key) {
+        const auto& now = after_[column];
+        if (now.state == Field::State::kNull) BIWA_TRY(CheckKey(table, after_));
+        key_changed = key_changed ||
+                      (now.state != Field::State::kAbsent && now.bytes != before_[column].bytes);
+    }
+    auto& part = PartOf(table);
+    const auto row = part.rows.AddRow();
+    const auto row32 = static_cast<std::uint32_t>(row);
+    const auto& places = table.resolved->places;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i] == ResolvedTable::kLeftOut) continue;
+        const auto* field = &after_[i];
+        // What is not in the row after is as it was: before, where that is said.
+        if (field->state == Field::State::kAbsent) field = &before_[i];
+        if (field->state == Field::State::kAbsent) {
+            part.unchanged.push_back({row32, static_cast<std::uint32_t>(places[i])});
+        }
+        BIWA_TRY(SetCell(table, i, *field, part.rows.cells(places[i]), row, part.rows.arena()));
+    }
+    if (key_changed) {
+        const auto old_row = part.old_keys.AddRow();
+        for (std::size_t i = 0; i < table.resolved->key.size(); ++i) {
+            const auto column = table.resolved->key[i];
+            BIWA_TRY(SetCell(table, column, before_[column], part.old_keys.cells(i), old_row,
+                             part.old_keys.arena()));
+        }
+        part.key_changes.push_back({row32, static_cast<std::uint32_t>(old_row)});
+    }
+    Count(part, ChangeKind::kUpdate);
+    return {};
+}
+
+Status BinlogDecoder::AddDelete(Table& table) {
+    BIWA_TRY(CheckKey(table, before_));
+    auto& part = PartOf(table);
+    const auto row = part.rows.AddRow();
+    for (std::size_t i = 0; i < part.rows.column_count(); ++i) {
+        if (!table.resolved->is_key[i]) part.rows.cells(i).SetNull(row);
+    }
+    for (const auto column : table.resolved->key) {
+        auto& cells = part.rows.cells(table.resolved->places[column]);
+        BIWA_TRY(SetCell(table, column, before_[column], cells, row, part.rows.arena()));
+    }
+    Count(part, ChangeKind::kDelete);
+    return {};
+}
+
+}  // namespace biwa::mysql

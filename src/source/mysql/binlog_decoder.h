@@ -1,0 +1,158 @@
+// Events of the binary log into batches of changes.
+//
+// The tables come with a number that the server gives each definition of a table; a TABLE_MAP
+// explains it before its rows. A transaction begins with a GTID or BEGIN and ends with an XID or
+// COMMIT; a change of a definition stands alone.
+//
+// What a row lacks (binlog_row_image is MINIMAL or NOBLOB) is `unchanged` in an update, and the
+// column's default in an insert.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "source/mysql/columns.h"
+#include "source/mysql/position.h"
+#include "source/mysql/statements.h"
+#include "source/source.h"
+
+namespace biwa::mysql {
+
+struct ResolvedTable {
+    static constexpr std::size_t kLeftOut = static_cast<std::size_t>(-1);
+
+    std::shared_ptr<const TableSchema> columns;
+    std::vector<ColumnDecoder> decoders;  // one a column of the table map
+    std::vector<std::size_t> places;      // of each in `columns`, or kLeftOut
+    std::vector<std::size_t> key;         // the columns of the table map that are the key
+    std::vector<bool> is_key;             // one a column of `columns`
+};
+
+// A table of the stream.
+struct KnownTable {
+    std::shared_ptr<const TableSchema> columns;  // as they were last known
+    // Changes up to this place (Position::order) are in the copy of the table already.
+    std::uint64_t seen = 0;
+};
+
+// Knows the tables of the stream.
+class TableResolver {
+  public:
+    virtual ~TableResolver() = default;
+    // Null when it is not of the stream.
+    virtual const KnownTable* Find(const std::string& schema, const std::string& table) const = 0;
+    virtual std::vector<std::string> TablesOf(const std::string& schema) const = 0;
+    // The schemas that have a table of the stream of that name.
+    virtual std::vector<std::string> SchemasOf(const std::string& table) const = 0;
+    // Nothing for a table that is not of the stream: its changes are passed over.
+    virtual Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) = 0;
+    // The columns of the table are to be asked for anew.
+    virtual void Forget(const std::string& schema, const std::string& table) = 0;
+    // A row of what each column has when an insert does not say; undefined where that is not known.
+    struct Defaults {
+        RowStore row;
+        std::vector<bool> known;
+    };
+    virtual Result<const Defaults*> DefaultsOf(const TableMap& map,
+                                               const ResolvedTable& resolved) = 0;
+};
+
+// Used by one thread. Bytes that are not of the format give kCorrupt, whatever they are; what is of
+// it and cannot be followed has the table copied anew (TableChanges::recopy) or, where the table is
+// not known, gives kConflict.
+class BinlogDecoder {
+  public:
+    // `from`: where the first event is. `checksums`: until a FORMAT_DESCRIPTION says otherwise.
+    BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool checksums);
+
+    // One event, from its header on.
+    Status Decode(std::string_view bytes);
+
+    // What was decoded since the last call. Its `commit` is set when no transaction is open.
+    ChangeBatch TakeBatch();
+    std::uint64_t changes() const { return batch_.changes; }
+    // Whether there is a whole number of transactions, one at the least.
+    bool at_commit() const { return !in_transaction_ && batch_.commits > 0; }
+    bool in_transaction() const { return in_transaction_; }
+    // Where the next event is; of a transaction that is open, where it began.
+    const BinlogPlace& place() const { return place_; }
+    // Whether the log has said which file it is.
+    bool has_format() const { return has_format_; }
+    // Values that the warehouse's types cannot hold, since the start.
+    std::uint64_t unrepresentable() const { return unrepresentable_; }
+
+  private:
+    struct Table {
+        std::string bytes;  // of its table map
+        TableMap map;
+        std::optional<ResolvedTable> resolved;  // nothing: passed over
+        std::uint64_t seen = 0;
+        std::optional<std::size_t> in_batch;  // its current part of the batch
+    };
+    // One row as it stands in the log: for each column its bytes, or why there are none.
+    struct Field {
+        enum class State : std::uint8_t { kAbsent, kNull, kValue };
+        State state = State::kAbsent;
+        std::string_view bytes;
+    };
+
+    Status DecodeFormat(const Event& event);
+    Status DecodeRotate(const Event& event);
+    Status DecodeQuery(const Event& event);
+    Status DecodeTableMap(const Event& event);
+    Status DecodeRows(const Event& event);
+    void Begin();
+    void Commit(const Event& event);
+    Status Apply(const TableEffect& effect, std::uint64_t end);
+    Status AddRow(Table& table, RowsKind kind);
+    Status EndXa(const std::string& statement, bool is_rollback);
+
+    Status ReadRow(const Table& table, const std::vector<std::size_t>& present,
+                   std::string_view& rows, std::vector<Field>& fields) const;
+    Status AddInsert(Table& table);
+    Status AddUpdate(Table& table);
+    Status AddDelete(Table& table);
+    Status CheckKey(const Table& table, const std::vector<Field>& fields) const;
+    Status SetCell(const Table& table, std::size_t column, const Field& field, Cells& cells,
+                   std::size_t row, Arena& arena);
+    // The defaults, if they are known of all columns that the insert lacks.
+    Result<const TableResolver::Defaults*> DefaultsOf(const Table& table);
+    TableChanges& PartOf(Table& table);
+    TableChanges& NewPart(std::shared_ptr<const TableSchema> columns, const std::string& schema,
+                          const std::string& name);
+    void Count(TableChanges& part, ChangeKind kind);
+    // Tells that the table has to be copied anew; nothing more of it is read.
+    void PassOver(const std::string& schema, const std::string& name, const std::string& why);
+    tl::unexpected<Error> Conflict(const std::string& what) const;
+
+    TableResolver& resolver_;
+    BinlogPlace place_;
+    std::uint64_t file_number_ = 0;
+    // The end of the last event, which in a file only grows; an event has its lower 32 bits.
+    std::uint64_t end_ = 0;
+    bool checksums_;
+    bool is_mariadb_ = false;
+    bool has_format_ = false;
+    bool in_transaction_ = false;
+    std::uint64_t rows_in_transaction_ = 0;
+    std::optional<Gtid> gtid_;
+    std::optional<MySqlGtid> mysql_gtid_;
+    std::map<std::uint64_t, Table> tables_;
+    std::set<std::string> dropped_;         // "schema.table" of the stream that are gone
+    std::set<std::string> passed_over_;     // those that have to be copied anew
+    std::map<std::string, bool> prepared_;  // XA transactions: whether they had rows of ours
+    ChangeBatch batch_;
+    std::uint64_t unrepresentable_ = 0;
+    std::vector<std::size_t> before_columns_, after_columns_;
+    std::vector<Field> before_, after_;
+    std::string uncompressed_;
+    DecodeContext context_;
+};
+
+}  // namespace biwa::mysql

@@ -1,0 +1,453 @@
+#include "source/mysql/binlog_events.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include "source/mysql/byte_reader.h"
+
+namespace biwa::mysql {
+
+namespace {
+
+constexpr std::size_t kHeaderBytes = 19;
+constexpr std::size_t kChecksumBytes = 4;
+// The largest packet there is: what claims to unpack to more is none.
+constexpr std::uint64_t kUncompressedMax = 1U << 30;
+
+tl::unexpected<Error> CutOff(std::string_view what) {
+    return Corrupt(fmt::format("a {} event of the binary log is cut off or too long", what));
+}
+
+std::uint32_t Checksum(std::string_view bytes) {
+    return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()),
+                                              static_cast<z_size_t>(bytes.size())));
+}
+
+// MariaDB's header of compressed data: a byte, 0x80 | algorithm << 4 | bytes of the length, and the
+// length before compression, big-endian.
+Result<std::string_view> Uncompress(std::string_view bytes, std::string& buffer) {
+    ByteReader reader(bytes);
+    const auto head = reader.Number<std::uint8_t>();
+    const std::size_t length_bytes = head & 7;
+    const auto length_text = reader.Bytes(length_bytes);
+    if (!reader.ok() || (head & 0xf8) != 0x80 || length_bytes == 0 || length_bytes > 4) {
+        return Corrupt("a compressed event of the binary log has a header that is not known");
+    }
+    const auto length = LoadBigEndian(length_text.data(), length_bytes);
+    const auto packed = reader.TakeRest();
+    // zlib makes at most about a thousand bytes of one.
+    if (length > kUncompressedMax || length > (packed.size() + 16) * 1032) {
+        return Corrupt("a compressed event of the binary log claims an impossible length");
+    }
+    buffer.resize(length);
+    auto size = static_cast<uLongf>(length);
+    if (uncompress(reinterpret_cast<Bytef*>(buffer.data()), &size,
+                   reinterpret_cast<const Bytef*>(packed.data()),
+                   static_cast<uLong>(packed.size())) != Z_OK ||
+        size != length) {
+        return Corrupt("a compressed event of the binary log cannot be uncompressed");
+    }
+    return std::string_view(buffer);
+}
+
+bool Bit(std::string_view bits, std::size_t i) {
+    return (static_cast<unsigned char>(bits[i / 8]) >> (i % 8) & 1) != 0;
+}
+
+// Of which the metadata says whether they are unsigned. MariaDB counts YEAR among them.
+bool IsNumeric(FieldType type, bool is_mariadb) {
+    switch (type) {
+        case FieldType::kYear:
+            return is_mariadb;
+        case FieldType::kTiny:
+        case FieldType::kShort:
+        case FieldType::kInt24:
+        case FieldType::kLong:
+        case FieldType::kLongLong:
+        case FieldType::kFloat:
+        case FieldType::kDouble:
+        case FieldType::kDecimal:
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool IsCharacter(FieldType type) {
+    switch (type) {
+        case FieldType::kVarchar:
+        case FieldType::kVarString:
+        case FieldType::kString:
+        case FieldType::kBlob:
+        case FieldType::kBlobCompressed:
+        case FieldType::kVarcharCompressed:
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool IsEnumOrSet(FieldType type) { return type == FieldType::kEnum || type == FieldType::kSet; }
+
+Status ReadColumnType(std::uint8_t code, ByteReader& metadata, MappedColumn& column) {
+    column.type = static_cast<FieldType>(code);
+    switch (column.type) {
+        case FieldType::kTiny:
+        case FieldType::kShort:
+        case FieldType::kLong:
+        case FieldType::kTimestamp:
+        case FieldType::kLongLong:
+        case FieldType::kInt24:
+        case FieldType::kDate:
+        case FieldType::kTime:
+        case FieldType::kDateTime:
+        case FieldType::kYear:
+            return {};
+        case FieldType::kFloat:
+        case FieldType::kDouble:
+            column.meta = metadata.Number<std::uint8_t>();
+            return {};
+        case FieldType::kTimestamp2:
+        case FieldType::kDateTime2:
+        case FieldType::kTime2:
+            column.meta = metadata.Number<std::uint8_t>();
+            if (column.meta > 6) break;
+            return {};
+        case FieldType::kBlob:
+        case FieldType::kBlobCompressed:
+        case FieldType::kGeometry:
+        case FieldType::kJson:
+        case FieldType::kVector:
+            column.meta = metadata.Number<std::uint8_t>();
+            if (column.meta < 1 || column.meta > 4) break;
+            return {};
+        case FieldType::kVarchar:
+        case FieldType::kVarcharCompressed:
+            column.meta = metadata.Number<std::uint16_t>();
+            return {};
+        case FieldType::kBit: {
+            const auto bits = metadata.Number<std::uint8_t>();
+            const auto bytes = metadata.Number<std::uint8_t>();
+            column.meta = static_cast<std::uint16_t>(bytes * 8 + bits);
+            if (column.meta < 1 || column.meta > 64) break;
+            return {};
+        }
+        case FieldType::kDecimal: {
+            const auto precision = metadata.Number<std::uint8_t>();
+            const auto scale = metadata.Number<std::uint8_t>();
+            column.meta = static_cast<std::uint16_t>(precision << 8 | scale);
+            return {};
+        }
+        case FieldType::kEnum:
+        case FieldType::kSet:
+        case FieldType::kVarString:
+        case FieldType::kString: {
+            // The real type, in which two bits of a length above 255 are hidden, inverted.
+            const auto type = metadata.Number<std::uint8_t>();
+            const auto length = metadata.Number<std::uint8_t>();
+            column.type = static_cast<FieldType>(type | 0x30);
+            column.meta = static_cast<std::uint16_t>(length | ((type & 0x30) ^ 0x30) << 4);
+            if (column.type == FieldType::kEnum && (length < 1 || length > 2)) break;
+            if (column.type == FieldType::kSet && (length < 1 || length > 8)) break;
+            if (IsEnumOrSet(column.type) || column.type == FieldType::kString ||
+                column.type == FieldType::kVarString) {
+                return {};
+            }
+            break;
+        }
+    }
+    return Corrupt(fmt::format("a table map has a column of a type that is not known ({})", code));
+}
+
+// Numbers of the optional metadata of a table map.
+enum class OptionalField : std::uint8_t {
+    kSignedness = 1,
+    kDefaultCharset = 2,
+    kColumnCharset = 3,
+    kColumnName = 4,
+    kSetValues = 5,
+    kEnumValues = 6,
+    kKey = 8,
+    kKeyOfPrefixes = 9,
+    kEnumAndSetDefaultCharset = 10,
+    kEnumAndSetColumnCharset = 11,
+};
+
+// Collations of the columns that `belongs` says, in their order: of each, or one for all with the
+// exceptions.
+template <typename Belongs>
+void ReadCollations(bool with_default, ByteReader field, TableMap& map, const Belongs& belongs) {
+    std::vector<MappedColumn*> columns;
+    for (auto& column : map.columns) {
+        if (belongs(column.type)) columns.push_back(&column);
+    }
+    if (!with_default) {
+        for (auto* column : columns) {
+            column->collation = static_cast<std::uint16_t>(field.Packed());
+        }
+        return;
+    }
+    const auto usual = static_cast<std::uint16_t>(field.Packed());
+    for (auto* column : columns) column->collation = usual;
+    while (field.ok() && !field.empty()) {
+        const auto place = field.Packed();
+        const auto collation = static_cast<std::uint16_t>(field.Packed());
+        if (field.ok() && place < columns.size()) columns[place]->collation = collation;
+    }
+}
+
+void ReadValues(FieldType type, ByteReader field, TableMap& map) {
+    for (auto& column : map.columns) {
+        if (column.type != type || field.empty()) continue;
+        const auto count = field.Packed();
+        for (std::uint64_t i = 0; i < count && field.ok() && !field.empty(); ++i) {
+            column.values.emplace_back(field.PackedText());
+        }
+    }
+}
+
+Status ReadOptionalField(OptionalField kind, std::string_view bytes, bool is_mariadb,
+                         TableMap& map) {
+    ByteReader field(bytes);
+    switch (kind) {
+        case OptionalField::kSignedness: {
+            std::size_t place = 0;
+            for (auto& column : map.columns) {
+                if (!IsNumeric(column.type, is_mariadb)) continue;
+                if (place / 8 >= bytes.size()) return CutOff("table map");
+                // From the highest bit on, unlike the other bitmaps.
+                column.is_unsigned =
+                    (static_cast<unsigned char>(bytes[place / 8]) >> (7 - place % 8) & 1) != 0;
+                ++place;
+            }
+            return {};
+        }
+        case OptionalField::kDefaultCharset:
+        case OptionalField::kColumnCharset:
+            ReadCollations(kind == OptionalField::kDefaultCharset, field, map, IsCharacter);
+            return {};
+        case OptionalField::kKey:
+        case OptionalField::kKeyOfPrefixes:
+            while (field.ok() && !field.empty()) {
+                const auto column = field.Packed();
+                if (column >= map.columns.size()) return CutOff("table map");
+                map.key.push_back(column);
+                // How many characters of it: those are unique, and so is all of it.
+                if (kind == OptionalField::kKeyOfPrefixes) field.Packed();
+            }
+            return {};
+        case OptionalField::kEnumAndSetDefaultCharset:
+        case OptionalField::kEnumAndSetColumnCharset:
+            ReadCollations(kind == OptionalField::kEnumAndSetDefaultCharset, field, map,
+                           IsEnumOrSet);
+            return {};
+        case OptionalField::kColumnName:
+            for (auto& column : map.columns) column.name = field.PackedText();
+            if (!field.at_end()) return CutOff("table map");
+            map.has_names = true;
+            return {};
+        case OptionalField::kSetValues:
+            ReadValues(FieldType::kSet, field, map);
+            return {};
+        case OptionalField::kEnumValues:
+            ReadValues(FieldType::kEnum, field, map);
+            return {};
+    }
+    return {};  // kinds of geometries, visibility: of no use here
+}
+
+}  // namespace
+
+Result<Event> ReadEvent(std::string_view bytes, bool checksums) {
+    ByteReader reader(bytes);
+    Event event;
+    event.time_s = reader.Number<std::uint32_t>();
+    event.type = static_cast<EventType>(reader.Number<std::uint8_t>());
+    event.server_id = reader.Number<std::uint32_t>();
+    const auto size = reader.Number<std::uint32_t>();
+    event.end = reader.Number<std::uint32_t>();
+    event.flags = reader.Number<std::uint16_t>();
+    // Its own checksum is there whatever it says of the others.
+    const bool is_format = event.type == EventType::kFormatDescription;
+    const std::size_t behind = checksums || is_format ? kChecksumBytes : 0;
+    if (!reader.ok() || size != bytes.size() || size < kHeaderBytes + behind) {
+        return Corrupt("an event of the binary log is cut off");
+    }
+    event.body = bytes.substr(kHeaderBytes, size - kHeaderBytes - behind);
+    if (checksums && !is_format) {
+        const auto stored = LoadLittleEndian(bytes.data() + size - behind, behind);
+        if (stored != Checksum(bytes.substr(0, size - behind))) {
+            return Corrupt(fmt::format(
+                "the checksum of an event of the binary log is wrong (type {}, ending at {})",
+                static_cast<int>(event.type), event.end));
+        }
+    }
+    return event;
+}
+
+Result<Format> ReadFormatDescription(std::string_view body) {
+    ByteReader reader(body);
+    const auto version = reader.Number<std::uint16_t>();
+    const auto server = reader.Bytes(50);
+    reader.Bytes(4);
+    const auto header = reader.Number<std::uint8_t>();
+    const auto sizes = reader.TakeRest();
+    if (!reader.ok() || sizes.size() < 40) return CutOff("format description");
+    if (version != 4 || header != kHeaderBytes) {
+        return Corrupt(fmt::format("the binary log is of version {}; 4 was expected", version));
+    }
+    const auto table_map = static_cast<std::size_t>(EventType::kTableMap);
+    if (sizes[table_map - 1] != 8) {
+        return Corrupt("the server is older than MySQL 5.1: its tables have short numbers");
+    }
+    const auto checksum = sizes.back();
+    if (checksum != 0 && checksum != 1) {
+        return Corrupt(fmt::format("events have checksums of unknown kind {}", int{checksum}));
+    }
+    return Format{checksum == 1, server.find("MariaDB") != std::string_view::npos};
+}
+
+Result<Rotate> ReadRotate(std::string_view body) {
+    ByteReader reader(body);
+    Rotate rotate;
+    rotate.offset = reader.Number<std::uint64_t>();
+    rotate.file = reader.TakeRest();
+    if (!reader.ok() || rotate.file.empty()) return CutOff("rotate");
+    return rotate;
+}
+
+Result<Query> ReadQuery(const Event& event) {
+    ByteReader reader(event.body);
+    reader.Bytes(8);
+    const auto database_length = reader.Number<std::uint8_t>();
+    Query query;
+    query.error = reader.Number<std::uint16_t>();
+    reader.Bytes(reader.Number<std::uint16_t>());
+    query.database = reader.Bytes(database_length);
+    reader.Bytes(1);
+    const auto statement = reader.TakeRest();
+    if (!reader.ok()) return CutOff("query");
+    if (event.type == EventType::kQueryCompressed) {
+        BIWA_TRY(Uncompress(statement, query.statement));
+    } else {
+        query.statement = statement;
+    }
+    return query;
+}
+
+Result<Gtid> ReadGtid(const Event& event) {
+    ByteReader reader(event.body);
+    Gtid gtid;
+    gtid.number = reader.Number<std::uint64_t>();
+    gtid.domain = reader.Number<std::uint32_t>();
+    gtid.flags = reader.Number<std::uint8_t>();
+    gtid.server = event.server_id;
+    if (!reader.ok()) return CutOff("GTID");
+    return gtid;
+}
+
+Result<MySqlGtid> ReadMySqlGtid(std::string_view body) {
+    ByteReader reader(body);
+    reader.Bytes(1);
+    const auto uuid = reader.Bytes(16);
+    MySqlGtid gtid;
+    gtid.number = reader.Number<std::uint64_t>();
+    if (!reader.ok()) return CutOff("GTID");
+    for (std::size_t i = 0; i < uuid.size(); ++i) {
+        gtid.uuid += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+                                 static_cast<unsigned char>(uuid[i]));
+    }
+    return gtid;
+}
+
+Result<TableMap> ReadTableMap(std::string_view body, bool is_mariadb) {
+    ByteReader reader(body);
+    TableMap map;
+    map.id = reader.Number(6);
+    reader.Bytes(2);
+    map.schema = reader.Bytes(reader.Number<std::uint8_t>());
+    reader.Bytes(1);
+    map.table = reader.Bytes(reader.Number<std::uint8_t>());
+    reader.Bytes(1);
+    const auto count = reader.Packed();
+    const auto types = reader.Bytes(count);
+    ByteReader metadata(reader.Bytes(reader.Packed()));
+    const auto nullable = reader.Bytes((count + 7) / 8);
+    if (!reader.ok()) return CutOff("table map");
+    map.columns.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        map.columns[i].nullable = Bit(nullable, i);
+        BIWA_TRY(ReadColumnType(static_cast<std::uint8_t>(types[i]), metadata, map.columns[i]));
+    }
+    if (!metadata.at_end()) return CutOff("table map");
+    while (reader.ok() && !reader.empty()) {
+        const auto kind = static_cast<OptionalField>(reader.Number<std::uint8_t>());
+        const auto field = reader.PackedText();
+        if (!reader.ok()) return CutOff("table map");
+        BIWA_TRY(ReadOptionalField(kind, field, is_mariadb, map));
+    }
+    return map;
+}
+
+bool IsRowsEvent(EventType type) {
+    switch (type) {
+        case EventType::kWriteRowsV1:
+        case EventType::kUpdateRowsV1:
+        case EventType::kDeleteRowsV1:
+        case EventType::kWriteRows:
+        case EventType::kUpdateRows:
+        case EventType::kDeleteRows:
+        case EventType::kWriteRowsCompressedV1:
+        case EventType::kUpdateRowsCompressedV1:
+        case EventType::kDeleteRowsCompressedV1:
+        case EventType::kWriteRowsCompressed:
+        case EventType::kUpdateRowsCompressed:
+        case EventType::kDeleteRowsCompressed:
+            return true;
+        default:
+            return false;
+    }
+}
+
+Result<std::uint64_t> ReadRowsTable(const Event& event) {
+    ByteReader reader(event.body);
+    const auto table = reader.Number(6);
+    if (!reader.ok()) return CutOff("rows");
+    return table;
+}
+
+Result<RowsEvent> ReadRowsEvent(const Event& event, std::string& buffer) {
+    const auto type = static_cast<int>(event.type);
+    const bool is_compressed = type >= static_cast<int>(EventType::kWriteRowsCompressedV1);
+    // Each family has WRITE, UPDATE and DELETE one after another.
+    const int first =
+        is_compressed ? static_cast<int>(type >= static_cast<int>(EventType::kWriteRowsCompressed)
+                                             ? EventType::kWriteRowsCompressed
+                                             : EventType::kWriteRowsCompressedV1)
+                      : static_cast<int>(type >= static_cast<int>(EventType::kWriteRows)
+                                             ? EventType::kWriteRows
+                                             : EventType::kWriteRowsV1);
+    const bool is_v2 = first == static_cast<int>(EventType::kWriteRows) ||
+                       first == static_cast<int>(EventType::kWriteRowsCompressed);
+    RowsEvent rows;
+    rows.kind = static_cast<RowsKind>(type - first);
+    ByteReader reader(event.body);
+    rows.table = reader.Number(6);
+    reader.Bytes(2);
+    if (is_v2) {
+        const auto extra = reader.Number<std::uint16_t>();
+        if (extra < 2) return CutOff("rows");
+        reader.Bytes(extra - 2U);
+    }
+    const auto columns = reader.Packed();
+    const auto bitmap = (columns + 7) / 8;
+    if (rows.kind != RowsKind::kWrite) rows.before_columns = reader.Bytes(bitmap);
+    if (rows.kind != RowsKind::kDelete) rows.after_columns = reader.Bytes(bitmap);
+    rows.columns = columns;
+    rows.rows = reader.TakeRest();
+    if (!reader.ok()) return CutOff("rows");
+    if (is_compressed) rows.rows = BIWA_TRY(Uncompress(rows.rows, buffer));
+    return rows;
+}
+
+}  // namespace biwa::mysql

@@ -1,0 +1,427 @@
+#include "source/mysql/catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+
+namespace biwa::mysql {
+
+namespace {
+
+constexpr const char* kSystemSchemas =
+    "('mysql', 'information_schema', 'performance_schema', 'sys')";
+
+// Of a prepared statement's rows only UTF-8 is read.
+const std::shared_ptr<const CharacterSet>& Utf8() {
+    static const auto utf8 = std::make_shared<const CharacterSet>(
+        CharacterSet{"utf8mb4", CharacterSet::Form::kUtf8, {}, {}});
+    return utf8;
+}
+
+FieldType TypeOf(const std::string& name) {
+    static const std::map<std::string, FieldType> types = {
+        {"tinyint", FieldType::kTiny},
+        {"smallint", FieldType::kShort},
+        {"mediumint", FieldType::kInt24},
+        {"int", FieldType::kLong},
+        {"bigint", FieldType::kLongLong},
+        {"float", FieldType::kFloat},
+        {"double", FieldType::kDouble},
+        {"decimal", FieldType::kDecimal},
+        {"bit", FieldType::kBit},
+        {"year", FieldType::kYear},
+        {"date", FieldType::kDate},
+        {"datetime", FieldType::kDateTime2},
+        {"timestamp", FieldType::kTimestamp2},
+        {"time", FieldType::kTime2},
+        {"char", FieldType::kString},
+        {"binary", FieldType::kString},
+        {"varchar", FieldType::kVarchar},
+        {"varbinary", FieldType::kVarchar},
+        {"tinytext", FieldType::kBlob},
+        {"tinyblob", FieldType::kBlob},
+        {"text", FieldType::kBlob},
+        {"blob", FieldType::kBlob},
+        {"mediumtext", FieldType::kBlob},
+        {"mediumblob", FieldType::kBlob},
+        {"longtext", FieldType::kBlob},
+        {"longblob", FieldType::kBlob},
+        {"enum", FieldType::kEnum},
+        {"set", FieldType::kSet},
+        {"json", FieldType::kJson},
+        {"geometry", FieldType::kGeometry},
+        {"point", FieldType::kGeometry},
+        {"linestring", FieldType::kGeometry},
+        {"polygon", FieldType::kGeometry},
+        {"multipoint", FieldType::kGeometry},
+        {"multilinestring", FieldType::kGeometry},
+        {"multipolygon", FieldType::kGeometry},
+        {"geometrycollection", FieldType::kGeometry},
+        {"geomcollection", FieldType::kGeometry},
+        {"uuid", FieldType::kString},
+        {"inet4", FieldType::kString},
+        {"inet6", FieldType::kString}};
+    const auto found = types.find(name);
+    return found == types.end() ? FieldType{} : found->second;
+}
+
+// The values of "enum('a','it''s')".
+std::vector<std::string> ValuesOf(const std::string& column_type) {
+    std::vector<std::string> values;
+    for (std::size_t at = column_type.find('('); at < column_type.size(); ++at) {
+        if (column_type[at] != '\'') continue;
+        auto& value = values.emplace_back();
+        for (++at; at < column_type.size(); ++at) {
+            if (column_type[at] == '\'') {
+                if (column_type[at + 1] != '\'') break;
+                ++at;
+            }
+            value += column_type[at];
+        }
+    }
+    return values;
+}
+
+struct ColumnRow {
+    std::string data_type, column_type, character_set, default_text, extra;
+    std::int64_t bytes = 0, precision = 0, scale = 0, decimals = 0;
+    bool default_is_null = true;
+};
+
+std::uint16_t MetaOf(FieldType type, const ColumnRow& row, std::size_t values) {
+    switch (type) {
+        case FieldType::kFloat:
+            return 4;
+        case FieldType::kDouble:
+            return 8;
+        case FieldType::kDecimal:
+            return static_cast<std::uint16_t>(row.precision << 8 | row.scale);
+        case FieldType::kBit:
+            return static_cast<std::uint16_t>(row.precision);
+        case FieldType::kDateTime2:
+        case FieldType::kTimestamp2:
+        case FieldType::kTime2:
+            return static_cast<std::uint16_t>(row.decimals);
+        case FieldType::kVarchar:
+            return static_cast<std::uint16_t>(row.bytes);
+        case FieldType::kString:
+            return row.data_type == "inet4" ? 4
+                   : row.data_type == "uuid" || row.data_type == "inet6"
+                       ? 16
+                       : static_cast<std::uint16_t>(row.bytes);
+        case FieldType::kBlob:
+            return row.data_type.starts_with("tiny")     ? 1
+                   : row.data_type.starts_with("medium") ? 3
+                   : row.data_type.starts_with("long")   ? 4
+                                                         : 2;
+        case FieldType::kGeometry:
+        case FieldType::kJson:
+            return 4;
+        case FieldType::kEnum:
+            return values < 256 ? 1 : 2;
+        case FieldType::kSet: {
+            const auto bytes = (values + 7) / 8;
+            return static_cast<std::uint16_t>(bytes > 4 ? 8 : bytes);
+        }
+        default:
+            return 0;
+    }
+}
+
+bool IsVirtual(const std::string& extra) { return extra.find("VIRTUAL") != std::string::npos; }
+
+// The default of a column: MariaDB writes constants as in SQL and all else as an expression, MySQL
+// writes constants plainly and marks expressions.
+void ReadDefault(const ColumnRow& row, bool is_mariadb, CatalogColumn& column) {
+    if (column.is_computed || column.is_numbered) return;
+    const auto& text = row.default_text;
+    if (row.default_is_null || (is_mariadb && text == "NULL")) {
+        column.has_default = column.default_is_constant = column.nullable;
+        return;
+    }
+    column.has_default = true;
+    if (!is_mariadb) {
+        column.default_is_constant = row.extra.find("DEFAULT_GENERATED") == std::string::npos &&
+                                     !text.starts_with("CURRENT_TIMESTAMP");
+        if (column.default_is_constant) column.default_text = text;
+        return;
+    }
+    if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') {
+        column.default_is_constant = true;
+        for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+            if ((text[i] == '\'' || text[i] == '\\') && i + 2 < text.size()) ++i;
+            column.default_text += text[i];
+        }
+        return;
+    }
+    column.default_is_constant = text.find_first_not_of("0123456789.-+eE") == std::string::npos;
+    if (column.default_is_constant) column.default_text = text;
+}
+
+// What the rows that are there got when the column was added, where that is known.
+void SetFill(const CatalogColumn& source, Column& column) {
+    const auto& text = source.default_text;
+    if (source.default_is_constant) {
+        // NULL, where there is no text; a date that does not exist is NULL too.
+        if ((source.nullable && text.empty()) || text.starts_with("0000-00-00")) return;
+        column.fill_unknown = column.type.id == TypeId::kBytes || column.type.id == TypeId::kBool;
+        if (!column.fill_unknown) column.fill = text;
+        return;
+    }
+    if (source.has_default || source.is_computed) {
+        // An expression: each row may have something else.
+        column.fill_unknown = true;
+        return;
+    }
+    if (source.nullable) return;
+    // NOT NULL without a default: the zero of its type.
+    switch (column.type.id) {
+        case TypeId::kInt16:
+        case TypeId::kInt32:
+        case TypeId::kInt64:
+        case TypeId::kInt128:
+        case TypeId::kFloat:
+        case TypeId::kDouble:
+        case TypeId::kDecimal:
+            // Not of an AUTO_INCREMENT, which numbers the rows.
+            column.fill_unknown = source.is_numbered;
+            if (!column.fill_unknown) column.fill = "0";
+            return;
+        case TypeId::kText:
+            column.fill = source.info.type == FieldType::kEnum && !source.info.values.empty()
+                              ? source.info.values.front()
+                              : std::string();
+            return;
+        case TypeId::kDate:
+        case TypeId::kTimestamp:
+        case TypeId::kTimestampTz:
+            return;  // a date that does not exist
+        default:
+            column.fill_unknown = true;
+    }
+}
+
+Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& rows, std::size_t i,
+                                 CharacterSets* sets) {
+    ColumnRow row;
+    CatalogColumn column;
+    column.name = rows.Text(i, 2);
+    row.data_type = rows.Text(i, 3);
+    row.column_type = rows.Text(i, 4);
+    row.bytes = rows.Number(i, 5);
+    row.precision = rows.Number(i, 6);
+    row.scale = rows.Number(i, 7);
+    row.decimals = rows.Number(i, 8);
+    row.character_set = rows.Text(i, 9);
+    row.default_is_null = rows.IsNull(i, 10);
+    row.default_text = rows.Text(i, 10);
+    row.extra = rows.Text(i, 11);
+    column.nullable = rows.Text(i, 12) == "YES";
+    column.is_virtual = IsVirtual(row.extra);
+    column.is_computed = row.extra.find(" GENERATED") != std::string::npos;
+    column.is_numbered = row.extra.find("auto_increment") != std::string::npos;
+
+    auto& info = column.info;
+    info.name = column.name;
+    info.type = TypeOf(row.data_type);
+    if (row.column_type.find("COMPRESSED") != std::string::npos) {
+        info.type = FieldType::kBlobCompressed;
+    }
+    if (info.type == FieldType::kEnum || info.type == FieldType::kSet) {
+        info.values = ValuesOf(row.column_type);
+    }
+    info.meta = MetaOf(info.type, row, info.values.size());
+    info.is_unsigned = row.column_type.find("unsigned") != std::string::npos;
+    if (row.data_type == "uuid") info.special = ColumnInfo::Special::kUuid;
+    if (row.data_type == "inet4") info.special = ColumnInfo::Special::kInet4;
+    if (row.data_type == "inet6") info.special = ColumnInfo::Special::kInet6;
+    if (rows.Number(i, 13) != 0) info.special = ColumnInfo::Special::kJson;
+    const bool is_values = info.type == FieldType::kEnum || info.type == FieldType::kSet;
+    if (!row.character_set.empty() && !is_values) {
+        info.characters =
+            sets == nullptr ? Utf8() : BIWA_TRY(sets->Find(connection, row.character_set));
+    }
+    ReadDefault(row, connection.is_mariadb(), column);
+    return column;
+}
+
+void Judge(CatalogTable& found, const std::string& engine, const std::string& type,
+           bool whole_rows) {
+    auto& table = found.table;
+    const auto name = QuoteName(table.schema) + "." + QuoteName(table.name);
+    if (type == "SYSTEM VERSIONED") {
+        table.refusal = "is system-versioned: its former rows stay in it";
+        table.mend_sql = "ALTER TABLE " + name + " DROP SYSTEM VERSIONING;";
+        return;
+    }
+    if (engine != "InnoDB") {
+        table.refusal =
+            fmt::format("is kept by the engine {}, which cannot be read as of one moment", engine);
+        table.mend_sql = "ALTER TABLE " + name + " ENGINE = InnoDB;";
+        return;
+    }
+    for (const auto& decoder : found.decoders) {
+        if (decoder.binlog != nullptr) continue;
+        table.refusal = fmt::format(
+            "has column {}, of a type that cannot be read in the binary log", decoder.info.name);
+        table.mend_sql = "ALTER TABLE " + name + " MODIFY " + QuoteName(decoder.info.name) +
+                         " … to a plain type;";
+        return;
+    }
+    if (!table.columns.key.empty()) return;
+    if (!whole_rows) {
+        table.refusal =
+            "has no primary key, and the binary log does not have its whole old rows "
+            "(binlog_row_image)";
+        table.mend_sql = "ALTER TABLE " + name +
+                         " ADD PRIMARY KEY (…);  -- or: SET GLOBAL binlog_row_image = 'FULL';";
+        return;
+    }
+    table.columns.key_repeats = true;
+    for (std::size_t i = 0; i < table.columns.columns.size(); ++i) table.columns.key.push_back(i);
+    table.notes.push_back(
+        "has no primary key: its rows are told apart by all of their values, which takes longer");
+}
+
+std::string FullPattern(const std::string& pattern, const std::string& database) {
+    return pattern.find('.') == std::string::npos && pattern != "*" ? database + "." + pattern
+                                                                    : pattern;
+}
+
+bool Matches(const std::string& full_pattern, const std::string& name) {
+    if (!full_pattern.ends_with('*')) return name == full_pattern;
+    return name.starts_with(std::string_view(full_pattern).substr(0, full_pattern.size() - 1));
+}
+
+// The schemas to look into: the catalogue opens every table of those.
+std::string SchemaFilter(const Connection& connection, const std::vector<std::string>& patterns) {
+    std::string list;
+    for (const auto& pattern : patterns) {
+        const auto dot = pattern.find('.');
+        if (dot == std::string::npos) {
+            return std::string("TABLE_SCHEMA NOT IN ") + kSystemSchemas;
+        }
+        list += (list.empty() ? "" : ", ") + connection.Literal(pattern.substr(0, dot));
+    }
+    return "TABLE_SCHEMA IN (" + list + ")";
+}
+
+}  // namespace
+
+Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
+                                             const std::string& database,
+                                             const std::vector<std::string>& patterns,
+                                             IfMissing if_missing, CharacterSets* sets) {
+    std::vector<std::string> full;
+    for (const auto& pattern : patterns) full.push_back(FullPattern(pattern, database));
+    const auto filter = SchemaFilter(connection, full);
+    const auto rows = BIWA_TRY(connection.Query(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH, TABLE_TYPE "
+        "FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
+        "AND " +
+        filter + " ORDER BY TABLE_SCHEMA, TABLE_NAME"));
+    std::vector<CatalogTable> tables;
+    std::vector<std::string> all_names;
+    std::vector<std::size_t> places;
+    std::map<std::string, std::size_t> place_of;
+    std::set<std::string> used;
+    std::string list;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto name = rows.Text(i, 0) + "." + rows.Text(i, 1);
+        all_names.push_back(name);
+        bool wanted = false;
+        for (const auto& pattern : full) {
+            if (!Matches(pattern, name)) continue;
+            wanted = true;
+            used.insert(pattern);
+        }
+        if (!wanted) continue;
+        place_of[name] = tables.size();
+        auto& table = tables.emplace_back().table;
+        table.schema = rows.Text(i, 0);
+        table.name = rows.Text(i, 1);
+        table.rows_estimate = rows.Number(i, 3);
+        table.bytes = rows.Number(i, 4);
+        places.push_back(i);
+        list += fmt::format("{}({}, {})", list.empty() ? "" : ", ",
+                            connection.Literal(table.schema), connection.Literal(table.name));
+    }
+    for (const auto& pattern : full) {
+        if (used.contains(pattern) || if_missing == IfMissing::kPassOver) continue;
+        const auto meant = DidYouMean(pattern, all_names);
+        return UserError(fmt::format("table \"{}\" is not at the server", pattern),
+                         meant.empty()
+                             ? "Check the name, and that the connection's user may see it."
+                             : fmt::format("Did you mean \"{}\"?", meant));
+    }
+    if (tables.empty()) return tables;
+
+    // MariaDB's JSON is a text with a check of its own name.
+    const auto json =
+        connection.is_mariadb()
+            ? "EXISTS (SELECT 1 FROM information_schema.CHECK_CONSTRAINTS k WHERE "
+              "k.CONSTRAINT_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME AND "
+              "k.CONSTRAINT_NAME = c.COLUMN_NAME AND k.CHECK_CLAUSE LIKE 'json_valid(%') AND "
+              "c.DATA_TYPE = 'longtext'"
+            : "0";
+    const auto columns = BIWA_TRY(connection.Query(fmt::format(
+        "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, lower(c.DATA_TYPE), c.COLUMN_TYPE, "
+        "c.CHARACTER_OCTET_LENGTH, c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, "
+        "c.CHARACTER_SET_NAME, c.COLUMN_DEFAULT, c.EXTRA, c.IS_NULLABLE, {} "
+        "FROM information_schema.COLUMNS c WHERE (c.TABLE_SCHEMA, c.TABLE_NAME) IN ({}) "
+        "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION",
+        json, list)));
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        const auto place = place_of.find(columns.Text(i, 0) + "." + columns.Text(i, 1));
+        if (place == place_of.end()) continue;
+        auto& found = tables[place->second];
+        auto column = BIWA_TRY(ReadColumn(connection, columns, i, sets));
+        if (!column.is_virtual) {
+            auto decoder = DecoderFor(column.info);
+            auto& added = found.table.columns.columns.emplace_back();
+            added.name = column.name;
+            added.type = decoder.type;
+            added.nullable = column.nullable;
+            added.note = decoder.note;
+            SetFill(column, added);
+            found.decoders.push_back(std::move(decoder));
+        }
+        found.columns.push_back(std::move(column));
+    }
+    const auto keys = BIWA_TRY(connection.Query(fmt::format(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS "
+        "WHERE INDEX_NAME = 'PRIMARY' AND (TABLE_SCHEMA, TABLE_NAME) IN ({}) "
+        "ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX",
+        list)));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const auto place = place_of.find(keys.Text(i, 0) + "." + keys.Text(i, 1));
+        if (place == place_of.end()) continue;
+        auto& schema = tables[place->second].table.columns;
+        if (const auto column = schema.Find(keys.Text(i, 2))) schema.key.push_back(*column);
+    }
+    const bool whole_rows =
+        BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_row_image")).Text(0, 0) == "FULL";
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+        Judge(tables[i], rows.Text(places[i], 2), rows.Text(places[i], 5), whole_rows);
+    }
+    return tables;
+}
+
+bool Fits(const ColumnInfo& info, const MappedColumn& mapped) {
+    if (mapped.is_unsigned && info.type != FieldType::kYear &&
+        *mapped.is_unsigned != info.is_unsigned) {
+        return false;
+    }
+    if (mapped.type == info.type) return mapped.meta == info.meta;
+    // Columns from before MySQL 5.6 keep their old form until the table is made anew.
+    const bool is_whole = info.meta == 0;
+    return is_whole &&
+           ((mapped.type == FieldType::kDateTime && info.type == FieldType::kDateTime2) ||
+            (mapped.type == FieldType::kTimestamp && info.type == FieldType::kTimestamp2) ||
+            (mapped.type == FieldType::kTime && info.type == FieldType::kTime2));
+}
+
+}  // namespace biwa::mysql

@@ -1,0 +1,248 @@
+#include "source/mysql/change_source.h"
+
+#include <fmt/format.h>
+#include <mysql.h>
+// After mysql.h, whose types it needs.
+#include <mariadb_rpl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <random>
+
+#include "base/text.h"
+#include "source/mysql/byte_reader.h"
+#include "source/mysql/table_resolver.h"
+
+namespace biwa::mysql {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// A batch is handed out at these even while more is coming: enough to keep the applier busy, little
+// enough that the queue's limit is near what it says.
+constexpr std::uint64_t kBatchChangesMax = 20'000;
+constexpr std::uint64_t kBatchBytesMax = 4 << 20;
+// Bytes of events that wait to be decoded.
+constexpr std::size_t kWaitingMax = 4 << 20;
+// Events come one by one: a short sleep lets more of them gather.
+constexpr std::chrono::microseconds kCoalesce{1000};
+constexpr std::chrono::seconds kFirstEventsWithin{20};
+
+constexpr const char* kHistoryGone =
+    "Changes were lost. With `when_lost: recopy` in the stream's file all tables are copied anew, "
+    "beside those that are there, which stay until then. Keep more of the binary log "
+    "(binlog_expire_logs_seconds).";
+
+}  // namespace
+
+void EventPump::ReplicationDeleter::operator()(st_mariadb_rpl* replication) const {
+    mariadb_rpl_close(replication);
+}
+
+EventPump::EventPump(Connection connection, st_mariadb_rpl* replication)
+    : connection_(std::move(connection)),
+      replication_(replication),
+      thread_([this](std::stop_token stop) { Run(stop); }) {}
+
+EventPump::~EventPump() {
+    thread_.request_stop();
+    // Ends the wait for the next event.
+    ::shutdown(mysql_get_socket(connection_.raw()), SHUT_RDWR);
+    thread_.join();
+}
+
+void EventPump::Run(std::stop_token stop) {
+    MARIADB_RPL_EVENT* event = nullptr;
+    while (!stop.stop_requested()) {
+        event = mariadb_rpl_fetch(replication_.get(), event);
+        if (event == nullptr) break;
+        // The first byte says that it is an event.
+        const auto size = static_cast<std::uint32_t>(event->raw_data_size - 1);
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, stop, [&] { return events_.size() < kWaitingMax; });
+        events_.append(reinterpret_cast<const char*>(&size), sizeof size);
+        events_.append(reinterpret_cast<const char*>(event->raw_data) + 1, size);
+        // Whoever waits does so for the first.
+        if (events_.size() == sizeof size + size) changed_.notify_all();
+    }
+    if (event != nullptr) mariadb_free_rpl_event(event);
+    std::lock_guard lock(mutex_);
+    const auto* const said = mariadb_rpl_error(replication_.get());
+    if (mysql_errno(connection_.raw()) != 0) {
+        ended_ = tl::unexpected(connection_.LastError("following the binary log"));
+        if (ended_.error().kind == ErrorKind::kConflict) ended_.error().hint = kHistoryGone;
+    } else if (mariadb_rpl_errno(replication_.get()) != 0 && said != nullptr) {
+        ended_ = Corrupt(fmt::format("following the binary log: {}", said));
+    } else {
+        ended_ = Unavailable("the server ended the stream of changes");
+    }
+    changed_.notify_all();
+}
+
+Result<bool> EventPump::Take(std::string& events, steady_clock::time_point deadline) {
+    events.clear();
+    std::unique_lock lock(mutex_);
+    if (events_.empty() && steady_clock::now() < deadline) {
+        changed_.wait_until(lock, deadline, [&] { return !events_.empty() || !ended_; });
+        if (!events_.empty()) {
+            lock.unlock();
+            std::this_thread::sleep_for(kCoalesce);
+            lock.lock();
+        }
+    }
+    if (events_.empty()) {
+        if (!ended_) return tl::unexpected(ended_.error());
+        return false;
+    }
+    events.swap(events_);
+    changed_.notify_all();
+    return true;
+}
+
+MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
+                                     std::unique_ptr<TableResolver> resolver, BinlogPlace from,
+                                     bool checksums, milliseconds idle_every,
+                                     std::shared_ptr<std::atomic<std::uint64_t>> acknowledged)
+    : pump_(std::move(pump)),
+      resolver_(std::move(resolver)),
+      decoder_(*resolver_, from, checksums),
+      idle_every_(idle_every),
+      acknowledged_(std::move(acknowledged)),
+      handed_out_(from.ToPosition().order),
+      last_handed_out_(steady_clock::now()) {}
+
+Status MySqlChangeSource::Begin() {
+    const auto deadline = steady_clock::now() + kFirstEventsWithin;
+    while (!decoder_.has_format()) {
+        if (events_read_ == events_.size()) {
+            events_read_ = 0;
+            if (!BIWA_TRY(pump_->Take(events_, deadline))) {
+                return Unavailable("the server does not begin to send its binary log");
+            }
+        }
+        BIWA_TRY(DecodeNext());
+    }
+    return {};
+}
+
+Status MySqlChangeSource::DecodeNext() {
+    const auto size = LoadLittleEndian(events_.data() + events_read_, 4);
+    const std::string_view event(events_.data() + events_read_ + 4, size);
+    events_read_ += 4 + size;
+    pending_bytes_ += size;
+    return decoder_.Decode(event);
+}
+
+bool MySqlChangeSource::is_full() const {
+    return decoder_.changes() >= kBatchChangesMax || pending_bytes_ >= kBatchBytesMax;
+}
+
+Status MySqlChangeSource::DecodeWaiting() {
+    while (events_read_ < events_.size() && !is_full()) {
+        BIWA_TRY(DecodeNext());
+    }
+    return {};
+}
+
+Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durable,
+                                                           milliseconds timeout) {
+    BIWA_TRY(Acknowledge(durable));
+    const auto deadline = steady_clock::now() + timeout;
+    for (;;) {
+        BIWA_TRY(DecodeWaiting());
+        if (is_full() && (decoder_.changes() > 0 || decoder_.at_commit())) return Take();
+        if (events_read_ == events_.size()) {
+            events_read_ = 0;
+            events_.clear();
+            // What is whole is handed out before anything is waited for.
+            const bool has_changes = decoder_.at_commit() && decoder_.changes() > 0;
+            const auto now = steady_clock::now();
+            if (!BIWA_TRY(pump_->Take(events_, has_changes ? now : deadline))) {
+                if (has_changes) return Take();
+                // Others' changes, or nothing: the position goes on now and then.
+                const auto place =
+                    decoder_.in_transaction() ? handed_out_ : decoder_.place().ToPosition().order;
+                if (place > handed_out_ && now - last_handed_out_ >= idle_every_) return Take();
+                return std::optional<ChangeBatch>();
+            }
+        } else {
+            pending_bytes_ = 0;
+        }
+        // Others' changes may keep coming: whoever called us has more to look at.
+        if (decoder_.changes() == 0 && steady_clock::now() >= deadline) {
+            return std::optional<ChangeBatch>();
+        }
+    }
+}
+
+ChangeBatch MySqlChangeSource::Take() {
+    pending_bytes_ = 0;
+    auto batch = decoder_.TakeBatch();
+    if (!batch.commit && !decoder_.in_transaction()) batch.commit = decoder_.place().ToPosition();
+    if (batch.commit) handed_out_ = batch.commit->order;
+    last_handed_out_ = steady_clock::now();
+    return batch;
+}
+
+// The server keeps nothing for us and needs not be told; who asks how far behind we are does.
+Status MySqlChangeSource::Acknowledge(const Position& durable) {
+    acknowledged_->store(durable.order, std::memory_order_relaxed);
+    return {};
+}
+
+Result<std::unique_ptr<ChangeSource>> FollowBinlog(
+    const ConnectionParameters& parameters, const std::vector<FollowedTable>& tables,
+    const Position& from, milliseconds idle_every,
+    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged) {
+    auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
+    auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
+    const auto files = BIWA_TRY(connection.Query("SHOW BINARY LOGS"));
+    bool is_there = false;
+    for (std::size_t i = 0; i < files.size(); ++i) is_there |= files.Text(i, 0) == place.file;
+    if (!is_there) {
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("the server no longer has its binary log {}, from which the stream "
+                                "was to go on",
+                                place.file),
+                    kHistoryGone);
+    }
+    if (place.offset >> 32 != 0) {
+        return Fail(
+            ErrorKind::kConflict,
+            fmt::format("the stream stands at {} of {}, beyond what the protocol can ask for",
+                        HumanBytes(place.offset), place.file),
+            kHistoryGone);
+    }
+    // That we understand checksums, GTIDs, and what else MariaDB would hide from the old; and a
+    // sign of life each second.
+    const auto checksum = BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_checksum")).Text(0, 0);
+    BIWA_TRY(connection.Execute(
+        "SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, "
+        "@source_binlog_checksum = @@GLOBAL.binlog_checksum, "
+        "@master_heartbeat_period = 1000000000, @source_heartbeat_period = 1000000000, "
+        "@mariadb_slave_capability = 4"));
+    auto* const replication = mariadb_rpl_init(connection.raw());
+    if (replication == nullptr) return Unavailable("following the binary log: out of memory");
+    // A replica with the number of another would end it.
+    std::mt19937 random(std::random_device{}());
+    const auto number = static_cast<unsigned>(random() | 0x4000'0000U);
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, place.file.c_str(), place.file.size());
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_START, static_cast<unsigned long>(place.offset));
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_SERVER_ID, number);
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_FLAGS, 0U);
+    if (mariadb_rpl_open(replication) != 0) {
+        auto error = connection.LastError("following the binary log");
+        mariadb_rpl_close(replication);
+        return tl::unexpected(std::move(error));
+    }
+    auto source = std::make_unique<MySqlChangeSource>(
+        std::make_unique<EventPump>(std::move(connection), replication),
+        std::make_unique<StreamResolver>(parameters, tables), std::move(place), checksum != "NONE",
+        idle_every, std::move(acknowledged));
+    BIWA_TRY(source->Begin());
+    return source;
+}
+
+}  // namespace biwa::mysql

@@ -1,0 +1,94 @@
+// Follows the binary log of a server.
+//
+// A thread of its own fetches the events (the library's call waits for the next one) and hands
+// their bytes over; the reader's thread decodes them. The server sends a heartbeat each second when
+// there is nothing else, so silence means that the connection is gone.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "source/mysql/binlog_decoder.h"
+#include "source/mysql/connection.h"
+#include "source/source.h"
+
+// MARIADB_RPL of mariadb_rpl.h, whose macros are not for everyone.
+struct st_mariadb_rpl;
+
+namespace biwa::mysql {
+
+// Fetches events until it is destroyed or the stream ends.
+class EventPump {
+  public:
+    // `connection` follows the log already, by `replication`.
+    EventPump(Connection connection, st_mariadb_rpl* replication);
+    ~EventPump();
+
+    // Replaces `events` by what has come, each event with four bytes of length in front. False when
+    // there was nothing until `deadline`; an error when nothing more will come.
+    Result<bool> Take(std::string& events, std::chrono::steady_clock::time_point deadline);
+
+  private:
+    struct ReplicationDeleter {
+        void operator()(st_mariadb_rpl* replication) const;
+    };
+
+    void Run(std::stop_token stop);
+
+    Connection connection_;
+    std::unique_ptr<st_mariadb_rpl, ReplicationDeleter> replication_;
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::string events_;
+    Status ended_;
+    std::jthread thread_;
+};
+
+class MySqlChangeSource final : public ChangeSource {
+  public:
+    // `idle_every`: how often a stream without changes moves its position on. `acknowledged` is
+    // told what is durable.
+    MySqlChangeSource(std::unique_ptr<EventPump> pump, std::unique_ptr<TableResolver> resolver,
+                      BinlogPlace from, bool checksums, std::chrono::milliseconds idle_every,
+                      std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
+
+    // Waits until the log has said which file it is: that it cannot be followed is known then.
+    Status Begin();
+    Result<std::optional<ChangeBatch>> Poll(const Position& durable,
+                                            std::chrono::milliseconds timeout) override;
+    Status Acknowledge(const Position& durable) override;
+    std::uint64_t unrepresentable() const override { return decoder_.unrepresentable(); }
+
+  private:
+    using SteadyTime = std::chrono::steady_clock::time_point;
+
+    // Decodes what has come, until a batch is full.
+    Status DecodeWaiting();
+    Status DecodeNext();
+    bool is_full() const;
+    ChangeBatch Take();
+
+    std::unique_ptr<EventPump> pump_;
+    std::unique_ptr<TableResolver> resolver_;
+    BinlogDecoder decoder_;
+    const std::chrono::milliseconds idle_every_;
+    const std::shared_ptr<std::atomic<std::uint64_t>> acknowledged_;
+    std::string events_;
+    std::size_t events_read_ = 0;
+    std::uint64_t pending_bytes_ = 0;
+    std::uint64_t handed_out_ = 0;
+    SteadyTime last_handed_out_;
+};
+
+// Begins to follow the log at `from`. kConflict when the server no longer has it.
+Result<std::unique_ptr<ChangeSource>> FollowBinlog(
+    const ConnectionParameters& parameters, const std::vector<FollowedTable>& tables,
+    const Position& from, std::chrono::milliseconds idle_every,
+    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
+
+}  // namespace biwa::mysql

@@ -1,0 +1,216 @@
+#include "source/mysql/mysql_source.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <mutex>
+
+#include "base/text.h"
+#include "source/mysql/connection.h"
+#include "source/mysql/doctor.h"
+#include "source/mysql/stream_source.h"
+
+namespace biwa {
+
+namespace {
+
+using mysql::ConnectionParameters;
+using mysql::TlsMode;
+
+const std::vector<std::string> kTlsModes = {"disable", "prefer", "require", "verify-ca",
+                                            "verify-full"};
+
+std::vector<Setting> Settings() {
+    const auto text = [](const char* name, const char* description, bool required,
+                         const char* default_text = "") {
+        return Setting{name, SettingType::kText, description, required, default_text, {}, {}};
+    };
+    return {
+        text("url", "All of the connection in one: mysql://user@host:3306/database.", false),
+        text("host", "Name or address of the server.", false, "127.0.0.1"),
+        text("port", "Port of the server.", false, "3306"),
+        text("socket", "File of the server's Unix socket, instead of host and port.", false),
+        text("database",
+             "The database whose tables need no name in front of theirs, neither in a stream's "
+             "list nor in the warehouse.",
+             true),
+        text("user",
+             "User to connect as; it needs REPLICATION SLAVE, REPLICATION CLIENT and SELECT on the "
+             "tables, and RELOAD where the copy begins under a lock.",
+             true),
+        {"password", SettingType::kSecret, "Password of the user.", false, "", {}, {}},
+        {"ssl_mode",
+         SettingType::kText,
+         "How far the connection has to be encrypted and checked.",
+         false,
+         "prefer",
+         kTlsModes,
+         {}},
+        text("ssl_ca", "File of the certificates that the server's is checked against.", false),
+        text("ssl_cert", "File of the client's certificate.", false),
+        text("ssl_key", "File of the client's key.", false),
+        text("connect_timeout", "Seconds to wait for a connection.", false, "10"),
+        {"snapshot_lock",
+         SettingType::kText,
+         "How several connections copy as of one moment: by comparing places in the binary log "
+         "(auto, of MariaDB) or under a lock of some milliseconds (brief; MySQL knows no other).",
+         false,
+         "auto",
+         {"auto", "brief"},
+         {}},
+    };
+}
+
+Result<unsigned> Number(const SettingValues& values, const std::string& name, unsigned usual,
+                        unsigned max) {
+    const auto found = values.find(name);
+    if (found == values.end() || found->second.empty()) return usual;
+    unsigned number = 0;
+    const auto* const end = found->second.data() + found->second.size();
+    const auto [at, error] = std::from_chars(found->second.data(), end, number);
+    if (error == std::errc() && at == end && number >= 1 && number <= max) return number;
+    return UserError(fmt::format("{}: \"{}\" is no number from 1 to {}", name, found->second, max));
+}
+
+Result<ConnectionParameters> Parameters(SettingValues values) {
+    if (const auto url = values.find("url"); url != values.end()) {
+        for (const auto& [name, value] : BIWA_TRY(ParseMySqlUrl(url->second))) {
+            values.try_emplace(name, value);
+        }
+    }
+    ConnectionParameters parameters;
+    parameters.host = values["host"].empty() ? "127.0.0.1" : values["host"];
+    parameters.port = BIWA_TRY(Number(values, "port", 3306, 65'535));
+    parameters.socket = values["socket"];
+    parameters.user = values["user"];
+    parameters.password = values["password"];
+    parameters.database = values["database"];
+    parameters.tls_ca = values["ssl_ca"];
+    parameters.tls_cert = values["ssl_cert"];
+    parameters.tls_key = values["ssl_key"];
+    parameters.connect_timeout_s = BIWA_TRY(Number(values, "connect_timeout", 10, 3600));
+    parameters.snapshot_lock = values["snapshot_lock"] == "brief";
+    const auto mode = values["ssl_mode"].empty() ? "prefer" : values["ssl_mode"];
+    const auto found = std::find(kTlsModes.begin(), kTlsModes.end(), mode);
+    if (found == kTlsModes.end()) return UserError(fmt::format("ssl_mode: \"{}\" is none", mode));
+    parameters.tls = static_cast<TlsMode>(found - kTlsModes.begin());
+    return parameters;
+}
+
+class MySqlSource final : public Source {
+  public:
+    explicit MySqlSource(ConnectionParameters parameters) : parameters_(std::move(parameters)) {}
+
+    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream) override {
+        return mysql::OpenStreamSource(parameters_, Acknowledged(stream));
+    }
+    Result<std::vector<Finding>> Examine(const std::string&,
+                                         const std::vector<std::string>& tables) override {
+        return mysql::Examine(parameters_, tables);
+    }
+
+  private:
+    // The server does not know how far a stream is: whoever asks is told by whoever follows.
+    std::shared_ptr<std::atomic<std::uint64_t>> Acknowledged(const std::string& stream) {
+        std::lock_guard lock(mutex_);
+        auto& acknowledged = acknowledged_[stream];
+        if (!acknowledged) acknowledged = std::make_shared<std::atomic<std::uint64_t>>(0);
+        return acknowledged;
+    }
+
+    const ConnectionParameters parameters_;
+    std::mutex mutex_;
+    std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> acknowledged_;
+};
+
+// What others call a schema is a database here: the connection's.
+std::string UsualSchema(const SettingValues& values) {
+    if (const auto set = values.find("database"); set != values.end()) return set->second;
+    const auto url = values.find("url");
+    if (url == values.end()) return "";
+    const auto parsed = ParseMySqlUrl(url->second);
+    const auto found = parsed ? parsed->find("database") : SettingValues::const_iterator();
+    return parsed && found != parsed->end() ? found->second : "";
+}
+
+// "%40" is "@".
+std::string Unescape(std::string_view text) {
+    std::string plain;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        int code = 0;
+        if (text[i] == '%' && i + 2 < text.size() &&
+            std::from_chars(text.data() + i + 1, text.data() + i + 3, code, 16).ptr ==
+                text.data() + i + 3) {
+            plain += static_cast<char>(code);
+            i += 2;
+        } else {
+            plain += text[i];
+        }
+    }
+    return plain;
+}
+
+}  // namespace
+
+void RegisterMySqlSource(SourceRegistry& sources) {
+    for (const auto& [name, description] : {std::pair{"mariadb", "MariaDB 10.3 or later."},
+                                            std::pair{"mysql", "MySQL 8.0 or later."}}) {
+        sources.Add(name,
+                    {.description = description,
+                     .settings = Settings(),
+                     .open = [](const SettingValues& values) -> Result<std::unique_ptr<Source>> {
+                         return std::make_unique<MySqlSource>(BIWA_TRY(Parameters(values)));
+                     },
+                     .parse_url = ParseMySqlUrl,
+                     .usual_schema = UsualSchema});
+    }
+}
+
+Result<SettingValues> ParseMySqlUrl(const std::string& url) {
+    // The address is not repeated: a password may stand in it.
+    const auto bad = [] {
+        return UserError("this is not the address of a MariaDB or MySQL database",
+                         "Write it as mysql://user@host:3306/database");
+    };
+    std::string_view rest = url;
+    const auto scheme = rest.find("://");
+    if (scheme == std::string_view::npos ||
+        (rest.substr(0, scheme) != "mysql" && rest.substr(0, scheme) != "mariadb")) {
+        return bad();
+    }
+    rest.remove_prefix(scheme + 3);
+    SettingValues values;
+    if (const auto question = rest.find('?'); question != std::string_view::npos) {
+        for (const auto& part : Split(rest.substr(question + 1), '&')) {
+            const auto equal = part.find('=');
+            const auto name = part.substr(0, equal);
+            bool is_known = false;
+            for (const auto& setting : Settings()) {
+                is_known = is_known || (setting.name == name && name != "url");
+            }
+            if (equal == std::string::npos || !is_known) return bad();
+            values[name] = Unescape(std::string_view(part).substr(equal + 1));
+        }
+        rest = rest.substr(0, question);
+    }
+    if (const auto slash = rest.find('/'); slash != std::string_view::npos) {
+        if (slash + 1 < rest.size()) values["database"] = Unescape(rest.substr(slash + 1));
+        rest = rest.substr(0, slash);
+    }
+    if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
+        const auto user = rest.substr(0, at);
+        const auto colon = user.find(':');
+        values["user"] = Unescape(user.substr(0, colon));
+        if (colon != std::string_view::npos) values["password"] = Unescape(user.substr(colon + 1));
+        rest.remove_prefix(at + 1);
+    }
+    const auto bracket = rest.find(']');
+    const auto colon = rest.find(':', bracket == std::string_view::npos ? 0 : bracket);
+    auto host = rest.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    if (!host.empty()) values["host"] = Unescape(host);
+    if (colon != std::string_view::npos) values["port"] = rest.substr(colon + 1);
+    return values;
+}
+
+}  // namespace biwa

@@ -1,0 +1,154 @@
+#include "source/mysql/position.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+
+namespace biwa::mysql {
+
+namespace {
+
+// A file may grow beyond 4 GiB by one large transaction.
+constexpr int kOffsetBits = 40;
+
+template <typename T>
+bool ParseNumber(std::string_view text, T& value) {
+    const auto* const end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, value);
+    return !text.empty() && error == std::errc() && at == end;
+}
+
+bool ParseMariaDb(std::string_view text, Gtid& gtid) {
+    const auto parts = Split(text, '-');
+    return parts.size() == 3 && ParseNumber(parts[0], gtid.domain) &&
+           ParseNumber(parts[1], gtid.server) && ParseNumber(parts[2], gtid.number);
+}
+
+}  // namespace
+
+void GtidSet::Add(const Gtid& gtid) {
+    for (auto& domain : domains_) {
+        if (domain.domain != gtid.domain) continue;
+        domain = gtid;
+        return;
+    }
+    domains_.push_back(gtid);
+}
+
+void GtidSet::Add(const MySqlGtid& gtid) {
+    auto server = std::find_if(servers_.begin(), servers_.end(),
+                               [&](const Server& one) { return one.uuid == gtid.uuid; });
+    if (server == servers_.end()) server = servers_.insert(server, Server{gtid.uuid, {}});
+    auto& ranges = server->ranges;
+    // From the end: almost always it is the one after the last.
+    auto after = ranges.size();
+    while (after > 0 && ranges[after - 1].first > gtid.number) --after;
+    const bool joins_before = after > 0 && gtid.number <= ranges[after - 1].last + 1;
+    const bool joins_after = after < ranges.size() && gtid.number + 1 == ranges[after].first;
+    if (joins_before) {
+        auto& range = ranges[after - 1];
+        range.last = std::max(range.last, gtid.number);
+        if (!joins_after) return;
+        range.last = ranges[after].last;
+        ranges.erase(ranges.begin() + static_cast<std::ptrdiff_t>(after));
+    } else if (joins_after) {
+        ranges[after].first = gtid.number;
+    } else {
+        ranges.insert(ranges.begin() + static_cast<std::ptrdiff_t>(after),
+                      Range{gtid.number, gtid.number});
+    }
+}
+
+std::string GtidSet::ToString() const {
+    std::string text;
+    for (const auto& gtid : domains_) {
+        text += fmt::format("{}{}-{}-{}", text.empty() ? "" : ",", gtid.domain, gtid.server,
+                            gtid.number);
+    }
+    for (const auto& server : servers_) {
+        text += (text.empty() ? "" : ",") + server.uuid;
+        for (const auto& range : server.ranges) {
+            text += range.first == range.last ? fmt::format(":{}", range.first)
+                                              : fmt::format(":{}-{}", range.first, range.last);
+        }
+    }
+    return text;
+}
+
+Result<GtidSet> GtidSet::Parse(std::string_view text) {
+    GtidSet set;
+    if (Trim(text).empty()) return set;
+    for (const auto& part : Split(text, ',')) {
+        const auto one = Trim(part);
+        if (one.find(':') == std::string_view::npos) {
+            Gtid gtid;
+            if (!ParseMariaDb(one, gtid)) return Corrupt(fmt::format("\"{}\" is no GTID", one));
+            set.domains_.push_back(gtid);
+            continue;
+        }
+        const auto parts = Split(one, ':');
+        auto& server = set.servers_.emplace_back();
+        server.uuid = parts[0];
+        for (std::size_t i = 1; i < parts.size(); ++i) {
+            const auto dash = parts[i].find('-');
+            auto& range = server.ranges.emplace_back();
+            if (!ParseNumber(std::string_view(parts[i]).substr(0, dash), range.first) ||
+                !(dash == std::string::npos
+                      ? (range.last = range.first, true)
+                      : ParseNumber(std::string_view(parts[i]).substr(dash + 1), range.last))) {
+                return Corrupt(fmt::format("\"{}\" is no set of GTIDs", one));
+            }
+        }
+    }
+    return set;
+}
+
+std::optional<std::uint64_t> FileNumber(std::string_view file) {
+    const auto dot = file.rfind('.');
+    std::uint64_t number = 0;
+    if (dot == std::string_view::npos || !ParseNumber(file.substr(dot + 1), number) ||
+        number >> (64 - kOffsetBits) != 0) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+std::uint64_t OrderOf(std::uint64_t file_number, std::uint64_t offset) {
+    return file_number << kOffsetBits | offset;
+}
+
+Result<BinlogPlace> BinlogPlace::Parse(std::string_view text) {
+    BinlogPlace place;
+    const auto bad = [&] {
+        return Corrupt(fmt::format("\"{}\" is no place in a binary log", text));
+    };
+    auto rest = text;
+    if (const auto at = rest.find(" gtid="); at != std::string_view::npos) {
+        place.gtids = BIWA_TRY(GtidSet::Parse(rest.substr(at + 6)));
+        rest = rest.substr(0, at);
+    }
+    if (const auto at = rest.find(" made="); at != std::string_view::npos) {
+        if (!ParseNumber(rest.substr(at + 6), place.made_s)) return bad();
+        rest = rest.substr(0, at);
+    }
+    const auto colon = rest.rfind(':');
+    if (colon == std::string_view::npos || !ParseNumber(rest.substr(colon + 1), place.offset) ||
+        place.offset >> kOffsetBits != 0) {
+        return bad();
+    }
+    place.file = rest.substr(0, colon);
+    if (!FileNumber(place.file)) return bad();
+    return place;
+}
+
+Position BinlogPlace::ToPosition() const {
+    auto text = fmt::format("{}:{}", file, offset);
+    if (made_s != 0) text += fmt::format(" made={}", made_s);
+    if (const auto gtid = gtids.ToString(); !gtid.empty()) text += " gtid=" + gtid;
+    return {OrderOf(FileNumber(file).value_or(0), offset), std::move(text)};
+}
+
+}  // namespace biwa::mysql

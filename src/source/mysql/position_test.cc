@@ -1,0 +1,57 @@
+#include "source/mysql/position.h"
+
+#include <gtest/gtest.h>
+
+namespace biwa::mysql {
+namespace {
+
+TEST(BinlogPlaceTest, ReadsWhatItWrites) {
+    for (const char* text : {"mariadb-bin.000012:4711", "mariadb-bin.000012:4711 made=1764100000",
+                             "mariadb-bin.000012:4711 made=1764100000 gtid=0-1-55,1-1-3",
+                             "a b.log.000001:4 gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:9"}) {
+        const auto place = BinlogPlace::Parse(text);
+        ASSERT_TRUE(place) << text;
+        EXPECT_EQ(place->ToPosition().text, text);
+    }
+    for (const char* bad :
+         {"", "mariadb-bin.000012", "mariadb-bin:4", "mariadb-bin.000012:", "mariadb-bin.000012:x",
+          "mariadb-bin.000012:4 made=", "mariadb-bin.000012:4 gtid=0-1", "x.99999999999999999:4"}) {
+        EXPECT_FALSE(BinlogPlace::Parse(bad)) << bad;
+    }
+}
+
+TEST(BinlogPlaceTest, ItsOrderGrowsWithTheFileAndThenWithTheOffset) {
+    const auto order = [](const char* text) {
+        return BinlogPlace::Parse(text)->ToPosition().order;
+    };
+    EXPECT_LT(order("a.000001:5000000000"), order("a.000002:4"));
+    EXPECT_LT(order("a.000002:4"), order("a.000002:5"));
+    EXPECT_LT(order("a.999999:5"), order("a.1000000:4"));
+}
+
+TEST(GtidSetTest, KeepsTheLastOfEachDomain) {
+    GtidSet set;
+    set.Add(Gtid{0, 1, 5, 0});
+    set.Add(Gtid{1, 1, 7, 0});
+    set.Add(Gtid{0, 2, 6, 0});
+    EXPECT_EQ(set.ToString(), "0-2-6,1-1-7");
+}
+
+TEST(GtidSetTest, JoinsRangesOfAServer) {
+    auto set = *GtidSet::Parse("u:1-5:9");
+    const auto add = [&](std::uint64_t number) {
+        set.Add(MySqlGtid{"u", number});
+        return set.ToString();
+    };
+    EXPECT_EQ(add(6), "u:1-6:9");
+    EXPECT_EQ(add(3), "u:1-6:9");
+    EXPECT_EQ(add(8), "u:1-6:8-9");
+    EXPECT_EQ(add(7), "u:1-9");
+    EXPECT_EQ(add(20), "u:1-9:20");
+    EXPECT_EQ(add(15), "u:1-9:15:20");
+    set.Add(MySqlGtid{"v", 1});
+    EXPECT_EQ(set.ToString(), "u:1-9:15:20,v:1");
+}
+
+}  // namespace
+}  // namespace biwa::mysql

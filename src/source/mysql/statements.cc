@@ -1,0 +1,284 @@
+#include "source/mysql/statements.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace biwa::mysql {
+
+namespace {
+
+struct Token {
+    std::string text;  // a bare word in capitals; a quoted name or other sign as it is
+    std::string name;  // a word or quoted name as it was written
+    bool is_name = false;
+};
+
+// Comments are passed over, but for those that the server executes.
+class Tokenizer {
+  public:
+    explicit Tokenizer(std::string_view sql) : rest_(sql) {}
+
+    std::vector<Token> All() {
+        std::vector<Token> tokens;
+        while (SkipSpace()) tokens.push_back(Next());
+        return tokens;
+    }
+
+  private:
+    static bool IsWord(char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$' ||
+               (c & 0x80) != 0;
+    }
+
+    void SkipTo(std::string_view end) {
+        const auto at = rest_.find(end);
+        rest_.remove_prefix(at == std::string_view::npos ? rest_.size() : at + end.size());
+    }
+
+    bool SkipSpace() {
+        while (!rest_.empty()) {
+            if (std::isspace(static_cast<unsigned char>(rest_[0])) != 0) {
+                rest_.remove_prefix(1);
+            } else if (rest_.starts_with("/*!") || rest_.starts_with("/*M!")) {
+                rest_.remove_prefix(rest_[2] == 'M' ? 4 : 3);
+                while (!rest_.empty() && std::isdigit(static_cast<unsigned char>(rest_[0])) != 0) {
+                    rest_.remove_prefix(1);
+                }
+            } else if (rest_.starts_with("*/")) {
+                rest_.remove_prefix(2);
+            } else if (rest_.starts_with("/*")) {
+                SkipTo("*/");
+            } else if (rest_.starts_with("-- ") || rest_.starts_with("#")) {
+                SkipTo("\n");
+            } else {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    Token Next() {
+        Token token;
+        const char first = rest_[0];
+        if (IsWord(first)) {
+            std::size_t size = 1;
+            while (size < rest_.size() && IsWord(rest_[size])) ++size;
+            token.name = rest_.substr(0, size);
+            token.text = token.name;
+            for (char& c : token.text) {
+                if ((c & 0x80) == 0) {
+                    c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+                }
+            }
+            token.is_name = true;
+            rest_.remove_prefix(size);
+            return token;
+        }
+        if (first == '`' || first == '"' || first == '\'') {
+            std::size_t at = 1;
+            for (; at < rest_.size(); ++at) {
+                if (rest_[at] == '\\' && first != '`' && at + 1 < rest_.size()) {
+                    token.name += rest_[++at];
+                    continue;
+                }
+                if (rest_[at] == first) {
+                    if (at + 1 >= rest_.size() || rest_[at + 1] != first) break;
+                    ++at;
+                }
+                token.name += rest_[at];
+            }
+            // A text in double quotes may be a name, by sql_mode.
+            token.is_name = first != '\'';
+            token.text = first;
+            rest_.remove_prefix(std::min(at + 1, rest_.size()));
+            return token;
+        }
+        token.text = first;
+        rest_.remove_prefix(1);
+        return token;
+    }
+
+    std::string_view rest_;
+};
+
+class Parser {
+  public:
+    Parser(std::vector<Token> tokens, const std::string& database)
+        : tokens_(std::move(tokens)), database_(database) {}
+
+    Statement Parse() {
+        using Kind = Statement::Kind;
+        if (Eat("BEGIN") || Eat("START")) {
+            // "BEGIN NOT ATOMIC" would be a block, but is never in the log.
+            statement_.kind = Kind::kBegin;
+        } else if (Eat("COMMIT")) {
+            statement_.kind = Kind::kCommit;
+        } else if (Eat("ROLLBACK")) {
+            statement_.kind = Has("TO") ? Kind::kRollbackToSavepoint : Kind::kRollback;
+        } else if (Eat("XA")) {
+            if (Eat("COMMIT")) statement_.kind = Kind::kXaCommit;
+            if (Eat("ROLLBACK")) statement_.kind = Kind::kXaRollback;
+            if (Eat("START") || Eat("BEGIN")) statement_.kind = Kind::kBegin;
+        } else if (Eat("TRUNCATE")) {
+            Eat("TABLE");
+            Add(TableEffect::Kind::kEmptied, TakeTable());
+        } else if (Eat("CREATE")) {
+            Create();
+        } else if (Eat("DROP")) {
+            Drop();
+        } else if (Eat("RENAME")) {
+            if (Eat("TABLE") || Eat("TABLES")) Rename();
+        } else if (Eat("ALTER")) {
+            Eat("ONLINE") || Eat("OFFLINE");
+            Eat("IGNORE");
+            if (Eat("TABLE")) Alter();
+        } else if (Eat("INSERT") || Eat("UPDATE") || Eat("DELETE") || Eat("REPLACE") ||
+                   Eat("LOAD") || Eat("WITH") || Eat("CALL")) {
+            Rows();
+        }
+        return std::move(statement_);
+    }
+
+  private:
+    struct Name {
+        std::string schema, table;
+    };
+
+    bool Eat(std::string_view word) {
+        if (at_ >= tokens_.size() || tokens_[at_].text != word) return false;
+        ++at_;
+        return true;
+    }
+    bool Has(std::string_view word) const {
+        return std::any_of(tokens_.begin() + static_cast<std::ptrdiff_t>(at_), tokens_.end(),
+                           [&](const Token& token) { return token.text == word; });
+    }
+
+    Name TakeTable() {
+        Name name{database_, ""};
+        if (at_ < tokens_.size() && tokens_[at_].is_name) name.table = tokens_[at_++].name;
+        if (at_ + 1 < tokens_.size() && tokens_[at_].text == "." && tokens_[at_ + 1].is_name) {
+            name.schema = std::move(name.table);
+            name.table = tokens_[at_ + 1].name;
+            at_ += 2;
+        }
+        return name;
+    }
+
+    void Add(TableEffect::Kind kind, const Name& name, std::string why = "") {
+        if (name.table.empty()) return;
+        statement_.effects.push_back({kind, name.schema, name.table, std::move(why)});
+    }
+
+    void Create() {
+        const bool replaces = Eat("OR") && Eat("REPLACE");
+        if (Eat("TEMPORARY") || !Eat("TABLE")) return;
+        const bool if_not_there = Eat("IF");
+        if (if_not_there) {
+            Eat("NOT");
+            Eat("EXISTS");
+        }
+        const auto name = TakeTable();
+        // It may be in the log even where the table was there, and was left as it was.
+        Add(if_not_there && !replaces ? TableEffect::Kind::kDefined : TableEffect::Kind::kEmptied,
+            name);
+    }
+
+    void Drop() {
+        if (Eat("DATABASE") || Eat("SCHEMA")) {
+            if (Eat("IF")) Eat("EXISTS");
+            if (at_ < tokens_.size()) {
+                statement_.effects.push_back(
+                    {TableEffect::Kind::kDropped, tokens_[at_].name, "", ""});
+            }
+            return;
+        }
+        if (Eat("TEMPORARY") || !(Eat("TABLE") || Eat("TABLES"))) return;
+        if (Eat("IF")) Eat("EXISTS");
+        do {
+            Add(TableEffect::Kind::kDropped, TakeTable());
+        } while (Eat(","));
+    }
+
+    // What pt-online-schema-change and gh-ost put in a table's place has its rows.
+    static bool IsSuccessor(const Name& from, const Name& to) {
+        return from.schema == to.schema &&
+               (from.table == "_" + to.table + "_new" || from.table == "_" + to.table + "_gho");
+    }
+
+    void Renamed(const Name& from, const Name& to) {
+        Add(TableEffect::Kind::kDropped, from);
+        if (IsSuccessor(from, to)) {
+            Add(TableEffect::Kind::kSucceeded, to);
+        } else {
+            Add(TableEffect::Kind::kReplaced, to,
+                "table " + from.schema + "." + from.table + " was renamed to it");
+        }
+    }
+
+    void Rename() {
+        if (Eat("IF")) Eat("EXISTS");
+        do {
+            const auto from = TakeTable();
+            if (Eat("WAIT")) ++at_;
+            Eat("NOWAIT");
+            if (!Eat("TO")) return;
+            Renamed(from, TakeTable());
+        } while (Eat(","));
+    }
+
+    void Alter() {
+        if (Eat("IF")) Eat("EXISTS");
+        const auto name = TakeTable();
+        Add(TableEffect::Kind::kDefined, name);
+        for (; at_ < tokens_.size(); ++at_) {
+            const auto& word = tokens_[at_].text;
+            const auto next = [&](std::size_t i) -> std::string_view {
+                return at_ + i < tokens_.size() ? std::string_view(tokens_[at_ + i].text) : "";
+            };
+            const bool is_first = at_ == 0 || depth_ == 0;
+            if (word == "(") ++depth_;
+            if (word == ")") --depth_;
+            if (!is_first) continue;
+            if (word == "RENAME" && next(1) != "COLUMN" && next(1) != "INDEX" && next(1) != "KEY") {
+                ++at_;
+                Eat("TO") || Eat("AS") || Eat("=");
+                Renamed(name, TakeTable());
+                return;
+            }
+            const bool loses_rows = ((word == "DROP" || word == "TRUNCATE" || word == "EXCHANGE" ||
+                                      word == "CONVERT") &&
+                                     next(1) == "PARTITION") ||
+                                    ((word == "DISCARD" || word == "IMPORT") &&
+                                     (next(1) == "TABLESPACE" || next(1) == "PARTITION"));
+            if (loses_rows) {
+                Add(TableEffect::Kind::kReplaced, name,
+                    word + " " + std::string(next(1)) + " changed its rows");
+            }
+        }
+    }
+
+    void Rows() {
+        statement_.kind = Statement::Kind::kRows;
+        for (; at_ < tokens_.size(); ++at_) {
+            if (tokens_[at_].is_name) {
+                Add(TableEffect::Kind::kReplaced, {"", tokens_[at_].name},
+                    "a statement changed its rows, not binlog_format=ROW");
+            }
+        }
+    }
+
+    const std::vector<Token> tokens_;
+    const std::string& database_;
+    Statement statement_;
+    std::size_t at_ = 0;
+    int depth_ = 0;
+};
+
+}  // namespace
+
+Statement ReadStatement(std::string_view sql, const std::string& database) {
+    return Parser(Tokenizer(sql).All(), database).Parse();
+}
+
+}  // namespace biwa::mysql

@@ -1,0 +1,44 @@
+// What a statement in the binary log does to tables. With binlog_format=ROW the changes of rows
+// come as rows; statements are what begins and ends transactions, and changes of definitions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace biwa::mysql {
+
+struct TableEffect {
+    enum class Kind {
+        kDefined,    // its columns may be others now
+        kEmptied,    // it is there and has no rows
+        kDropped,    // it is gone
+        kSucceeded,  // another is in its place that has its rows
+        kReplaced,   // its rows are others, and the log does not have them; `why` says how
+    };
+    Kind kind = Kind::kDefined;
+    std::string schema;
+    std::string table;  // empty: all of the schema
+    std::string why = {};
+};
+
+struct Statement {
+    enum class Kind {
+        kBegin,
+        kCommit,
+        kRollback,
+        kRollbackToSavepoint,
+        kXaCommit,
+        kXaRollback,
+        kRows,  // changes rows, as a statement
+        kOther,
+    };
+    Kind kind = Kind::kOther;
+    // In their order. Of kRows: the tables that may be meant, every name that stands in it.
+    std::vector<TableEffect> effects;
+};
+
+// `database`: that of tables without one in front.
+Statement ReadStatement(std::string_view sql, const std::string& database);
+
+}  // namespace biwa::mysql

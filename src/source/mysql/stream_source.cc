@@ -1,0 +1,139 @@
+#include "source/mysql/stream_source.h"
+
+#include <fmt/format.h>
+
+#include "source/mysql/catalog.h"
+#include "source/mysql/change_source.h"
+#include "source/mysql/position.h"
+#include "source/mysql/snapshot.h"
+
+namespace biwa::mysql {
+
+namespace {
+
+class MySqlStreamSource final : public StreamSource {
+  public:
+    MySqlStreamSource(ConnectionParameters parameters,
+                      std::shared_ptr<std::atomic<std::uint64_t>> acknowledged)
+        : parameters_(std::move(parameters)), acknowledged_(std::move(acknowledged)) {}
+
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
+                                            IfMissing if_missing) override;
+    Status CheckStart() override;
+    Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
+    Status Publish(const std::vector<SourceTable>&) override { return {}; }
+    Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
+                                                 const Position& from,
+                                                 std::chrono::milliseconds idle_every) override;
+    Result<std::unique_ptr<RowReader>> ReadRows(
+        const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
+    Result<Position> Head() override;
+    Result<SourceProgress> Progress() override;
+    Status Remove() override { return {}; }
+
+  private:
+    // A connection for questions, kept open; opened anew when it broke.
+    Result<const Connection*> Asking();
+
+    const ConnectionParameters parameters_;
+    const std::shared_ptr<std::atomic<std::uint64_t>> acknowledged_;
+    std::optional<Connection> asking_;
+};
+
+Result<const Connection*> MySqlStreamSource::Asking() {
+    // The server closes what has been idle for long.
+    if (asking_ && (!asking_->is_good() || mysql_ping(asking_->raw()) != 0)) asking_.reset();
+    if (!asking_) asking_ = BIWA_TRY(Connection::Open(parameters_));
+    return &*asking_;
+}
+
+Result<std::vector<SourceTable>> MySqlStreamSource::Tables(const std::vector<std::string>& patterns,
+                                                           IfMissing if_missing) {
+    std::vector<SourceTable> tables;
+    for (auto& found :
+         BIWA_TRY(ReadTables(*BIWA_TRY(Asking()), parameters_.database, patterns, if_missing))) {
+        tables.push_back(std::move(found.table));
+    }
+    return tables;
+}
+
+Status MySqlStreamSource::CheckStart() {
+    const auto& connection = *BIWA_TRY(Asking());
+    const auto settings = BIWA_TRY(
+        connection.Query("SELECT @@GLOBAL.log_bin, @@GLOBAL.binlog_format, @@GLOBAL.server_id"));
+    if (settings.Number(0, 0) == 0) {
+        return UserError("the server writes no binary log (log_bin is OFF)",
+                         "Set log_bin in its configuration and restart it. (`biwa doctor` checks "
+                         "the rest.)");
+    }
+    if (settings.Text(0, 1) != "ROW") {
+        return UserError(
+            fmt::format("the server's binlog_format is {}: its changes cannot be followed",
+                        settings.Text(0, 1)),
+            "SET GLOBAL binlog_format = 'ROW'; and the same in its configuration. (`biwa doctor` "
+            "checks the rest.)");
+    }
+    if (settings.Number(0, 2) == 0) {
+        return UserError("the server's server_id is 0: it accepts nobody who follows it",
+                         "SET GLOBAL server_id = 1; and the same in its configuration.");
+    }
+    BIWA_TRY(ReadHead(connection));
+    return {};
+}
+
+Result<StreamStart> MySqlStreamSource::Start(const std::vector<SourceTable>&, bool) {
+    BIWA_TRY(CheckStart());
+    auto snapshot = BIWA_TRY(MySqlSnapshot::Begin(parameters_));
+    StreamStart start;
+    start.position = snapshot->place().ToPosition();
+    start.snapshot = std::move(snapshot);
+    return start;
+}
+
+Result<std::unique_ptr<SnapshotReader>> MySqlStreamSource::ResumeSnapshot() {
+    return BIWA_TRY(MySqlSnapshot::Begin(parameters_));
+}
+
+Result<std::unique_ptr<ChangeSource>> MySqlStreamSource::Follow(
+    const std::vector<FollowedTable>& tables, const Position& from,
+    std::chrono::milliseconds idle_every) {
+    return FollowBinlog(parameters_, tables, from, idle_every, acknowledged_);
+}
+
+Result<std::unique_ptr<RowReader>> MySqlStreamSource::ReadRows(
+    const SourceTable& table, const std::vector<std::vector<std::string>>& keys) {
+    return ReadRowsByKey(parameters_, table, keys);
+}
+
+Result<Position> MySqlStreamSource::Head() {
+    return BIWA_TRY(ReadHead(*BIWA_TRY(Asking()))).ToPosition();
+}
+
+Result<SourceProgress> MySqlStreamSource::Progress() {
+    const auto& connection = *BIWA_TRY(Asking());
+    SourceProgress progress;
+    progress.head = BIWA_TRY(ReadHead(connection)).ToPosition();
+    const auto acknowledged = acknowledged_->load(std::memory_order_relaxed);
+    if (acknowledged == 0 || acknowledged >= progress.head.order) return progress;
+    // Nothing is kept for us, so there is nothing to show as retained.
+    const auto files = BIWA_TRY(connection.Query("SHOW BINARY LOGS"));
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const auto number = FileNumber(files.Text(i, 0));
+        if (!number) continue;
+        const auto end = OrderOf(*number, static_cast<std::uint64_t>(files.Number(i, 1)));
+        const auto begin = std::max(OrderOf(*number, 0), acknowledged);
+        if (end > begin) progress.lag_bytes += end - begin;
+    }
+    return progress;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StreamSource>> OpenStreamSource(
+    const ConnectionParameters& parameters,
+    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged) {
+    return std::make_unique<MySqlStreamSource>(parameters, std::move(acknowledged));
+}
+
+}  // namespace biwa::mysql

@@ -1,0 +1,313 @@
+#include "source/mysql/table_resolver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "base/check.h"
+#include "source/mysql/result_rows.h"
+
+namespace biwa::mysql {
+
+namespace {
+
+constexpr std::uint16_t kBinaryCollation = 63;
+
+// Memory for one block of rows.
+class BlockMemory final : public CellsOwner {
+  public:
+    explicit BlockMemory(const std::vector<Column>& columns) {
+        for (const auto& column : columns) {
+            auto& cells = block.columns.emplace_back();
+            cells.type = column.type;
+            cells.owner = this;
+            cells.data = data_.emplace_back(kBlockRows * CellBytes(column.type)).data();
+        }
+    }
+    void MakeValidity(Cells& cells) override {
+        cells.validity = validity_.emplace_back(kBlockRows / 64, ~std::uint64_t{0}).data();
+    }
+    Cells& GrowChild(Cells& cells, std::size_t) override {
+        BIWA_CHECK(false);
+        return cells;
+    }
+
+    RowBlock block;
+
+  private:
+    std::deque<std::vector<std::byte>> data_;
+    std::deque<std::vector<std::uint64_t>> validity_;
+};
+
+}  // namespace
+
+StreamResolver::StreamResolver(ConnectionParameters parameters,
+                               const std::vector<FollowedTable>& tables)
+    : parameters_(std::move(parameters)) {
+    for (const auto& [table, from] : tables) {
+        auto& known = tables_[table.ToString()];
+        known.followed.seen = from;
+        known.schema = table.schema;
+        known.name = table.name;
+        known.followed.columns = std::make_shared<const TableSchema>(table.columns);
+    }
+}
+
+const KnownTable* StreamResolver::Find(const std::string& schema, const std::string& table) const {
+    const auto found = tables_.find(schema + "." + table);
+    return found == tables_.end() ? nullptr : &found->second.followed;
+}
+
+std::vector<std::string> StreamResolver::TablesOf(const std::string& schema) const {
+    std::vector<std::string> names;
+    for (const auto& [full, known] : tables_) {
+        if (known.schema == schema) names.push_back(known.name);
+    }
+    return names;
+}
+
+std::vector<std::string> StreamResolver::SchemasOf(const std::string& table) const {
+    std::vector<std::string> schemas;
+    for (const auto& [full, known] : tables_) {
+        if (known.name == table) schemas.push_back(known.schema);
+    }
+    return schemas;
+}
+
+void StreamResolver::Forget(const std::string& schema, const std::string& table) {
+    const auto found = tables_.find(schema + "." + table);
+    if (found == tables_.end()) return;
+    found->second.catalog.reset();
+    found->second.defaults.reset();
+}
+
+Result<const Connection*> StreamResolver::Asking() {
+    if (!asking_ || !asking_->is_good()) {
+        asking_.reset();
+        asking_ = BIWA_TRY(Connection::Open(parameters_));
+    }
+    return &*asking_;
+}
+
+Status StreamResolver::AskCatalog(Known& known) {
+    known.defaults.reset();
+    const auto name = known.schema + "." + known.name;
+    auto found =
+        ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name}, IfMissing::kPassOver, &sets_);
+    // The connection may have waited too long for the next question.
+    if (!found && found.error().kind == ErrorKind::kUnavailable) {
+        found = ReadTables(*BIWA_TRY(Asking()), parameters_.database, {name}, IfMissing::kPassOver,
+                           &sets_);
+    }
+    if (!found && found.error().kind != ErrorKind::kUser) {
+        return tl::unexpected(std::move(found).error());
+    }
+    known.catalog = found && found->size() == 1 ? std::move(found->front()) : CatalogTable();
+    return {};
+}
+
+Result<ColumnInfo> StreamResolver::InfoOf(const MappedColumn& mapped, const CatalogColumn* column) {
+    ColumnInfo info;
+    info.name = mapped.name;
+    info.type = mapped.type;
+    info.meta = mapped.meta;
+    info.is_unsigned = mapped.is_unsigned.value_or(false);
+    const auto& connection = *BIWA_TRY(Asking());
+    std::shared_ptr<const CharacterSet> characters;
+    if (mapped.collation && *mapped.collation != kBinaryCollation) {
+        characters = BIWA_TRY(sets_.FindByCollation(connection, *mapped.collation));
+    }
+    const bool is_values = mapped.type == FieldType::kEnum || mapped.type == FieldType::kSet;
+    if (is_values) {
+        // The names of values are in the column's character set too.
+        for (const auto& value : mapped.values) {
+            auto& text = info.values.emplace_back(value);
+            if (characters) ToUtf8(*characters, value, text);
+        }
+    } else {
+        info.characters = std::move(characters);
+    }
+    if (column != nullptr && Fits(column->info, mapped)) info.special = column->info.special;
+    return info;
+}
+
+// With binlog_row_metadata=FULL the table map has all but what MariaDB hides from its log.
+Result<std::vector<ColumnInfo>> StreamResolver::ColumnsByName(const TableMap& map, Known& known) {
+    const auto find = [&](const std::string& name) -> const CatalogColumn* {
+        for (const auto& column : known.catalog->columns) {
+            if (column.name == name) return &column;
+        }
+        return nullptr;
+    };
+    const bool all_known = known.catalog && std::all_of(map.columns.begin(), map.columns.end(),
+                                                        [&](const MappedColumn& c) {
+                                                            return find(c.name) != nullptr;
+                                                        });
+    if (!all_known) BIWA_TRY(AskCatalog(known));
+    std::vector<ColumnInfo> infos;
+    for (const auto& mapped : map.columns) {
+        infos.push_back(BIWA_TRY(InfoOf(mapped, find(mapped.name))));
+    }
+    return infos;
+}
+
+bool StreamResolver::FitsCatalog(const TableMap& map, const Known& known) {
+    const auto& columns = known.catalog->columns;
+    if (columns.size() != map.columns.size()) return false;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (!Fits(columns[i].info, map.columns[i])) return false;
+    }
+    return true;
+}
+
+// Without names the columns are those of the catalogue, if they can be.
+Result<std::vector<ColumnInfo>> StreamResolver::ColumnsByPlace(const TableMap& map, Known& known) {
+    if (!known.catalog || !FitsCatalog(map, known)) BIWA_TRY(AskCatalog(known));
+    if (!FitsCatalog(map, known)) {
+        return Fail(
+            ErrorKind::kConflict,
+            fmt::format("a change of {}.{} was made when it had other columns than now, and the "
+                        "binary log does not name them",
+                        map.schema, map.table),
+            "SET GLOBAL binlog_row_metadata = 'FULL';");
+    }
+    std::vector<ColumnInfo> infos;
+    for (std::size_t i = 0; i < map.columns.size(); ++i) {
+        auto& info = infos.emplace_back(known.catalog->columns[i].info);
+        info.type = map.columns[i].type;
+        info.meta = map.columns[i].meta;
+    }
+    return infos;
+}
+
+Result<std::optional<ResolvedTable>> StreamResolver::Resolve(const TableMap& map) {
+    const auto found = tables_.find(map.schema + "." + map.table);
+    if (found == tables_.end()) return std::optional<ResolvedTable>();
+    auto& known = found->second;
+    auto infos =
+        map.has_names ? BIWA_TRY(ColumnsByName(map, known)) : BIWA_TRY(ColumnsByPlace(map, known));
+    ResolvedTable resolved;
+    auto schema = std::make_shared<TableSchema>();
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+        auto decoder = DecoderFor(std::move(infos[i]));
+        const auto& name = decoder.info.name;
+        const auto& all = known.catalog->columns;
+        const auto in_catalog = std::find_if(
+            all.begin(), all.end(), [&](const CatalogColumn& c) { return c.name == name; });
+        const bool left_out = in_catalog != all.end() && in_catalog->is_virtual;
+        if (decoder.binlog == nullptr && !left_out) {
+            return Fail(ErrorKind::kConflict,
+                        fmt::format("column {} of {}.{} has become one of a type that cannot be "
+                                    "read in the binary log",
+                                    name, map.schema, map.table),
+                        "Give it a plain type.");
+        }
+        resolved.places.push_back(left_out ? ResolvedTable::kLeftOut : schema->columns.size());
+        if (!left_out) {
+            schema->columns.push_back(
+                {name, decoder.type, map.columns[i].nullable, decoder.note, {}});
+            const auto& now = known.catalog->table.columns;
+            if (const auto place = now.Find(name)) {
+                schema->columns.back().fill = now.columns[*place].fill;
+                schema->columns.back().fill_unknown = now.columns[*place].fill_unknown;
+            }
+        }
+        resolved.decoders.push_back(std::move(decoder));
+    }
+    FindKey(map, known, *schema, resolved);
+    resolved.columns = schema;
+    known.followed.columns = std::move(schema);
+    return std::optional<ResolvedTable>(std::move(resolved));
+}
+
+void StreamResolver::FindKey(const TableMap& map, const Known& known, TableSchema& schema,
+                             ResolvedTable& resolved) {
+    // As it was when the changes were made, where the log says; else as the catalogue has it now.
+    if (map.has_names) {
+        for (const auto column : map.key) {
+            if (resolved.places[column] == ResolvedTable::kLeftOut) continue;
+            schema.key.push_back(resolved.places[column]);
+        }
+    } else {
+        const auto& now = known.catalog->table.columns;
+        for (const auto column : now.key) {
+            if (now.key_repeats) break;
+            if (const auto place = schema.Find(now.columns[column].name)) {
+                schema.key.push_back(*place);
+            }
+        }
+    }
+    schema.key_repeats = schema.key.empty();
+    for (std::size_t i = 0; schema.key_repeats && i < schema.columns.size(); ++i) {
+        schema.key.push_back(i);
+    }
+    resolved.is_key.assign(schema.columns.size(), false);
+    for (const auto column : schema.key) {
+        resolved.is_key[column] = true;
+        const auto place = std::find(resolved.places.begin(), resolved.places.end(), column);
+        resolved.key.push_back(static_cast<std::size_t>(place - resolved.places.begin()));
+    }
+}
+
+Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap& map,
+                                                                  const ResolvedTable& resolved) {
+    auto& known = tables_.at(map.schema + "." + map.table);
+    if (known.defaults && known.defaults->row.column_count() == resolved.columns->columns.size()) {
+        return known.defaults.get();
+    }
+    if (!known.catalog) BIWA_TRY(AskCatalog(known));
+    auto defaults = std::make_unique<Defaults>();
+    defaults->row = RowStore(resolved.columns->columns);
+    defaults->row.AddRow();
+    std::string select;
+    std::vector<Column> columns;
+    std::vector<ColumnDecoder> decoders;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < resolved.columns->columns.size(); ++i) {
+        const auto& column = resolved.columns->columns[i];
+        defaults->row.cells(i).SetNull(0);
+        const auto& all = known.catalog->columns;
+        const auto found = std::find_if(all.begin(), all.end(), [&](const CatalogColumn& one) {
+            return one.name == column.name;
+        });
+        const bool is_constant = found != all.end() && found->default_is_constant;
+        defaults->known.push_back(is_constant);
+        if (!is_constant || found->default_text.empty()) continue;
+        // The server's own value, in the form of any other: no second reading of texts.
+        select +=
+            fmt::format("{}DEFAULT(t.{})", select.empty() ? "" : ", ", QuoteName(column.name));
+        columns.push_back(column);
+        decoders.push_back(DecoderFor(found->info));
+        places.push_back(i);
+    }
+    if (!select.empty()) {
+        BlockMemory memory(columns);
+        const auto rows = BIWA_TRY(ResultRows::Open(
+            BIWA_TRY(Connection::Open(parameters_)),
+            fmt::format("SELECT {} FROM (SELECT 1) AS one LEFT JOIN {}.{} AS t ON TRUE LIMIT 1",
+                        select, QuoteName(map.schema), QuoteName(map.table)),
+            std::move(decoders),
+            fmt::format("asking for the defaults of {}.{}", map.schema, map.table),
+            [](std::optional<Connection>) {}));
+        if (BIWA_TRY(rows->Fill(memory.block)) != 1) {
+            return Corrupt("the server did not say what the defaults are");
+        }
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            const auto& from = memory.block.columns[i];
+            auto& to = defaults->row.cells(places[i]);
+            if (from.IsNull(0)) {
+                // So the server answers for a NOT NULL column of a table without rows.
+                defaults->known[places[i]] = false;
+                continue;
+            }
+            to.validity[0] |= 1;
+            CopyCell(from, 0, to, 0);
+            if (IsString(to.type)) to.Set(0, defaults->row.arena().Copy(from.GetString(0)));
+        }
+    }
+    known.defaults = std::move(defaults);
+    return known.defaults.get();
+}
+
+}  // namespace biwa::mysql

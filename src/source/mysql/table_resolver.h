@@ -1,0 +1,52 @@
+// The tables of one stream: their columns by the table maps of the binary log and, for what those
+// do not say, by the server's catalogue.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/mysql/binlog_decoder.h"
+#include "source/mysql/catalog.h"
+#include "source/mysql/connection.h"
+
+namespace biwa::mysql {
+
+class StreamResolver final : public TableResolver {
+  public:
+    StreamResolver(ConnectionParameters parameters, const std::vector<FollowedTable>& tables);
+
+    const KnownTable* Find(const std::string& schema, const std::string& table) const override;
+    std::vector<std::string> TablesOf(const std::string& schema) const override;
+    std::vector<std::string> SchemasOf(const std::string& table) const override;
+    Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override;
+    void Forget(const std::string& schema, const std::string& table) override;
+    Result<const Defaults*> DefaultsOf(const TableMap& map, const ResolvedTable& resolved) override;
+
+  private:
+    struct Known {
+        std::string schema, name;
+        KnownTable followed;
+        // As the catalogue has it now; nothing when that was not asked since it may have changed.
+        std::optional<CatalogTable> catalog;
+        std::unique_ptr<Defaults> defaults;
+    };
+
+    // The catalogue's table; one without columns when it is gone.
+    Status AskCatalog(Known& known);
+    Result<std::vector<ColumnInfo>> ColumnsByName(const TableMap& map, Known& known);
+    Result<std::vector<ColumnInfo>> ColumnsByPlace(const TableMap& map, Known& known);
+    static bool FitsCatalog(const TableMap& map, const Known& known);
+    static void FindKey(const TableMap& map, const Known& known, TableSchema& schema,
+                        ResolvedTable& resolved);
+    Result<ColumnInfo> InfoOf(const MappedColumn& mapped, const CatalogColumn* column);
+    Result<const Connection*> Asking();
+
+    const ConnectionParameters parameters_;
+    std::map<std::string, Known> tables_;  // by "schema.table"
+    CharacterSets sets_;
+    std::optional<Connection> asking_;
+};
+
+}  // namespace biwa::mysql

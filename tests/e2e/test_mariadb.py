@@ -1,0 +1,589 @@
+"""A real MariaDB: the copy, changes, every type both ways, kill -9 in both phases, definitions that
+change, what the log leaves out or has lost, and what the doctor says."""
+import contextlib
+import os
+import random
+import threading
+import time
+
+import pymysql
+import pytest
+
+from harness.mariadb import MariaDbInstance, MariaDbServer, assert_same_table
+from harness.wait import wait_until
+
+KILLS = int(os.environ.get("BIWA_KILLS", "20"))
+SEED = int(os.environ.get("BIWA_SEED", str(time.time_ns() % 1_000_000)))
+
+
+@pytest.fixture(scope="module")
+def maria():
+    server = MariaDbServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(maria):
+    with maria.database() as made:
+        yield made
+
+
+@pytest.fixture
+def instance(database, tmp_path):
+    with MariaDbInstance(tmp_path / "project", database) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def setting(database, name, value):
+    """A global setting of the server, for connections made within."""
+    before = database.value(f"SELECT @@GLOBAL.{name}")
+    database.run(f"SET GLOBAL {name} = {value!r}")
+    with contextlib.suppress(pymysql.err.OperationalError):  # some have no session's value
+        database.run(f"SET SESSION {name} = {value!r}")
+    try:
+        yield
+    finally:
+        database.run(f"SET GLOBAL {name} = {before!r}")
+
+
+def failed(instance):
+    error = instance.wait_state("failed", 30)["error"]
+    return f"{error['message']} {error['hint']}"
+
+
+def test_it_copies_follows_and_goes_on_after_a_restart(database, instance):
+    database.run("""
+        CREATE TABLE answers (id int PRIMARY KEY, pupil varchar(20), score decimal(8,2));
+        INSERT INTO answers SELECT seq, concat('生徒 ', seq), seq / 4 FROM seq_1_to_50000;
+        CREATE TABLE pairs (a varchar(20), b int, v text, PRIMARY KEY (a, b));
+        INSERT INTO pairs VALUES ('x', 1, 'one'), ('x', 2, NULL), ('Y', 1, '');
+        CREATE TABLE nothing_in_it (id int PRIMARY KEY)""")
+    instance.start()
+    instance.sync()
+    assert assert_same_table(database, instance, "answers", ["id", "pupil", "score"]) == 50000
+    database.run("""
+        UPDATE answers SET pupil = 'a' WHERE id % 3 = 0;
+        DELETE FROM answers WHERE id % 5 = 0;
+        UPDATE answers SET id = id + 100000 WHERE id < 100;
+        INSERT INTO answers VALUES (5, 'again', 1), (-1, NULL, NULL);
+        UPDATE pairs SET a = 'z', v = 'moved' WHERE b = 2;
+        REPLACE INTO pairs VALUES ('x', 1, 'replaced');
+        INSERT INTO pairs VALUES ('Y', 1, 'd') ON DUPLICATE KEY UPDATE v = 'duplicate';
+        START TRANSACTION; INSERT INTO nothing_in_it VALUES (1); ROLLBACK;
+        START TRANSACTION; INSERT INTO nothing_in_it VALUES (2); SAVEPOINT s;
+        INSERT INTO nothing_in_it VALUES (3); ROLLBACK TO s; COMMIT""")
+    instance.sync()
+    assert_same_table(database, instance, "answers", ["id", "pupil", "score"])
+    assert instance.query("SELECT * FROM app.pairs ORDER BY a, b") == \
+        [["Y", 1, "duplicate"], ["x", 1, "replaced"], ["z", 2, "moved"]]
+    assert instance.query("SELECT * FROM app.nothing_in_it") == [[2]]
+    assert instance.stop() == 0
+    database.run("INSERT INTO answers VALUES (7, 'while stopped', 0); FLUSH BINARY LOGS;"
+                 "UPDATE answers SET score = 9 WHERE id = 7")
+    instance.start()
+    instance.sync()
+    assert_same_table(database, instance, "answers", ["id", "pupil", "score"])
+    assert instance.log().count("copying ") == 1, instance.log()
+
+
+def test_tables_that_cannot_be_followed_are_left_out_and_named(database, instance):
+    database.run("""
+        CREATE TABLE good (id int PRIMARY KEY);
+        CREATE TABLE slow (id int PRIMARY KEY) ENGINE = MyISAM;
+        CREATE TABLE packed (id int PRIMARY KEY, t text COMPRESSED);
+        CREATE TABLE versioned (id int PRIMARY KEY) WITH SYSTEM VERSIONING""")
+    said = instance.command("doctor")
+    for part in ("binlog_format is ROW", "engine MyISAM",
+                 "ENGINE = InnoDB", "packed has column t", "is system-versioned"):
+        assert part in said.stdout + said.stderr, (part, said.stdout, said.stderr)
+    instance.start()
+    instance.sync()
+    states = {table["name"]: table["state"] for table in instance.stream()["tables"]}
+    assert states == {"good": "live", "slow": "refused", "packed": "refused",
+                      "versioned": "refused", "biwa_test_marker": "live"}
+
+
+def test_rows_without_a_key_are_told_apart_by_all_of_their_values(database, instance):
+    database.run("""
+        CREATE TABLE keyless (a int, b varchar(10), c datetime(3));
+        INSERT INTO keyless VALUES (1, 'x', NULL), (1, 'x', NULL), (2, NULL, '2026-01-01'), (NULL, NULL, NULL)""")
+    instance.start()
+    instance.sync()
+    database.run("""
+        INSERT INTO keyless VALUES (1, 'x', NULL), (3, 'y', now(3));
+        DELETE FROM keyless WHERE a = 1 LIMIT 1;
+        UPDATE keyless SET b = 'z' WHERE a = 1 LIMIT 1;
+        UPDATE keyless SET a = 4 WHERE a IS NULL""")
+    instance.sync()
+    assert instance.query("SELECT a, b FROM app.keyless ORDER BY a, b") == database.run(
+        "SELECT a, b FROM keyless ORDER BY a, b")
+    with setting(database, "binlog_row_image", "MINIMAL"):
+        said = instance.command("doctor")
+        assert "keyless has no primary key, and the binary log" in said.stdout + said.stderr
+
+
+def test_other_databases_have_their_name_in_front(maria, database, tmp_path):
+    with maria.database("other") as other, \
+            MariaDbInstance(tmp_path / "project", database,
+                            (f"{database.name}.*", f"{other.name}.t")) as instance:
+        other.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+        database.run("CREATE TABLE t (id int PRIMARY KEY)")
+        instance.start()
+        instance.sync()
+        other.run("INSERT INTO t VALUES (2)")
+        instance.sync()
+        assert instance.query(f"SELECT * FROM app.{other.name}__t ORDER BY id") == [[1], [2]]
+        assert instance.query("SELECT * FROM app.t") == []
+
+
+# Types. Each value is copied, and then inserted again while the stream runs: both have to be alike.
+
+TYPES = """
+CREATE TABLE numbers (id int PRIMARY KEY, ti tinyint, tu tinyint unsigned, si smallint,
+    su smallint unsigned, mi mediumint, mu mediumint unsigned, i int, iu int unsigned, bi bigint,
+    bu bigint unsigned, y year, after_year int, b boolean, z int zerofill);
+INSERT INTO numbers VALUES
+    (1, -128, 255, -32768, 65535, -8388608, 16777215, -2147483648, 4294967295,
+     -9223372036854775808, 18446744073709551615, 1901, -1, true, 42),
+    (2, 127, 0, 32767, 0, 8388607, 0, 2147483647, 0, 9223372036854775807, 0, 2155, -2147483648,
+     false, 0),
+    (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (4, -1, 128, -1, 32768, -1, 8388608, -1, 2147483648, -1, 9223372036854775808, 0, 0, 2, 1);
+CREATE TABLE fractions (id int PRIMARY KEY, f float, d double, d1 decimal(1,0), d2 decimal(4,2),
+    d3 decimal(9,9), d4 decimal(18,6), d5 decimal(38,10), d6 decimal(65,30), du decimal(10,2) unsigned);
+INSERT INTO fractions VALUES
+    (1, 1.5, -2.2250738585072014e-308, 9, -99.99, 0.999999999, -123456789012.123456,
+     1234567890123456789012345678.0123456789, 12345678901234567890123456789012345.123456789012345678901234567891, 99999999.99),
+    (2, -3.4e38, 1.7976931348623157e308, -9, 0.01, -0.000000001, 0.000001,
+     -9999999999999999999999999999.9999999999, -0.000000000000000000000000000001, 0),
+    (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (4, 0, 0, 0, 0, 0, 0, 0, 0, 0.05);
+CREATE TABLE times (id int PRIMARY KEY, d date, t time, t3 time(3), t6 time(6), dt datetime,
+    dt1 datetime(1), dt6 datetime(6), ts timestamp NULL, ts4 timestamp(4) NULL, ts6 timestamp(6) NULL);
+INSERT INTO times VALUES
+    (1, '1000-01-01', '-838:59:59', '-00:00:00.001', '-838:59:58.999999', '1000-01-01 00:00:00',
+     '1000-01-01 00:00:00.1', '9999-12-31 23:59:59.999999', '1970-01-01 00:00:01',
+     '2038-01-19 03:14:07.9999', '1970-01-01 00:00:00.000001'),
+    (2, '9999-12-31', '838:59:59', '12:34:56.789', '00:00:00.000001', '2026-02-28 23:59:59',
+     '2026-02-28 23:59:59.9', '2026-02-28 00:00:00.000001', '2026-11-25 12:00:00',
+     '2026-11-25 12:00:00.0001', '2026-11-25 12:00:00.123456'),
+    (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (4, '2024-02-29', '00:00:00', '-01:02:03.400', '24:00:00.5', '0001-01-01 00:00:00',
+     '2024-02-29 12:00:00', '2024-02-29 12:00:00', '2024-02-29 12:00:00', '2024-02-29 12:00:00',
+     '2024-02-29 12:00:00');
+CREATE TABLE texts (id int PRIMARY KEY, c char(10), v varchar(300), tt tinytext, t text, lt longtext,
+    e enum('a', '嬉しい', 'it''s', ''), s set('x', '日', 'z''s'), j json, l varchar(40) CHARACTER SET latin1,
+    sj varchar(40) CHARACTER SET sjis, cp varchar(40) CHARACTER SET cp932, eu varchar(40) CHARACTER SET eucjpms,
+    uj text CHARACTER SET ujis, u16 varchar(40) CHARACTER SET utf16, u2 varchar(40) CHARACTER SET ucs2,
+    u32 char(20) CHARACTER SET utf32, u3 varchar(40) CHARACTER SET utf8mb3, gb varchar(40) CHARACTER SET gbk,
+    el enum('é', 'ü') CHARACTER SET latin1);
+INSERT INTO texts VALUES
+    (1, 'abc  ', 'v', 'tt', 't', 'lt', '嬉しい', 'x,日', '{"a": [1, 2.50, null]}', 'é€ß', '日本語ｶﾅ', '①㈱～―髙', '～∥－丂',
+     '漢字〜丂', '𠮷a', '日本', '𠮷', '日本', '中文', 'ü'),
+    (2, '日本語', repeat('あ', 300), repeat('x', 255), repeat('い', 20000), repeat('y', 100000), 'it''s', '', '"x"',
+     '', '', '', '', '', '', '', '', '', '', 'é'),
+    (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (4, '', '', '', '', '', '', 'z''s', '[]', '\\n\\t\\\\', 'ｱ', 'Ⅳ', '￢', 'a', 'a', 'a', 'a', 'a', 'a', 'é');
+CREATE TABLE bytes (id int PRIMARY KEY, b binary(5), vb varbinary(300), bl blob, lb longblob, b1 bit(1), b9 bit(9),
+    b63 bit(63), b64 bit(64), g geometry, p point, u uuid, i4 inet4, i6 inet6);
+INSERT INTO bytes VALUES
+    (1, X'6100620000', X'00FF', X'', repeat(X'FF00', 50000), 1, b'100000001', 1, ~0, ST_GeomFromText('POINT(1 2)', 4326),
+     POINT(-1.5, 2), '11223344-5566-1788-99aa-bbccddeeff00', '255.0.255.0', '::1'),
+    (2, X'', X'', NULL, X'00', 0, 0, 0x7fffffffffffffff, 0, ST_GeomFromText('LINESTRING(0 0, 1 1)'), NULL,
+     '11223344-5566-4788-99aa-bbccddee0000', '0.0.0.0', '2001:db8::ff00:42:8329'),
+    (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (4, X'0000000000', repeat(X'00', 300), X'00', X'', 1, 511, 5, 1, POINT(0, 0), POINT(0, 0),
+     '01890000-1111-7222-8333-444444444444', '1.2.3.4', '::ffff:1.2.3.4'),
+    (5, X'FFFFFFFFFF', X'41', X'41', X'41', 1, 256, 1, 1, NULL, NULL, '00000000-0000-0000-0000-000000000000', NULL, '::');
+"""
+TYPE_TABLES = ["numbers", "fractions", "times", "texts", "bytes"]
+
+
+@pytest.mark.parametrize("metadata", ["FULL", "NO_LOG", "MINIMAL"])
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
+def test_each_type_is_the_same_copied_and_streamed(database, instance, metadata, compressed):
+    with setting(database, "binlog_row_metadata", metadata), \
+            setting(database, "log_bin_compress", int(compressed)):
+        database.run("SET sql_mode = 'STRICT_ALL_TABLES'; SET NAMES utf8mb4")
+        database.run(TYPES)
+        instance.start()
+        instance.sync()
+        copied = {table: instance.texts(table) for table in TYPE_TABLES}
+        for table in TYPE_TABLES:
+            database.run(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {table};"
+                         f"DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept;"
+                         "DROP TEMPORARY TABLE kept")
+        instance.sync()
+        for table in TYPE_TABLES:
+            columns, streamed = instance.texts(table)
+            assert columns == copied[table][0]
+            for before, after in zip(copied[table][1], streamed):
+                for name, here, there in zip(columns, before, after):
+                    assert here == there, f"{table}.{name} of row {before[0]}"
+            assert len(streamed) == len(copied[table][1]) == (5 if table == "bytes" else 4)
+    assert instance.stream()["unrepresentable_values"] == 0
+
+
+def test_values_are_what_the_server_shows(database, instance):
+    database.run(TYPES)
+    instance.start()
+    instance.sync()
+    assert instance.query("SELECT bu, iu, y, after_year, b FROM app.numbers WHERE id = 1") == \
+        [["18446744073709551615", 4294967295, 1901, -1, 1]] or \
+        instance.query_texts("SELECT bu, iu, y, after_year, b FROM app.numbers WHERE id = 1")[1] == \
+        [["18446744073709551615", "4294967295", "1901", "-1", "1"]]
+    texts = instance.query("SELECT l, sj, cp, eu, uj, u16, u32, gb, e, s, el FROM app.texts WHERE id = 1")
+    shown = database.run("SELECT l, sj, cp, eu, uj, u16, u32, gb, e, s, el FROM texts WHERE id = 1")
+    assert texts == shown
+    assert instance.query("SELECT CAST(t AS text), CAST(t6 AS text) FROM app.times WHERE id < 3 ORDER BY id") == \
+        [["-838:59:59", "-838:59:58.999999"], ["838:59:59", "00:00:00.000001"]]
+    assert instance.query("SELECT epoch_us(ts6), epoch_us(dt6) FROM app.times WHERE id = 2") == \
+        [[1795608000123456, 1772236800000001]]
+    assert instance.query("SELECT CAST(u AS text), i4, i6 FROM app.bytes WHERE id IN (1, 4) ORDER BY id") == \
+        [["11223344-5566-1788-99aa-bbccddeeff00", "255.0.255.0", "::1"],
+         ["01890000-1111-7222-8333-444444444444", "1.2.3.4", "::ffff:1.2.3.4"]]
+    types = dict(instance.query("SELECT column_name, data_type FROM information_schema.columns "
+                                "WHERE table_schema = 'app'"))
+    assert (types["bu"], types["j"], types["u"], types["t6"], types["d6"], types["b1"]) == \
+        ("HUGEINT", "JSON", "UUID", "INTERVAL", "VARCHAR", "BOOLEAN")
+
+
+def test_dates_that_do_not_exist_become_null_and_are_counted(database, instance):
+    database.run("SET sql_mode = 'ALLOW_INVALID_DATES'")
+    database.run("CREATE TABLE t (id int PRIMARY KEY, d date, dt datetime, ts timestamp NULL);"
+                 "INSERT INTO t VALUES (1, '0000-00-00', '0000-00-00 00:00:00', '0000-00-00 00:00:00'),"
+                 "(2, '2026-02-31', '2026-00-10 00:00:00', '2026-01-01 00:00:00')")
+    instance.start()
+    instance.sync()
+    database.run("SET sql_mode = ''; INSERT INTO t SELECT id + 10, d, dt, ts FROM t")
+    instance.sync()
+    rows = instance.query("SELECT id, d IS NULL, dt IS NULL, ts IS NULL FROM app.t ORDER BY id")
+    assert rows == [[1, True, True, True], [2, True, True, False],
+                    [11, True, True, True], [12, True, True, False]]
+    assert instance.stream()["unrepresentable_values"] >= 5
+
+
+@pytest.mark.parametrize("image", ["MINIMAL", "NOBLOB"])
+def test_what_a_row_image_leaves_out_is_filled_in(database, instance, image):
+    with setting(database, "binlog_row_image", image):
+        database.run("""
+            CREATE TABLE t (id int PRIMARY KEY, a int DEFAULT 7, b varchar(20) DEFAULT 'it''s', c text,
+                d datetime DEFAULT '2026-01-02 03:04:05', e decimal(5,2) DEFAULT 1.25,
+                n int NOT NULL DEFAULT 3, v int AS (a + 1) VIRTUAL, s int AS (a + 2) STORED);
+            INSERT INTO t (id, c) SELECT seq, repeat('long ', 100) FROM seq_1_to_100""")
+        instance.start()
+        instance.sync()
+        database.run("""
+            INSERT INTO t (id) VALUES (1001);
+            INSERT INTO t (id, b, c) VALUES (1002, 'b', 'c'), (1003, NULL, NULL);
+            UPDATE t SET a = 8 WHERE id <= 50;
+            UPDATE t SET c = 'changed' WHERE id BETWEEN 40 AND 60;
+            UPDATE t SET id = id + 2000 WHERE id BETWEEN 50 AND 55;
+            UPDATE t SET b = 'again' WHERE id >= 2000;
+            DELETE FROM t WHERE id BETWEEN 10 AND 20;
+            INSERT INTO t (id, a) VALUES (10, 1);
+            START TRANSACTION; DELETE FROM t WHERE id = 30; INSERT INTO t (id, c) VALUES (30, 'new');
+            UPDATE t SET a = 2 WHERE id = 30; COMMIT""")
+        instance.sync()
+        assert_same_table(database, instance, "t", ["id", "a", "b", "c", "d", "e", "n", "s"])
+
+
+# Definitions.
+
+def test_columns_come_and_go_while_it_runs(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1), (2, 2)")
+    instance.start()
+    instance.sync()
+    database.run("""
+        ALTER TABLE t ADD COLUMN b varchar(10) DEFAULT 'new', ADD COLUMN n int NOT NULL FIRST;
+        INSERT INTO t (id, a, b, n) VALUES (3, 3, 'c', 5);
+        UPDATE t SET a = 20 WHERE id = 2;
+        ALTER TABLE t DROP COLUMN a;
+        INSERT INTO t (id, b, n) VALUES (4, 'd', 6)""")
+    instance.sync()
+    assert instance.query("SELECT id, a, b, n FROM app.t ORDER BY id") == \
+        [[1, 1, "new", 0], [2, 20, "new", 0], [3, 3, "c", 5], [4, None, "d", 6]]
+
+
+def test_changes_from_before_an_alter_are_read_with_the_names_that_they_had(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int, gone varchar(10))")
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    database.run("""
+        INSERT INTO t VALUES (1, 10, 'x');
+        ALTER TABLE t DROP COLUMN gone, ADD COLUMN extra int DEFAULT 5 FIRST;
+        INSERT INTO t (id, a, extra) VALUES (2, 20, 6)""")
+    instance.start()
+    instance.sync()
+    assert instance.query("SELECT id, a, gone, extra FROM app.t ORDER BY id") == \
+        [[1, 10, "x", 5], [2, 20, None, 6]]
+
+
+def test_without_names_in_the_log_it_copies_anew_rather_than_guesses(database, instance):
+    with setting(database, "binlog_row_metadata", "NO_LOG"):
+        database.run("CREATE TABLE t (id int PRIMARY KEY, a int)")
+        instance.start()
+        instance.sync()
+        database.run("ALTER TABLE t ADD COLUMN b int; INSERT INTO t VALUES (1, 2, 3)")
+        instance.sync()
+        assert instance.query("SELECT id, a, b FROM app.t") == [[1, 2, 3]]
+        said = instance.command("doctor")
+        assert "binlog_row_metadata is NO_LOG" in said.stdout + said.stderr
+        assert instance.stop() == 0
+        database.run("INSERT INTO t VALUES (2, 2, 2); ALTER TABLE t DROP COLUMN a")
+        instance.start()
+        instance.sync()
+        wait_until(lambda: instance.query("SELECT id, b FROM app.t ORDER BY id") == [[1, 3], [2, 2]],
+                   instance.log)
+        assert "the binary log does not name them" in instance.log()
+
+
+def test_a_table_that_is_emptied_is_empty_here(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1), (2, 2);"
+                 "CREATE TABLE made_anew LIKE t; INSERT INTO made_anew SELECT * FROM t")
+    instance.start()
+    instance.sync()
+    database.run("""
+        INSERT INTO t VALUES (3, 3); TRUNCATE TABLE t; INSERT INTO t VALUES (4, 4);
+        DROP TABLE made_anew;
+        CREATE TABLE IF NOT EXISTS made_anew (id int PRIMARY KEY, a int);
+        INSERT INTO made_anew VALUES (1, 100)""")
+    instance.sync()
+    assert instance.query("SELECT * FROM app.t") == [[4, 4]]
+    assert instance.query("SELECT * FROM app.made_anew") == [[1, 100]]
+    database.run("CREATE TABLE IF NOT EXISTS t (id int PRIMARY KEY);"
+                 f"DELETE FROM `{database.name}`.t; CREATE OR REPLACE TABLE t (id int PRIMARY KEY, a int);"
+                 "INSERT INTO t VALUES (5, 5); DROP TABLE made_anew")
+    instance.sync()
+    assert instance.query("SELECT * FROM app.t") == [[5, 5]]
+    assert instance.query("SELECT * FROM app.made_anew") == [[1, 100]]
+
+
+def test_tools_that_alter_a_table_by_a_shadow_are_followed(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)")
+    instance.start()
+    instance.sync()
+    database.run("""
+        CREATE TABLE _t_gho (id int PRIMARY KEY, a bigint, b int); INSERT INTO _t_gho (id, a) SELECT * FROM t;
+        RENAME TABLE t TO _t_del, _t_gho TO t""")
+    database.run("ALTER TABLE t MODIFY a int; INSERT INTO t VALUES (2, 2, 2)")
+    instance.sync()
+    assert instance.query("SELECT id, a, b FROM app.t ORDER BY id") == [[1, 1, None], [2, 2, 2]]
+
+
+@pytest.mark.parametrize("sql, said", [
+    ("RENAME TABLE t TO old; RENAME TABLE other TO t", "renamed"),
+    ("ALTER TABLE parts DROP PARTITION p0", "DROP PARTITION"),
+    ("SET SESSION binlog_format = 'STATEMENT'; UPDATE t SET a = a + 1", "binlog_format=ROW"),
+])
+def test_a_table_whose_changes_are_not_in_the_log_is_copied_anew(database, instance, sql, said):
+    database.run("""
+        CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1);
+        CREATE TABLE other LIKE t; INSERT INTO other VALUES (5, 5);
+        CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id)
+            (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE);
+        INSERT INTO parts VALUES (1), (11)""")
+    instance.start()
+    instance.sync()
+    database.run(sql)
+    wait_until(lambda: said in instance.log(), instance.log)
+    instance.sync()
+    for table in ("t", "parts"):
+        wait_until(lambda: instance.query(f"SELECT * FROM app.{table} ORDER BY id") ==
+                   database.run(f"SELECT * FROM {table} ORDER BY id"), instance.log)
+    database.run("INSERT INTO t VALUES (100, 100); INSERT INTO parts VALUES (100)")
+    instance.sync()
+    assert instance.query("SELECT max(id) FROM app.t UNION ALL SELECT max(id) FROM app.parts") == \
+        [[100], [100]]
+
+
+def test_another_primary_key_is_followed(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 11), (2, 12)")
+    instance.start()
+    instance.sync()
+    database.run("""
+        UPDATE t SET a = 13 WHERE id = 1;
+        ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (a);
+        UPDATE t SET id = 5 WHERE a = 12; DELETE FROM t WHERE a = 13; INSERT INTO t VALUES (5, 9)""")
+    instance.sync()
+    assert instance.query("SELECT id, a FROM app.t ORDER BY a") == [[5, 9], [5, 12]]
+
+
+def test_a_log_that_was_purged_is_found_out(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    # A file that somebody still reads is not purged.
+    wait_until(lambda: not database.run(
+        "SELECT 1 FROM information_schema.processlist WHERE command = 'Binlog Dump'"),
+        "the server to see that we have gone")
+    database.run("INSERT INTO t VALUES (1); FLUSH BINARY LOGS; FLUSH BINARY LOGS")
+    last = database.run("SHOW BINARY LOGS")[-1][0]
+
+    def purged():  # the engine may need the file for a moment more
+        database.run(f"PURGE BINARY LOGS TO '{last}'")
+        return len(database.run("SHOW BINARY LOGS")) == 1
+
+    wait_until(purged, "the log to be purged")
+    instance.start()
+    assert "no longer has its binary log" in failed(instance)
+    assert instance.stop() == 0
+    stream = instance.folder / "streams/app.yaml"
+    stream.write_text(stream.read_text() + "when_lost: recopy\n")
+    instance.start()
+    instance.sync()
+    wait_until(lambda: instance.query("SELECT * FROM app.t") == [[1]], instance.log)
+
+
+def test_a_log_that_was_begun_anew_is_found_out(database, tmp_path):
+    server = MariaDbServer()
+    try:
+        with server.database() as own, MariaDbInstance(tmp_path / "project", own) as instance:
+            own.run("CREATE TABLE t (id int PRIMARY KEY)")
+            instance.start()
+            instance.sync()
+            assert instance.stop() == 0
+            time.sleep(1.1)
+            own.run("RESET MASTER; INSERT INTO t SELECT seq FROM seq_1_to_20000")
+            instance.start()
+            assert "begun anew" in failed(instance)
+    finally:
+        server.stop()
+
+
+# Under load.
+
+class Load(threading.Thread):
+    """Transactions of a few changes on a table of (id, pupil, number), until it is stopped."""
+
+    def __init__(self, database, seed):
+        super().__init__(daemon=True)
+        self.database, self.chance = database, random.Random(seed)
+        self.ended = threading.Event()
+        self.transactions = 0
+
+    def run(self):
+        with contextlib.closing(self.database.server.connect(self.database.name)) as connection:
+            cursor = connection.cursor()
+            while not self.ended.is_set():
+                first = self.chance.randrange(1, 400_000)
+                cursor.execute("START TRANSACTION")
+                cursor.execute("INSERT INTO answers (pupil, number) VALUES (%s, %s), (%s, 0)",
+                               (f"生徒 {first}", first, first))
+                cursor.execute("UPDATE answers SET number = number + 1 WHERE id BETWEEN %s AND %s",
+                               (first, first + 5))
+                cursor.execute("DELETE FROM answers WHERE id = %s", (self.chance.randrange(1, 400_000),))
+                if self.chance.random() < 0.1:
+                    cursor.execute("UPDATE IGNORE answers SET id = id + 1000000 WHERE id = %s", (first,))
+                cursor.execute("COMMIT")
+                self.transactions += 1
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join(20)
+
+
+ANSWERS = """
+CREATE TABLE answers (id bigint PRIMARY KEY AUTO_INCREMENT, pupil varchar(40), number int, filler varchar(200)
+    DEFAULT 'some text that makes the table larger than one range of the copy, which is sixteen megabytes of it');
+INSERT INTO answers (id, pupil, number) SELECT seq, concat('生徒 ', seq), seq FROM seq_1_to_400000;
+ANALYZE TABLE answers"""
+
+
+def assert_answers(database, instance):
+    rows = assert_same_table(database, instance, "answers", ["id", "pupil", "number"])
+    total, distinct = instance.query("SELECT count(*), count(DISTINCT id) FROM app.answers")[0]
+    assert total == distinct == rows
+
+
+@pytest.mark.parametrize("lock", ["auto", "brief"])
+def test_a_copy_under_load_meets_the_changes_without_a_gap(database, tmp_path, lock):
+    database.run(ANSWERS)
+    with MariaDbInstance(tmp_path / "project", database, settings=f"snapshot_lock: {lock}") as instance:
+        with Load(database, SEED) as load:
+            time.sleep(0.5)
+            instance.start()
+            instance.wait_state("streaming")
+            wait_until(lambda: load.transactions > 500, "some load", 30)
+        instance.sync()
+        assert_answers(database, instance)
+
+
+def test_killed_while_it_copies_it_goes_on_where_it_was(database, instance):
+    print(f"BIWA_SEED={SEED} BIWA_KILLS={KILLS}")
+    chance = random.Random(SEED)
+    database.run(ANSWERS + "; INSERT INTO answers (pupil, number) SELECT pupil, number FROM answers"
+                 "; ANALYZE TABLE answers")
+    grown, there = 0, 0
+    with Load(database, SEED):
+        for kill in range(KILLS // 2):
+            instance.start(env={"BIWA_SNAPSHOT_SLICE_MS": "20"})
+            wait_until(lambda: (instance.stream() or {}).get("state") in ("snapshot", "streaming", "catching_up"),
+                       lambda: f"the copy: {instance.stream()}\n{instance.log()}", 30)
+            if instance.stream()["state"] != "snapshot":
+                break
+            rows = instance.value("SELECT count(*) FROM app.answers")
+            assert rows >= there, f"{there} answers were there when it was killed, now {rows}"
+            if kill % 2 == 1:
+                wait_until(lambda: instance.stream()["state"] != "snapshot" or
+                           instance.value("SELECT count(*) FROM app.answers") > rows, "growth", 30)
+            time.sleep(chance.uniform(0, 0.3))
+            # What can be seen is committed: it has to be there after the kill.
+            there = instance.value("SELECT count(*) FROM app.answers")
+            grown += there > rows
+            instance.kill()
+    if not instance.is_running():
+        instance.start()
+    instance.sync()
+    assert grown >= 1 and instance.log().count("copying ") <= 1, instance.log()
+    assert_answers(database, instance)
+
+
+def test_killed_under_load_it_loses_nothing_and_doubles_nothing(database, instance):
+    print(f"BIWA_SEED={SEED} BIWA_KILLS={KILLS}")
+    chance = random.Random(SEED + 1)
+    database.run(ANSWERS)
+    instance.start()
+    instance.sync()
+    with Load(database, SEED + 2) as load:
+        for _ in range(KILLS - KILLS // 2):
+            time.sleep(chance.uniform(0, 1.0))
+            instance.kill()
+            instance.start()
+    assert load.transactions > 100
+    instance.sync()
+    assert instance.log().count("copying ") == 1, instance.log()
+    assert_answers(database, instance)
+
+
+def test_a_broken_connection_is_made_anew(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    for number in range(3):
+        for thread, command in database.run(
+                "SELECT id, command FROM information_schema.processlist WHERE command = 'Binlog Dump'"):
+            database.run(f"KILL {thread}")
+        database.run(f"INSERT INTO t VALUES ({number})")
+        wait_until(lambda: instance.value("SELECT count(*) FROM app.t") == number + 1, "the row", 30)
+
+
+def test_a_large_value_and_a_large_transaction(database, instance):
+    database.run("SET GLOBAL max_allowed_packet = 1073741824; SET GLOBAL slave_max_allowed_packet = 1073741824")
+    with contextlib.closing(database.server.connect(database.name)) as connection:
+        database.run("CREATE TABLE t (id int PRIMARY KEY, a longtext)", connection)
+        instance.start()
+        instance.sync()
+        database.run("INSERT INTO t VALUES (1, repeat('x', 20000000));"
+                     "INSERT INTO t SELECT seq, concat('row ', seq) FROM seq_2_to_300000;"
+                     "UPDATE t SET a = concat(a, '!') WHERE id > 1", connection)
+        instance.sync()
+        assert instance.query("SELECT count(*), max(length(a)), count(*) FILTER (a LIKE 'row %!') FROM app.t") == \
+            [[300000, 20000000, 299999]]

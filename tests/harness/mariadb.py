@@ -1,0 +1,126 @@
+"""A private MariaDB, made by scripts/mariadb, databases in it, and instances that follow them."""
+import contextlib
+import itertools
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pymysql
+
+from harness.instance import MARKER, Instance
+from harness.paths import ROOT
+
+SCRIPT = ROOT / "scripts" / "mariadb"
+
+
+class MariaDbServer:
+    """Owned by whoever made it: stop() ends it and removes its folder."""
+
+    def __init__(self, *options):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="biwa-test-my-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        self.start("--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", *options)
+        self._numbers = itertools.count(1)
+
+    def start(self, *options):
+        started = subprocess.run([SCRIPT, "start", self.folder / "server", *options],
+                                 capture_output=True, text=True, timeout=120, check=False)
+        if started.returncode != 0:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise RuntimeError(started.stderr)
+        words = started.stdout.removeprefix("export ").split()
+        found = dict(word.split("=", 1) for word in words)
+        self.socket = found["MARIADB_SOCKET"]
+        self.port = int(found["MARIADB_PORT"])
+        self.user, self.password = found["MARIADB_USER"], found["MARIADB_PASSWORD"]
+
+    def stop(self):
+        subprocess.run([SCRIPT, "stop", self.folder / "server"], capture_output=True, timeout=150,
+                       check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def connect(self, database=None, **more):
+        return pymysql.connect(unix_socket=self.socket, user=self.user, password=self.password,
+                               database=database, autocommit=True, charset="utf8mb4",
+                               client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS, **more)
+
+    @contextlib.contextmanager
+    def database(self, prefix="test"):
+        database = MariaDb(self, f"{prefix}_{next(self._numbers)}")
+        try:
+            yield database
+        finally:
+            database.drop()
+
+
+class MariaDb:
+    def __init__(self, server, name):
+        self.server = server
+        self.name = name
+        with contextlib.closing(server.connect()) as connection:
+            connection.cursor().execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        self.connection = server.connect(name)
+        self.run(f"CREATE TABLE {MARKER} (id int PRIMARY KEY, number bigint NOT NULL);"
+                 f"INSERT INTO {MARKER} VALUES (1, 0)")
+
+    def run(self, sql, connection=None):
+        """The rows of the last statement of `sql`; each is a transaction of its own."""
+        with (connection or self.connection).cursor() as cursor:
+            cursor.execute(sql)
+            rows = cursor.fetchall()
+            while cursor.nextset():
+                rows = cursor.fetchall()
+            return [list(row) for row in rows]
+
+    def value(self, sql):
+        return self.run(sql)[0][0]
+
+    def advance_marker(self):
+        self.run(f"UPDATE {MARKER} SET number = number + 1")
+        return self.value(f"SELECT number FROM {MARKER}")
+
+    def drop(self):
+        self.connection.close()
+        with contextlib.closing(self.server.connect()) as connection:
+            connection.cursor().execute(f"DROP DATABASE `{self.name}`")
+
+
+class MariaDbInstance(Instance):
+    """`settings` are more lines of the connection's file."""
+
+    def __init__(self, folder, database, tables=None, exclude=(), settings=""):
+        self.settings = settings
+        super().__init__(folder, database, tables or (f"{database.name}.*",), exclude)
+
+    def connection_file(self):
+        server = self.database.server
+        return f"""\
+            kind: mariadb
+            socket: {server.socket}
+            database: "{self.database.name}"
+            user: {server.user}
+            password: ${{file:secrets/app.password}}
+            {self.settings}
+            """
+
+    def texts(self, table):
+        """Every value of a table as text, in the order of its first column."""
+        columns = [name for name, in self.query(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'app' AND "
+            f"table_name = '{table}' ORDER BY ordinal_position")]
+        values = ", ".join(f'CAST("{name}" AS text)' for name in columns)
+        return columns, self.query(f"SELECT {values} FROM app.\"{table}\" ORDER BY 1")
+
+
+def assert_same_table(database, instance, table, columns, key="id"):
+    """The values of these columns, which both engines write alike; returns how many rows."""
+    names = ", ".join(columns)
+    theirs = [["" if value is None else str(value) for value in row] for row in
+              database.run(f"SELECT {names} FROM {table} ORDER BY {key}")]
+    with instance.csv_rows(f"SELECT {names} FROM app.{table} ORDER BY {key}") as rows:
+        ours = list(rows)
+    assert len(ours) == len(theirs), (table, len(ours), len(theirs))
+    for here, there in zip(ours, theirs):
+        assert here == there, f"{table}: {here} here, {there} at the source"
+    return len(ours)

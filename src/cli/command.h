@@ -49,6 +49,7 @@ void AddStatus(Commands& commands);
 void AddQuery(Commands& commands);
 void AddRun(Commands& commands);
 void AddStream(Commands& commands);
+void AddReconcile(Commands& commands);
 void AddDoctor(Commands& commands);
 void AddVersion(Commands& commands);
 

@@ -12,6 +12,31 @@ namespace {
 
 using nlohmann::json;
 
+// "compared 2026-11-25T22:16:39Z: 8 of 9 tables equal, 1 differs (public.answers)"
+void PrintReconciliation(const json& reconciliation) {
+    if (reconciliation.value("running", false)) {
+        Print(fmt::format("  is being compared with its source: {} of {} tables\n",
+                          reconciliation.value("tables_done", 0),
+                          reconciliation.value("tables", 0)));
+    }
+    const auto& results = reconciliation["results"];
+    if (results.empty()) return;
+    std::size_t equal = 0, not_compared = 0;
+    std::string last, differing;
+    for (const auto& result : results) {
+        const auto outcome = result.value("outcome", "");
+        equal += outcome == "equal" || outcome == "repaired";
+        not_compared += outcome == "not_compared" || outcome == "not_comparable";
+        if (outcome == "differs") {
+            differing += (differing.empty() ? "" : ", ") + result.value("source", "");
+        }
+        if (result["at"].is_string()) last = std::max(last, result["at"].get<std::string>());
+    }
+    Print(fmt::format("  compared {}: {} of {} tables equal{}{}\n", last, equal, results.size(),
+                      not_compared > 0 ? fmt::format(", {} not compared", not_compared) : "",
+                      differing.empty() ? "" : "; DIFFER: " + differing));
+}
+
 void PrintStatus(const json& status, bool running) {
     Print(fmt::format("{} {} ({})  warehouse {}{}\n", status.value("project", ""),
                       running ? "is running" : "is not running", status.value("environment", ""),
@@ -54,6 +79,7 @@ void PrintStatus(const json& status, bool running) {
             Print(fmt::format("  {} values that the warehouse's types cannot hold are NULL\n",
                               HumanCount(lost)));
         }
+        PrintReconciliation(stream["reconciliation"]);
         for (const auto& table : stream["tables"]) {
             const auto rows =
                 table["rows"].is_number() ? HumanCount(table["rows"].get<std::int64_t>()) : "-";

@@ -410,6 +410,8 @@ Status Instance::StartStream(const StreamConfig& config) {
     options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     options.discover_every = config.discover_every;
     options.recopy_when_lost = config.recopy_when_lost;
+    options.reconcile_every = config.reconcile_every;
+    options.reconcile_repairs = config.reconcile_repairs;
     // For tests: a copy that ends before its first slice does has nothing to be resumed.
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
@@ -596,9 +598,10 @@ Status Instance::AskStream(const http::StreamCommand& command) {
                                                            {"pause", StreamRequest::kPause},
                                                            {"resume", StreamRequest::kResume}};
     const auto request = requests.find(command.action);
-    if (request == requests.end()) {
+    const bool is_reconcile = command.action == "reconcile" || command.action == "repair";
+    if (request == requests.end() && !is_reconcile) {
         return UserError(fmt::format("a stream cannot \"{}\"", command.action),
-                         "It can recopy, pause and resume.");
+                         "It can recopy, pause, resume, reconcile and repair.");
     }
     // What runs stays while it is asked.
     std::lock_guard applying(apply_mutex_);
@@ -616,6 +619,7 @@ Status Instance::AskStream(const http::StreamCommand& command) {
         return UserError(fmt::format("there is no stream \"{}\"", command.stream),
                          meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
     }
+    if (is_reconcile) return runner->Reconcile(command.tables, command.action == "repair");
     return runner->Ask(request->second, command.tables);
 }
 

@@ -25,6 +25,29 @@ json ErrorOrNull(const std::optional<Error>& error) {
 
 json TimeOrNull(Micros time) { return time == 0 ? json(nullptr) : json(ToIso8601(time)); }
 
+json ComparisonJson(const TableComparison& result) {
+    json keys = json::array();
+    for (const auto& row : result.keys) {
+        keys.push_back({{"key", row.key}, {"difference", ToString(row.difference)}});
+    }
+    return {{"source", result.source},       {"outcome", ToString(result.outcome)},
+            {"reason", result.reason},       {"at", TimeOrNull(result.at)},
+            {"seconds", result.seconds},     {"rows", result.rows},
+            {"missing", result.missing},     {"extra", result.extra},
+            {"different", result.different}, {"changing", result.changing},
+            {"repaired", result.repaired},   {"keys", std::move(keys)}};
+}
+
+json ReconciliationJson(const Reconciliation& reconciliation) {
+    json results = json::array();
+    for (const auto& result : reconciliation.results) results.push_back(ComparisonJson(result));
+    return {{"running", reconciliation.is_running}, {"repairing", reconciliation.is_repairing},
+            {"table", reconciliation.table},        {"tables_done", reconciliation.tables_done},
+            {"tables", reconciliation.tables},      {"parts_done", reconciliation.parts_done},
+            {"parts", reconciliation.parts},        {"error", reconciliation.error},
+            {"last_run", reconciliation.last_run},  {"results", std::move(results)}};
+}
+
 json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
     const auto& config = facts.project->streams;
     const auto found = config.find(stream.name);
@@ -83,7 +106,8 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
             {"errors_total", std::move(errors)},
             {"unrepresentable_values", stream.unrepresentable},
             {"history", std::move(history)},
-            {"tables", std::move(tables)}};
+            {"tables", std::move(tables)},
+            {"reconciliation", ReconciliationJson(stream.reconciliation)}};
 }
 
 json ModelJson(const workflow::ModelStatus& model) {

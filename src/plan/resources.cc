@@ -69,6 +69,11 @@ std::vector<Resource> ProjectResources(const Project& project) {
             Put(resource, "wal_guard stop, dropping the slot",
                 fmt::format("{} B", stream.wal_stop_bytes));
         }
+        if (stream.reconcile_every.count() > 0) {
+            resource.fields["reconcile.every"] =
+                fmt::format("{}s", stream.reconcile_every.count() / 1000);
+            if (stream.reconcile_repairs) resource.fields["reconcile.repair"] = "true";
+        }
         if (stream.discover_every != usual.discover_every) {
             resource.fields["discover_every"] = fmt::format("{}ms", stream.discover_every.count());
         }

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::chrono::milliseconds kRefreshMin(100);
+constexpr std::chrono::milliseconds kReconcileMin(10'000);
 
 tl::unexpected<Error> NoProject(const fs::path& where) {
     return UserError(fmt::format("there is no biwa.yaml in {} or above it", where.string()),
@@ -233,7 +234,20 @@ class Loader {
         stream.discover_every =
             std::max(checked.Duration("discover_every"), std::chrono::milliseconds(100));
         stream.recopy_when_lost = checked.Text("when_lost") == "recopy";
+        if (const auto* reconcile = checked.Find("reconcile")) {
+            LoadReconcile(*reconcile, stream);
+        }
         project_.streams[name] = std::move(stream);
+    }
+
+    void LoadReconcile(const Checked& reconcile, StreamConfig& stream) {
+        stream.reconcile_every = reconcile.Duration("every");
+        stream.reconcile_repairs = reconcile.Boolean("repair");
+        if (stream.reconcile_every.count() > 0 && stream.reconcile_every < kReconcileMin) {
+            problems_.Add(reconcile.Place("every"),
+                          "every: a table read over and over is a burden to its database; "
+                          "expected at least 10s");
+        }
     }
 
     void LoadWalGuard(const Checked& checked, StreamConfig& stream) {

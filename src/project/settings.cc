@@ -150,6 +150,17 @@ std::vector<Setting> StreamSettings() {
              "that readers see, which they replace when they are whole.",
          .default_text = "stop",
          .choices = {"stop", "recopy"}},
+        {.name = "reconcile",
+         .type = SettingType::kObject,
+         .description = "Comparing all tables with the source, value by value, while changes flow.",
+         .fields = {{.name = "every",
+                     .type = SettingType::kDuration,
+                     .description = "How often, such as 1d. Left out: only when `biwa reconcile` "
+                                    "asks for it."},
+                    {.name = "repair",
+                     .type = SettingType::kBoolean,
+                     .description = "Read the rows that differ anew. Else they are only named.",
+                     .default_text = "false"}}},
     };
 }
 

@@ -6,40 +6,11 @@
 #include <utility>
 
 #include "base/text.h"
+#include "replication/row_sql.h"
 #include "replication/stream_tables.h"
 #include "replication/target_table.h"
 
 namespace biwa {
-
-namespace {
-
-std::string QuotedList(const std::vector<Column>& columns, std::string_view prefix = "") {
-    std::string list;
-    for (const auto& column : columns) {
-        if (!list.empty()) list += ", ";
-        list += prefix;
-        list += QuoteIdentifier(column.name);
-    }
-    return list;
-}
-
-std::string KeyList(const TableSchema& columns, std::string_view prefix) {
-    std::vector<Column> key;
-    for (const auto column : columns.key) key.push_back(columns.columns[column]);
-    return QuotedList(key, prefix);
-}
-
-// "a.id = b.id AND …"
-std::string OnKey(const TableSchema& columns, std::string_view a, std::string_view b) {
-    std::string on;
-    for (const auto column : columns.key) {
-        const auto name = QuoteIdentifier(columns.columns[column].name);
-        on += fmt::format("{}{}.{} = {}.{}", on.empty() ? "" : " AND ", a, name, b, name);
-    }
-    return on;
-}
-
-}  // namespace
 
 Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
                  const TargetOf& target_of, StreamSource& source)
@@ -295,34 +266,6 @@ Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& pa
         {{"rows", partial_rows}}));
     return MendMissing(table, columns);
 }
-
-namespace {
-
-// What a reader gives, as a source of rows.
-class ReaderSource final : public RowSource {
-  public:
-    ReaderSource(const std::vector<Column>& columns, std::unique_ptr<RowReader> reader)
-        : columns_(columns), reader_(std::move(reader)) {}
-    const std::vector<Column>& columns() const override { return columns_; }
-    std::size_t rows_estimate() const override { return 1; }
-    Result<std::unique_ptr<RowReader>> Open() override {
-        if (!reader_) return Corrupt("rows of the source were asked for twice");
-        return std::move(reader_);
-    }
-
-  private:
-    const std::vector<Column>& columns_;
-    std::unique_ptr<RowReader> reader_;
-};
-
-// The value as text that the source reads too.
-std::string AsText(const Column& column) {
-    const auto name = QuoteIdentifier(column.name);
-    return column.type.id == TypeId::kBytes ? fmt::format("'\\x' || hex({})", name)
-                                            : fmt::format("CAST({} AS VARCHAR)", name);
-}
-
-}  // namespace
 
 // Rows whose former selves are not in the warehouse, so that what the source left out is nowhere
 // here. It happens after a copy that was cut off and went on later: a row that moved meanwhile into

@@ -39,34 +39,6 @@ void AppendBytes(T value, std::string& to) {
     to.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// The same bytes for equal values; strings and lists with their length in front. `to_the_bit`: for
-// values that are the same; equal ones may differ (0 and -0).
-void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::string& to) {
-    if (IsString(cells.type)) {
-        const auto text = cells.GetString(row);
-        AppendBytes(static_cast<std::uint32_t>(text.size()), to);
-        to.append(text);
-    } else if (!to_the_bit &&
-               (cells.type.id == TypeId::kFloat || cells.type.id == TypeId::kDouble)) {
-        double value =
-            cells.type.id == TypeId::kFloat ? cells.Get<float>(row) : cells.Get<double>(row);
-        if (value == 0) value = 0;                                             // -0 is 0
-        if (value != value) value = std::numeric_limits<double>::quiet_NaN();  // a NaN is a NaN
-        AppendBytes(value, to);
-    } else if (cells.type.id == TypeId::kList) {
-        const auto list = cells.Get<ListCell>(row);
-        AppendBytes(list.length, to);
-        for (auto i = list.offset; i < list.offset + list.length; ++i) {
-            const bool is_null = cells.child->IsNull(i);
-            to += is_null ? '\0' : '\1';
-            if (!is_null) EncodeCell(*cells.child, i, to_the_bit, to);
-        }
-    } else {
-        const auto bytes = CellBytes(cells.type);
-        to.append(reinterpret_cast<const char*>(cells.data + row * bytes), bytes);
-    }
-}
-
 // Hands out blocks of a list of `size` items to any number of readers.
 class BlockCursor {
   public:
@@ -170,6 +142,32 @@ struct CellPlace {
 };
 
 }  // namespace
+
+void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::string& to) {
+    if (IsString(cells.type)) {
+        const auto text = cells.GetString(row);
+        AppendBytes(static_cast<std::uint32_t>(text.size()), to);
+        to.append(text);
+    } else if (!to_the_bit &&
+               (cells.type.id == TypeId::kFloat || cells.type.id == TypeId::kDouble)) {
+        double value =
+            cells.type.id == TypeId::kFloat ? cells.Get<float>(row) : cells.Get<double>(row);
+        if (value == 0) value = 0;                                             // -0 is 0
+        if (value != value) value = std::numeric_limits<double>::quiet_NaN();  // a NaN is a NaN
+        AppendBytes(value, to);
+    } else if (cells.type.id == TypeId::kList) {
+        const auto list = cells.Get<ListCell>(row);
+        AppendBytes(list.length, to);
+        for (auto i = list.offset; i < list.offset + list.length; ++i) {
+            const bool is_null = cells.child->IsNull(i);
+            to += is_null ? '\0' : '\1';
+            if (!is_null) EncodeCell(*cells.child, i, to_the_bit, to);
+        }
+    } else {
+        const auto bytes = CellBytes(cells.type);
+        to.append(reinterpret_cast<const char*>(cells.data + row * bytes), bytes);
+    }
+}
 
 ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns)
     : columns_(std::move(columns)), small_key_(HasSmallKey(*columns_)) {}

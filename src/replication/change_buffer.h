@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,10 @@
 #include "source/source.h"
 
 namespace biwa {
+
+// The same bytes for equal values; strings and lists with their length in front. `to_the_bit`: for
+// values that are the same; equal ones may differ (0 and -0).
+void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::string& to);
 
 class ChangeBuffer {
   public:

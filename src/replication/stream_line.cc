@@ -21,6 +21,8 @@ constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 // With so many waiting, throughput counts and not the rhythm of commits.
 constexpr std::uint64_t kManyChanges = 50'000;
 constexpr milliseconds kPollTimeout{200};
+// How often the source says how far it is while nothing changes; the books are told less often.
+constexpr milliseconds kPassedEvery{200};
 
 // The warehouse refuses a commit when something else wrote the same: nothing is done, and doing it
 // again is all there is to do.
@@ -55,12 +57,19 @@ double StreamLine::lag_seconds() const {
     return std::max(0.0, static_cast<double>(now - waiting_.front().commit_time) / 1e6);
 }
 
+bool StreamLine::HasApplied(const Position& position) const {
+    if (durable_order_ >= position.order) return true;
+    // In this order: what had been received when that was passed is what has to be durable.
+    return passed_order_ >= position.order && received_order_ <= durable_order_;
+}
+
 Status StreamLine::Read() {
     state_ = BIWA_TRY(ReadStreamState(warehouse_, options_.name));
     snapshot_.reset();
     is_exact_ = false;
     durable_order_ = state_.position.order;
     received_order_ = state_.position.order;
+    passed_order_ = 0;
     std::lock_guard lock(mutex_);
     waiting_.clear();
     return {};
@@ -235,11 +244,12 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         one.table.id = table.id;
         one.from = table.from;
     }
-    auto opened = source.Follow(followed, state_.position, options_.idle_every);
+    auto opened = source.Follow(followed, state_.position, kPassedEvery);
     has_lost_history_ = !opened && opened.error().kind == ErrorKind::kConflict;
     const auto changes = BIWA_TRY(std::move(opened));
     observer_.OnState(StreamStatus::State::kCatchingUp);
     BoundedQueue<ChangeBatch> queue(options_.queue_bytes_max);
+    passed_order_ = 0;
     Status read;
     {
         std::jthread reader([&](std::stop_token reader_stop) {
@@ -256,6 +266,7 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
             std::lock_guard lock(mutex_);
             waiting_.clear();
         }
+        passed_order_ = 0;
         received_order_ = durable_order_.load();
         queue_bytes_ = 0;
         if (!applied) return applied;
@@ -267,10 +278,21 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
 Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
                                std::stop_token stop) {
     const auto durable = [&] { return Position{durable_order_, ""}; };
+    auto last_pushed = steady_clock::now();
+    bool at_commit = true;
     while (!stop.stop_requested()) {
         auto batch = BIWA_TRY(changes.Poll(durable(), kPollTimeout));
         if (!batch) continue;
         const auto bytes = batch->bytes;
+        const auto passed = batch->commit ? batch->commit->order : 0;
+        const auto now = steady_clock::now();
+        const bool is_idle = batch->changes == 0 && batch->commits == 0 && at_commit;
+        if (is_idle && now - last_pushed < options_.idle_every) {
+            passed_order_ = passed;
+            continue;
+        }
+        last_pushed = now;
+        at_commit = batch->commit.has_value();
         if (batch->commit) {
             received_order_ = batch->commit->order;
             observer_.OnUnrepresentable(copied_unrepresentable_ + changes.unrepresentable());
@@ -287,6 +309,7 @@ Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>&
             BIWA_TRY(changes.Acknowledge(durable()));
         }
         queue_bytes_ = queue.bytes();
+        if (passed != 0) passed_order_ = passed;
     }
     return {};
 }
@@ -296,6 +319,7 @@ Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& que
     std::optional<ChangeBatch> batch(std::move(first));
     for (;;) {
         while (batch) {
+            observer_.OnChanges(*batch);
             BIWA_TRY(applier.Add(std::move(*batch)));
             if (applier.can_commit() &&
                 (applier.changes() >= kBatchChangesMax || applier.bytes() >= Applier::kBytesMax)) {

@@ -47,6 +47,8 @@ class LineObserver {
                          const std::string& reason, std::int64_t rows_copied) = 0;
     // Rows were copied into the target.
     virtual void OnCopied(const TableName& target) = 0;
+    // These are about to be taken in.
+    virtual void OnChanges(const ChangeBatch& batch) = 0;
     virtual void OnCommit(const Applier::Applied& applied) = 0;
     virtual void OnUnrepresentable(std::uint64_t count) = 0;
 };
@@ -90,6 +92,8 @@ class StreamLine {
     // Whether all that was received was applied.
     bool is_caught_up() const { return received_order_ <= durable_order_; }
     std::uint64_t durable_order() const { return durable_order_; }
+    // Whether all changes up to there were, though the warehouse's books may not say so yet.
+    bool HasApplied(const Position& position) const;
     // Whether a commit of any kind has succeeded since the last call: retries may be quick again.
     bool TakeProgressed() { return progressed_.exchange(false); }
 
@@ -123,6 +127,8 @@ class StreamLine {
 
     std::atomic<std::uint64_t> durable_order_ = 0;
     std::atomic<std::uint64_t> received_order_ = 0;
+    // No changes up to here are still to be received.
+    std::atomic<std::uint64_t> passed_order_ = 0;
     std::atomic<std::int64_t> rows_copied_ = 0;
     std::uint64_t copied_unrepresentable_ = 0;  // of the copies of this process
     std::atomic<std::uint64_t> changes_applied_ = 0;

@@ -104,6 +104,9 @@ StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSour
       on_changed_(std::move(on_changed)),
       line_(warehouse_, OptionsOf(options_.name, false), *this) {
     status_.name = options_.name;
+    reconciler_ = std::make_unique<StreamReconciler>(
+        warehouse_, options_.name, options_.dataset, options_.reconcile_every,
+        options_.reconcile_repairs, HostOfReconciler());
     status_.queue_bytes_max = options_.queue_bytes_max;
     thread_ = std::jthread([this](std::stop_token stop) {
         Run(stop);
@@ -116,6 +119,8 @@ StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options, OpenSour
 StreamRunner::~StreamRunner() {
     thread_.request_stop();
     watcher_.request_stop();
+    // It has the stream's thread do things, and tells it nothing.
+    reconciler_->Stop();
     thread_.join();
     watcher_.join();
 }
@@ -141,6 +146,7 @@ StreamStatus StreamRunner::status() const {
     auto status = status_;
     status.lag_seconds = line_.lag_seconds();
     status.changes_total = line_.changes_applied();
+    status.reconciliation = reconciler_->status();
     status.rows_total += line_.rows_total();
     status.queue_bytes = line_.queue_bytes();
     return status;
@@ -175,11 +181,16 @@ void StreamRunner::OnTable(const std::string& source_name, TablePhase phase,
         LogWarn("stream {}: table {} is copied anew: {}", options_.name, source_name, reason);
         wake_ = true;
     }
+    reconciler_->watch().NoteAll();
     ShowPhase(source_name, phase, reason, rows_copied);
 }
 
 void StreamRunner::OnCopied(const TableName& target) {
     if (on_changed_) on_changed_({target});
+}
+
+void StreamRunner::OnChanges(const ChangeBatch& batch) {
+    for (const auto& changes : batch.tables) reconciler_->watch().Note(changes);
 }
 
 void StreamRunner::OnCommit(const Applier::Applied& applied) {
@@ -234,6 +245,7 @@ void StreamRunner::Run(std::stop_token stop) {
     }
     if (stop.stop_requested() && !given_up_) OnState(StreamStatus::State::kStopped);
     std::lock_guard lock(mutex_);
+    is_over_ = true;
     for (auto& question : std::exchange(questions_, {})) {
         question.answer.set_value(Unavailable("the stream has stopped"));
     }
@@ -317,6 +329,7 @@ Status StreamRunner::StartOver(StreamSource& source, const Error& lost) {
     for (const auto& table : found_) {
         if (table.refusal.empty()) followable.push_back(table);
     }
+    reconciler_->watch().NoteAll();
     return line_.StartOver(source, followable, "changes were lost: " + lost.message);
 }
 
@@ -340,6 +353,72 @@ Status StreamRunner::Ask(StreamRequest request, const std::vector<std::string>& 
         fmt::format("stream {} is busy: it will be done when it can be", options_.name));
 }
 
+Status StreamRunner::OnThread(const std::function<Status(StreamLine&)>& work) {
+    std::future<Status> answer;
+    {
+        std::lock_guard lock(mutex_);
+        if (is_over_) return Unavailable("the stream has stopped");
+        auto& question = questions_.emplace_back();
+        question.work = work;
+        answer = question.answer.get_future();
+    }
+    wake_ = true;
+    return answer.get();
+}
+
+Result<std::vector<std::string>> StreamRunner::SourceNames(
+    const std::vector<std::string>& tables) const {
+    std::vector<std::string> found;
+    std::lock_guard lock(mutex_);
+    for (const auto& name : tables) {
+        std::vector<std::string> names;
+        const auto before = found.size();
+        for (const auto& table : status_.tables) {
+            names.push_back(table.name);
+            if (name == table.name || name == options_.dataset.name + "." + table.name ||
+                name == table.source) {
+                found.push_back(table.source);
+            }
+        }
+        if (found.size() > before) continue;
+        const auto meant = DidYouMean(name, names);
+        return UserError(fmt::format("stream {} has no table \"{}\"", options_.name, name),
+                         meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
+    }
+    return found;
+}
+
+Status StreamRunner::Reconcile(const std::vector<std::string>& tables, bool repair) {
+    return reconciler_->Begin(BIWA_TRY(SourceNames(tables)), repair);
+}
+
+ReconcileHost StreamRunner::HostOfReconciler() {
+    ReconcileHost host;
+    host.open_source = [this] { return open_source_(options_.name); };
+    host.find_tables = [this](StreamSource& source) {
+        return FindTables(source, options_.dataset, options_.tables, options_.exclude,
+                          IfMissing::kPassOver);
+    };
+    host.is_live = [this](const std::string& source_name) {
+        std::lock_guard lock(mutex_);
+        return std::any_of(status_.tables.begin(), status_.tables.end(), [&](const auto& table) {
+            return table.source == source_name && table.state == StreamStatus::TableState::kLive;
+        });
+    };
+    host.is_streaming = [this] {
+        std::lock_guard lock(mutex_);
+        return status_.state == StreamStatus::State::kStreaming;
+    };
+    host.has_applied = [this](const Position& position) { return line_.HasApplied(position); };
+    host.on_stream_thread = [this](const std::function<Status(StreamLine&)>& work) {
+        return OnThread(work);
+    };
+    host.on_changed = [this](const TableName& target) {
+        if (on_changed_) on_changed_({target});
+    };
+    return host;
+}
+
 void StreamRunner::Answer() {
     std::vector<Question> questions;
     {
@@ -347,7 +426,8 @@ void StreamRunner::Answer() {
         questions = std::exchange(questions_, {});
     }
     for (auto& question : questions) {
-        question.answer.set_value(Fulfil(question.request, question.tables));
+        question.answer.set_value(question.work ? question.work(line_)
+                                                : Fulfil(question.request, question.tables));
     }
 }
 
@@ -667,6 +747,7 @@ Status StreamRunner::TakeOver(const StreamState& joined) {
     }
     BIWA_TRY(SavePhase(*transaction, JoinName(options_.name), StreamPhase::kLeaving));
     BIWA_TRY(transaction->Commit());
+    reconciler_->watch().NoteAll();
     for (auto& table : taken) {
         LogInfo("stream {}: {} was copied and is followed from {}", options_.name, table.ToString(),
                 joined.position.text);

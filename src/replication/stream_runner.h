@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "replication/log_guard.h"
 #include "replication/stream_line.h"
+#include "replication/stream_reconciler.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
 #include "replication/stream_tables.h"
@@ -45,6 +46,10 @@ struct StreamOptions {
     std::chrono::milliseconds discover_every{10'000};
     // When the source does not have the changes any more: copy all tables anew. Else stop.
     bool recopy_when_lost = false;
+    // How often all tables are compared with the source, and whether what differs is read anew; 0:
+    // only when asked.
+    std::chrono::milliseconds reconcile_every{0};
+    bool reconcile_repairs = false;
 };
 
 // What somebody asks of a running stream.
@@ -73,6 +78,10 @@ class StreamRunner final : private LineObserver {
     Status Ask(StreamRequest request, const std::vector<std::string>& tables,
                std::chrono::milliseconds timeout = std::chrono::milliseconds(10'000));
 
+    // Begins to compare tables with the source, named as for Ask; status() says what comes of it.
+    // kConflict while it is being done. From any thread.
+    Status Reconcile(const std::vector<std::string>& tables, bool repair);
+
     // Takes away what a stream that does not run has at its source, its tables and its books.
     static Status Remove(Warehouse& warehouse, const std::string& stream,
                          const TargetDataset& dataset, const OpenSource& open_source);
@@ -86,6 +95,10 @@ class StreamRunner final : private LineObserver {
     // Does what was asked for.
     void Answer();
     Status Fulfil(StreamRequest request, const std::vector<std::string>& tables);
+    // Has the stream's thread do it between two batches, and waits for that.
+    Status OnThread(const std::function<Status(StreamLine&)>& work);
+    Result<std::vector<std::string>> SourceNames(const std::vector<std::string>& tables) const;
+    ReconcileHost HostOfReconciler();
     // Stands still until it is woken; false when stopped.
     bool StandStill(std::stop_token stop);
     // Brings the stream's tables in line with those of the source.
@@ -118,6 +131,7 @@ class StreamRunner final : private LineObserver {
     void OnTable(const std::string& source_name, TablePhase phase, const std::string& reason,
                  std::int64_t rows_copied) override;
     void OnCopied(const TableName& target) override;
+    void OnChanges(const ChangeBatch& batch) override;
     void OnCommit(const Applier::Applied& applied) override;
     void OnUnrepresentable(std::uint64_t count) override;
 
@@ -130,10 +144,12 @@ class StreamRunner final : private LineObserver {
     struct Question {
         StreamRequest request;
         std::vector<std::string> tables;
+        std::function<Status(StreamLine&)> work;  // instead of a request
         std::promise<Status> answer;
     };
 
-    mutable std::mutex mutex_;  // guards the three below
+    mutable std::mutex mutex_;  // guards the four below
+    bool is_over_ = false;      // nobody answers questions any more
     StreamStatus status_;
     std::string signature_;  // of the tables that the stream's thread has seen
     std::vector<Question> questions_;
@@ -148,6 +164,7 @@ class StreamRunner final : private LineObserver {
     std::mutex joiner_mutex_;  // guards joiner_ against the watcher, and the one below
     std::chrono::steady_clock::time_point join_not_before_{};  // after a joiner has given up
 
+    std::unique_ptr<StreamReconciler> reconciler_;  // all its life, and used by its thread
     std::jthread watcher_;
     std::jthread thread_;
 };

@@ -43,6 +43,26 @@ CREATE TABLE IF NOT EXISTS _biwa.snapshot_ranges (
     range VARCHAR NOT NULL,
     rows_estimate BIGINT NOT NULL,
     done BOOLEAN NOT NULL);
+CREATE TABLE IF NOT EXISTS _biwa.reconciliations (
+    stream VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    source_table VARCHAR NOT NULL,
+    outcome VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    compared_at TIMESTAMPTZ NOT NULL,
+    seconds DOUBLE NOT NULL,
+    rows BIGINT NOT NULL,
+    missing BIGINT NOT NULL,
+    extra BIGINT NOT NULL,
+    different BIGINT NOT NULL,
+    changing BIGINT NOT NULL,
+    repaired BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS _biwa.differing_rows (
+    stream VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    source_table VARCHAR NOT NULL,
+    key VARCHAR[] NOT NULL,
+    difference VARCHAR NOT NULL);
 )";
 
 const char* PhaseName(StreamPhase phase) {
@@ -281,7 +301,8 @@ Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
 }
 
 Status ForgetStream(WriteTransaction& transaction, const std::string& stream) {
-    for (const auto* table : {"snapshot_ranges", "stream_tables", "streams"}) {
+    for (const auto* table :
+         {"differing_rows", "reconciliations", "snapshot_ranges", "stream_tables", "streams"}) {
         BIWA_TRY(transaction.Execute(
             fmt::format("DELETE FROM _biwa.{} WHERE stream = {}", table, QuoteLiteral(stream))));
     }

@@ -5,6 +5,8 @@
 //   _biwa.stream_columns   which column of the source each column of their targets is
 //   (target_table.h) _biwa.snapshot_ranges  the parts of tables that were copied, or are still to
 //   be
+//   _biwa.reconciliations  what the last comparison of each table has found (stream_reconciler.h)
+//   _biwa.differing_rows   the first rows that differed then
 #pragma once
 
 #include <cstdint>

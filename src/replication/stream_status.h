@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "replication/reconciliation.h"
 
 namespace biwa {
 
@@ -81,6 +82,7 @@ struct StreamStatus {
     std::uint64_t unrepresentable = 0;
     std::deque<Point> history;
     std::vector<Table> tables;
+    Reconciliation reconciliation;
 };
 
 std::string_view ToString(StreamStatus::State state);

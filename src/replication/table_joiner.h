@@ -63,6 +63,7 @@ class TableJoiner final : private LineObserver {
     void OnTable(const std::string& source_name, TablePhase phase, const std::string& reason,
                  std::int64_t rows_copied) override;
     void OnCopied(const TableName&) override {}
+    void OnChanges(const ChangeBatch&) override {}
     void OnCommit(const Applier::Applied&) override {}
     void OnUnrepresentable(std::uint64_t) override {}
 

@@ -107,8 +107,8 @@ struct ChangeBatch {
     // Set when the batch ends with a commit: everything up to here is in it or in those before.
     // A transaction too large for one batch is given in several, the last of which has it.
     std::optional<Position> commit;
-    Micros commit_time = 0;  // when the last of them was committed, by the source's clock
-    std::uint64_t commits = 0;
+    Micros commit_time = 0;     // when the last of them was committed, by the source's clock
+    std::uint64_t commits = 0;  // none: nothing has happened, only that is how far the source is
 };
 
 // Follows the changes of a set of tables. One thread at a time.

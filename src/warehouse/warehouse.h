@@ -54,6 +54,15 @@ class WriteTransaction {
     virtual void Interrupt() = 0;
 };
 
+// Where intermediate results are kept: temporary tables that one of its transactions has made are
+// there in the next, which sees the others' commits. Beside the writer: nothing else is written.
+class Workbench {
+  public:
+    virtual ~Workbench() = default;
+    // One at a time; ends before the workbench does.
+    virtual Result<std::unique_ptr<WriteTransaction>> Begin() = 0;
+};
+
 // A connection that reads. It cannot write, nor reach files or other hosts. Used by one thread,
 // Interrupt excepted.
 class ReadSession {
@@ -76,6 +85,7 @@ class Warehouse {
     // For long writes of tables that nobody else writes (models): beside the writer.
     virtual Result<std::unique_ptr<WriteTransaction>> BeginBeside() = 0;
     virtual Result<std::unique_ptr<ReadSession>> OpenSession() = 0;
+    virtual Result<std::unique_ptr<Workbench>> OpenWorkbench() = 0;
 
     // Folds the log into the file. Between transactions of the writer.
     virtual Status Checkpoint() = 0;

@@ -106,7 +106,7 @@ Result<StreamCommand> ParseStreamCommand(const Request& request, const std::stri
     command.stream = stream;
     const auto action = body.find("action");
     if (action == body.end() || !action->is_string()) {
-        return UserError("\"action\" is missing: recopy, pause or resume");
+        return UserError("\"action\" is missing: recopy, pause, resume, reconcile or repair");
     }
     command.action = action->get<std::string>();
     command.tables = BIWA_TRY(ParseNames(body, "tables"));

@@ -19,7 +19,7 @@ struct RunRequest {
 
 struct StreamCommand {
     std::string stream;
-    std::string action;               // "recopy", "pause", "resume"
+    std::string action;               // of kStreamBody in routes.cc
     std::vector<std::string> tables;  // none: the stream as a whole
 };
 

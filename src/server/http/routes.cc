@@ -24,7 +24,7 @@ constexpr std::string_view kRunBody = R"({"type": "object", "additionalPropertie
                      "description": "Build incremental models anew."}}})";
 constexpr std::string_view kStreamBody = R"({"type": "object", "required": ["action"],
     "additionalProperties": false, "properties": {
-    "action": {"type": "string", "enum": ["recopy", "pause", "resume"]},
+    "action": {"type": "string", "enum": ["recopy", "pause", "resume", "reconcile", "repair"]},
     "tables": {"type": "array", "items": {"type": "string"},
                "description": "Which of its tables; none means the stream as a whole."}}})";
 constexpr std::string_view kEventStream = "text/event-stream";
@@ -52,8 +52,9 @@ constexpr std::array kRoutes = {
           "application/json", kRunBody},
     Route{
         RouteId::kStream, "POST", "/api/v1/streams/{name}",
-        "Has tables of a stream copied anew, or pauses or resumes them or all of it. Answers when "
-        "that is written down.",
+        "Has tables of a stream copied anew, or pauses or resumes them or all of it; answers when "
+        "that is written down. Or begins to compare them with the source (reconcile), and to read "
+        "anew what differs (repair); the status says what comes of it.",
         true, "application/json", kStreamBody},
     Route{RouteId::kPlan, "GET", "/api/v1/plan", "What applying the project's files would do."},
     Route{RouteId::kApply, "POST", "/api/v1/apply", "Makes the instance what the files say.", true},

@@ -275,15 +275,23 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
         select += (select.empty() ? "" : ", ") + Selected(column.name, decoder.text_only);
         wanted.decoders.push_back(decoder);
     }
-    for (const auto& key : keys) {
-        where += where.empty() ? "(" : " OR (";
-        for (std::size_t i = 0; i < key.size(); ++i) {
-            const auto& column = table.columns.columns[table.columns.key[i]].name;
-            // A literal takes the type of what it is compared with.
-            where +=
-                (i == 0 ? "" : " AND ") + QuoteIdentifier(column) + " = " + QuoteLiteral(key[i]);
+    // A literal takes the type of what it is compared with.
+    if (table.columns.key.size() == 1) {
+        for (const auto& key : keys) where += (where.empty() ? "" : ", ") + QuoteLiteral(key[0]);
+        if (!where.empty()) {
+            const auto& column = table.columns.columns[table.columns.key[0]].name;
+            where = fmt::format("{} IN ({})", QuoteIdentifier(column), where);
         }
-        where += ")";
+    } else {
+        for (const auto& key : keys) {
+            where += where.empty() ? "(" : " OR (";
+            for (std::size_t i = 0; i < key.size(); ++i) {
+                const auto& column = table.columns.columns[table.columns.key[i]].name;
+                where += (i == 0 ? "" : " AND ") + QuoteIdentifier(column) + " = " +
+                         QuoteLiteral(key[i]);
+            }
+            where += ")";
+        }
     }
     BIWA_TRY(connection.BeginCopy(fmt::format(
         "COPY (SELECT {} FROM {}{} WHERE {}) TO STDOUT (FORMAT binary)", select,

@@ -24,36 +24,44 @@ class DuckDbTransaction final : public WriteTransaction {
                                                            FairLock* writer) {
         // Made first, so that every way out gives the writer back.
         auto transaction = std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, writer));
-        if (duckdb_connect(database, transaction->connection_.out()) != DuckDBSuccess) {
+        if (duckdb_connect(database, transaction->own_connection_.out()) != DuckDBSuccess) {
             return Unavailable("cannot connect to the warehouse");
         }
-        BIWA_TRY(duck::Execute(transaction->connection_.get(), "BEGIN TRANSACTION"));
-        transaction->open_ = true;
+        transaction->connection_ = transaction->own_connection_.get();
+        BIWA_TRY(transaction->Open());
+        return transaction;
+    }
+    // On a connection that outlives the transaction.
+    static Result<std::unique_ptr<WriteTransaction>> BeginOn(duckdb_connection connection,
+                                                             duck::RowsFunction& rows) {
+        auto transaction = std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, nullptr));
+        transaction->connection_ = connection;
+        BIWA_TRY(transaction->Open());
         return transaction;
     }
 
     ~DuckDbTransaction() override {
-        if (open_ && !duck::Execute(connection_.get(), "ROLLBACK")) {
+        if (open_ && !duck::Execute(connection_, "ROLLBACK")) {
             LogDebug("a transaction of the warehouse was rolled back by the engine itself");
         }
-        connection_ = Connection();
+        own_connection_ = Connection();
         if (writer_ != nullptr) writer_->release();
     }
 
     Status Execute(std::string_view sql) override {
-        BIWA_TRY(duck::Execute(connection_.get(), std::string(sql)));
+        BIWA_TRY(duck::Execute(connection_, std::string(sql)));
         return {};
     }
 
     Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
-        auto statement = BIWA_TRY(duck::Prepare(connection_.get(), std::string(sql)));
-        return duck::Stream(connection_.get(), std::move(statement), nullptr);
+        auto statement = BIWA_TRY(duck::Prepare(connection_, std::string(sql)));
+        return duck::Stream(connection_, std::move(statement), nullptr);
     }
 
     Result<std::uint64_t> ExecuteWith(std::string_view sql,
                                       const std::vector<NamedRows>& rows) override {
         duck::ClientContext context;
-        duckdb_connection_get_client_context(connection_.get(), context.out());
+        duckdb_connection_get_client_context(connection_, context.out());
         const auto connection_id = duckdb_client_context_get_connection_id(context.get());
         std::deque<duck::RowsFunction::Lease> leases;
         std::string text(sql);
@@ -66,7 +74,7 @@ class DuckDbTransaction final : public WriteTransaction {
                 text.replace(at, placeholder.size(), call);
             }
         }
-        auto changed = duck::Execute(connection_.get(), text);
+        auto changed = duck::Execute(connection_, text);
         if (!changed) {
             for (const auto& lease : leases) {
                 if (auto error = lease.error()) return tl::unexpected(std::move(*error));
@@ -77,19 +85,47 @@ class DuckDbTransaction final : public WriteTransaction {
 
     Status Commit() override {
         open_ = false;
-        BIWA_TRY(duck::Execute(connection_.get(), "COMMIT"));
+        BIWA_TRY(duck::Execute(connection_, "COMMIT"));
         return {};
     }
 
-    void Interrupt() override { duckdb_interrupt(connection_.get()); }
+    void Interrupt() override { duckdb_interrupt(connection_); }
 
   private:
     DuckDbTransaction(duck::RowsFunction& rows, FairLock* writer) : rows_(rows), writer_(writer) {}
 
+    Status Open() {
+        BIWA_TRY(duck::Execute(connection_, "BEGIN TRANSACTION"));
+        open_ = true;
+        return {};
+    }
+
     duck::RowsFunction& rows_;
     FairLock* const writer_;
-    Connection connection_;
+    Connection own_connection_;
+    duckdb_connection connection_ = nullptr;
     bool open_ = false;
+};
+
+class DuckDbWorkbench final : public Workbench {
+  public:
+    static Result<std::unique_ptr<Workbench>> Open(duckdb_database database,
+                                                   duck::RowsFunction& rows) {
+        auto workbench = std::unique_ptr<DuckDbWorkbench>(new DuckDbWorkbench(rows));
+        if (duckdb_connect(database, workbench->connection_.out()) != DuckDBSuccess) {
+            return Unavailable("cannot connect to the warehouse");
+        }
+        return workbench;
+    }
+    Result<std::unique_ptr<WriteTransaction>> Begin() override {
+        return DuckDbTransaction::BeginOn(connection_.get(), rows_);
+    }
+
+  private:
+    explicit DuckDbWorkbench(duck::RowsFunction& rows) : rows_(rows) {}
+
+    duck::RowsFunction& rows_;
+    Connection connection_;
 };
 
 class DuckDbWarehouse final : public Warehouse {
@@ -105,6 +141,9 @@ class DuckDbWarehouse final : public Warehouse {
     }
     Result<std::unique_ptr<ReadSession>> OpenSession() override {
         return duck::OpenReadSession(database_.get());
+    }
+    Result<std::unique_ptr<Workbench>> OpenWorkbench() override {
+        return DuckDbWorkbench::Open(database_.get(), rows_);
     }
 
     Status Checkpoint() override {

@@ -256,6 +256,28 @@ TEST(DuckDbWarehouseTest, ReadersSeeAllOfATransactionOrNothing) {
     EXPECT_EQ(Ask(*warehouse, "SELECT count(*) FROM s.t"), "0;");
 }
 
+TEST(DuckDbWarehouseTest, AWorkbenchKeepsItsTablesAndSeesWhatOthersCommit) {
+    const auto warehouse = InMemory();
+    const auto commit = [](Result<std::unique_ptr<WriteTransaction>> transaction, const char* sql) {
+        EXPECT_TRUE((*transaction)->Execute(sql));
+        EXPECT_TRUE((*transaction)->Commit());
+    };
+    commit(warehouse->Begin(), "CREATE TABLE t AS SELECT 1 AS i");
+    const auto workbench = *warehouse->OpenWorkbench();
+    commit(workbench->Begin(), "CREATE TEMP TABLE seen AS FROM t");
+    commit(warehouse->Begin(), "INSERT INTO t VALUES (2)");
+    {
+        const auto transaction = *workbench->Begin();
+        const auto rows = *transaction->Query("SELECT i FROM t ANTI JOIN seen USING (i)");
+        const auto* block = *rows->Next();
+        ASSERT_NE(block, nullptr);
+        ASSERT_EQ(block->rows, 1u);
+        EXPECT_EQ(block->columns[0].Get<std::int32_t>(0), 2);
+    }
+    const auto session = *warehouse->OpenSession();
+    EXPECT_FALSE(session->Query("FROM seen")) << "it is nobody else's";
+}
+
 class DuckDbFileTest : public testing::Test {
   protected:
     DuckDbFileTest() {

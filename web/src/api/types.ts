@@ -18,6 +18,35 @@ export type StreamTable = {
   notes: string[];
 };
 
+export type Comparison = {
+  source: string;
+  outcome: "equal" | "differs" | "repaired" | "not_compared" | "not_comparable";
+  reason: string;
+  at: string | null;
+  seconds: number;
+  rows: number;
+  missing: number;
+  extra: number;
+  different: number;
+  changing: number;
+  repaired: number;
+  keys: { key: string[]; difference: "missing" | "extra" | "different" }[];
+};
+
+// What came of comparing a stream's tables with their source.
+export type Reconciliation = {
+  running: boolean;
+  repairing: boolean;
+  table: string;
+  tables_done: number;
+  tables: number;
+  parts_done: number;
+  parts: number;
+  error: string;
+  last_run: string[];
+  results: Comparison[];
+};
+
 export type HistoryPoint = { at: string; changes_per_s: number; lag_seconds: number | null };
 
 export type Stream = {
@@ -40,6 +69,7 @@ export type Stream = {
   errors_total: Record<string, number>;
   history: HistoryPoint[];
   tables: StreamTable[];
+  reconciliation: Reconciliation;
 };
 
 export type AssertionResult = {

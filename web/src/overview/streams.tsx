@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { Stream, StreamState, StreamTable, TableState } from "../api/types";
+import type { Reconciliation, Stream, StreamState, StreamTable, TableState } from "../api/types";
 import {
   formatBytes,
   formatCount,
@@ -131,6 +131,49 @@ function StreamTables({ tables }: { tables: StreamTable[] }) {
   );
 }
 
+// The last comparison with the source, as one line; what differs, with its first keys.
+function Compared({ reconciliation }: { reconciliation: Reconciliation }) {
+  const { t, lang } = usePreferences();
+  const { results, running, tables_done, tables } = reconciliation;
+  const differing = results.filter(({ outcome }) => outcome === "differs");
+  const equal = results.filter(({ outcome }) => outcome === "equal" || outcome === "repaired");
+  const last = results.map(({ at }) => at ?? "").reduce((a, b) => (a > b ? a : b), "");
+  if (!running && results.length === 0) return null;
+  return (
+    <div className="compared">
+      {running && (
+        <p>
+          {t("comparing", { n: formatCount(tables_done, lang), m: formatCount(tables, lang) })}
+        </p>
+      )}
+      {last !== "" && (
+        <p className={differing.length > 0 ? "warn-text" : undefined}>
+          {differing.length > 0 ? <AlertIcon /> : <CheckIcon />}
+          {t("compared_equal", {
+            n: formatCount(equal.length, lang),
+            m: formatCount(results.length, lang),
+          })}{" "}
+          <Moment iso={last} as="ago" />
+        </p>
+      )}
+      {differing.map((result) => (
+        <p key={result.source} className="warn-text">
+          {t("compared_differs", {
+            table: result.source,
+            missing: formatCount(result.missing, lang),
+            extra: formatCount(result.extra, lang),
+            different: formatCount(result.different, lang),
+          })}{" "}
+          {result.keys
+            .slice(0, 5)
+            .map(({ key }) => key.join(", "))
+            .join(" · ")}
+        </p>
+      ))}
+    </div>
+  );
+}
+
 function StreamCard({ stream }: { stream: Stream }) {
   const { t, lang } = usePreferences();
   const copying = stream.tables.filter(({ state }) => state === "copying");
@@ -228,6 +271,7 @@ function StreamCard({ stream }: { stream: Stream }) {
           ))}
         </ul>
       )}
+      <Compared reconciliation={stream.reconciliation} />
       {stream.tables.length > 0 && (
         <button
           type="button"

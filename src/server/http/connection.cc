@@ -51,11 +51,11 @@ class TcpConnection final : public Connection,
   public:
     TcpConnection(asio::ip::tcp::socket socket, const ConnectionLimits& limits,
                   ConnectionOwner& owner)
-        : limits_(limits),
+        : farewell_{owner, this},
+          limits_(limits),
           owner_(owner),
           stream_(std::move(socket)),
           heartbeat_(stream_.get_executor()) {}
-    ~TcpConnection() override { owner_.OnGone(id()); }
 
     // Connection
 
@@ -396,6 +396,14 @@ class TcpConnection final : public Connection,
         for (const auto& then : on_closed) then();
     }
 
+    // Tells the owner last of all: when it knows, it may take away what the socket and the timer
+    // below still need for their own ends.
+    struct Farewell {
+        ConnectionOwner& owner;
+        const void* id;
+        ~Farewell() { owner.OnGone(id); }
+    };
+    const Farewell farewell_;
     const ConnectionLimits limits_;
     ConnectionOwner& owner_;
     beast::tcp_stream stream_;

@@ -121,8 +121,8 @@ class Reader {
         return std::nullopt;
     }
 
-    std::vector<std::pair<std::string, std::string>> Columns(const Expression& value) {
-        std::vector<std::pair<std::string, std::string>> columns;
+    std::vector<ColumnNote> Columns(const Expression& value) {
+        std::vector<ColumnNote> columns;
         if (value.kind != Kind::kObject) Add(WrongType(value, "an object").value());
         for (std::size_t i = 0; i < value.keys.size(); ++i) {
             std::string description;
@@ -133,7 +133,7 @@ class Reader {
             } else {
                 description = Text(column);
             }
-            columns.emplace_back(value.keys[i].text, std::move(description));
+            columns.push_back({{value.keys[i].text}, std::move(description), {}, {}});
         }
         return columns;
     }

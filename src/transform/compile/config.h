@@ -35,7 +35,7 @@ struct DefinitionConfig {
     std::string dataset;  // empty: the project's
     std::string description;
     std::vector<std::string> tags;
-    std::vector<std::pair<std::string, std::string>> columns;
+    std::vector<ColumnNote> columns;
     std::vector<std::string> unique_key;
     AssertionsConfig assertions;
     std::vector<TableReference> dependencies;

@@ -19,7 +19,6 @@
 #include "plan/resources.h"
 #include "replication/target_table.h"
 #include "transform/compile/compile.h"
-#include "transform/compile/graph_json.h"
 #include "transform/compile/prepare.h"
 #include "transform/run/selection.h"
 
@@ -77,8 +76,7 @@ ConnectionKinds Engine::connection_kinds() const {
     return kinds;
 }
 
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
-                                                                       const Project& project) {
+transform::CompileInput CompileInputOf(const Engine& engine, const Project& project) {
     transform::CompileInput input;
     input.files = project.definitions;
     input.settings = project.models;
@@ -86,8 +84,14 @@ Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Eng
     for (const auto& [name, stream] : project.streams) {
         input.stream_datasets.insert(stream.dataset);
     }
+    return input;
+}
+
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project) {
+    auto graph = BIWA_TRY(transform::Compile(CompileInputOf(engine, project)));
     return std::make_shared<const transform::CompiledGraph>(
-        transform::PrepareForEngine(BIWA_TRY(transform::Compile(input))));
+        transform::PrepareForEngine(std::move(graph)));
 }
 
 std::vector<Resource> DesiredResources(const Project& project,

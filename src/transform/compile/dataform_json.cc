@@ -65,7 +65,7 @@ class Writer {
     Json Write() {
         Json json;
         json["projectConfig"] = ProjectConfig();
-        auto& targets = json["targets"] = Json::array();
+        auto targets = Json::array();
         for (const auto& action : graph_.actions) {
             const bool is_assertion = action.type == ActionType::kAssertion;
             const bool is_operation = action.type == ActionType::kOperations;
@@ -92,6 +92,7 @@ class Writer {
                 .push_back(ToJson(action));
             targets.push_back(Target(action.canonical, Project(action.project, false)));
         }
+        json["targets"] = std::move(targets);
         json["graphErrors"] = Json::object();
         for (const auto& error : errors_) {
             json["graphErrors"]["compilationErrors"].push_back(

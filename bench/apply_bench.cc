@@ -87,16 +87,7 @@ class Bench {
         Must(PrepareStateTables(*warehouse_));
         state_.tables.push_back({.schema = "public", .name = "t"});
         state_.tables[0].phase = TablePhase::kLive;
-        auto transaction = Must(warehouse_->Begin());
-        Must(SavePhase(*transaction, "bench", StreamPhase::kStreaming));
-        Must(SaveTable(*transaction, "bench", state_.tables[0]));
-        Must(PrepareTarget(*transaction, {"bench", "t"}, *schema_));
-        Must(transaction->Execute(
-            fmt::format("INSERT INTO bench.t SELECT i, i % 100000, i % 5000, i % 3 = 0, i * 0.5, "
-                        "make_timestamptz(1767225600000000 + i * 1000000), 'answer number ' || i "
-                        "FROM range({}) AS numbers(i)",
-                        rows)));
-        Must(transaction->Commit());
+        Make();
         Must(warehouse_->Checkpoint());
         applier_ = std::make_unique<Applier>(
             *warehouse_, "bench", state_,
@@ -136,6 +127,19 @@ class Bench {
     }
 
   private:
+    // The writer's transaction ends with it: a checkpoint waits for that.
+    void Make() {
+        auto transaction = Must(warehouse_->Begin());
+        Must(SavePhase(*transaction, "bench", StreamPhase::kStreaming));
+        Must(SaveTable(*transaction, "bench", state_.tables[0]));
+        Must(PrepareTarget(*transaction, {"bench", "t"}, *schema_));
+        Must(transaction->Execute(
+            fmt::format("INSERT INTO bench.t SELECT i, i % 100000, i % 5000, i % 3 = 0, i * 0.5, "
+                        "make_timestamptz(1767225600000000 + i * 1000000), 'answer number ' || i "
+                        "FROM range({}) AS numbers(i)",
+                        rows_)));
+        Must(transaction->Commit());
+    }
     void Add(TableChanges& part, std::int64_t id, ChangeKind kind) {
         auto& rows = part.rows;
         const auto row = rows.AddRow();

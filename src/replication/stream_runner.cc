@@ -26,6 +26,8 @@ constexpr milliseconds kSliceBeside{250};
 // How long a stream stands still at the most while tables are handed over to it.
 constexpr milliseconds kHandOverMax{5'000};
 constexpr std::chrono::seconds kJoinAgainAfter{30};
+// What cannot be understood is read so often before a person has to look.
+constexpr int kReadingsMax = 3;
 
 StreamStatus::TableState Shown(TablePhase phase) {
     switch (phase) {
@@ -218,12 +220,19 @@ void StreamRunner::OnUnrepresentable(std::uint64_t count) {
 
 void StreamRunner::Run(std::stop_token stop) {
     Retry retry(options_.retry_first);
+    int unreadable = 0;
     while (!stop.stop_requested()) {
         const auto attempt = Attempt(stop);
         if (stop.stop_requested()) break;
         if (attempt) continue;
         const auto& error = attempt.error();
-        const bool again = error.kind == ErrorKind::kUnavailable;
+        if (line_.TakeProgressed()) {
+            retry.Reset();
+            unreadable = 0;
+        }
+        // A bit that went wrong on the way is right when it is read again.
+        const bool again = error.kind == ErrorKind::kUnavailable ||
+                           (error.kind == ErrorKind::kCorrupt && ++unreadable < kReadingsMax);
         {
             std::lock_guard lock(mutex_);
             status_.error = error;
@@ -234,7 +243,6 @@ void StreamRunner::Run(std::stop_token stop) {
             LogError("stream {} has stopped: {}", options_.name, error.ToString());
             break;
         }
-        if (line_.TakeProgressed()) retry.Reset();
         LogWarn("stream {}: {}; trying again in {}", options_.name, error.message,
                 HumanSeconds(static_cast<double>(retry.Next().count()) / 1000));
         if (!retry.Wait(stop)) break;

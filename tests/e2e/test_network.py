@@ -177,3 +177,64 @@ def test_a_slow_network_is_waited_for(path, database):
         instance.wait_state("streaming", 60)
         time.sleep(2)
     assert_equal(database, instance)
+
+
+class Spoiler:
+    """Turns a bit of what the server sends. Follows PostgreSQL's messages (a letter, four bytes of length that count
+    themselves, the rest) to find those of the stream of changes."""
+
+    def __init__(self, chance):
+        self.chance = chance
+        self.wait = None  # messages of changes to let through first; None: nothing is spoilt
+        self.spoilt = 0
+        self._rest = {}  # by connection: bytes of its next message that have come
+
+    def structure_of(self, message):
+        """Places of the message where a bit that is turned can be known to be wrong: of an insert its
+        kind, its table, what follows, the number of columns, and the first column's kind and length."""
+        header = 5 + 25  # 'd', the length; 'w', two positions and a time
+        return [5, *range(header, header + 13)]
+
+    def __call__(self, number, data):
+        if self.wait is None and number not in self._rest:
+            return data
+        data = self._rest.get(number, b"") + data
+        out = bytearray()
+        while len(data) >= 5:
+            size = 1 + int.from_bytes(data[1:5], "big")
+            if len(data) < size:
+                break
+            message, data = bytearray(data[:size]), data[size:]
+            is_insert = message[:1] == b"d" and message[5:6] == b"w" and message[30:31] == b"I"
+            if is_insert and self.wait is not None:
+                self.wait -= 1
+                if self.wait <= 0:
+                    place = self.chance.choice(self.structure_of(message))
+                    message[place] ^= 1 << self.chance.randrange(8)
+                    self.wait = None
+                    self.spoilt += 1
+            out += message
+        self._rest[number] = data
+        return bytes(out)
+
+
+def test_a_bit_that_goes_wrong_is_found_where_it_can_be(path, database):
+    """Without TLS. What would be another value cannot be told from it, and is not tried here."""
+    proxy, instance = path
+    chance = random.Random(SEED)
+    print(f"BIWA_SEED={SEED}")
+    with open(instance.folder / "connections/app_db.yaml", "a", encoding="utf-8") as file:
+        file.write("sslmode: disable\n")
+    proxy.spoil = spoiler = Spoiler(chance)
+    instance.start()
+    instance.sync()
+    rounds = 200 if LONG else 8
+    with load(database):
+        for n in range(1, rounds + 1):
+            spoiler.wait = chance.randrange(1, 100)
+            wait_until(lambda: spoiler.spoilt == n, "a bit to be spoilt", 30)
+            wait_until(lambda: instance.log().count("trying again") >= n,
+                       lambda: instance.log(), 30)
+            instance.sync()
+    print(instance.log())
+    assert_equal(database, instance)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,13 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
 Status RenameTarget(WriteTransaction& transaction, const TableName& from, const TableName& to);
 
 Status DropTarget(WriteTransaction& transaction, const TableName& target);
+
+// The views that renamings have left under the target's old names.
+Status DropOldNames(WriteTransaction& transaction, const TableName& target);
+
+// What is in the dataset and was not made by a stream, in small letters. What would replace, rename
+// or drop one of these gives kUser instead.
+Result<std::set<std::string>> NamesTaken(Warehouse& warehouse, const std::string& dataset);
 
 // Whether each value of `from` is one of `to`, and reads the same after a cast.
 bool Widens(const Type& from, const Type& to);

@@ -241,11 +241,12 @@ Result<std::string> PostgresStreamSource::CheckHistory(const std::string& known,
 Status PostgresStreamSource::CheckFree(const Connection& connection) {
     // A connection of ours that just broke may hold the slot until the server misses us; it hears
     // nothing from there. What somebody reads moves.
-    constexpr std::chrono::milliseconds kLook{500};
-    constexpr int kLooks = 8, kMovesMin = 2;
+    constexpr std::chrono::milliseconds kLook{500}, kShortLook{50};
+    constexpr int kLooks = 12, kShortLooks = 4, kMovesMin = 2;
     std::string reader, seen;
     for (int look = 0, moves = 0; look < kLooks; ++look) {
-        if (look > 0) std::this_thread::sleep_for(kLook);
+        // One that was closed just now takes a moment to be gone.
+        if (look > 0) std::this_thread::sleep_for(look <= kShortLooks ? kShortLook : kLook);
         const auto slot = BIWA_TRY(connection.Query(
             "SELECT s.active_pid, coalesce(pg_catalog.host(a.client_addr), 'the same machine'), "
             "coalesce(a.application_name, ''), "

@@ -124,8 +124,11 @@ Result<std::vector<TableStep>> TableKeeper::CompareColumns() {
         compared_[name] = std::move(signature);
         if (!fit.recopy.empty()) {
             steps.push_back({TableStep::Kind::kRecopy, name, &table, fit.recopy});
+            continue;
         }
+        for (const auto& comment : fit.comments) BIWA_TRY(transaction->Execute(comment));
     }
+    if (transaction) BIWA_TRY(transaction->Commit());
     return steps;
 }
 

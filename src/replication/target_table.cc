@@ -241,7 +241,6 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         books_changed = books_changed || found == nullptr || found->number != number ||
                         found->type != ToSql(column.type);
         if (found != nullptr) {
-            // It is at the source again.
             const auto comment = BIWA_TRY(CommentOf(transaction, target, found->column.name));
             const auto mask = MaskOfComment(comment);
             const auto said =
@@ -250,7 +249,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                     : comment.substr(std::min(comment.size(),
                                               kMasked.size() + mask.size() + kAfterMask.size()));
             if (SaysItIsGone(said)) {
-                fit.alter.push_back(
+                fit.comments.push_back(
                     Comment(target, found->column.name, mask.empty() ? "" : MaskComment(mask)));
             }
         }

@@ -45,6 +45,9 @@ struct TargetFit {
     // What has to be altered first, in a transaction that has not written to the table: columns
     // that it lacks, types that have become wider. Nothing is taken away.
     std::vector<std::string> alter;
+    // Takes away what is said of columns that have gone, where the source has them again. Not for
+    // whoever applies changes: those that are read again may be from before they were gone.
+    std::vector<std::string> comments;
     // What belongs between the rows with the columns as they were and those with these: a renamed
     // column gets the values that it had.
     std::vector<std::string> before_rows;

@@ -17,6 +17,7 @@
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
+#include "replication/history_session.h"
 #include "replication/target_table.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
@@ -83,7 +84,7 @@ Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Eng
     input.settings = project.models;
     input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {
-        input.stream_datasets.insert(stream.dataset);
+        for (const auto& dataset : stream.datasets()) input.stream_datasets.insert(dataset);
     }
     return std::make_shared<const transform::CompiledGraph>(BIWA_TRY(transform::Compile(input)));
 }
@@ -169,7 +170,11 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
     instance->graph_ = std::move(graph);
     instance->refresher_ = std::make_shared<workflow::Refresher>(
         instance->graph_, instance->project_->models, *instance->warehouse_, instance->clock_);
-    instance->queries_ = std::make_unique<QueryService>(*instance->warehouse_);
+    instance->queries_ = std::make_unique<QueryService>(
+        *instance->warehouse_, QueryLimits{},
+        [warehouse = instance->warehouse_.get()](const std::string& moment) {
+            return OpenSessionAsOf(*warehouse, moment);
+        });
     instance->feed_ = std::make_unique<DashboardFeed>(*instance->queries_, instance->clock_);
     return instance;
 }
@@ -407,6 +412,7 @@ Status Instance::StartStream(const StreamConfig& config) {
         DatasetOf(engine_, config.dataset, current->connections.at(config.connection));
     options.tables = config.tables;
     options.exclude = config.exclude;
+    options.history = config.history;
     options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     options.discover_every = config.discover_every;
     options.recopy_when_lost = config.recopy_when_lost;

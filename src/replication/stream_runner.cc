@@ -130,6 +130,7 @@ LineOptions StreamRunner::OptionsOf(const std::string& line, bool beside) const 
     options.name = line;
     options.dataset = options_.dataset;
     options.beside = beside;
+    if (!beside) options.history = options_.history;
     options.snapshot = options_.snapshot;
     options.commit_every = options_.commit_every;
     options.queue_bytes_max = options_.queue_bytes_max;
@@ -648,11 +649,15 @@ Status StreamRunner::Carry(const TableStep& step) {
     auto& table = *state.Find(step.table);
     if (step.kind == Kind::kRename) {
         const auto from = TargetTable(options_.dataset, table.schema, table.name);
+        const auto was = table;
         BIWA_TRY(ForgetTable(*transaction, options_.name, table));
         table.schema = step.found->schema;
         table.name = step.found->name;
         const auto to = TargetTable(options_.dataset, table.schema, table.name);
+        const HistoryTable history{options_.name, was.schema, was.name, from};
         BIWA_TRY(RenameTarget(*transaction, from, to));
+        BIWA_TRY(
+            RenameHistory(*transaction, history, {options_.name, table.schema, table.name, to}));
     } else if (step.kind == Kind::kPublish) {
         table.inserts_only = step.found->columns.key.empty();
     } else {
@@ -723,6 +728,7 @@ Status StreamRunner::TakeOver(const StreamState& joined) {
     auto& state = line_.state();
     std::vector<TableName> changed;
     std::vector<StreamState::Table> taken;
+    const auto histories = line_.WantedHistories(found_);
     auto transaction = BIWA_TRY(warehouse_.Begin());
     for (const auto& table : joined.tables) {
         const auto target = TargetTable(options_.dataset, table.schema, table.name);
@@ -743,6 +749,11 @@ Status StreamRunner::TakeOver(const StreamState& joined) {
         taken.push_back(table);
         taken.back().from = joined.position.order;
         BIWA_TRY(SaveTable(*transaction, options_.name, taken.back()));
+        if (const auto history = histories.find(table.ToString());
+            history != histories.end() && joined.position.order >= table.overlap_until) {
+            BIWA_TRY(BeginEpoch(*transaction, {options_.name, table.schema, table.name, target},
+                                history->second, {joined.position.order, joined.commit_time}));
+        }
         changed.push_back(target);
     }
     BIWA_TRY(SavePhase(*transaction, JoinName(options_.name), StreamPhase::kLeaving));
@@ -793,6 +804,7 @@ Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
             const auto target = TargetTable(dataset, table.schema, table.name);
             BIWA_TRY(DropTarget(*transaction, line == stream ? target : BesideTable(target)));
         }
+        BIWA_TRY(DropHistories(*transaction, line));
         BIWA_TRY(ForgetStream(*transaction, line));
         BIWA_TRY(transaction->Commit());
     }

@@ -86,6 +86,8 @@ Result<std::vector<SourceTable>> FindRemasked(const TargetDataset& dataset,
 Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const TargetDataset& dataset,
                    const std::vector<SourceTable>& tables) {
     if (tables.empty()) return {};
+    // The books may be of a Biwa before this one.
+    BIWA_TRY(PrepareStateTables(warehouse));
     auto transaction = BIWA_TRY(warehouse.Begin());
     for (const auto& table : tables) {
         LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "replication/applier_testing.h"
 #include "replication/history_session.h"
+#include "replication/testing.h"
 
 namespace biwa {
 namespace {

@@ -42,10 +42,6 @@ void Must(const Status& status) {
 }
 
 double CpuSeconds() {
-    const auto begin_s = bench.Restart(true);
-    const auto history_recent = measure(100'000);
-    const auto history_anywhere = measure(rows);
-    const auto history_behind = bench.Apply(910'000, 90'000, rows);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +

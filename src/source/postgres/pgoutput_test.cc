@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "source/postgres/binary_values.h"
 #include "source/postgres/wire_testing.h"
 
 namespace biwa::postgres {

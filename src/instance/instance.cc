@@ -20,8 +20,6 @@
 #include "plan/resources.h"
 #include "replication/history_session.h"
 #include "replication/target_table.h"
-#include "transform/compile/compile.h"
-#include "transform/compile/graph_json.h"
 #include "transform/run/selection.h"
 
 namespace biwa {

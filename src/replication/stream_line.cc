@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -136,6 +137,9 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         added.key_repeats = table.columns.key_repeats;
         added.inserts_only = table.columns.key.empty();
         added.from = start->position.order;
+        // Described before the copy's moment: what has happened in between is found out later, once
+        // too often rather than never.
+        added.shape = BooksOf(table.shape);
         added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
         const auto target = TargetOf(table.schema, table.name);
         BIWA_TRY(DropTarget(*transaction, target));
@@ -174,15 +178,29 @@ Status StreamLine::StartOver(StreamSource& source, const std::vector<SourceTable
     auto transaction = BIWA_TRY(warehouse_.Begin());
     BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStreaming));
     BIWA_TRY(SavePosition(*transaction, options_.name, start.position, start.time));
+    // It may be another one from here on.
+    BIWA_TRY(SaveHistory(*transaction, options_.name, ""));
     BIWA_TRY(transaction->Commit());
     LogInfo("stream {}: begins again at {}: {}", options_.name, start.position.text, reason);
     return Read();
 }
 
+Status StreamLine::CheckHistory(StreamSource& source) {
+    auto history = source.CheckHistory(state_.history, state_.position);
+    has_lost_history_ = !history && history.error().kind == ErrorKind::kConflict;
+    if (!history) return tl::unexpected(std::move(history).error());
+    if (*history == state_.history) return {};
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    BIWA_TRY(SaveHistory(*transaction, options_.name, *history));
+    BIWA_TRY(transaction->Commit());
+    state_.history = std::move(*history);
+    return {};
+}
+
 Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& tables,
-                        std::stop_token stop) {
+                        std::stop_token stop, const std::function<bool()>& is_enough) {
     for (auto& table : state_.tables) {
-        if (stop.stop_requested()) return {};
+        if (stop.stop_requested() || is_enough()) return {};
         if (table.phase != TablePhase::kCopying) continue;
         observer_.OnState(StreamStatus::State::kSnapshot);
         const auto* described = FindTable(tables, table.ToString());
@@ -193,7 +211,16 @@ Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& ta
         } else if (!is_exact_ && NeedsOneMoment(described->columns)) {
             BIWA_TRY(SetPhase(table, TablePhase::kWaiting, "its copy was cut off"));
         } else {
-            BIWA_TRY(CopyTable(source, *described, table, stop));
+            const auto copied = CopyTable(source, *described, table, stop, is_enough);
+            if (!copied && copied.error().kind == ErrorKind::kUser) {
+                table.failure = copied.error().message;
+                BIWA_TRY(
+                    SetPhase(table, TablePhase::kWaiting, "cannot be copied: " + table.failure));
+            } else if (!copied) {
+                return copied;
+            }
+            // Stopped in its midst.
+            if (table.phase == TablePhase::kCopying) return {};
         }
     }
     snapshot_.reset();
@@ -208,9 +235,10 @@ Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& ta
 }
 
 Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
-                             StreamState::Table& table, std::stop_token stop) {
+                             StreamState::Table& table, std::stop_token stop,
+                             const std::function<bool()>& is_enough) {
     const auto target = TargetOf(table.schema, table.name);
-    rows_copied_ = 0;
+    if (std::exchange(copying_, table.ToString()) != table.ToString()) rows_copied_ = 0;
     {
         // The table may have got columns since an earlier start made the target.
         auto transaction = BIWA_TRY(warehouse_.Begin());
@@ -218,9 +246,10 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
         BIWA_TRY(transaction->Commit());
         if (!recopy.empty()) return SetPhase(table, TablePhase::kWaiting, std::move(recopy));
     }
-    observer_.OnTable(table.ToString(), TablePhase::kCopying, "", 0);
+    observer_.OnTable(table.ToString(), TablePhase::kCopying, "", rows_copied_);
     bool are_current = false;
     while (!table.ranges_left.empty()) {
+        if (stop.stop_requested() || is_enough()) return {};
         if (!snapshot_) {
             snapshot_ = BIWA_TRY(source.ResumeSnapshot());
             LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
@@ -245,6 +274,7 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
         observer_.OnCopied(target);
     }
     // A later look at the source has changes in it that are still to come through the stream.
+    copying_.clear();
     table.overlap_until = is_exact_ ? 0 : BIWA_TRY(source.Head()).order;
     BIWA_TRY(SetPhase(table, TablePhase::kLive, "", rows_copied_.exchange(0)));
     observer_.OnCopied(target);
@@ -264,6 +294,7 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         one.table.id = table.id;
         one.from = table.from;
     }
+    BIWA_TRY(CheckHistory(source));
     auto opened = source.Follow(followed, state_.position, kPassedEvery);
     has_lost_history_ = !opened && opened.error().kind == ErrorKind::kConflict;
     const auto changes = BIWA_TRY(std::move(opened));

@@ -78,10 +78,16 @@ class StreamLine {
     // far is to be copied anew, beside what is there.
     Status StartOver(StreamSource& source, const std::vector<SourceTable>& tables,
                      const std::string& reason);
-    // Whether the last Follow found that the source does not have the history any more.
+    // kConflict when the source does not have the history any more from which the line would go on,
+    // or has another one. Follow looks itself.
+    Status CheckHistory(StreamSource& source);
+    // Whether the last CheckHistory or Follow found that.
     bool has_lost_history() const { return has_lost_history_; }
-    // Copies whatever is still to be copied.
-    Status Copy(StreamSource& source, const std::vector<SourceTable>& tables, std::stop_token stop);
+    // Copies whatever is still to be copied, until an error, a stop, or `is_enough`, which is asked
+    // between slices; then the next call goes on. A table that cannot be copied for a reason of its
+    // own is left to wait, StreamState::Table::failure says why, and does not hold up the others.
+    Status Copy(StreamSource& source, const std::vector<SourceTable>& tables, std::stop_token stop,
+                const std::function<bool()>& is_enough);
     // Follows the live tables until an error, a stop, or `is_enough`, which is asked between
     // commits.
     Status Follow(StreamSource& source, const std::vector<SourceTable>& tables,
@@ -114,7 +120,8 @@ class StreamLine {
     Result<bool> Gather(Applier& applier, BoundedQueue<ChangeBatch>& queue, ChangeBatch first,
                         std::stop_token stop);
     Status CopyTable(StreamSource& source, const SourceTable& described, StreamState::Table& table,
-                     std::stop_token stop);
+                     std::stop_token stop, const std::function<bool()>& is_enough);
+
     Warehouse& warehouse_;
     const LineOptions options_;
     LineObserver& observer_;
@@ -122,6 +129,7 @@ class StreamLine {
     // Of the line's own position; while it is there, a copy is exact.
     std::unique_ptr<SnapshotReader> snapshot_;
     bool is_exact_ = false;
+    std::string copying_;  // the table that was begun last
     bool has_lost_history_ = false;
     std::chrono::steady_clock::time_point next_commit_{};
 

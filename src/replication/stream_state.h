@@ -44,12 +44,15 @@ struct StreamState {
     StreamPhase phase = StreamPhase::kNew;
     Position position;  // everything up to here is in the warehouse, or a copy will bring it
     Micros commit_time = 0;
-    bool is_paused = false;  // stands still until somebody resumes it
+    std::string history = {};  // of the source, which the position is of (CheckHistory)
+    bool is_paused = false;    // stands still until somebody resumes it
 
     struct Table {
         std::string schema;
         std::string name;
         std::string id = {};  // SourceTable::id
+        // SourceTable::shape, as BooksOf writes it, when it was copied or last looked at.
+        std::string shape = {};
         TablePhase phase = TablePhase::kCopying;
         std::string reason = {};  // why it waits, is paused or gone
         // Whether it was copied as one whose keys repeat.
@@ -62,6 +65,8 @@ struct StreamState {
         // Changes up to here are in the rows, and must not be applied again.
         std::uint64_t from = 0;
         std::vector<SnapshotRange> ranges_left = {};
+        // Why it could not be copied; in no book, since another try may do.
+        std::string failure = {};
 
         std::string ToString() const { return schema + "." + name; }
     };
@@ -80,8 +85,12 @@ Status SavePhase(WriteTransaction& transaction, const std::string& stream, Strea
 Status SavePaused(WriteTransaction& transaction, const std::string& stream, bool is_paused);
 Status SavePosition(WriteTransaction& transaction, const std::string& stream,
                     const Position& position, Micros commit_time);
+Status SaveHistory(WriteTransaction& transaction, const std::string& stream,
+                   const std::string& history);
 // All of it, its ranges_left too.
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
+                 const StreamState::Table& table);
+Status SaveShape(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table);
 Status SaveOverlap(WriteTransaction& transaction, const std::string& stream,
                    const std::string& schema, const std::string& name, std::uint64_t overlap_until);

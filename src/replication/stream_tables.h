@@ -44,6 +44,11 @@ struct TableStep {
 std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tables,
                                      const std::vector<SourceTable>& found);
 
+// A shape as the stream's books have it; and why a table that had that shape has to be copied anew.
+// Empty when it has not, and where either is not known.
+std::string BooksOf(const TableShape& shape);
+std::string ReasonOfShape(const std::string& books, const TableShape& now);
+
 // Texts that are others when a table has come, gone or changed its columns.
 std::string Signature(const SourceTable& table);
 std::string Signature(const std::vector<SourceTable>& tables);

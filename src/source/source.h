@@ -20,6 +20,18 @@
 
 namespace biwa {
 
+// What a table has been through that no change tells of: each text is another one after such a
+// thing.
+struct TableShape {
+    // Where the rows lie, by what stays the same of each part (a partition; else the table itself).
+    std::map<std::string, std::string> parts;
+    // The names of parts that had rows already when they became the table's.
+    std::map<std::string, std::string> filled_parts;
+    // Of what was said of each column, by its number, those that the stream leaves out too; "" of
+    // one that was dropped.
+    std::map<std::int32_t, std::string> columns;
+};
+
 // A table of a source.
 //
 // columns.key tells its rows apart: a primary key; or, with columns.key_repeats, all columns, where
@@ -31,6 +43,7 @@ struct SourceTable {
     // Tells the table from another that had its name before or has it later; empty: not known.
     std::string id = {};
     TableSchema columns;
+    TableShape shape = {};  // empty: the source does not tell
     std::int64_t rows_estimate = 0;
     std::int64_t bytes = 0;
     // Why this table cannot be streamed as it is, and what would mend it; empty when it can.
@@ -199,6 +212,10 @@ class StreamSource {
     virtual Status Publish(const std::vector<SourceTable>& tables) = 0;
     // For a snapshot that was cut off: reads as of now, which is later than the position of Start.
     virtual Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() = 0;
+    // Whether the source still has the history after `from`, and the same one that led there:
+    // kConflict when it has not. Tells which history it is, to be remembered with the position and
+    // given as `known` the next time; "" where that is not known.
+    virtual Result<std::string> CheckHistory(const std::string& known, const Position& from) = 0;
     // The changes of these tables after `from`; those of any other are passed over. While there are
     // none, how far the source has got is given as a batch without changes, at most every
     // `idle_every`. kConflict when the source no longer has the history from there on.

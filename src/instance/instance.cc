@@ -68,6 +68,22 @@ std::set<TableName> NamedTables(const Engine& engine, const Project& project) {
     return tables;
 }
 
+// What stands against copying these tables in part.
+Status CheckParts(const StreamConfig& stream, const std::vector<SourceTable>& found) {
+    for (const auto& [name, location] : stream.only_locations) {
+        const auto table = std::find_if(found.begin(), found.end(), [&, wanted = name](auto& one) {
+            return one.ToString() == wanted;
+        });
+        const auto place = fmt::format("{}: only", location.ToString());
+        if (table == found.end()) {
+            return UserError(fmt::format("{}: there is no table {}", place, name));
+        }
+        if (table->refusal.empty()) continue;
+        return UserError(fmt::format("{}: {} {}", place, name, table->refusal), table->mend_sql);
+    }
+    return {};
+}
+
 }  // namespace
 
 ConnectionKinds Engine::connection_kinds() const {
@@ -225,7 +241,7 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
         const auto& connection = project.connections.at(stream.connection);
         auto source = OpenConnection(engine_, project, stream.connection);
         if (!source) return tl::unexpected(source.error());
-        auto opened = (*source)->OpenStream(stream.name);
+        auto opened = (*source)->OpenStream(stream.name, stream.only);
         if (!opened) return Within(connection.location.ToString(), opened.error());
         const auto policy = BIWA_TRY(ResolveMaskPolicy(project, stream));
         std::vector<SourceTable> found;
@@ -244,6 +260,7 @@ Status Instance::CheckStreams(const Plan& plan, const Project& project) {
                     .ToString(),
                 tables.error());
         }
+        BIWA_TRY(CheckParts(stream, found));
         for (auto& wrong : CheckMasks(stream, policy, found)) {
             return tl::unexpected(std::move(wrong));
         }
@@ -375,7 +392,7 @@ Status Instance::RemoveStream(const std::string& name,
     const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(*current, connection))));
     const auto removed = StreamRunner::Remove(
         *warehouse_, name, DatasetOf(engine_, field(stream, "dataset"), connection),
-        [&](const std::string& line) { return source->OpenStream(line); });
+        [&](const std::string& line) { return source->OpenStream(line, {}); });
     if (removed) return {};
     return Within(fmt::format("removing stream {}", name), removed.error());
 }
@@ -416,8 +433,9 @@ Status Instance::StartStream(const StreamConfig& config) {
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
     }
-    auto open = [this, source, policy, dataset = options.dataset](const std::string& line) {
-        return OpenMasked(*source, line, dataset, policy, *warehouse_);
+    auto open = [this, source, policy, only = config.only,
+                 dataset = options.dataset](const std::string& line) {
+        return OpenMasked(*source, line, only, dataset, policy, *warehouse_);
     };
     auto runner = std::make_unique<StreamRunner>(
         *warehouse_, std::move(options), std::move(open),

@@ -229,6 +229,7 @@ class Loader {
         stream.tables = CheckPatterns(checked, "tables", stream.table_locations);
         std::map<std::string, SourceLocation> ignored;
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
+        LoadOnly(checked, stream);
         LoadMasks(checked, stream, problems_);
         LoadWalGuard(checked, stream);
         stream.discover_every =
@@ -238,6 +239,43 @@ class Loader {
             LoadReconcile(*reconcile, stream);
         }
         project_.streams[name] = std::move(stream);
+    }
+
+    void LoadOnly(const Checked& checked, StreamConfig& stream) {
+        const auto* only = checked.Find("only");
+        if (only == nullptr) return;
+        const auto matches = [](const std::string& pattern, const std::string& table) {
+            return pattern.ends_with('*') ? table.starts_with(pattern.substr(0, pattern.size() - 1))
+                                          : table == pattern;
+        };
+        for (const auto& [table, value] : only->fields) {
+            const auto covers = [&, name = table](const std::string& pattern) {
+                return matches(pattern, name);
+            };
+            const bool is_there =
+                std::any_of(stream.tables.begin(), stream.tables.end(), covers) &&
+                std::none_of(stream.exclude.begin(), stream.exclude.end(), covers);
+            if (table.ends_with('*') || !is_there) {
+                const auto near = DidYouMean(table, stream.tables);
+                problems_.Add(
+                    value.location,
+                    fmt::format("only: \"{}\" is no table of this stream ({}); expected "
+                                "one as schema.table.{}",
+                                table, Join(stream.tables, ", "),
+                                near.empty() ? "" : fmt::format(" Did you mean \"{}\"?", near)));
+                continue;
+            }
+            auto& part = stream.only[table];
+            part.columns = value.Texts("columns");
+            std::sort(part.columns.begin(), part.columns.end());
+            part.columns.erase(std::unique(part.columns.begin(), part.columns.end()),
+                               part.columns.end());
+            part.where = std::string(Trim(value.Text("where")));
+            stream.only_locations[table] = value.location;
+            if (!part.empty()) continue;
+            problems_.Add(value.location,
+                          fmt::format("only.{} names neither columns nor where", table));
+        }
     }
 
     void LoadReconcile(const Checked& reconcile, StreamConfig& stream) {

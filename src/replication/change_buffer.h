@@ -86,6 +86,7 @@ class ChangeBuffer {
     struct Partial {
         KeyRef origin;
         std::vector<std::uint32_t> columns;
+        bool is_nowhere = false;  // the warehouse does not have it
     };
 
     void AddByKey(const TableChanges& part, std::uint32_t part_number, bool exact);

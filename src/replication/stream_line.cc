@@ -115,6 +115,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
         added.key_repeats = table.columns.key_repeats;
         added.inserts_only = table.columns.key.empty();
+        added.part = table.part.ToString();
         added.from = start->position.order;
         added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
         const auto target = TargetOf(table.schema, table.name);

@@ -640,6 +640,7 @@ Status StreamRunner::Carry(const TableStep& step) {
         table.phase = TablePhase::kWaiting;
         table.reason = step.reason;
         table.inserts_only = step.found->columns.key.empty();
+        table.part = step.found->part.ToString();
         BIWA_TRY(SaveTable(*transaction, options_.name, table));
         BIWA_TRY(transaction->Commit());
         state.tables.push_back(std::move(table));
@@ -653,10 +654,11 @@ Status StreamRunner::Carry(const TableStep& step) {
         table.name = step.found->name;
         const auto to = TargetTable(options_.dataset, table.schema, table.name);
         BIWA_TRY(RenameTarget(*transaction, from, to));
-    } else if (step.kind == Kind::kPublish) {
+    } else if (step.found != nullptr) {
         table.inserts_only = step.found->columns.key.empty();
-    } else {
-        if (step.found != nullptr) table.inserts_only = step.found->columns.key.empty();
+        table.part = step.found->part.ToString();
+    }
+    if (step.kind != Kind::kRename && step.kind != Kind::kPublish) {
         table.phase = step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting;
         table.reason = step.reason;
         table.ranges_left.clear();
@@ -733,12 +735,17 @@ Status StreamRunner::TakeOver(const StreamState& joined) {
             continue;
         }
         std::vector<std::string> key;
+        bool has_listed_columns = false;
         for (const auto& found : found_) {
-            if (found.ToString() != table.ToString() || found.columns.key_repeats) continue;
+            if (found.ToString() != table.ToString()) continue;
+            has_listed_columns = !found.part.columns.empty();
+            if (found.columns.key_repeats) continue;
             for (const auto column : found.columns.key) {
                 key.push_back(found.columns.columns[column].name);
             }
         }
+        // Where columns are listed there are no others, not even such as were there before.
+        if (has_listed_columns) BIWA_TRY(DropTarget(*transaction, target));
         BIWA_TRY(SwapIn(*transaction, BesideTable(target), target, key));
         taken.push_back(table);
         taken.back().from = joined.position.order;

@@ -28,8 +28,10 @@ CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
     key_repeats BOOLEAN NOT NULL,
     overlap_until UBIGINT NOT NULL,
     from_order UBIGINT NOT NULL,
-    inserts_only BOOLEAN NOT NULL DEFAULT false);
+    inserts_only BOOLEAN NOT NULL DEFAULT false,
+    part VARCHAR NOT NULL DEFAULT '');
 ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS inserts_only BOOLEAN DEFAULT false;
+ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS part VARCHAR DEFAULT '';
 CREATE TABLE IF NOT EXISTS _biwa.stream_columns (
     dataset VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
@@ -155,7 +157,8 @@ Status PrepareStateTables(Warehouse& warehouse) {
     if (old != nullptr) {
         BIWA_TRY(transaction->Execute(
             "INSERT INTO _biwa.stream_tables SELECT stream, source_schema, source_table, '', "
-            "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0, false "
+            "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0, false, "
+            "'' "
             "FROM _biwa.old_tables; DROP TABLE _biwa.old_tables"));
     }
     return transaction->Commit();
@@ -183,7 +186,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
     BIWA_TRY(ForEachRow(
         *session,
         fmt::format("SELECT source_schema, source_table, source_id, phase, reason, key_repeats, "
-                    "overlap_until::BIGINT, from_order::BIGINT, inserts_only "
+                    "overlap_until::BIGINT, from_order::BIGINT, inserts_only, part "
                     "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
                     QuoteLiteral(stream)),
         [&](const std::vector<Cells>& columns, std::size_t row) {
@@ -202,6 +205,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
             table.overlap_until = columns[6].Get<std::uint64_t>(row);
             table.from = columns[7].Get<std::uint64_t>(row);
             table.inserts_only = columns[8].Get<std::uint8_t>(row) != 0;
+            table.part = columns[9].GetString(row);
         }));
     BIWA_TRY(read);
     BIWA_TRY(ForEachRow(
@@ -254,10 +258,11 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table) {
     BIWA_TRY(ForgetTable(transaction, stream, table));
     BIWA_TRY(transaction.Execute(fmt::format(
-        "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {}, {})",
+        "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {}, {}, {})",
         QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
         QuoteLiteral(table.id), ToString(table.phase), QuoteLiteral(table.reason),
-        table.key_repeats, table.overlap_until, table.from, table.inserts_only)));
+        table.key_repeats, table.overlap_until, table.from, table.inserts_only,
+        QuoteLiteral(table.part))));
     std::string values;
     for (const auto& range : table.ranges_left) {
         values +=

@@ -17,6 +17,7 @@
 #include "model/row_store.h"
 #include "model/rows.h"
 #include "model/table.h"
+#include "model/table_part.h"
 
 namespace biwa {
 
@@ -40,6 +41,8 @@ struct SourceTable {
     std::vector<std::string> notes = {};
     // Columns that are masked, those that are left out too, and how.
     std::map<std::string, std::string> masks = {};
+    // What of it is copied; empty: all. `columns` are those.
+    TablePart part = {};
 
     std::string ToString() const { return schema + "." + name; }
 };
@@ -86,7 +89,9 @@ struct TableChanges {
     };
     std::vector<KeyChange> key_changes;
     RowStore old_keys;
-    // Updates that left a large value as it was, and so did not send it. Ascending by row.
+    // Updates that left a large value as it was, and so did not send it. Ascending by row. An
+    // insert may be here too, of a row that was there before and not of the stream: then the value
+    // is at the source only.
     struct Unchanged {
         std::uint32_t row;
         std::uint32_t column;

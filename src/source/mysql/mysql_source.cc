@@ -101,15 +101,27 @@ class MySqlSource final : public Source {
   public:
     explicit MySqlSource(ConnectionParameters parameters) : parameters_(std::move(parameters)) {}
 
-    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream) override {
+    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream,
+                                                     const TableParts& only) override {
+        if (!only.empty()) return NoParts(only);
         return mysql::OpenStreamSource(parameters_, Acknowledged(stream));
     }
-    Result<std::vector<Finding>> Examine(const std::string&,
-                                         const std::vector<std::string>& tables) override {
+    Result<std::vector<Finding>> Examine(const std::string&, const std::vector<std::string>& tables,
+                                         const TableParts& only) override {
+        if (!only.empty()) return NoParts(only);
         return mysql::Examine(parameters_, tables);
     }
 
   private:
+    // The binary log has whole rows, and is sent as it is.
+    static tl::unexpected<Error> NoParts(const TableParts& only) {
+        return UserError(
+            fmt::format("only: {} cannot be copied in part: MariaDB and MySQL send their binary "
+                        "log whole",
+                        only.begin()->first),
+            "A mask `drop` leaves a column out of the warehouse, `exclude` a table.");
+    }
+
     // The server does not know how far a stream is: whoever asks is told by whoever follows.
     std::shared_ptr<std::atomic<std::uint64_t>> Acknowledged(const std::string& stream) {
         std::lock_guard lock(mutex_);

@@ -16,6 +16,11 @@ Error FromResult(const PGresult* result, std::string_view doing) {
     Error error;
     error.message = fmt::format("{}: {}", doing,
                                 Trim(primary != nullptr ? primary : PQresultErrorMessage(result)));
+    const char* detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    // 0A not supported, 42 syntax and rights: their details are about SQL. Others may show values.
+    if (detail != nullptr && (state.starts_with("0A") || state.starts_with("42"))) {
+        error.message += fmt::format(" ({})", Trim(detail));
+    }
     error.hint = hint != nullptr ? hint : "";
     // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 40 rolled back to let others
     // go on, 53 resources, 55 object state, 57 operator intervention, 58 system.

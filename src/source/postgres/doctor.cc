@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "source/postgres/catalog.h"
+#include "source/postgres/published_part.h"
 #include "source/postgres/stream_source.h"
 
 namespace biwa::postgres {
@@ -17,11 +18,11 @@ class Examination {
     Examination(const Connection& connection, std::string slot)
         : connection_(connection), slot_(std::move(slot)) {}
 
-    Status Run(const std::vector<std::string>& tables) {
+    Status Run(const std::vector<std::string>& tables, const TableParts& only) {
         BIWA_TRY(Server());
         BIWA_TRY(Role());
         BIWA_TRY(Slots());
-        BIWA_TRY(Tables(tables));
+        BIWA_TRY(Tables(tables, only));
         return {};
     }
     std::vector<Finding> TakeFindings() { return std::move(findings_); }
@@ -143,14 +144,16 @@ class Examination {
         return {};
     }
 
-    Status Tables(const std::vector<std::string>& patterns) {
+    Status Tables(const std::vector<std::string>& patterns, const TableParts& only) {
         const auto types = BIWA_TRY(ReadTypes(connection_));
-        const auto tables = ReadTables(connection_, types, patterns);
+        auto tables = ReadTables(connection_, types, patterns, IfMissing::kRefuse, only);
         if (!tables) {
             Add(Level::kProblem, tables.error().message, "", tables.error().hint);
             return {};
         }
-        for (const auto& found : *tables) {
+        PartExaminer parts;
+        for (auto& found : *tables) {
+            BIWA_TRY(parts.Examine(connection_, found.table));
             const auto& table = found.table;
             const auto name = table.ToString();
             const auto quoted = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
@@ -197,10 +200,11 @@ class Examination {
 
 Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
                                      const std::string& stream,
-                                     const std::vector<std::string>& tables) {
+                                     const std::vector<std::string>& tables,
+                                     const TableParts& only) {
     const auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
     Examination examination(connection, SlotName(stream));
-    BIWA_TRY(examination.Run(tables));
+    BIWA_TRY(examination.Run(tables, only));
     return examination.TakeFindings();
 }
 

@@ -12,6 +12,7 @@ namespace biwa::postgres {
 // Changes nothing. An error is one of reaching the server at all.
 Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
                                      const std::string& stream,
-                                     const std::vector<std::string>& tables);
+                                     const std::vector<std::string>& tables,
+                                     const TableParts& only);
 
 }  // namespace biwa::postgres

@@ -63,12 +63,14 @@ class PostgresSource final : public Source {
   public:
     explicit PostgresSource(ConnectionParameters parameters) : parameters_(std::move(parameters)) {}
 
-    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream) override {
-        return postgres::OpenStreamSource(parameters_, stream);
+    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream,
+                                                     const TableParts& only) override {
+        return postgres::OpenStreamSource(parameters_, stream, only);
     }
     Result<std::vector<Finding>> Examine(const std::string& stream,
-                                         const std::vector<std::string>& tables) override {
-        return postgres::Examine(parameters_, stream, tables);
+                                         const std::vector<std::string>& tables,
+                                         const TableParts& only) override {
+        return postgres::Examine(parameters_, stream, tables, only);
     }
 
   private:

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "source/postgres/copy_reader.h"
 #include "source/postgres/partitions.h"
+#include "source/postgres/published_part.h"
 
 namespace biwa::postgres {
 
@@ -109,9 +110,9 @@ constexpr const char* kWholeTree = "*";
 // rewritten; "16423:0-2048@16384", of the leaf with that OID. Empty where the leaf is no longer the
 // table's.
 Result<std::string> FromClause(const Connection& connection, const SourceTable& table,
-                               const std::string& range) {
+                               const std::string& range, const TablePart& part) {
     auto name = QualifiedName(table);
-    if (range == kWholeTree) return name;
+    if (range == kWholeTree) return name + " WHERE true" + AndWhere(part);
     auto pages = range;
     if (const auto colon = range.find(':'); colon != std::string::npos) {
         pages = range.substr(colon + 1);
@@ -120,20 +121,23 @@ Result<std::string> FromClause(const Connection& connection, const SourceTable& 
     }
     pages = pages.substr(0, pages.find('@'));
     const auto dash = pages.find('-');
-    auto from = fmt::format("ONLY {} WHERE ctid >= '({},0)'::tid", name, pages.substr(0, dash));
+    // A condition may name the table in front of its columns.
+    auto from = fmt::format("ONLY {} AS {} WHERE ctid >= '({},0)'::tid", name,
+                            QuoteIdentifier(table.name), pages.substr(0, dash));
     if (const auto end = pages.substr(dash + 1); !end.empty()) {
         from += fmt::format(" AND ctid < '({},0)'::tid", end);
     }
-    return from;
+    return from + AndWhere(part);
 }
 
 }  // namespace
 
 PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection exporter,
-                                   std::string snapshot_name, TypeCatalog types)
+                                   std::string snapshot_name, TypeCatalog types, TableParts only)
     : parameters_(std::move(parameters)),
       snapshot_name_(std::move(snapshot_name)),
       types_(std::move(types)),
+      only_(std::move(only)),
       exporter_(std::move(exporter)) {}
 
 Result<std::vector<SnapshotRange>> PostgresSnapshot::Split(const SourceTable& table) {
@@ -184,7 +188,7 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
     }
     auto connection = BIWA_TRY(TakeConnection());
     auto tables =
-        BIWA_TRY(ReadTables(connection, types_, {table.ToString()}, IfMissing::kPassOver));
+        BIWA_TRY(ReadTables(connection, types_, {table.ToString()}, IfMissing::kPassOver, only_));
     GiveBack(std::move(connection));
     if (tables.empty()) {
         return Unavailable(fmt::format("{} has gone since the copy began", table.ToString()));
@@ -240,7 +244,7 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
         select += (i == 0 ? "" : ", ") +
                   Selected(table.columns.columns[i].name, described.decoders[i].text_only);
     }
-    const auto from = BIWA_TRY(FromClause(connection, table, range.text));
+    const auto from = BIWA_TRY(FromClause(connection, table, range.text, described.table.part));
     if (from.empty()) return std::make_unique<NoRows>();
     BIWA_TRY(connection.BeginCopy(
         fmt::format("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", select, from)));
@@ -249,13 +253,14 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
                                            &unrepresentable_);
 }
 
-Result<std::unique_ptr<RowReader>> ReadRowsByKey(
-    const ConnectionParameters& parameters, const SourceTable& table,
-    const std::vector<std::vector<std::string>>& keys) {
+Result<std::unique_ptr<RowReader>> ReadRowsByKey(const ConnectionParameters& parameters,
+                                                 const SourceTable& table,
+                                                 const std::vector<std::vector<std::string>>& keys,
+                                                 const TableParts& only) {
     auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
     const auto types = BIWA_TRY(ReadTypes(connection));
     const auto found =
-        BIWA_TRY(ReadTables(connection, types, {table.ToString()}, IfMissing::kPassOver));
+        BIWA_TRY(ReadTables(connection, types, {table.ToString()}, IfMissing::kPassOver, only));
     if (found.empty()) {
         return Fail(ErrorKind::kConflict,
                     fmt::format("{} has gone since the copy was cut off", table.ToString()));
@@ -293,9 +298,10 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
             where += ")";
         }
     }
-    BIWA_TRY(connection.BeginCopy(fmt::format(
-        "COPY (SELECT {} FROM {}{} WHERE {}) TO STDOUT (FORMAT binary)", select,
-        now.is_partitioned ? "" : "ONLY ", QualifiedName(table), where.empty() ? "false" : where)));
+    BIWA_TRY(connection.BeginCopy(
+        fmt::format("COPY (SELECT {} FROM {}{} WHERE ({}){}) TO STDOUT (FORMAT binary)", select,
+                    now.is_partitioned ? "" : "ONLY ", QualifiedName(table),
+                    where.empty() ? "false" : where, AndWhere(now.table.part))));
     return std::make_unique<CopyRowReader>([](Connection) {}, std::move(connection),
                                            std::move(wanted), nullptr);
 }

@@ -11,6 +11,7 @@
 #include "source/postgres/change_source.h"
 #include "source/postgres/partitions.h"
 #include "source/postgres/pgoutput.h"
+#include "source/postgres/published_part.h"
 #include "source/postgres/snapshot.h"
 
 namespace biwa::postgres {
@@ -21,8 +22,10 @@ constexpr const char* kInsertsSuffix = "_inserts";
 
 class PostgresStreamSource final : public StreamSource {
   public:
-    PostgresStreamSource(ConnectionParameters parameters, const std::string& stream)
+    PostgresStreamSource(ConnectionParameters parameters, const std::string& stream,
+                         TableParts only)
         : parameters_(std::move(parameters)),
+          only_(std::move(only)),
           name_(SlotName(stream)),
           inserts_(SlotName(stream + kInsertsSuffix)) {}
 
@@ -48,9 +51,11 @@ class PostgresStreamSource final : public StreamSource {
     Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
 
     const ConnectionParameters parameters_;
+    const TableParts only_;
     const std::string name_;     // of the slot and of the publication
     const std::string inserts_;  // of the publication of tables whose inserts alone are followed
     std::optional<Connection> asking_;
+    PartExaminer parts_;
 };
 
 Result<const Connection*> PostgresStreamSource::Asking() {
@@ -66,7 +71,8 @@ Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
     const auto& connection = *BIWA_TRY(Asking());
     const auto types = BIWA_TRY(ReadTypes(connection));
     std::vector<SourceTable> tables;
-    for (auto& found : BIWA_TRY(ReadTables(connection, types, patterns, if_missing))) {
+    for (auto& found : BIWA_TRY(ReadTables(connection, types, patterns, if_missing, only_))) {
+        BIWA_TRY(parts_.Examine(connection, found.table));
         tables.push_back(std::move(found.table));
     }
     return tables;
@@ -98,8 +104,10 @@ Status PostgresStreamSource::MakePublications(const Connection& connection,
     std::string all, inserts;
     for (const auto& table : tables) {
         auto& list = table.columns.key.empty() ? inserts : all;
-        list += fmt::format("{}ONLY {}.{}", list.empty() ? "" : ", ", QuoteIdentifier(table.schema),
-                            QuoteIdentifier(table.name));
+        const auto part = only_.find(table.ToString());
+        list += fmt::format("{}ONLY {}.{}{}", list.empty() ? "" : ", ",
+                            QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
+                            part == only_.end() ? "" : PublishedPart(part->second));
     }
     const bool by_root = connection.server_version() >= kPublishRootVersion;
     const auto statement = [&](const std::string& publication, const std::string& list,
@@ -176,7 +184,7 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     StreamStart start;
     start.position = Position{lsn, made.Text(0, 1)};
     start.snapshot = std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter),
-                                                        made.Text(0, 2), std::move(types));
+                                                        made.Text(0, 2), std::move(types), only_);
     return start;
 }
 
@@ -190,7 +198,7 @@ Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
     const auto name = BIWA_TRY(exporter.Query("SELECT pg_catalog.pg_export_snapshot()"));
     auto types = BIWA_TRY(ReadTypes(exporter));
     return std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter), name.Text(0, 0),
-                                              std::move(types));
+                                              std::move(types), only_);
 }
 
 Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
@@ -236,7 +244,8 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
     std::set<std::string> roots;
     std::vector<std::string> names;
     for (const auto& wanted : tables) names.push_back(wanted.table.ToString());
-    for (const auto& table : BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver))) {
+    for (const auto& table :
+         BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver, only_))) {
         for (const auto& decoder : table.decoders) binary = binary && !decoder.forces_text;
         if (table.is_partitioned) roots.insert(table.table.ToString());
     }
@@ -251,13 +260,13 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
         std::move(following),
         std::make_unique<StreamResolver>(parameters_, std::move(types), tables,
                                          std::vector<std::string>{name_, inserts_},
-                                         std::move(roots)),
+                                         std::move(roots), only_),
         from.order, idle_every);
 }
 
 Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(
     const SourceTable& table, const std::vector<std::vector<std::string>>& keys) {
-    return ReadRowsByKey(parameters_, table, keys);
+    return ReadRowsByKey(parameters_, table, keys, only_);
 }
 
 Result<Position> PostgresStreamSource::Head() {
@@ -305,8 +314,9 @@ std::string SlotName(const std::string& stream) {
 }
 
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
-                                                       const std::string& stream) {
-    return std::make_unique<PostgresStreamSource>(parameters, stream);
+                                                       const std::string& stream,
+                                                       const TableParts& only) {
+    return std::make_unique<PostgresStreamSource>(parameters, stream, only);
 }
 
 }  // namespace biwa::postgres

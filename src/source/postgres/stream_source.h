@@ -13,6 +13,7 @@ namespace biwa::postgres {
 std::string SlotName(const std::string& stream);
 
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
-                                                       const std::string& stream);
+                                                       const std::string& stream,
+                                                       const TableParts& only);
 
 }  // namespace biwa::postgres

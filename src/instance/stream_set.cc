@@ -141,12 +141,7 @@ Status StreamSet::Remove(const Project& project, const std::string& name,
     connection.settings = AppliedFields(applied, "connection", connection.name);
     connection.kind = field(connection.settings, "kind");
     connection.settings.erase("kind");
-    const auto* kind = engine_.sources.Find(connection.kind);
-    if (kind == nullptr) {
-        return Corrupt(fmt::format("stream {} was applied with a connection of unknown kind \"{}\"",
-                                   name, connection.kind));
-    }
-    const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(project, connection))));
+    const auto source = BIWA_TRY(OpenConnection(engine_, project, connection));
     const auto removed = StreamRunner::Remove(
         warehouse_, name, DatasetOf(engine_, field(stream, "dataset"), connection),
         [&](const std::string& line) { return source->OpenStream(line, {}); });
@@ -205,9 +200,13 @@ Status StreamSet::Ask(const http::StreamCommand& command) {
                                                            {"resume", StreamRequest::kResume}};
     const auto request = requests.find(command.action);
     const bool is_reconcile = command.action == "reconcile" || command.action == "repair";
-    if (request == requests.end() && !is_reconcile) {
+    const bool is_backfill = command.action == "backfill";
+    if (request == requests.end() && !is_reconcile && !is_backfill) {
         return UserError(fmt::format("a stream cannot \"{}\"", command.action),
-                         "It can recopy, pause, resume, reconcile and repair.");
+                         "It can recopy, backfill, pause, resume, reconcile and repair.");
+    }
+    if (!is_backfill && !(command.from.empty() && command.to.empty())) {
+        return UserError("only a backfill takes \"from\" and \"to\"");
     }
     StreamRunner* runner = nullptr;
     std::vector<std::string> names;
@@ -224,6 +223,10 @@ Status StreamSet::Ask(const http::StreamCommand& command) {
                          meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
     }
     if (is_reconcile) return runner->Reconcile(command.tables, command.action == "repair");
+    if (is_backfill) {
+        if (command.tables.size() != 1) return UserError("a backfill is of one table");
+        return runner->Backfill(command.tables.front(), {command.from, command.to});
+    }
     return runner->Ask(request->second, command.tables);
 }
 

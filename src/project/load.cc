@@ -148,7 +148,10 @@ class Loader {
         std::vector<std::string> kind_names;
         for (const auto& [kind, ignored] : kinds_) kind_names.push_back(kind);
 
+        // A URL, or a service of libpq, says what the other settings would: nothing else is needed,
+        // and no default may speak against it.
         const auto url = document.Peek("url");
+        const bool says_all = url.has_value() || document.Peek("service").has_value();
         const auto kind = document.Peek("kind");
         connection.kind = kind ? kind->text : url ? KindOfUrl(url->text) : "";
         if (!kind && connection.kind.empty()) {
@@ -166,8 +169,7 @@ class Loader {
         }
         auto settings = ConnectionSettings(connection.kind, found->second);
         settings.front().required = kind.has_value();
-        if (url) {
-            // The URL says it all: nothing else is needed, and no default may speak against it.
+        if (says_all) {
             for (auto& setting : settings) {
                 setting.required = false;
                 setting.default_text.clear();

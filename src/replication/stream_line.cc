@@ -129,7 +129,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
     BIWA_TRY(transaction->Commit());
     state_.phase = StreamPhase::kSnapshot;
     snapshot_ = std::move(start->snapshot);
-    is_exact_ = true;
+    is_exact_ = !start->is_later;
     durable_order_ = state_.position.order;
     received_order_ = state_.position.order;
     LogInfo("stream {}: copying {} tables as of {}", options_.name, tables.size(),

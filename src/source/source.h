@@ -18,6 +18,7 @@
 #include "model/rows.h"
 #include "model/table.h"
 #include "model/table_part.h"
+#include "source/key_range.h"
 
 namespace biwa {
 
@@ -141,6 +142,9 @@ struct SourceProgress {
 struct StreamStart {
     Position position;                         // changes from here on are kept for the stream
     std::unique_ptr<SnapshotReader> snapshot;  // as of exactly that position
+    // The snapshot is of a later moment: changes that follow may be in it already. Their tables
+    // have keys, by which a change can come twice.
+    bool is_later = false;
 };
 
 // A table whose changes are followed: those of commits after `from`. Before that its rows hold them
@@ -182,6 +186,10 @@ class StreamSource {
     // left out. Each key as texts, one a column of table.columns.key.
     virtual Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) = 0;
+    // The keys that the table has in the range now, in the columns of its key.
+    virtual Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                        const KeyRange& range) = 0;
+
     // Where the source is now: what was committed before this call lies before it.
     virtual Result<Position> Head() = 0;
     virtual Result<SourceProgress> Progress() = 0;

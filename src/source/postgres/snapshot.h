@@ -14,12 +14,6 @@
 
 namespace biwa::postgres {
 
-// The rows of these keys as they are now, on a connection of their own: StreamSource::ReadRows.
-Result<std::unique_ptr<RowReader>> ReadRowsByKey(const ConnectionParameters& parameters,
-                                                 const SourceTable& table,
-                                                 const std::vector<std::vector<std::string>>& keys,
-                                                 const TableParts& only);
-
 class PostgresSnapshot final : public SnapshotReader {
   public:
     // `exporter` holds the transaction of `snapshot_name` open.

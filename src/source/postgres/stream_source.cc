@@ -9,10 +9,12 @@
 #include "base/text.h"
 #include "source/postgres/catalog.h"
 #include "source/postgres/change_source.h"
+#include "source/postgres/keyed_rows.h"
 #include "source/postgres/partitions.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/published_part.h"
 #include "source/postgres/snapshot.h"
+#include "source/postgres/standby.h"
 
 namespace biwa::postgres {
 
@@ -22,9 +24,11 @@ constexpr const char* kInsertsSuffix = "_inserts";
 
 class PostgresStreamSource final : public StreamSource {
   public:
-    PostgresStreamSource(ConnectionParameters parameters, const std::string& stream,
+    PostgresStreamSource(ConnectionParameters parameters,
+                         std::optional<ConnectionParameters> standby, const std::string& stream,
                          TableParts only)
         : parameters_(std::move(parameters)),
+          standby_(std::move(standby)),
           only_(std::move(only)),
           name_(SlotName(stream)),
           inserts_(SlotName(stream + kInsertsSuffix)) {}
@@ -40,6 +44,8 @@ class PostgresStreamSource final : public StreamSource {
                                                  std::chrono::milliseconds idle_every) override;
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                const KeyRange& range) override;
     Result<Position> Head() override;
     Result<SourceProgress> Progress() override;
     Status Remove() override;
@@ -51,6 +57,7 @@ class PostgresStreamSource final : public StreamSource {
     Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
 
     const ConnectionParameters parameters_;
+    const std::optional<ConnectionParameters> standby_;
     const TableParts only_;
     const std::string name_;     // of the slot and of the publication
     const std::string inserts_;  // of the publication of tables whose inserts alone are followed
@@ -73,6 +80,7 @@ Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
     std::vector<SourceTable> tables;
     for (auto& found : BIWA_TRY(ReadTables(connection, types, patterns, if_missing, only_))) {
         BIWA_TRY(parts_.Examine(connection, found.table));
+        if (standby_) RefuseWithoutKey(found.table);
         tables.push_back(std::move(found.table));
     }
     return tables;
@@ -146,6 +154,7 @@ Status PostgresStreamSource::CheckStart() {
             "ALTER SYSTEM SET wal_level = logical; then restart the server. (`biwa doctor` checks "
             "the rest.)");
     }
+    if (standby_) BIWA_TRY(OpenStandby(*standby_, connection));
     const auto slot = BIWA_TRY(connection.Query(
         "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", {name_}));
     if (!slot.empty()) {
@@ -180,9 +189,14 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     const auto made = BIWA_TRY(exporter.Query(fmt::format(
         "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT", QuoteIdentifier(name_))));
     const auto lsn = BIWA_TRY(ParseLsn(made.Text(0, 1)));
-    auto types = BIWA_TRY(ReadTypes(connection));
     StreamStart start;
     start.position = Position{lsn, made.Text(0, 1)};
+    if (standby_) {
+        start.snapshot = BIWA_TRY(ResumeSnapshot());
+        start.is_later = true;
+        return start;
+    }
+    auto types = BIWA_TRY(ReadTypes(connection));
     start.snapshot = std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter),
                                                         made.Text(0, 2), std::move(types), only_);
     return start;
@@ -193,12 +207,11 @@ Status PostgresStreamSource::Publish(const std::vector<SourceTable>& tables) {
 }
 
 Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
-    auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-    BIWA_TRY(exporter.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-    const auto name = BIWA_TRY(exporter.Query("SELECT pg_catalog.pg_export_snapshot()"));
-    auto types = BIWA_TRY(ReadTypes(exporter));
-    return std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter), name.Text(0, 0),
-                                              std::move(types), only_);
+    if (standby_) {
+        return SnapshotOf(*standby_, BIWA_TRY(OpenStandby(*standby_, *BIWA_TRY(Asking()))), only_);
+    }
+    return SnapshotOf(parameters_, BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql)),
+                      only_);
 }
 
 Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
@@ -269,6 +282,11 @@ Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(
     return ReadRowsByKey(parameters_, table, keys, only_);
 }
 
+Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadKeys(const SourceTable& table,
+                                                                  const KeyRange& range) {
+    return ReadKeysInRange(parameters_, table, range, only_);
+}
+
 Result<Position> PostgresStreamSource::Head() {
     const auto& connection = *BIWA_TRY(Asking());
     const auto rows = BIWA_TRY(connection.Query("SELECT pg_catalog.pg_current_wal_insert_lsn()"));
@@ -314,9 +332,11 @@ std::string SlotName(const std::string& stream) {
 }
 
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
+                                                       const ConnectionParameters* standby,
                                                        const std::string& stream,
                                                        const TableParts& only) {
-    return std::make_unique<PostgresStreamSource>(parameters, stream, only);
+    return std::make_unique<PostgresStreamSource>(
+        parameters, standby == nullptr ? std::nullopt : std::optional(*standby), stream, only);
 }
 
 }  // namespace biwa::postgres

@@ -20,15 +20,22 @@ Status Execute(Workbench& workbench, const std::string& sql) {
     return transaction->Commit();
 }
 
+// "a > 1 OR (a = 1 AND b >= 2)": DuckDB knows no range of rows. `order`: > or <.
+std::string Beyond(const std::vector<Column>& key, const std::vector<std::string>& end,
+                   const char* order) {
+    std::string condition;
+    for (auto i = end.size(); i-- > 0;) {
+        const auto name = QuoteIdentifier(key[i].name), value = FromText(key[i], end[i]);
+        condition = condition.empty() ? fmt::format("{} {}= {}", name, order, value)
+                                      : fmt::format("({0} {1} {2} OR ({0} = {2} AND {3}))", name,
+                                                    order, value, condition);
+    }
+    return condition.empty() ? "true" : condition;
+}
+
 // The range as a condition on the warehouse's rows. As at the source: in the order of the type.
 std::string Condition(const std::vector<Column>& key, const KeyRange& range) {
-    std::vector<std::string> names, from, to;
-    for (std::size_t i = 0; i < key.size(); ++i) {
-        names.push_back(QuoteIdentifier(key[i].name));
-        if (i < range.from.size()) from.push_back(FromText(key[i], range.from[i]));
-        if (i < range.to.size()) to.push_back(FromText(key[i], range.to[i]));
-    }
-    return InRange(names, from, to);
+    return Beyond(key, range.from, ">") + " AND " + Beyond(key, range.to, "<");
 }
 
 // The keys of both sides, numbered from 1, in biwa_backfill; how many there are.

@@ -55,6 +55,7 @@ std::vector<Resource> ProjectResources(const Project& project) {
         for (const auto& [table, part] : stream.only) {
             Put(resource, std::string(kOnlyField) + table, part.ToString());
         }
+        Put(resource, "history", Join(stream.history, ", "));
         for (const auto& mask : stream.masks) {
             Put(resource, std::string(kMaskField) + mask.columns, ToString(mask.mask));
         }

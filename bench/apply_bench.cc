@@ -62,6 +62,9 @@ class NoSource final : public StreamSource {
                                                  std::chrono::milliseconds) override {
         return kNone;
     }
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
+        return kNone;
+    }
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable&, const std::vector<std::vector<std::string>>&) override {
         return kNone;

@@ -164,7 +164,7 @@ std::unique_ptr<Source> OpenSource() {
 }
 
 void Head() {
-    const auto stream = OpenSource()->OpenStream("bench");
+    const auto stream = OpenSource()->OpenStream("bench", {});
     const auto head = (*stream)->Head();
     if (!head) Die(head.error().ToString());
     fmt::print("{{\"head\": \"{}\"}}\n", head->text);
@@ -185,7 +185,7 @@ void RunStream(const std::string& folder, const std::string& table, const std::s
         stream.tables = {"bench." + table};
         StreamRunner runner(
             **warehouse, std::move(stream),
-            [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
+            [&](const std::string& line) { return source->OpenStream(line, {}); }, nullptr);
         for (;;) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
             const auto status = runner.status();

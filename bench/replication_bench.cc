@@ -136,7 +136,7 @@ void RunStream(const std::string& folder, const std::string& table, const std::s
     {
         StreamRunner runner(
             **warehouse, BenchStream(table),
-            [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
+            [&](const std::string& line) { return source->OpenStream(line, {}); }, nullptr);
         for (;;) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
             const auto status = runner.status();
@@ -200,7 +200,7 @@ void Freshness(const std::string& folder, const std::string& table, double rate,
     const auto source = OpenSource();
     StreamRunner runner(
         **warehouse, BenchStream(table),
-        [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
+        [&](const std::string& line) { return source->OpenStream(line, {}); }, nullptr);
     while (runner.status().state != StreamStatus::State::kStreaming) {
         if (const auto error = runner.status().error) Die(error->ToString());
         std::this_thread::sleep_for(std::chrono::milliseconds(20));

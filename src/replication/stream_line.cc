@@ -136,6 +136,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
         added.key_repeats = table.columns.key_repeats;
         added.inserts_only = table.columns.key.empty();
+        added.part = table.part.ToString();
         added.from = start->position.order;
         // Described before the copy's moment: what has happened in between is found out later, once
         // too often rather than never.
@@ -152,7 +153,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
     BIWA_TRY(transaction->Commit());
     state_.phase = StreamPhase::kSnapshot;
     snapshot_ = std::move(start->snapshot);
-    is_exact_ = true;
+    is_exact_ = !start->is_later;
     durable_order_ = state_.position.order;
     received_order_ = state_.position.order;
     LogInfo("stream {}: copying {} tables as of {}", options_.name, tables.size(),

@@ -173,6 +173,9 @@ class Source final : public StreamSource {
         }
         return std::make_unique<Changes>(server_, line_, from.order, tables);
     }
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
+        return Unavailable("nobody asks for keys here");
+    }
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable&, const std::vector<std::vector<std::string>>& keys) override {
         std::lock_guard lock(server_.mutex);

@@ -320,6 +320,9 @@ class EndOfHistory final : public StreamSource {
     EndOfHistory(KeyShape shape, const Rows& rows, std::uint64_t head)
         : shape_(shape), rows_(rows), head_(head) {}
 
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
+        return Unavailable("nobody asks for keys here");
+    }
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override {
         EXPECT_EQ(table.ToString(), "public.t");
@@ -347,6 +350,9 @@ class EndOfHistory final : public StreamSource {
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
                                                  std::chrono::milliseconds) override {
         return UserError("no");
+    }
+    Result<std::string> CheckHistory(const std::string& known, const Position&) override {
+        return known;
     }
     Result<SourceProgress> Progress() override { return UserError("no"); }
     Status Remove() override { return UserError("no"); }

@@ -151,6 +151,20 @@ TEST_F(PgOutputTest, ReadsATransactionOfEveryKindOfChange) {
     EXPECT_TRUE(part.rows.cells(1).IsNull(4));
 }
 
+TEST_F(PgOutputTest, AnInsertMayLeaveOutWhatTheRowHadBeforeItWasPublished) {
+    Feed({Begin(), Announce(kAnswers, "answers", kColumns), Insert({"1", "a", kUnchanged}),
+          Insert({"2", "b", "c"}), Commit(0x600)});
+    const auto batch = decoder_.TakeBatch();
+    const auto& part = batch.tables.at(0);
+    EXPECT_EQ(part.kinds, std::vector(2, ChangeKind::kInsert));
+    ASSERT_EQ(part.unchanged.size(), 1u);
+    EXPECT_EQ(part.unchanged[0].row, 0u);
+    EXPECT_EQ(part.unchanged[0].column, 2u);
+    EXPECT_TRUE(decoder_.Decode(Begin()));
+    EXPECT_FALSE(decoder_.Decode("I" + Int32(kAnswers) + "N" + Tuple({kUnchanged, "a", "b"})))
+        << "a key that is left out is known to nobody";
+}
+
 TEST_F(PgOutputTest, AFullOldRowFillsInWhatTheNewOneLeavesOut) {
     Feed({Begin(), Announce(kAnswers, "answers", kColumns),
           UpdateFrom('O', {"1", "a", "large"}, {"1", "b", kUnchanged}),

@@ -307,7 +307,9 @@ TEST(StreamRunnerTest, WhateverBreaksInTheWarehouseNothingIsLostAndNothingAcknow
             }
             // Asked for afterwards, so that it can only be further on.
             const auto state = ReadStreamState(**opened, "s");
-            if (state) EXPECT_GE(state->position.order, acknowledged);
+            if (state) {
+                EXPECT_GE(state->position.order, acknowledged);
+            }
             if (step % 17 == 16) {
                 runner.reset();
                 runner = NewRunner(warehouse, server);

@@ -342,6 +342,9 @@ class BrokenWarehouse final : public Warehouse {
     }
     Result<std::unique_ptr<ReadSession>> OpenSession() override { return inner_.OpenSession(); }
     Result<std::unique_ptr<Workbench>> OpenWorkbench() override { return inner_.OpenWorkbench(); }
+    Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
+        return inner_.MakeShadowSchema();
+    }
     Status Checkpoint() override { return inner_.Checkpoint(); }
     std::uint64_t size_bytes() const override { return inner_.size_bytes(); }
 

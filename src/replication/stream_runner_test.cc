@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <limits>
 #include <map>
 
@@ -35,6 +36,7 @@ struct Server {
     std::map<std::string, bool> slots;
     bool slot_is_foreign = false;
     std::map<std::string, std::uint64_t> acknowledged;
+    std::uint64_t heard = 0;  // how often a client has told what it has
     std::string table_id = "1";
     std::vector<SourceTable> extra_tables;
 };
@@ -117,6 +119,7 @@ class Changes final : public ChangeSource {
 
   private:
     Status Hear(const Position& durable) {
+        ++server_.heard;
         auto& acknowledged = server_.acknowledged[line_];
         acknowledged = std::max(acknowledged, durable.order);
         return {};
@@ -231,8 +234,34 @@ bool WaitUntil(const std::function<bool()>& done) {
     return false;
 }
 
+// How many histories are played; each takes a part of a second.
+std::uint64_t Seeds(std::uint64_t usually) {
+    const char* text = std::getenv("BIWA_SEEDS");
+    return text != nullptr ? std::strtoull(text, nullptr, 10) : usually;
+}
+
+// Waits until the runner is where the source is, with nothing breaking any more.
+void Settle(StreamRunner& runner, Server& server) {
+    std::uint64_t end = 0;
+    {
+        std::lock_guard lock(server.mutex);
+        server.faults = false;
+        end = server.changes.size();
+    }
+    // The position alone does not do: the last connection may have broken, while faults were on,
+    // after everything was committed.
+    ASSERT_TRUE(WaitUntil([&] {
+        const auto status = runner.status();
+        return status.state == StreamStatus::State::kFailed ||
+               (status.state == StreamStatus::State::kStreaming &&
+                status.position == std::to_string(end));
+    }));
+    const auto status = runner.status();
+    ASSERT_FALSE(status.error) << status.error->message;
+}
+
 TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
-    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    for (std::uint64_t seed = 1; seed <= Seeds(12); ++seed) {
         SCOPED_TRACE(seed);
         auto opened = OpenDuckDb({});
         ASSERT_TRUE(opened);
@@ -251,27 +280,86 @@ TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
                 runner = NewRunner(**opened, server, queue_bytes);
             }
         }
-        std::uint64_t end = 0;
-        {
-            std::lock_guard lock(server.mutex);
-            server.faults = false;
-            end = server.changes.size();
-        }
-        // The position alone does not do: the last connection may have broken, while faults were
-        // on, after everything was committed.
-        const auto is_done = [&] {
-            const auto status = runner->status();
-            return status.state == StreamStatus::State::kFailed ||
-                   (status.state == StreamStatus::State::kStreaming &&
-                    status.position == std::to_string(end));
-        };
-        ASSERT_TRUE(WaitUntil(is_done));
-        const auto status = runner->status();
-        ASSERT_FALSE(status.error) << status.error->message;
+        ASSERT_NO_FATAL_FAILURE(Settle(*runner, server));
         runner.reset();
         EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
-        EXPECT_LE(server.acknowledged["s"], end);
+        EXPECT_LE(server.acknowledged["s"], server.changes.size());
     }
+}
+
+TEST(StreamRunnerTest, WhateverBreaksInTheWarehouseNothingIsLostAndNothingAcknowledgedTooEarly) {
+    std::array<int, BrokenWarehouse::kMoments> broken{};
+    for (std::uint64_t seed = 1; seed <= Seeds(8); ++seed) {
+        SCOPED_TRACE(seed);
+        auto opened = OpenDuckDb({});
+        ASSERT_TRUE(opened);
+        BrokenWarehouse warehouse(**opened, seed);
+        warehouse.BreakOneIn(9);
+        Server server(seed);
+        server.faults = seed % 2 == 0;
+        auto runner = NewRunner(warehouse, server);
+        for (int step = 0; step < 60; ++step) {
+            {
+                std::lock_guard lock(server.mutex);
+                for (int i = 0; i < 3; ++i) server.Write();
+            }
+            std::this_thread::sleep_for(milliseconds(4));
+            std::uint64_t acknowledged = 0;
+            {
+                std::lock_guard lock(server.mutex);
+                acknowledged = server.acknowledged["s"];
+            }
+            // Asked for afterwards, so that it can only be further on.
+            const auto state = ReadStreamState(**opened, "s");
+            if (state) {
+                EXPECT_GE(state->position.order, acknowledged);
+            }
+            if (step % 17 == 16) {
+                runner.reset();
+                runner = NewRunner(warehouse, server);
+            }
+        }
+        warehouse.BreakOneIn(0);
+        ASSERT_NO_FATAL_FAILURE(Settle(*runner, server));
+        runner.reset();
+        EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
+        for (std::size_t i = 0; i < broken.size(); ++i) broken[i] += warehouse.broken()[i];
+    }
+    for (const auto count : broken) EXPECT_GT(count, 0) << "a moment at which nothing broke";
+}
+
+TEST(StreamRunnerTest, AWarehouseThatStandsStillHoldsTheSourceUpAndNoMoreMemory) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    BrokenWarehouse warehouse(**opened, 1);
+    Server server(1);
+    server.faults = false;
+    constexpr std::size_t kQueueBytes = 64 << 10;
+    auto runner = NewRunner(warehouse, server, kQueueBytes);
+    ASSERT_NO_FATAL_FAILURE(Settle(*runner, server));
+    warehouse.Stall(true);
+    {
+        std::lock_guard lock(server.mutex);
+        for (int i = 0; i < 20'000; ++i) server.Write();
+    }
+    ASSERT_TRUE(WaitUntil([&] { return runner->status().queue_bytes > kQueueBytes / 2; }));
+    const auto heard = [&] {
+        std::lock_guard lock(server.mutex);
+        return server.heard;
+    };
+    const auto before = heard();
+    std::size_t most = 0;
+    for (int i = 0; i < 20; ++i) {
+        std::this_thread::sleep_for(milliseconds(20));
+        most = std::max(most, runner->status().queue_bytes);
+    }
+    // What does not fit waits outside: one batch of at most five changes.
+    EXPECT_LE(most, kQueueBytes + (16 << 10));
+    EXPECT_GT(heard(), before) << "the source has to hear of us, or it gives the connection up";
+    warehouse.Stall(false);
+    ASSERT_NO_FATAL_FAILURE(Settle(*runner, server));
+    runner.reset();
+    EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
 }
 
 TEST(StreamRunnerTest, ATableThatIsMadeAnewIsCopiedBesideTheStreamWhateverBreaks) {

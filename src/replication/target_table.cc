@@ -193,6 +193,8 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
     std::map<std::string, bool> at_source;
     for (const auto& column : columns.columns) at_source[SmallLetters(column.name)] = true;
 
+    // Books and comments are written together. To look for a comment goes through all columns of
+    // the warehouse.
     const bool is_new = std::all_of(stored.begin(), stored.end(),
                                     [](const StoredColumn& one) { return one.type.empty(); });
 
@@ -213,8 +215,9 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                                 (found == nullptr || found->number == 0);
         // Made for a change that was not committed then, and is read again: it is in no book yet. A
         // column that is kept has a comment.
-        const bool is_ahead = found != nullptr && found->number == 0 && !is_renamed &&
-                              BIWA_TRY(CommentOf(transaction, target, found->column.name)).empty();
+        const bool is_ahead =
+            found != nullptr && found->number == 0 && !is_renamed &&
+            (is_new || BIWA_TRY(CommentOf(transaction, target, found->column.name)).empty());
         if (found != nullptr && !by_number.empty() && !is_renamed && !is_ahead &&
             found->number != number) {
             fit.recopy = fmt::format("column {} is another than before", column.name);
@@ -296,10 +299,10 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             continue;
         }
         if (!column.mask.empty()) {
-            const auto comment = BIWA_TRY(CommentOf(transaction, target, found->column.name));
-            if (is_new && comment.empty()) {
+            if (is_new) {
                 fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
-            } else if (MaskOfComment(comment) != column.mask) {
+            } else if (MaskOfComment(BIWA_TRY(
+                           CommentOf(transaction, target, found->column.name))) != column.mask) {
                 fit.recopy = fmt::format("column {} is masked otherwise", column.name);
                 return fit;
             }

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -424,6 +426,89 @@ struct World {
     EndOfHistory source;
     std::unique_ptr<Warehouse> warehouse;
     StreamState state;
+};
+
+// A warehouse that breaks at moments of chance, and can be made to stand still. Reading is well.
+class BrokenWarehouse final : public Warehouse {
+  public:
+    enum Moment { kBegin, kStatement, kBeforeCommit, kAfterCommit, kMoments };
+
+    BrokenWarehouse(Warehouse& inner, std::uint64_t seed) : inner_(inner), random_(seed) {}
+
+    // One in so many of each moment breaks; 0: none.
+    void BreakOneIn(unsigned many) { one_in_ = many; }
+    void Stall(bool stall) {
+        std::lock_guard lock(mutex_);
+        is_stalled_ = stall;
+        goes_on_.notify_all();
+    }
+    std::array<int, kMoments> broken() const {
+        std::lock_guard lock(mutex_);
+        return broken_;
+    }
+
+    Result<std::unique_ptr<WriteTransaction>> Begin() override {
+        {
+            std::unique_lock lock(mutex_);
+            goes_on_.wait(lock, [&] { return !is_stalled_; });
+        }
+        BIWA_TRY(MayBreak(kBegin, "no transaction can be begun"));
+        return std::make_unique<Transaction>(*this, BIWA_TRY(inner_.Begin()));
+    }
+    Result<std::unique_ptr<WriteTransaction>> BeginBeside() override {
+        return inner_.BeginBeside();
+    }
+    Result<std::unique_ptr<ReadSession>> OpenSession() override { return inner_.OpenSession(); }
+    Result<std::unique_ptr<Workbench>> OpenWorkbench() override { return inner_.OpenWorkbench(); }
+    Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
+        return inner_.MakeShadowSchema();
+    }
+    Status Checkpoint() override { return inner_.Checkpoint(); }
+    std::uint64_t size_bytes() const override { return inner_.size_bytes(); }
+
+  private:
+    class Transaction final : public WriteTransaction {
+      public:
+        Transaction(BrokenWarehouse& owner, std::unique_ptr<WriteTransaction> inner)
+            : owner_(owner), inner_(std::move(inner)) {}
+        Status Execute(std::string_view sql) override {
+            BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));
+            return inner_->Execute(sql);
+        }
+        Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
+            return inner_->Query(sql);
+        }
+        Result<std::uint64_t> ExecuteWith(std::string_view sql,
+                                          const std::vector<NamedRows>& rows) override {
+            BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));
+            return inner_->ExecuteWith(sql, rows);
+        }
+        Status Commit() override {
+            BIWA_TRY(owner_.MayBreak(kBeforeCommit, "nothing was committed"));
+            BIWA_TRY(inner_->Commit());
+            return owner_.MayBreak(kAfterCommit, "it was committed, and nobody knows");
+        }
+        void Interrupt() override { inner_->Interrupt(); }
+
+      private:
+        BrokenWarehouse& owner_;
+        const std::unique_ptr<WriteTransaction> inner_;
+    };
+
+    Status MayBreak(Moment moment, const char* what) {
+        std::lock_guard lock(mutex_);
+        if (one_in_ == 0 || random_() % one_in_ != 0) return {};
+        ++broken_.at(moment);
+        return Unavailable(what);
+    }
+
+    Warehouse& inner_;
+    mutable std::mutex mutex_;
+    std::condition_variable goes_on_;
+    std::mt19937_64 random_;
+    std::atomic<unsigned> one_in_ = 0;
+    bool is_stalled_ = false;
+    std::array<int, kMoments> broken_{};
 };
 
 }  // namespace biwa::replication_testing

@@ -88,6 +88,24 @@ Status StreamLine::SetPhase(StreamState::Table& table, TablePhase phase, std::st
     return {};
 }
 
+std::map<std::string, HistoryKey> StreamLine::WantedHistories(
+    const std::vector<SourceTable>& tables) const {
+    std::map<std::string, HistoryKey> wanted;
+    for (const auto& table : tables) {
+        const auto name = table.ToString();
+        if (!table.refusal.empty() ||
+            !MatchesAny(options_.history, name, options_.dataset.usual_schema)) {
+            continue;
+        }
+        if (const auto clash = HistoryClash(table.columns); !clash.empty()) {
+            LogWarn("stream {}: table {} {}", options_.name, name, clash);
+            continue;
+        }
+        wanted[name] = HistoryKey::Of(table.columns);
+    }
+    return wanted;
+}
+
 Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& tables) {
     const bool replace = state_.phase == StreamPhase::kStarting;
     // Before it is written down that we are about to make a slot: one that is there now is not
@@ -110,6 +128,8 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         return tl::unexpected(std::move(start).error());
     }
     state_.position = start->position;
+    // What is copied is of that moment.
+    state_.commit_time = start->time;
     state_.tables.clear();
     auto transaction = BIWA_TRY(warehouse_.Begin());
     for (const auto& table : tables) {
@@ -128,7 +148,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         state_.tables.push_back(std::move(added));
     }
     BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kSnapshot));
-    BIWA_TRY(SavePosition(*transaction, options_.name, state_.position, 0));
+    BIWA_TRY(SavePosition(*transaction, options_.name, state_.position, start->time));
     BIWA_TRY(transaction->Commit());
     state_.phase = StreamPhase::kSnapshot;
     snapshot_ = std::move(start->snapshot);
@@ -157,7 +177,7 @@ Status StreamLine::StartOver(StreamSource& source, const std::vector<SourceTable
     const auto start = BIWA_TRY(source.Start(tables, true));
     auto transaction = BIWA_TRY(warehouse_.Begin());
     BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStreaming));
-    BIWA_TRY(SavePosition(*transaction, options_.name, start.position, 0));
+    BIWA_TRY(SavePosition(*transaction, options_.name, start.position, start.time));
     // It may be another one from here on.
     BIWA_TRY(SaveHistory(*transaction, options_.name, ""));
     BIWA_TRY(transaction->Commit());
@@ -288,7 +308,7 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
             queue.Close();
         });
         std::stop_callback stop_reader(stop, [&] { reader.request_stop(); });
-        auto applied = ApplyQueue(source, queue, stop, is_enough);
+        auto applied = ApplyQueue(source, WantedHistories(tables), queue, stop, is_enough);
         reader.request_stop();
         queue.Close();
         reader.join();
@@ -372,12 +392,15 @@ Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& que
     }
 }
 
-Status StreamLine::ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& queue,
-                              std::stop_token stop, const std::function<bool()>& is_enough) {
+Status StreamLine::ApplyQueue(StreamSource& source,
+                              const std::map<std::string, HistoryKey>& histories,
+                              BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
+                              const std::function<bool()>& is_enough) {
     Applier applier(
         warehouse_, options_.name, state_,
         [this](const StreamState::Table& table) { return TargetOf(table.schema, table.name); },
         source);
+    BIWA_TRY(TryAgain(applier.KeepHistory(histories)));
     next_commit_ = steady_clock::now();
     while (!stop.stop_requested() && !is_enough()) {
         auto batch = queue.Pop(stop, kPollTimeout);
@@ -398,6 +421,7 @@ Status StreamLine::ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& q
         // queries.
         next_commit_ = std::max(begin + options_.commit_every, end + (end - begin));
         state_.position = applied.position;
+        state_.commit_time = applied.commit_time;
         durable_order_ = applied.position.order;
         changes_applied_ += applied.changes;
         progressed_ = true;

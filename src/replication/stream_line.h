@@ -9,6 +9,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -18,6 +19,7 @@
 #include "base/bounded_queue.h"
 #include "base/result.h"
 #include "replication/applier.h"
+#include "replication/history.h"
 #include "replication/snapshot_loader.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
@@ -30,7 +32,8 @@ namespace biwa {
 struct LineOptions {
     std::string name;  // in the warehouse's books
     TargetDataset dataset;
-    bool beside = false;  // into tables that readers do not see yet
+    bool beside = false;               // into tables that readers do not see yet
+    std::vector<std::string> history;  // patterns of tables whose history is kept
     SnapshotOptions snapshot;
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
@@ -64,6 +67,10 @@ class StreamLine {
     Status SetPhase(StreamState::Table& table, TablePhase phase, std::string reason,
                     std::int64_t rows_copied = 0);
     TableName TargetOf(const std::string& schema, const std::string& name) const;
+
+    // Those of the tables whose history is to be kept, by "schema.table", and what tells their rows
+    // apart.
+    std::map<std::string, HistoryKey> WantedHistories(const std::vector<SourceTable>& tables) const;
 
     // Makes what the line needs at the source, and empty targets.
     Status Begin(StreamSource& source, const std::vector<SourceTable>& tables);
@@ -106,7 +113,8 @@ class StreamLine {
   private:
     Status ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
                        std::stop_token stop);
-    Status ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
+    Status ApplyQueue(StreamSource& source, const std::map<std::string, HistoryKey>& histories,
+                      BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
                       const std::function<bool()>& is_enough);
     // Gathers until a commit is due. False: there is nothing more to come.
     Result<bool> Gather(Applier& applier, BoundedQueue<ChangeBatch>& queue, ChangeBatch first,

@@ -318,6 +318,8 @@ Status StreamRunner::GiveUp(StreamSource& source) {
 
 Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
                             const TargetDataset& dataset, const OpenStreamSource& open_source) {
+    // The books may be of a Biwa before this one.
+    BIWA_TRY(PrepareStateTables(warehouse));
     for (const auto& line : {JoinName(stream), stream}) {
         const auto state = BIWA_TRY(ReadStreamState(warehouse, line));
         // What it has not made is not its to take away.
@@ -331,6 +333,7 @@ Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
             BIWA_TRY(DropTarget(*transaction, line == stream ? target : BesideTable(target)));
             if (line == stream) BIWA_TRY(DropOldNames(*transaction, target));
         }
+        BIWA_TRY(DropHistories(*transaction, line));
         BIWA_TRY(ForgetStream(*transaction, line));
         BIWA_TRY(transaction->Commit());
     }

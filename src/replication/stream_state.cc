@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "replication/history.h"
 
 namespace biwa {
 
@@ -61,6 +62,18 @@ CREATE TABLE IF NOT EXISTS _biwa.reconciliations (
     different BIGINT NOT NULL,
     changing BIGINT NOT NULL,
     repaired BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS _biwa.histories (
+    stream VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    source_table VARCHAR NOT NULL,
+    dataset VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    epoch INTEGER NOT NULL,
+    key VARCHAR[] NOT NULL,
+    key_repeats BOOLEAN NOT NULL,
+    began UBIGINT NOT NULL,
+    began_at TIMESTAMPTZ NOT NULL,
+    ended_at TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS _biwa.differing_rows (
     stream VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
@@ -266,6 +279,10 @@ Status SaveHistory(WriteTransaction& transaction, const std::string& stream,
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table) {
     BIWA_TRY(ForgetTable(transaction, stream, table));
+    // From here on there are changes that it is not told.
+    if (table.phase != TablePhase::kLive && table.phase != TablePhase::kGone) {
+        BIWA_TRY(EndEpoch(transaction, stream, table.schema, table.name));
+    }
     BIWA_TRY(transaction.Execute(fmt::format(
         "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {}, {}, {})",
         QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
@@ -321,6 +338,7 @@ Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
 }
 
 Status ForgetStream(WriteTransaction& transaction, const std::string& stream) {
+    BIWA_TRY(EndEpochs(transaction, stream));
     for (const auto* table :
          {"differing_rows", "reconciliations", "snapshot_ranges", "stream_tables", "streams"}) {
         BIWA_TRY(transaction.Execute(

@@ -5,6 +5,7 @@
 //   _biwa.stream_columns   which column of the source each column of their targets is
 //   (target_table.h) _biwa.snapshot_ranges  the parts of tables that were copied, or are still to
 //   be
+//   _biwa.histories        of which spans of time their history is known (history.h)
 //   _biwa.reconciliations  what the last comparison of each table has found (stream_reconciler.h)
 //   _biwa.differing_rows   the first rows that differed then
 #pragma once
@@ -97,6 +98,7 @@ Status SaveRangesDone(WriteTransaction& transaction, const std::string& stream,
                       const StreamState::Table& table, const std::vector<SnapshotRange>& ranges);
 Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
                    const StreamState::Table& table);
+// Its history stays, and ends.
 Status ForgetStream(WriteTransaction& transaction, const std::string& stream);
 
 }  // namespace biwa

@@ -43,6 +43,13 @@ void RefuseClashes(const std::string& target, std::map<std::string, std::string>
 
 }  // namespace
 
+bool MatchesAny(const std::vector<std::string>& patterns, const std::string& name,
+                const std::string& usual_schema) {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return Matches(pattern, name, usual_schema);
+    });
+}
+
 Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDataset& dataset,
                                             const std::vector<std::string>& patterns,
                                             const std::vector<std::string>& exclude,
@@ -53,9 +60,7 @@ Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDa
     std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
     for (auto& table : found) {
         const auto name = table.ToString();
-        if (std::any_of(exclude.begin(), exclude.end(), [&](const std::string& pattern) {
-                return Matches(pattern, name, dataset.usual_schema);
-            })) {
+        if (MatchesAny(exclude, name, dataset.usual_schema)) {
             continue;
         }
         tables.push_back(std::move(table));

@@ -12,6 +12,10 @@
 
 namespace biwa {
 
+// Whether "schema.table" is one of those: "public.answers", "answers", "public.a*".
+bool MatchesAny(const std::vector<std::string>& patterns, const std::string& name,
+                const std::string& usual_schema);
+
 // The tables of the patterns (StreamSource::Tables) less those that are excluded. Of those that the
 // warehouse could not tell apart all but one are refused (SourceTable::refusal), as are those that
 // the source refuses. One of `known`, which the stream has already ("schema.name"), comes first.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "replication/history.h"
 #include "replication/target_table.h"
 
 namespace biwa {
@@ -136,6 +137,7 @@ Status TableIntake::TakeOver(const StreamState& joined, const std::vector<Source
     auto& state = line_.state();
     std::vector<TableName> changed;
     std::vector<StreamState::Table> taken;
+    const auto histories = line_.WantedHistories(found);
     auto transaction = BIWA_TRY(warehouse_.Begin());
     for (const auto& table : joined.tables) {
         const auto target = TargetTable(options_.dataset, table.schema, table.name);
@@ -160,6 +162,11 @@ Status TableIntake::TakeOver(const StreamState& joined, const std::vector<Source
         taken.push_back(table);
         taken.back().from = joined.position.order;
         BIWA_TRY(SaveTable(*transaction, options_.name, taken.back()));
+        if (const auto history = histories.find(table.ToString());
+            history != histories.end() && joined.position.order >= table.overlap_until) {
+            BIWA_TRY(BeginEpoch(*transaction, {options_.name, table.schema, table.name, target},
+                                history->second, {joined.position.order, joined.commit_time}));
+        }
         changed.push_back(target);
     }
     BIWA_TRY(SavePhase(*transaction, JoinName(options_.name), StreamPhase::kLeaving));

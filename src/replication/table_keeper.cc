@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "replication/history.h"
 #include "replication/target_table.h"
 
 namespace biwa {
@@ -194,11 +195,14 @@ Status TableKeeper::Carry(const TableStep& step) {
     auto& table = *state.Find(step.table);
     if (step.kind == Kind::kRename) {
         const auto from = TargetTable(options_.dataset, table.schema, table.name);
+        const HistoryTable before{options_.name, table.schema, table.name, from};
         BIWA_TRY(ForgetTable(*transaction, options_.name, table));
         table.schema = step.found->schema;
         table.name = step.found->name;
         const auto to = TargetTable(options_.dataset, table.schema, table.name);
         BIWA_TRY(RenameTarget(*transaction, from, to));
+        BIWA_TRY(
+            RenameHistory(*transaction, before, {options_.name, table.schema, table.name, to}));
     } else if (step.kind == Kind::kPublish) {
         table.inserts_only = step.found->columns.key.empty();
     } else {

@@ -267,6 +267,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             }
             new_name[old_name] = column.name;
             if (has_old_values) {
+                fit.renamed.emplace_back(old_name, column.name);
                 fit.before_rows.push_back(fmt::format("UPDATE {} SET {} = {}", target.ToSql(), name,
                                                       QuoteIdentifier(old_name)));
             }

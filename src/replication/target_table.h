@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -51,6 +52,8 @@ struct TargetFit {
     // What belongs between the rows with the columns as they were and those with these: a renamed
     // column gets the values that it had.
     std::vector<std::string> before_rows;
+    // Those that were renamed, and whose values go along: the old name and the new.
+    std::vector<std::pair<std::string, std::string>> renamed;
     // Columns of the target that the source has no more. They stay, and keep their values.
     std::vector<Column> kept;
 };

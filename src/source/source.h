@@ -81,6 +81,17 @@ class SnapshotReader {
 
 enum class ChangeKind : std::uint8_t { kInsert, kUpdate, kDelete };
 
+// Where a change stands in its source's history.
+struct ChangeOrigin {
+    // Of the transaction: grows from each to the one that was committed next, and is less than the
+    // Position::order of its end.
+    std::uint64_t commit = 0;
+    // When it was committed, by the source's clock; never before those that come before it.
+    Micros commit_time = 0;
+    // Grows from each change of the transaction to the next, over all tables.
+    std::uint64_t sequence = 0;
+};
+
 // The changes of one table, in the order of their commits, since the part before.
 struct TableChanges {
     std::string schema;  // as the source names the table
@@ -105,11 +116,31 @@ struct TableChanges {
         std::uint32_t column;
     };
     std::vector<Unchanged> unchanged;
-    // The table was emptied before the first of these changes.
+    // One for each run of rows of one transaction whose sequence numbers follow one another: its
+    // first row, and that row's origin. Ascending.
+    struct Run {
+        std::uint32_t row;
+        ChangeOrigin origin;
+    };
+    std::vector<Run> origins;
+    // The table was emptied before the first of these changes, there.
     bool truncated_first = false;
+    ChangeOrigin truncated_at = {};
     // Why the table has to be copied anew: its rows have changed in a way that the source cannot
     // tell. No changes of it follow.
     std::string recopy = {};
+
+    // Says where the last of `kinds` stands.
+    void SetOrigin(const ChangeOrigin& origin) {
+        const auto row = static_cast<std::uint32_t>(kinds.size() - 1);
+        if (!origins.empty()) {
+            const auto& last = origins.back();
+            const bool goes_on = last.origin.commit == origin.commit &&
+                                 last.origin.sequence + (row - last.row) == origin.sequence;
+            if (goes_on) return;
+        }
+        origins.push_back({row, origin});
+    }
 };
 
 // What a source has read since the last Poll.
@@ -149,6 +180,7 @@ struct SourceProgress {
 struct StreamStart {
     Position position;                         // changes from here on are kept for the stream
     std::unique_ptr<SnapshotReader> snapshot;  // as of exactly that position
+    Micros time = 0;                           // when that was, by the source's clock
 };
 
 // A table whose changes are followed: those of commits after `from`. Before that its rows hold them

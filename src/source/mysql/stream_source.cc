@@ -92,6 +92,9 @@ Result<StreamStart> MySqlStreamSource::Start(const std::vector<SourceTable>&, bo
     StreamStart start;
     start.position = snapshot->place().ToPosition();
     start.snapshot = std::move(snapshot);
+    const auto time = BIWA_TRY(
+        BIWA_TRY(Asking())->Query("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"));
+    start.time = time.Number(0, 0);
     return start;
 }
 

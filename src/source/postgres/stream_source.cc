@@ -186,6 +186,9 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     auto types = BIWA_TRY(ReadTypes(connection));
     StreamStart start;
     start.position = Position{lsn, made.Text(0, 1)};
+    const auto time = BIWA_TRY(connection.Query(
+        "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint"));
+    start.time = time.Number(0, 0);
     start.snapshot = std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter),
                                                         made.Text(0, 2), std::move(types));
     return start;

@@ -17,6 +17,7 @@
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
+#include "project/files.h"
 #include "replication/target_table.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
@@ -80,6 +81,12 @@ Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Eng
                                                                        const Project& project) {
     transform::CompileInput input;
     input.files = project.definitions;
+    input.includes = project.includes;
+    input.read_file = [files = ProjectFiles(project.root)](const std::string& path) {
+        // What is no file of the project is to require() as if it were not there.
+        Problems ignored;
+        return files.Exists(path) ? files.Read(path, ignored) : std::nullopt;
+    };
     input.settings = project.models;
     input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {

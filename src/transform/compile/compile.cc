@@ -12,6 +12,8 @@
 #include "transform/compile/assertions.h"
 #include "transform/compile/config.h"
 #include "transform/compile/renderer.h"
+#include "transform/compile/script_session.h"
+#include "transform/compile/scripted_sqlx.h"
 #include "transform/compile/sqlx_lexer.h"
 #include "transform/compile/table_names.h"
 
@@ -19,19 +21,21 @@ namespace biwa::transform {
 
 namespace {
 
-// A definition file on its way to be an action.
+// A definition on its way to be an action: a .sqlx file, or an action made in a .js file.
 struct Draft {
-    Draft(const DefinitionFile& from, std::size_t place)
-        : file(from), lines(from.text), action_place(place) {}
+    Draft(const DefinitionFile& from, std::shared_ptr<const LineIndex> of_file)
+        : file(from), lines(std::move(of_file)) {}
 
     const DefinitionFile& file;
-    LineIndex lines;
+    std::shared_ptr<const LineIndex> lines;
     SqlxFile sqlx;
+    std::optional<ScriptedSqlx> script;  // of the .sqlx, where it needs an engine
+    const MadeAction* made = nullptr;    // in a .js file
     DefinitionConfig config;
     TableName target;
     std::vector<Problem> problems;
     std::vector<TableReference> references;  // with_assertions where those are waited for, too
-    std::size_t action_place;
+    std::size_t action_place = 0;
 };
 
 std::string FileStem(std::string_view path) {
@@ -54,6 +58,7 @@ class Compiler {
 
     Result<CompiledGraph> Run() {
         for (const auto& file : input_.files) ReadFile(file);
+        ReadMadeConfigs();
         for (auto& draft : drafts_) Register(*draft);
         RefuseDuplicates();
         for (auto& draft : drafts_) MakeActions(*draft);
@@ -77,36 +82,80 @@ class Compiler {
 
   private:
     void ReadFile(const DefinitionFile& file) {
-        const auto dot = file.path.rfind('.');
-        const auto extension = dot == std::string::npos ? "" : file.path.substr(dot);
-        if (extension == ".js") {
-            return AddError({file.path, 1, 1},
-                            "JavaScript files are not supported yet: write this action as .sqlx");
+        if (!file.path.ends_with(".js") && !file.path.ends_with(".sqlx")) return;
+        auto draft = std::make_unique<Draft>(file, std::make_shared<LineIndex>(file.text));
+        const auto read = file.path.ends_with(".js") ? session().RunFile(file) : ReadSqlx(*draft);
+        if (session_ != nullptr) TakeMadeActions(*draft);
+        if (!read) {
+            draft->problems.push_back(read.error());
+            Report(*draft);
+        } else if (file.path.ends_with(".sqlx")) {
+            drafts_.push_back(std::move(draft));
         }
-        if (extension != ".sqlx") return;
+    }
 
-        auto draft = std::make_unique<Draft>(file, 0);
-        auto sqlx = LexSqlx(file.text);
-        if (!sqlx) {
-            draft->problems.push_back(std::move(sqlx).error());
-            return Report(*draft);
+    // What JavaScript has made since. A file may run another one by require().
+    void TakeMadeActions(const Draft& running) {
+        for (; taken_ < session_->made().size(); ++taken_) {
+            const auto& made = session_->made()[taken_];
+            const auto file = std::find_if(
+                input_.files.begin(), input_.files.end(),
+                [&](const DefinitionFile& other) { return other.path == made.location.file; });
+            const bool is_other = file != input_.files.end() && &*file != &running.file;
+            auto draft =
+                is_other ? std::make_unique<Draft>(*file, std::make_shared<LineIndex>(file->text))
+                         : std::make_unique<Draft>(running.file, running.lines);
+            draft->made = &made;
+            draft->config.offset = draft->lines->Offset(made.location.line, made.location.column);
+            drafts_.push_back(std::move(draft));
         }
-        draft->sqlx = std::move(*sqlx);
-        if (draft->sqlx.config) {
-            const auto& block = *draft->sqlx.config;
-            const auto object = ParseExpression(block.text, block.offset);
-            if (!object) {
-                draft->problems.push_back(object.error());
-                return Report(*draft);
+    }
+
+    // Late: until all files have run any of them may have changed what another one made.
+    void ReadMadeConfigs() {
+        for (auto& draft : drafts_) {
+            if (draft->made == nullptr) continue;
+            const auto offset = draft->config.offset;
+            if (draft->made->is_test) {
+                draft->problems.push_back({offset, "unit tests (test()) are not supported yet"});
+                continue;
             }
-            draft->config = ReadConfig(*object, input_.settings, draft->problems);
+            const auto object = session_->ReadConfig(*draft->made, offset);
+            if (object) {
+                draft->config = ReadConfig(*object, input_.settings, draft->problems);
+            } else {
+                draft->problems.push_back(object.error());
+            }
         }
-        for (const auto& block : draft->sqlx.js) {
-            if (Trim(block.text).empty()) continue;
-            draft->problems.push_back(
-                {block.offset, "JavaScript (a \"js\" block) is not supported yet"});
+    }
+
+    Parsed<void> ReadSqlx(Draft& draft) {
+        auto sqlx = LexSqlx(draft.file.text);
+        if (!sqlx) return tl::unexpected(std::move(sqlx).error());
+        draft.sqlx = std::move(*sqlx);
+        const auto parts = ScriptedSqlx::Find(draft.sqlx);
+        if (parts.config || !parts.js.empty() || !parts.placeholders.empty()) {
+            auto script = ScriptedSqlx::Compile(session(), draft.file, parts);
+            if (!script) return tl::unexpected(std::move(script).error());
+            draft.script = std::move(*script);
         }
-        drafts_.push_back(std::move(draft));
+        if (!draft.sqlx.config) return {};
+        const auto& block = *draft.sqlx.config;
+        const auto object =
+            parts.config ? draft.script->ReadConfig() : ParseExpression(block.text, block.offset);
+        if (!object) return tl::unexpected(object.error());
+        draft.config = ReadConfig(*object, input_.settings, draft.problems);
+        return {};
+    }
+
+    // Started when first needed.
+    ScriptSession& session() {
+        if (session_ == nullptr) {
+            session_ = std::make_unique<ScriptSession>(input_);
+            for (auto& problem : session_->TakeProblems())
+                AddError(*problem.place, std::move(problem.message));
+        }
+        return *session_;
     }
 
     void Register(Draft& draft) {
@@ -137,7 +186,7 @@ class Compiler {
     }
 
     SourceLocation Locate(const Draft& draft, std::size_t offset) const {
-        const auto place = draft.lines.Find(offset);
+        const auto place = draft.lines->Find(offset);
         return {draft.file.path, place.line, place.column};
     }
 
@@ -194,9 +243,11 @@ class Compiler {
     }
 
     void RenderSql(Draft& draft, Action& action) {
-        const auto& sqlx = draft.sqlx;
-        Renderer renderer({action.target, action.MakesTable()}, draft.lines, input_.settings,
+        Renderer renderer({action.target, action.MakesTable()}, *draft.lines, input_.settings,
                           names_, draft.problems);
+        if (draft.made != nullptr) return RenderMade(draft, renderer, action);
+        if (draft.script) renderer.UseScript(&*draft.script);
+        const auto& sqlx = draft.sqlx;
         const auto refuse = [&](const std::vector<SqlStatement>& statements, std::string message) {
             if (statements.empty()) return;
             draft.problems.push_back({statements[0][0].source.offset, std::move(message)});
@@ -244,6 +295,47 @@ class Compiler {
         return build;
     }
 
+    // The same of an action that JavaScript made.
+    void RenderMade(Draft& draft, Renderer& renderer, Action& action) {
+        const auto offset = draft.config.offset;
+        const auto wrong = [&](std::string message) {
+            draft.problems.push_back({offset, std::move(message)});
+        };
+        const auto make = [&](std::string_view part, bool incremental) {
+            std::vector<SqlText> statements;
+            auto texts = session_->MakeSql(*draft.made, part, incremental, offset, renderer);
+            if (!texts) draft.problems.push_back(std::move(texts).error());
+            for (const auto& text : texts.value_or(std::vector<std::string>()))
+                statements.push_back(SqlText::OfLine(text, action.location.line));
+            return statements;
+        };
+        const auto build = [&](bool incremental) {
+            BuildSql sql;
+            const auto problems_before = draft.problems.size();
+            auto queries = make("query", incremental);
+            if (queries.empty() && draft.problems.size() == problems_before)
+                wrong(fmt::format("{} has no SQL: give it a query()", action.target.ToString()));
+            if (queries.size() > 1) wrong("there is one SQL statement in a query()");
+            if (!queries.empty()) sql.query = std::move(queries.front());
+            if (sql.query.sql.ends_with(';')) wrong("there must be no \";\" at the end of the SQL");
+            sql.pre_operations = make("preOps", incremental);
+            sql.post_operations = make("postOps", incremental);
+            const bool has_operations = !sql.pre_operations.empty() || !sql.post_operations.empty();
+            if (has_operations && action.type == ActionType::kAssertion)
+                wrong("preOps() and postOps() are for tables and views, not for assertions");
+            return sql;
+        };
+        if (action.type == ActionType::kOperations) {
+            action.operations = make("query", false);
+            if (action.operations.empty() && draft.problems.empty())
+                wrong(fmt::format("{} has no SQL: give it queries()", action.target.ToString()));
+        } else {
+            action.full = build(false);
+            if (action.type == ActionType::kIncremental) action.incremental = build(true);
+        }
+        draft.references = renderer.references();
+    }
+
     // What a hand-written assertion refers to, it is an assertion on.
     void NoteAssertedTables(const Draft& draft) {
         if (draft.config.type != ActionType::kAssertion) return;
@@ -275,7 +367,8 @@ class Compiler {
 
     void Report(Draft& draft) {
         for (auto& problem : draft.problems) {
-            AddError(Locate(draft, problem.offset), std::move(problem.message));
+            AddError(problem.place ? *problem.place : Locate(draft, problem.offset),
+                     std::move(problem.message));
         }
         draft.problems.clear();
     }
@@ -294,6 +387,8 @@ class Compiler {
 
     const CompileInput& input_;
     TableNames names_;
+    std::unique_ptr<ScriptSession> session_;
+    std::size_t taken_ = 0;  // of the actions that JavaScript has made
     std::vector<std::unique_ptr<Draft>> drafts_;
     std::vector<Action> actions_;
     std::map<std::string, const Draft*> folded_targets_;

@@ -17,7 +17,6 @@ namespace {
 using Kind = Expression::Kind;
 
 constexpr std::chrono::milliseconds kRefreshMin{100};
-constexpr std::string_view kVariables = "dataform.projectConfig.vars.";
 
 std::string MeantHint(std::string_view name, const std::vector<std::string>& candidates) {
     const auto meant = DidYouMean(name, candidates);

@@ -56,6 +56,8 @@ Parsed<std::string> ReadText(const Expression& expression, const ModelsConfig& s
 // An argument of ref(): an object with name and schema (or dataset).
 Parsed<TableReference> ReadTableObject(const Expression& object, const ModelsConfig& settings);
 
+// What the names of the project's variables begin with.
+inline constexpr std::string_view kVariables = "dataform.projectConfig.vars.";
 // The project's variable that `name` means: "dataform.projectConfig.vars.NAME".
 Parsed<std::string> ReadVariable(const Expression& name, const ModelsConfig& settings);
 

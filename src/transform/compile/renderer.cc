@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "transform/compile/scripted_sqlx.h"
 
 namespace biwa::transform {
 
@@ -70,6 +71,15 @@ SqlText Renderer::Render(const SqlStatement& statement, bool incremental) {
     for (const auto& part : statement) {
         if (part.kind == SqlPart::Kind::kText) {
             out.PutSource(part.source.text, lines_.Line(part.source.offset));
+            continue;
+        }
+        if (script_ != nullptr && script_->Holds(part.source.offset)) {
+            auto text = script_->Evaluate(part.source.offset, incremental, *this);
+            if (text) {
+                out.PutValue(*text, lines_.Line(part.source.offset));
+            } else {
+                problems_.push_back(std::move(text).error());
+            }
             continue;
         }
         const auto expression = ParseExpression(part.source.text, part.source.offset);
@@ -139,10 +149,9 @@ Renderer::Done Renderer::PutCall(const Expression& call, Writer& out) {
     if (function == "ref" || function == "resolve") {
         auto reference = ReadReference(call);
         if (!reference) return tl::unexpected(std::move(reference).error());
-        const auto table = names_.FindTable(*reference);
-        if (!table) return tl::unexpected(table.error());
-        out.PutValue(table->ToSql(), line);
-        if (function == "ref") references_.push_back(std::move(*reference));
+        const auto sql = TableOf(std::move(*reference), function == "ref");
+        if (!sql) return tl::unexpected(sql.error());
+        out.PutValue(*sql, line);
         return {};
     }
     if (function == "when") return PutWhen(call, out);
@@ -159,21 +168,34 @@ Renderer::Done Renderer::PutCall(const Expression& call, Writer& out) {
                         function, meant.empty() ? "" : fmt::format(". Did you mean {}()?", meant)));
     }
     if (!call.items.empty()) return WrongArguments(call, "no arguments");
-    if (function == "self") {
-        if (!subject_.makes_table) {
-            return Wrong(call.offset,
-                         "self() is the table that this file makes, and it makes none; operations "
-                         "that do say hasOutput: true");
-        }
-        out.PutValue(subject_.target.ToSql(), line);
-    } else if (function == "name") {
-        out.PutValue(subject_.target.name, line);
-    } else if (function == "schema") {
-        out.PutValue(subject_.target.dataset, line);
-    } else {
+    if (function == "incremental") {
         out.PutValue(incremental_ ? "true" : "false", line);
+        return {};
     }
+    const auto text = NameOf(function, call.offset);
+    if (!text) return tl::unexpected(text.error());
+    out.PutValue(*text, line);
     return {};
+}
+
+Parsed<std::string> Renderer::TableOf(TableReference reference, bool refers) {
+    const auto table = names_.FindTable(reference);
+    if (!table) return tl::unexpected(table.error());
+    if (refers) references_.push_back(std::move(reference));
+    return table->ToSql();
+}
+
+Parsed<std::string> Renderer::NameOf(std::string_view function, std::size_t offset) const {
+    if (function == "name") return subject_.target.name;
+    if (function == "schema") return subject_.target.dataset;
+    if (function == "database")
+        return Wrong(offset, "there are no projects here, so database() names none");
+    if (!subject_.makes_table) {
+        return Wrong(offset,
+                     "self() is the table that this file makes, and it makes none; operations that "
+                     "do say hasOutput: true");
+    }
+    return subject_.target.ToSql();
 }
 
 // Both branches are gone through, as JavaScript evaluates all arguments of a call: what the branch

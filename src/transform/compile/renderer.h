@@ -9,6 +9,8 @@
 
 namespace biwa::transform {
 
+class ScriptedSqlx;
+
 // Of one definition file. The references must outlive it.
 class Renderer {
   public:
@@ -18,10 +20,17 @@ class Renderer {
     };
     Renderer(Subject subject, const LineIndex& lines, const ModelsConfig& settings,
              const TableNames& names, std::vector<Problem>& problems);
+    // What evaluates the placeholders that need a JavaScript engine; it must outlive this.
+    void UseScript(ScriptedSqlx* script) { script_ = script; }
 
     // What is wrong goes to the problems; the SQL then has gaps.
     SqlText Render(const SqlStatement& statement, bool incremental);
     std::vector<SqlText> Render(const std::vector<SqlStatement>& statements, bool incremental);
+
+    // What ref() and resolve() put into SQL; `refers`: it is depended on.
+    Parsed<std::string> TableOf(TableReference reference, bool refers);
+    // What self(), name() and schema() put.
+    Parsed<std::string> NameOf(std::string_view function, std::size_t offset) const;
 
     // What the SQL rendered so far refers to.
     const std::vector<TableReference>& references() const { return references_; }
@@ -41,6 +50,7 @@ class Renderer {
     const TableNames& names_;
     std::vector<Problem>& problems_;
     std::vector<TableReference> references_;
+    ScriptedSqlx* script_ = nullptr;
     bool incremental_ = false;
 };
 

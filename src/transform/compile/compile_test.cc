@@ -122,8 +122,7 @@ TEST(CompileTest, RefusesWhatCannotBeMeant) {
         {"config {type: 'view', refresh: '1s'} SELECT 1", "for types table and incremental only"},
         {"config {type: 'table', refresh: '1 week'} SELECT 1", "is no duration"},
         {"config {type: 'table', bigquery: {a: 1}} SELECT 1", "unknown bigquery key \"a\""},
-        {"config {type: 'table', dependencies: 'a'} SELECT 1", "expected an array of tables"},
-        {"config {type: 'incremental', onSchemaChange: 'FALE'} SELECT 1", "Did you mean \"FAIL\"?"},
+        {"config {type: 'incremental', onSchemaChange: 'FAILS'} SELECT 1", "Did you mean \"FAIL\"?"},
         {"config {type: 'incremental', incrementalStrategy: 'MERGE'} SELECT 1",
          "needs a uniqueKey"},
         {"config {type: 'table'} incremental_where { a } SELECT 1", "is for type incremental"},
@@ -319,7 +318,7 @@ TEST(CompileTest, NotesOnceWhatIsKeptAndNotDone) {
     EXPECT_EQ(graph->notes,
               (std::vector<std::string>{
                   "Kept, and without effect in this warehouse: clusterBy "
-                  "(definitions/b.sqlx:1:56), labels (definitions/a.sqlx:1:24).",
+                  "(definitions/b.sqlx:1:53), labels (definitions/a.sqlx:1:24).",
                   "Compiled, and not run here: definitions/n.sqlx (propertyGraph)."}));
 }
 

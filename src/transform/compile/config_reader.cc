@@ -83,18 +83,12 @@ int ConfigReader::Integer(const Expression& value) {
 }
 
 std::vector<std::string> ConfigReader::Texts(const Expression& value) {
+    if (IsText(value)) return {Text(value)};
     std::vector<std::string> texts;
-    if (value.kind != Kind::kArray) Expected(value, "an array of strings");
+    if (value.kind != Kind::kArray) Expected(value, "a string or an array of strings");
     if (value.kind != Kind::kArray) return texts;
     for (const auto& item : value.items) texts.push_back(Text(item));
     return texts;
-}
-
-std::vector<std::string> ConfigReader::TextOrTexts(const Expression& value) {
-    if (value.kind == Kind::kArray) return Texts(value);
-    if (IsText(value)) return {Text(value)};
-    Expected(value, "a string or an array of strings");
-    return {};
 }
 
 TextPairs ConfigReader::Pairs(const Expression& value) {
@@ -144,13 +138,13 @@ void ConfigReader::AddColumn(const std::vector<std::string>& path, const Express
         return;
     }
     const Expression* inner = nullptr;
-    ReadObject(value, "column",
-               {{"description", [&](const auto& v) { columns[place].description = Text(v); }},
-                {"tags", [&](const auto& v) { columns[place].tags = TextOrTexts(v); }},
-                {"bigqueryPolicyTags",
-                 [&](const auto& v) { columns[place].policy_tags = TextOrTexts(v); }},
-                {"displayName", [&](const auto& v) { Text(v); }},  // Dataform drops it, too
-                {"columns", [&](const auto& v) { inner = &v; }}});
+    ReadObject(
+        value, "column",
+        {{"description", [&](const auto& v) { columns[place].description = Text(v); }},
+         {"tags", [&](const auto& v) { columns[place].tags = Texts(v); }},
+         {"bigqueryPolicyTags", [&](const auto& v) { columns[place].policy_tags = Texts(v); }},
+         {"displayName", [&](const auto& v) { Text(v); }},  // Dataform drops it, too
+         {"columns", [&](const auto& v) { inner = &v; }}});
     if (inner == nullptr) return;
     if (inner->kind != Kind::kObject) return Expected(*inner, "an object");
     for (std::size_t i = 0; i < inner->keys.size(); ++i) {
@@ -197,12 +191,10 @@ std::optional<TableReference> ConfigReader::Table(const Expression& value) {
 
 std::vector<TableReference> ConfigReader::Dependencies(const Expression& value) {
     std::vector<TableReference> references;
-    if (value.kind != Kind::kArray) Expected(value, "an array of tables");
-    if (value.kind != Kind::kArray) return references;
-    for (const auto& item : value.items) {
+    const auto add = [&](const Expression& item) {
         if (item.kind == Kind::kObject) {
             if (auto table = Table(item)) references.push_back(std::move(*table));
-            continue;
+            return;
         }
         const auto text = Text(item);
         const auto parts = Split(text, '.');
@@ -210,7 +202,7 @@ std::vector<TableReference> ConfigReader::Dependencies(const Expression& value) 
             Add({item.offset, fmt::format("\"{}\" names no table: expected \"table\" or "
                                           "\"dataset.table\"",
                                           text)});
-            continue;
+            return;
         }
         TableReference reference;
         reference.offset = item.offset;
@@ -218,6 +210,11 @@ std::vector<TableReference> ConfigReader::Dependencies(const Expression& value) 
         if (parts.size() > 1) reference.dataset = parts[parts.size() - 2];
         if (parts.size() > 2) reference.project = parts[0];
         if (!reference.name.empty()) references.push_back(std::move(reference));
+    };
+    if (value.kind == Kind::kArray) {
+        for (const auto& item : value.items) add(item);
+    } else {
+        add(value);
     }
     return references;
 }
@@ -230,7 +227,7 @@ AssertionsConfig ConfigReader::Assertions(const Expression& value) {
     ReadObject(value, "assertions",
                {{"uniqueKey",
                  [&](const auto& v) {
-                     auto key = TextOrTexts(v);
+                     auto key = Texts(v);
                      one = !key.empty();
                      if (one) assertions.unique_keys.push_back(std::move(key));
                  }},
@@ -246,7 +243,7 @@ AssertionsConfig ConfigReader::Assertions(const Expression& value) {
                          assertions.unique_keys.push_back(Texts(key ? *key : item));
                      }
                  }},
-                {"nonNull", [&](const auto& v) { non_null = TextOrTexts(v); }},
+                {"nonNull", [&](const auto& v) { non_null = Texts(v); }},
                 {"rowConditions", [&](const auto& v) { assertions.row_conditions = Texts(v); }}});
     if (one && several) {
         Add({value.offset, "give assertions.uniqueKey or assertions.uniqueKeys, not both"});

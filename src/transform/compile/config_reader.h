@@ -32,9 +32,8 @@ class ConfigReader {
     std::string Name(const Expression& value);
     bool Bool(const Expression& value);
     int Integer(const Expression& value);
-    std::vector<std::string> Texts(const Expression& value);
     // One text, or an array of them.
-    std::vector<std::string> TextOrTexts(const Expression& value);
+    std::vector<std::string> Texts(const Expression& value);
     TextPairs Pairs(const Expression& value);
     std::optional<std::chrono::milliseconds> Duration(const Expression& value);
     std::vector<ColumnNote> Columns(const Expression& value);

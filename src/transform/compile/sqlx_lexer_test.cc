@@ -104,7 +104,7 @@ TEST(SqlxLexerTest, ReadsConditionsAndInputs) {
     ASSERT_EQ(file->inputs[1].names.size(), 2u);
     EXPECT_EQ(file->inputs[1].names[1].text, "t");
     ASSERT_EQ(file->statements.size(), 1u);
-    EXPECT_EQ(Show(file->statements[0]), "\nSELECT 1\n");
+    EXPECT_EQ(Show(file->statements[0]), "\nSELECT 1\n|\n|\n");
     for (const auto* sql :
          {"SELECT input \"t\" FROM a", "SELECT input", "SELECT 1 AS input, \"a\""})
         EXPECT_EQ(ShowOnly(sql), sql);

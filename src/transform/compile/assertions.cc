@@ -28,14 +28,6 @@ std::string RowConditionsSql(const TableName& table, const std::vector<std::stri
     return Join(selects, "\nUNION ALL\n");
 }
 
-std::vector<std::string> EachOnce(const std::vector<std::string>& texts) {
-    std::vector<std::string> once;
-    for (const auto& text : texts) {
-        if (std::find(once.begin(), once.end(), text) == once.end()) once.push_back(text);
-    }
-    return once;
-}
-
 }  // namespace
 
 std::vector<Action> MakeAssertions(const Action& model, const AssertionsConfig& config,

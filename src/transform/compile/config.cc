@@ -74,6 +74,9 @@ class DefinitionReader {
         if (named != nullptr && !ReadType(*named)) type_is_known_ = false;
         AddKeys(place);
         ReadKeys(object, keys_, "config");
+        // As Dataform has it: only models keep a tag that is given twice.
+        if (config_.type == Type::kAssertion || config_.type == Type::kOperations)
+            config_.tags = EachOnce(config_.tags);
         if (problems_.empty()) CheckTogether(object);
         return std::move(config_);
     }
@@ -229,6 +232,8 @@ class DefinitionReader {
 
         Add("bigquery", kModels,
             [this, in_block](const auto& v) { ReadKeys(v, in_block, "bigquery"); });
+        b.preserve_governance_controls =
+            config_.type == Type::kTable && settings_.preserve_governance_controls;
         AddUnused("preserveGovernanceControls", Bit(Type::kTable),
                   [&](const auto& v) { b.preserve_governance_controls = r.Bool(v); });
         AddUnused("materialized", Bit(Type::kView),
@@ -353,6 +358,14 @@ std::optional<ActionType> ActionTypeOf(DefinitionType type) {
         default:
             return std::nullopt;
     }
+}
+
+std::vector<std::string> EachOnce(const std::vector<std::string>& texts) {
+    std::vector<std::string> once;
+    for (const auto& text : texts) {
+        if (std::find(once.begin(), once.end(), text) == once.end()) once.push_back(text);
+    }
+    return once;
 }
 
 DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settings,

@@ -72,6 +72,9 @@ struct DefinitionConfig {
     std::size_t offset = 0;  // of the block
 };
 
+// Without those that stand further in front already.
+std::vector<std::string> EachOnce(const std::vector<std::string>& texts);
+
 // Where the config stands: a file's block names a type and not the file, an item of actions.yaml
 // has its type as its key.
 enum class ConfigPlace { kBlock, kActionsYaml };

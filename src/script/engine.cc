@@ -87,8 +87,21 @@ Engine::~Engine() {
 
 int Engine::OnInterrupt(JSRuntime*, void* engine) {
     auto& self = *static_cast<Engine*>(engine);
-    if (std::chrono::steady_clock::now() >= self.deadline_) self.is_out_of_time_ = true;
-    return self.is_out_of_time_ ? 1 : 0;
+    if (self.is_out_of_time_) return 1;
+    if (std::chrono::steady_clock::now() < self.deadline_) return 0;
+    self.is_out_of_time_ = true;
+    // What is thrown now has no stack trace; the files can be told all the same.
+    constexpr int kLevelsMax = 16;
+    for (int level = 0; level < kLevelsMax; ++level) {
+        const auto name = JS_GetScriptOrModuleName(self.context_, level);
+        if (name == JS_ATOM_NULL) continue;
+        if (const char* text = JS_AtomToCString(self.context_, name)) {
+            self.interrupted_in_.push_back({text, 0, 0});
+            JS_FreeCString(self.context_, text);
+        }
+        JS_FreeAtom(self.context_, name);
+    }
+    return 1;
 }
 
 Outcome<Value> Engine::Evaluate(const std::string& file, std::span<const Piece> pieces) {
@@ -252,6 +265,8 @@ Failure Engine::TakeFailure() {
     if (is_out_of_time_) {
         failure.message = fmt::format("the project's JavaScript did not finish within {}",
                                       HumanSeconds(limits_.time_max.count() / 1000.0));
+        failure.trace = interrupted_in_;
+        return failure;
     }
     if (!JS_IsError(thrown.raw())) return failure;
     const Value stack(context_, JS_GetPropertyStr(context_, thrown.raw(), "stack"));
@@ -273,6 +288,11 @@ std::string Engine::Describe(JSValueConst thrown) {
     }
     auto message = OneLine(text);
     JS_FreeCString(context_, text);
+    // Without memory for an Error the engine throws null.
+    if (JS_IsNull(thrown)) {
+        return fmt::format("null was thrown, as it is when all memory ({}) is taken",
+                           HumanBytes(limits_.memory_bytes_max));
+    }
     if (!JS_IsError(thrown)) return fmt::format("\"{}\" was thrown, which is no Error", message);
     if (message == "InternalError: out of memory") {
         message += fmt::format(": the project's JavaScript may take {}",

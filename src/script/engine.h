@@ -25,7 +25,8 @@ struct Limits {
     std::chrono::milliseconds time_max{30'000};  // of all that the engine is asked to do
 };
 
-// A place in a source file. Lines and columns count from 1; columns are bytes.
+// A place in a source file. Lines and columns count from 1, columns in bytes; line 0: somewhere
+// there. The engine knows the places of calls, and of much else only that of what is around it.
 struct Place {
     std::string file;
     int line = 0;
@@ -139,6 +140,7 @@ class Engine {
     std::chrono::steady_clock::duration time_left_;
     std::chrono::steady_clock::time_point deadline_;
     bool is_out_of_time_ = false;
+    std::vector<Place> interrupted_in_;  // files, innermost first
 };
 
 }  // namespace biwa::script

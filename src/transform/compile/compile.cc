@@ -328,6 +328,7 @@ class Compiler {
     }
 
     void AddError(const SourceLocation& location, std::string message) {
+        if (message.empty()) return;
         errors_.insert({location.file, location.line, location.column, std::move(message)});
     }
 

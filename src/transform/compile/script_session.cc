@@ -36,33 +36,42 @@ ScriptSession::ScriptSession(const CompileInput& input)
     : input_(input),
       engine_(input.script_limits),
       modules_(engine_, [this](const std::string& path) { return Read(path); }) {
+    if (const auto started = Start(); !started) {
+        problems_.push_back(ToProblem(started.error(), 0, "biwa.yaml"));
+        problems_.back().place = SourceLocation{"biwa.yaml", 1, 1};
+    }
+}
+
+Outcome<void> ScriptSession::Start() {
     const std::array<script::Piece, 1> prelude = {script::Piece{Prelude(), 1}};
-    const auto report = [&](const Failure& failure, const std::string& file) {
-        problems_.push_back(ToProblem(failure, 0, file));
-        if (!problems_.back().place) problems_.back().place = SourceLocation{file, 1, 1};
-    };
     const auto begin = engine_.Evaluate(std::string(kPreludeFile), prelude);
-    if (!begin) return report(begin.error(), "biwa.yaml");
+    if (!begin) return tl::unexpected(begin.error());
     const std::array<Value, 2> arguments = {MakeNative(), MakeProjectConfig()};
     const auto called = engine_.Call(*begin, arguments);
-    if (!called) return report(called.error(), "biwa.yaml");
+    if (!called) return tl::unexpected(called.error());
     apply_ = engine_.Get(*called, "apply").value_or(Value());
     context_maker_ = engine_.Get(*called, "context").value_or(Value());
+    RunIncludes();
+    const auto publish = engine_.Get(*called, "publishFunctions");
+    if (!publish) return tl::unexpected(publish.error());
+    const auto done = engine_.Call(*publish, {});
+    if (!done && !engine_.is_out_of_time()) return tl::unexpected(done.error());
+    return {};
+}
 
+void ScriptSession::RunIncludes() {
     for (const auto& file : input_.includes) {
+        // Those in folders are for require().
         if (std::count(file.path.begin(), file.path.end(), '/') != 1) continue;
         running_file_ = file.path;
         const auto exports = modules_.Load(file.path);
-        if (!exports) {
-            report(exports.error(), file.path);
-        } else if (const auto set = engine_.Set(engine_.Global(), Stem(file.path), *exports);
-                   !set) {
-            report(set.error(), file.path);
-        }
+        const auto done = exports ? engine_.Set(engine_.Global(), Stem(file.path), *exports)
+                                  : Outcome<void>(tl::unexpected(exports.error()));
+        if (done) continue;
+        problems_.push_back(ToProblem(done.error(), 0, file.path));
+        if (!problems_.back().place) problems_.back().place = SourceLocation{file.path, 1, 1};
+        if (engine_.is_out_of_time()) return;
     }
-    const auto publish = engine_.Get(*called, "publishFunctions");
-    if (!publish) return report(publish.error(), "biwa.yaml");
-    if (const auto done = engine_.Call(*publish, {}); !done) report(done.error(), "biwa.yaml");
 }
 
 std::optional<std::string> ScriptSession::Read(const std::string& path) const {
@@ -197,17 +206,23 @@ std::string ScriptSession::MeantHint(std::string_view message) const {
 }
 
 Problem ScriptSession::ToProblem(const Failure& failure, std::size_t offset,
-                                 const std::string& file) const {
+                                 const std::string& file) {
     Problem problem{offset, failure.message, std::nullopt};
+    // Nothing runs after that: it is told once, where it happened.
+    if (engine_.is_out_of_time() && std::exchange(time_was_told_, true)) problem.message.clear();
     if (problem.message.starts_with("Error: ")) problem.message.erase(0, 7);
     problem.message += MeantHint(problem.message);
     const script::Place* caller = nullptr;
     for (const auto& place : failure.trace) {
         if (place.file == kPreludeFile) continue;
-        if (!problem.place) problem.place = SourceLocation{place.file, place.line, place.column};
+        if (place.line == 0 && place.file == file) break;
+        if (!problem.place) {
+            problem.place =
+                SourceLocation{place.file, std::max(place.line, 1), std::max(place.column, 1)};
+        }
         if (caller == nullptr && place.file == file) caller = &place;
     }
-    if (problem.place && problem.place->file != file) {
+    if (problem.place && problem.place->file != file && !problem.message.empty()) {
         problem.message += caller == nullptr ? fmt::format(" (in what {} does)", file)
                                              : fmt::format(" (called from {}:{}:{})", file,
                                                            caller->line, caller->column);

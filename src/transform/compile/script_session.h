@@ -58,8 +58,8 @@ class ScriptSession {
     // Below: for JavaScript within .sqlx files (scripted_sqlx.h).
 
     // Problems of JavaScript stand at the place that the trace tells, else at `offset` of `file`.
-    Problem ToProblem(const script::Failure& failure, std::size_t offset,
-                      const std::string& file) const;
+    // One without a message is no problem of its own: the time was up before.
+    Problem ToProblem(const script::Failure& failure, std::size_t offset, const std::string& file);
     // Literals all the way down, at the place `offset`.
     Parsed<Expression> ToExpression(const script::Value& value, std::size_t offset,
                                     const std::string& file);
@@ -73,6 +73,8 @@ class ScriptSession {
     script::Engine& engine() { return engine_; }
 
   private:
+    script::Outcome<void> Start();
+    void RunIncludes();
     script::Value MakeNative();
     script::Value MakeProjectConfig();
     std::optional<std::string> Read(const std::string& path) const;
@@ -90,6 +92,7 @@ class ScriptSession {
     std::deque<MadeAction> made_;
     std::vector<Problem> problems_;
     std::string running_file_;
+    bool time_was_told_ = false;
     Renderer* renderer_ = nullptr;  // of the SQL that is being made
     std::size_t taken_bytes_ = 0;   // out of the engine, where its limit does not count them
 };

@@ -37,31 +37,42 @@ TEST(ScriptTest, TellsFileLineAndColumnOfTheSource) {
                          "  '日本', ${\n    f()}"},
                         {"definitions/d.sqlx", "SELECT ${helpers.broken('q')}"},
                         {"definitions/e.js", "publish('e')\n  .query(c => c.ref('none'))"}},
-                       {{"includes/helpers.js", "exports.broken = (a) => {\n  return a.b.c;\n}"}})),
-        "definitions/a.js:3:21: ReferenceError: x is not defined\n"
-        "definitions/b.js:2:7: SyntaxError: unexpected token in expression: ';'\n"
-        "definitions/c.sqlx:2:23: TypeError: cannot read property 'x' of undefined\n"
+                       {{"includes/helpers.js", "exports.broken = (a) => {\n  return a.b();\n}"}})),
+        "definitions/a.js:3:1: ReferenceError: x is not defined\n"
+        "definitions/b.js:2:1: SyntaxError: unexpected token in expression: ';'\n"
+        "definitions/c.sqlx:2:1: TypeError: cannot read property 'x' of undefined\n"
         "definitions/e.js:2:17: there is no model or table \"none\". A table that a stream "
         "brings needs its dataset: ref(\"app\", \"none\")\n"
         "includes/helpers.js:2:14: TypeError: cannot read property 'c' of undefined (called "
         "from definitions/d.sqlx:1:24)");
 }
 
+TEST(ScriptTest, TellsThePlaceOfAWrongValueOfAConfig) {
+    EXPECT_EQ(ErrorsOf(Input({{"definitions/m.sqlx",
+                               "config {\n  /* type: */ type: ['table'][0],\n  ...{ tag: 1 },\n"
+                               "  \"disabled\" : f({ description: 1, x: [1, 2] }),\n"
+                               "  description: `${1}`, tags: [f('a'), 7 + 1],\n}\nSELECT 1"}},
+                             {{"includes/f.js", "module.exports = (x) => 'text'"}})),
+              "definitions/m.sqlx:1:8: unknown config key \"tag\". Did you mean \"tags\"?\n"
+              "definitions/m.sqlx:4:16: expected true or false, found a string\n"
+              "definitions/m.sqlx:5:30: expected a string, found a number");
+}
+
 TEST(ScriptTest, NamesWhatIsWrongWithAnInclude) {
     auto input = Input({{"definitions/m.js", "publish('m', 'SELECT 1')"}},
-                       {{"includes/a.js", "exports.x = y"},
+                       {{"includes/a.js", "exports.x = yyy"},
                         {"includes/b.js", "require('./none')"},
                         {"includes/deep/c.js", "is not run unless required"}});
     EXPECT_EQ(ErrorsOf(input),
-              "includes/a.js:1:13: ReferenceError: y is not defined\n"
-              "includes/b.js:1:8: there is no module \"./none\": neither beside includes/b.js, nor "
+              "includes/a.js:1:1: ReferenceError: yyy is not defined\n"
+              "includes/b.js:1:1: there is no module \"./none\": neither beside includes/b.js, nor "
               "in the project's folder, nor in node_modules");
 }
 
 TEST(ScriptTest, ContainsWhatDoesNotEndAndNamesTheFile) {
     const std::string late = "the project's JavaScript did not finish within 1.0 s";
-    EXPECT_EQ(ErrorOf("\nfor (;;);"), "definitions/m.js:2:1: " + late);
-    EXPECT_EQ(ErrorOf("publish('x', () => { for (;;); })").substr(0, 21), "definitions/m.js:1:22");
+    EXPECT_EQ(ErrorOf("\nfor (;;);"), "definitions/m.js:1:1: " + late);
+    EXPECT_EQ(ErrorOf("publish('x', () => { for (;;); })").substr(0, 21), "definitions/m.js:1:1:");
     const auto sqlx = ErrorsOf(Input({{"definitions/a.sqlx", "SELECT ${(() => { for (;;); })()}"},
                                       {"definitions/b.sqlx", "SELECT ${1 + 1}"}}));
     EXPECT_EQ(sqlx.substr(0, 20), "definitions/a.sqlx:1");
@@ -89,8 +100,8 @@ TEST(ScriptTest, ContainsWhatIsTooMuch) {
 
 TEST(ScriptTest, DescribesWhatIsThrownThatIsNoError) {
     EXPECT_EQ(ErrorOf("throw 'up'"), "definitions/m.js:1:1: \"up\" was thrown, which is no Error");
-    EXPECT_EQ(ErrorsOf(Input({{"definitions/m.sqlx", "SELECT\n ${(() => { throw null })()}"}})),
-              "definitions/m.sqlx:2:4: \"null\" was thrown, which is no Error");
+    EXPECT_EQ(ErrorsOf(Input({{"definitions/m.sqlx", "SELECT\n ${(() => { throw 1 })()}"}})),
+              "definitions/m.sqlx:2:4: \"1\" was thrown, which is no Error");
     EXPECT_EQ(ErrorOf("throw new Proxy({}, { get() { throw 1 } })"),
               "definitions/m.js:1:1: something was thrown that is no Error and has no text");
 }
@@ -145,7 +156,7 @@ TEST(ScriptTest, MakesActionsWhereTheyWereAskedFor) {
     const auto& a = graph->Find({"mart", "a"})->location;
     EXPECT_EQ(a.file + ":" + std::to_string(a.line), "definitions/a.js:3");
     const auto* z = graph->Find({"mart", "z"});
-    EXPECT_EQ(z->location.ToString(), "definitions/z.js:2:8");
+    EXPECT_EQ(z->location.ToString(), "definitions/z.js:2:1");
     EXPECT_EQ(z->full.query.lines, (std::vector<int>{2, 2}));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "transform/compile/expression.h"
+#include "transform/compile/js_scanner.h"
 
 namespace biwa::transform {
 
@@ -20,6 +21,45 @@ bool IsCondition(const Expression& expression) {
     return expression.kind == Kind::kBool ||
            (expression.kind == Kind::kCall && expression.text == "incremental" &&
             expression.items.empty());
+}
+
+void MoveTo(std::size_t offset, Expression& expression) {
+    expression.offset = offset;
+    for (auto& key : expression.keys) key.offset = offset;
+    for (auto& item : expression.items) MoveTo(offset, item);
+}
+
+// Gives the values of a config the places of their keys, where the file writes those plainly.
+void PlaceByKeys(Expression& config, const SourceText& block) {
+    const auto text = block.text;
+    int open = 0;  // parentheses and brackets; braces are skipped as a whole
+    bool may_be_key = true;
+    for (std::size_t at = 1; at + 1 < text.size();) {
+        const bool is_quoted = text[at] == '\'' || text[at] == '"';
+        const auto end =
+            is_quoted ? SkipJsToken(text, at)
+                      : std::min(text.find_first_of(" \t\r\n:,()[]{}'\"`/", at), text.size());
+        if (may_be_key && open == 0 && end > at) {
+            const auto key =
+                is_quoted ? text.substr(at + 1, end - at - 2) : text.substr(at, end - at);
+            const auto colon = text.find_first_not_of(" \t\r\n", end);
+            for (std::size_t i = 0; i < config.keys.size(); ++i) {
+                if (colon == std::string_view::npos || text[colon] != ':') break;
+                if (config.keys[i].text != key) continue;
+                const auto value = text.find_first_not_of(" \t\r\n", colon + 1);
+                config.keys[i].offset = block.offset + at;
+                MoveTo(block.offset + std::min(value, text.size()), config.items[i]);
+            }
+            may_be_key = false;
+            at = end;
+            continue;
+        }
+        const char c = text[at];
+        if (c == '(' || c == '[') ++open;
+        if (c == ')' || c == ']') --open;
+        if (c == ',' && open == 0) may_be_key = true;
+        at = std::max(end, SkipJsToken(text, at));
+    }
 }
 
 }  // namespace
@@ -83,7 +123,7 @@ Parsed<ScriptedSqlx> ScriptedSqlx::Compile(ScriptSession& session, const Definit
     };
     pieces.push_back({"({"});
     if (parts.config) {
-        scripted.config_offset_ = parts.config->offset;
+        scripted.config_source_ = *parts.config;
         add("config: () => (", *parts.config, "),");
     }
     pieces.push_back(
@@ -104,7 +144,7 @@ Parsed<ScriptedSqlx> ScriptedSqlx::Compile(ScriptSession& session, const Definit
     }
 
     const auto object = session.engine().Evaluate(file.path, pieces);
-    const auto place = parts.config ? scripted.config_offset_ : scripted.js_offset_;
+    const auto place = parts.config ? scripted.config_source_.offset : scripted.js_offset_;
     if (!object) return tl::unexpected(session.ToProblem(object.error(), place, file.path));
     for (const auto& [key, to] :
          {std::pair{"config", &scripted.config_}, std::pair{"values", &scripted.values_}}) {
@@ -117,8 +157,11 @@ Parsed<ScriptedSqlx> ScriptedSqlx::Compile(ScriptSession& session, const Definit
 
 Parsed<Expression> ScriptedSqlx::ReadConfig() {
     const auto value = session_->engine().Call(config_, {});
-    if (!value) return tl::unexpected(session_->ToProblem(value.error(), config_offset_, file_));
-    return session_->ToExpression(*value, config_offset_, file_);
+    if (!value)
+        return tl::unexpected(session_->ToProblem(value.error(), config_source_.offset, file_));
+    auto config = session_->ToExpression(*value, config_source_.offset, file_);
+    if (config) PlaceByKeys(*config, config_source_);
+    return config;
 }
 
 Parsed<std::string> ScriptedSqlx::Evaluate(std::size_t offset, bool incremental,

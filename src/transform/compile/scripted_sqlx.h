@@ -51,7 +51,7 @@ class ScriptedSqlx {
 
     ScriptSession* session_;
     std::string file_;
-    std::size_t config_offset_ = 0;
+    SourceText config_source_;
     std::size_t js_offset_ = 0;
     script::Value config_;
     script::Value values_;

@@ -50,7 +50,7 @@ transform::CompileInput CompileInputOf(const Engine& engine, const Project& proj
     input.settings = project.models;
     input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {
-        input.stream_datasets.insert(stream.dataset);
+        for (const auto& dataset : stream.datasets()) input.stream_datasets.insert(dataset);
     }
     return input;
 }

@@ -295,6 +295,7 @@ class Loader {
         stream.tables = CheckPatterns(checked, "tables", stream.table_locations);
         std::map<std::string, SourceLocation> ignored;
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
+        LoadHistory(checked, stream);
         LoadMasks(checked, stream, problems_);
         LoadWalGuard(checked, stream);
         stream.discover_every =
@@ -304,6 +305,17 @@ class Loader {
             LoadReconcile(*reconcile, stream);
         }
         project_.streams[name] = std::move(stream);
+    }
+
+    void LoadHistory(const Checked& checked, StreamConfig& stream) {
+        std::map<std::string, SourceLocation> ignored;
+        stream.history = CheckPatterns(checked, "history", ignored);
+        const bool is_kept = checked.Text("mode") == "history";
+        if (is_kept && stream.history.empty()) stream.history = {"*"};
+        if (!is_kept && !stream.history.empty()) {
+            problems_.Add(checked.Place("history"),
+                          "history: names tables whose history is kept; that needs mode: history");
+        }
     }
 
     void LoadReconcile(const Checked& reconcile, StreamConfig& stream) {
@@ -468,12 +480,13 @@ class Loader {
                     connection_places_[name],
                     fmt::format("there is no connection \"{}\".{}", stream.connection, suggestion));
             }
-            const auto [owner, is_first] = owners.emplace(Lower(stream.dataset), &stream);
-            if (!is_first) {
+            for (const auto& dataset : stream.datasets()) {
+                const auto [owner, is_first] = owners.emplace(Lower(dataset), &stream);
+                if (is_first) continue;
                 problems_.Add(dataset_places_[name],
                               fmt::format("the dataset \"{}\" is that of stream {} ({}) already; "
                                           "each stream needs its own",
-                                          stream.dataset, owner->second->name,
+                                          dataset, owner->second->name,
                                           dataset_places_[owner->second->name].ToString()));
             }
         }

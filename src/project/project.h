@@ -93,6 +93,7 @@ struct StreamConfig {
     std::string dataset;              // of the warehouse; default: the stream's name
     std::vector<std::string> tables;  // patterns "public.answers", "public.*"
     std::vector<std::string> exclude;
+    std::vector<std::string> history;  // patterns of tables whose history is kept
     std::vector<MaskConfig> masks;
     std::map<std::string, SourceLocation> clear;  // columns that are not masked, and where it says
     bool mask_by_default = false;
@@ -106,6 +107,12 @@ struct StreamConfig {
     bool reconcile_repairs = false;
     SourceLocation location;
     std::map<std::string, SourceLocation> table_locations;  // of each pattern
+
+    // Its own, and those of its history.
+    std::vector<std::string> datasets() const {
+        if (history.empty()) return {dataset};
+        return {dataset, dataset + "_changes", dataset + "_history"};
+    }
 };
 
 struct TileConfig {

@@ -551,6 +551,29 @@ TEST_F(ProjectTest, AGuardThatStopsHasToDropTheSlot) {
     EXPECT_EQ(Load()->streams.at("app").wal_warn_bytes, 0u);
 }
 
+TEST_F(ProjectTest, AHistoryIsKeptOfAllTablesOrOfThoseThatAreNamed) {
+    Write("connections/db.yaml", "url: postgres://u@h/d\n");
+    const auto problems = [&](const std::string& more) {
+        return Problems("streams/app.yaml", "connection: db\ntables: public.*\n" + more);
+    };
+    EXPECT_EQ(problems(""), "(no problem)");
+    EXPECT_TRUE(Load()->streams.at("app").history.empty());
+    EXPECT_EQ(problems("mode: history\n"), "(no problem)");
+    EXPECT_EQ(Load()->streams.at("app").history, std::vector<std::string>{"*"});
+    EXPECT_EQ(problems("mode: history\nhistory: [public.a*, school.b]\n"), "(no problem)");
+    EXPECT_EQ(Load()->streams.at("app").history,
+              (std::vector<std::string>{"public.a*", "school.b"}));
+    EXPECT_EQ(
+        problems("history: [public.a]\n"),
+        "streams/app.yaml:3:10: history: names tables whose history is kept; that needs mode: "
+        "history");
+    EXPECT_NE(problems("mode: past\n").find("history"), std::string::npos);
+    // What a history is kept in is taken.
+    Write("streams/b.yaml", "connection: db\ntables: public.*\ndataset: App_history\n");
+    EXPECT_NE(problems("mode: history\n").find("is that of stream app"), std::string::npos);
+    EXPECT_EQ(problems(""), "(no problem)");
+}
+
 TEST(ReferencePageTest, TheCommittedPageIsWhatTheDescriptionsSay) {
     const fs::path path = "docs/reference/project-files.md";
     if (std::getenv("UPDATE_GOLDEN")) {

@@ -160,6 +160,17 @@ std::vector<Setting> StreamSettings() {
         {.name = "exclude",
          .type = SettingType::kTextList,
          .description = "Tables to leave out of those, written in the same way."},
+        {.name = "mode",
+         .type = SettingType::kText,
+         .description = "mirror: the tables are as the source has them now. history: so they are, "
+                        "and beside them each change is kept, in the datasets NAME_changes and "
+                        "NAME_history: the rows of any moment.",
+         .default_text = "mirror",
+         .choices = {"mirror", "history"}},
+        {.name = "history",
+         .type = SettingType::kTextList,
+         .description = "With mode: history, the tables whose history is kept, written as those of "
+                        "tables. Left out: all."},
         {.name = "masks",
          .type = SettingType::kMap,
          .description =

@@ -34,3 +34,15 @@ add_library(duckdb SHARED IMPORTED)
 set_target_properties(duckdb PROPERTIES
     IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/libduckdb.so
     INTERFACE_INCLUDE_DIRECTORIES ${duckdb_header_dir})
+
+# quickjs-ng: JavaScript of models. Four C files of the crate, whose warnings are not ours to mend.
+file(GLOB quickjs_dir ${PROJECT_SOURCE_DIR}/third_party/crates/vendor/rquickjs-sys-*/quickjs)
+if(NOT EXISTS ${quickjs_dir}/quickjs.h)
+    message(FATAL_ERROR "quickjs-ng is not here yet: run scripts/install-deps")
+endif()
+add_library(quickjs STATIC ${quickjs_dir}/quickjs.c ${quickjs_dir}/libregexp.c
+    ${quickjs_dir}/libunicode.c ${quickjs_dir}/dtoa.c)
+target_include_directories(quickjs SYSTEM PUBLIC ${quickjs_dir})
+target_compile_definitions(quickjs PRIVATE _GNU_SOURCE)
+target_compile_options(quickjs PRIVATE -w)
+set_target_properties(quickjs PROPERTIES C_STANDARD 11 C_EXTENSIONS ON)

@@ -1,5 +1,6 @@
-// The text of a definition file, beside another that it may refer to: it ends in a graph, whose SQL
-// knows the file's line of each of its lines, or in errors with places.
+// The text of a definition file (of JavaScript, when it begins with "//"), beside another that it
+// may refer to: it ends in a graph, whose SQL knows the file's line of each of its lines, or in
+// errors with places.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -25,9 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     biwa::transform::CompileInput input;
     const std::string text(reinterpret_cast<const char*>(data), size);
     input.files = {
-        {"definitions/a.sqlx", text},
+        {text.starts_with("//") ? "definitions/a.js" : "definitions/a.sqlx", text},
         {"definitions/b.sqlx", "config {type: 'view'} SELECT * FROM ${ref('app', 't')}"}};
+    input.includes = {{"includes/h.js", "exports.f = (x) => `${x} + 1`"}};
     input.settings.vars = {{"v", "1"}};
+    input.script_limits = {16 << 20, 256 << 10, std::chrono::milliseconds(50)};
     input.stream_datasets = {"app"};
     const auto compilation = biwa::transform::CompileAll(input);
     BIWA_CHECK(!ToDataformJson(compilation, input.settings).empty());

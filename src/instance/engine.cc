@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plan/resources.h"
+#include "project/files.h"
 #include "project/secrets.h"
 #include "transform/compile/prepare.h"
 
@@ -42,6 +43,12 @@ ConnectionKinds Engine::connection_kinds() const {
 transform::CompileInput CompileInputOf(const Engine& engine, const Project& project) {
     transform::CompileInput input;
     input.files = project.definitions;
+    input.includes = project.includes;
+    input.read_file = [files = ProjectFiles(project.root)](const std::string& path) {
+        // What is no file of the project is to require() as if it were not there.
+        Problems ignored;
+        return files.Exists(path) ? files.Read(path, ignored) : std::nullopt;
+    };
     input.settings = project.models;
     input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {

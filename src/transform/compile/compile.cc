@@ -8,11 +8,9 @@
 #include <tuple>
 
 #include "base/text.h"
-#include "transform/compile/actions_yaml.h"
+#include "transform/compile/action_sql.h"
 #include "transform/compile/assertions.h"
-#include "transform/compile/config.h"
-#include "transform/compile/draft.h"
-#include "transform/compile/renderer.h"
+#include "transform/compile/draft_reader.h"
 #include "transform/compile/table_names.h"
 #include "transform/compile/unit_tests.h"
 
@@ -30,35 +28,19 @@ std::string FileStem(std::string_view path) {
     return std::string(name.substr(0, name.rfind('.')));
 }
 
-std::string_view Extension(std::string_view path) {
-    const auto dot = path.rfind('.');
-    return dot == std::string_view::npos ? "" : path.substr(dot);
-}
-
-// "definitions/a/../b.sql" is "definitions/b.sql".
-std::string Normal(const std::string& path) {
-    std::vector<std::string> parts;
-    for (const auto& part : Split(path, '/')) {
-        if (part.empty() || part == ".") continue;
-        if (part == ".." && !parts.empty()) {
-            parts.pop_back();
-        } else {
-            parts.push_back(part);
-        }
-    }
-    return Join(parts, "/");
-}
-
 // The warehouse does not tell A from a in names.
 std::string Folded(const TableName& name) { return SmallLetters(name.ToString()); }
 
 class Compiler {
   public:
     explicit Compiler(const CompileInput& input)
-        : input_(input), names_(input.tables, input.stream_datasets, input.settings) {}
+        : input_(input),
+          reader_(input),
+          names_(input.tables, input.stream_datasets, input.settings) {}
 
     Compilation Run() {
-        for (const auto& file : input_.files) ReadFile(file);
+        drafts_ = reader_.Read();
+        for (const auto& error : reader_.errors()) AddError(error.location, error.message);
         for (auto& draft : drafts_) Register(*draft);
         RefuseDuplicates();
         for (auto& draft : drafts_) Make(*draft);
@@ -74,87 +56,6 @@ class Compiler {
     }
 
   private:
-    void ReadFile(const DefinitionFile& file) {
-        const auto extension = Extension(file.path);
-        if (extension == ".js") {
-            AddError({file.path, 1, 1},
-                     "JavaScript files are not supported yet: write this action as .sqlx");
-        } else if (extension == ".sqlx") {
-            ReadSqlx(file);
-        } else if (FileName(file.path) == "actions.yaml") {
-            ReadActions(file);
-        }
-    }
-
-    void ReadSqlx(const DefinitionFile& file) {
-        auto draft = std::make_unique<Draft>(file);
-        auto sqlx = LexSqlx(file.text);
-        if (!sqlx) {
-            draft->problems.push_back(std::move(sqlx).error());
-            return Report(*draft);
-        }
-        draft->sqlx = std::move(*sqlx);
-        if (draft->sqlx.config) {
-            const auto& block = *draft->sqlx.config;
-            const auto object = ParseExpression(block.text, block.offset);
-            if (!object) {
-                draft->problems.push_back(object.error());
-                return Report(*draft);
-            }
-            draft->config = ReadConfig(*object, input_.settings, draft->problems);
-        }
-        for (const auto& block : draft->sqlx.js) {
-            if (Trim(block.text).empty()) continue;
-            draft->problems.push_back(
-                {block.offset, "JavaScript (a \"js\" block) is not supported yet"});
-        }
-        drafts_.push_back(std::move(draft));
-    }
-
-    void ReadActions(const DefinitionFile& file) {
-        Draft whole(file);
-        for (auto& config : ReadActionsYaml(file.text, input_.settings, whole.problems)) {
-            auto draft = std::make_unique<Draft>(file);
-            draft->config = std::move(config);
-            const auto& name = draft->config.filename;
-            if (!name.empty()) {
-                const auto folder = file.path.substr(0, file.path.rfind('/') + 1);
-                if (!ReadSql(Normal(folder + name), *draft)) continue;
-            } else if (draft->config.type != DefinitionType::kDeclaration) {
-                whole.problems.push_back(
-                    {draft->config.offset, "this action names no file: \"filename\" is missing"});
-                continue;
-            } else if (draft->config.name.empty()) {
-                whole.problems.push_back({draft->config.offset, "a declaration needs a name"});
-                continue;
-            }
-            drafts_.push_back(std::move(draft));
-        }
-        Report(whole);
-    }
-
-    // A file of SQL without placeholders.
-    bool ReadSql(const std::string& path, Draft& draft) {
-        const auto found =
-            std::find_if(input_.files.begin(), input_.files.end(),
-                         [&](const DefinitionFile& file) { return file.path == path; });
-        const auto refuse = [&](std::string message) {
-            AddError(draft.Locate(draft.config.offset), std::move(message));
-            return false;
-        };
-        if (path.ends_with(".sqlx"))
-            return refuse(
-                fmt::format("{}: a .sqlx file is a definition of its own; only .sql files "
-                            "are named in actions.yaml",
-                            path));
-        if (found == input_.files.end()) return refuse(fmt::format("there is no file {}", path));
-        draft.sql_file = &*found;
-        draft.sql_lines = LineIndex(found->text);
-        if (!Trim(found->text).empty())
-            draft.sqlx.statements = {{{SqlPart::Kind::kText, {0, found->text}}}};
-        return true;
-    }
-
     void Register(Draft& draft) {
         const auto& config = draft.config;
         const auto& settings = input_.settings;
@@ -260,31 +161,18 @@ class Compiler {
         action.type = ToString(config.type);
         action.target = draft.target;
         action.canonical = draft.canonical;
-        action.location = LocationOf(draft);
+        action.location = draft.location();
         action.tags = config.tags;
         action.disabled = config.disabled;
         action.project = config.bigquery.project;
-        Renderer renderer(SubjectOf(draft), draft.sql_lines, input_.settings, names_,
+        Renderer renderer(SubjectOf(draft), *draft.sql_lines, input_.settings, names_,
                           draft.sql_problems);
+        if (draft.script) renderer.UseScript(&*draft.script);
         for (const auto& text : renderer.Render(draft.sqlx.statements, false))
             action.content += text.sql;
         draft.references = renderer.references();
         draft.action_place = compilation_.graph.not_run.size();
         compilation_.graph.not_run.push_back(std::move(action));
-    }
-
-    static Renderer::Subject SubjectOf(const Draft& draft) {
-        Renderer::Subject subject;
-        subject.target = draft.target;
-        subject.project = draft.config.bigquery.project;
-        subject.makes_table = IsModel(draft.config.type) || draft.config.has_output;
-        return subject;
-    }
-
-    // Of the SQL's file, where that is another.
-    static SourceLocation LocationOf(const Draft& draft) {
-        if (draft.sql_file == &draft.file) return draft.Locate(draft.config.offset);
-        return {draft.sql_file->path, 1, 1};
     }
 
     void MakeActions(Draft& draft) {
@@ -293,7 +181,7 @@ class Compiler {
         action.target = draft.target;
         action.canonical = draft.canonical;
         action.type = *ActionTypeOf(config.type);
-        action.location = LocationOf(draft);
+        action.location = draft.location();
         action.description = config.description;
         action.tags = config.tags;
         action.columns = config.columns;
@@ -304,7 +192,7 @@ class Compiler {
         action.refresh = config.refresh;
         action.has_output = config.has_output;
         action.bigquery = config.bigquery;
-        RenderSql(draft, action);
+        MakeSql(draft, action, sources());
         locations_[action.target] = action.location;
         auto assertions = MakeAssertions(action, config.assertions, input_.settings);
         draft.action_place = actions_.size();
@@ -320,59 +208,6 @@ class Compiler {
             assertions_on_[draft.target].insert(assertion.target);
             actions_.push_back(std::move(assertion));
         }
-    }
-
-    void RenderSql(Draft& draft, Action& action) {
-        const auto& sqlx = draft.sqlx;
-        Renderer renderer(SubjectOf(draft), draft.sql_lines, input_.settings, names_,
-                          draft.sql_problems);
-        if (action.type == ActionType::kOperations) {
-            action.operations = renderer.Render(sqlx.statements, false);
-        } else if (sqlx.statements.size() > 1) {
-            draft.sql_problems.push_back(
-                {sqlx.statements[1][0].source.offset,
-                 fmt::format("type {} has one SQL statement, and this begins a second; only "
-                             "operations have more",
-                             ToString(action.type))});
-        } else {
-            action.full = RenderBuild(draft, renderer, false);
-            if (action.type == ActionType::kIncremental)
-                action.incremental = RenderBuild(draft, renderer, true);
-            if (action.type == ActionType::kIncremental && !sqlx.incremental_where.empty())
-                action.incremental_where = renderer.Render(sqlx.incremental_where.front(), false);
-        }
-        if (sqlx.statements.empty())
-            draft.sql_problems.push_back({draft.sql_file->text.size(), "this file has no SQL"});
-        draft.references = renderer.references();
-    }
-
-    BuildSql RenderBuild(Draft& draft, Renderer& renderer, bool incremental) {
-        BuildSql build;
-        const auto line = draft.Locate(draft.config.offset).line;
-        const auto put = [&](const std::vector<std::string>& of_config,
-                             const std::vector<SqlStatement>& of_block) {
-            std::vector<SqlText> texts;
-            for (const auto& sql : of_config) {
-                const auto count = std::count(sql.begin(), sql.end(), '\n') + 1;
-                texts.push_back({sql, std::vector<int>(static_cast<std::size_t>(count), line)});
-            }
-            auto rendered = renderer.Render(of_block, incremental);
-            std::move(rendered.begin(), rendered.end(), std::back_inserter(texts));
-            return texts;
-        };
-        build.pre_operations = put(draft.config.pre_operations, draft.sqlx.pre_operations);
-        if (!draft.sqlx.statements.empty()) {
-            const auto& statement = draft.sqlx.statements.front();
-            build.query = renderer.Render(statement, incremental);
-            if (build.query.sql.ends_with(';')) {
-                const auto& last = statement.back().source;
-                draft.sql_problems.push_back(
-                    {last.offset + std::min(last.text.rfind(';'), last.text.size()),
-                     "there must be no \";\" at the end of the SQL"});
-            }
-        }
-        build.post_operations = put(draft.config.post_operations, draft.sqlx.post_operations);
-        return build;
     }
 
     void MakeTest(Draft& draft) {
@@ -403,8 +238,7 @@ class Compiler {
                                    "types table, view and incremental",
                                    target->ToString()));
         }
-        compilation_.graph.tests.push_back(
-            MakeUnitTest(draft, *model->second, input_.settings, names_));
+        compilation_.graph.tests.push_back(MakeUnitTest(draft, *model->second, sources()));
     }
 
     // What a hand-written assertion refers to, it is an assertion on.
@@ -481,24 +315,31 @@ class Compiler {
 
     void Report(Draft& draft) {
         for (auto& problem : draft.problems)
-            AddError(draft.Locate(problem.offset), std::move(problem.message));
+            AddError(problem.place ? *problem.place : draft.Locate(problem.offset),
+                     std::move(problem.message));
         for (auto& problem : draft.sql_problems) {
-            const auto place = draft.sql_lines.Find(problem.offset);
-            AddError({draft.sql_file->path, place.line, place.column}, std::move(problem.message));
+            const auto place = draft.sql_lines->Find(problem.offset);
+            AddError(problem.place ? *problem.place
+                                   : SourceLocation{draft.sql_file->path, place.line, place.column},
+                     std::move(problem.message));
         }
         draft.problems.clear();
         draft.sql_problems.clear();
     }
 
     void AddError(const SourceLocation& location, std::string message) {
+        if (message.empty()) return;
         errors_.insert({location.file, location.line, location.column, std::move(message)});
     }
 
+    SqlSources sources() { return {input_.settings, names_, reader_.session()}; }
+
     const CompileInput& input_;
+    DraftReader reader_;
     TableNames names_;
     std::vector<std::unique_ptr<Draft>> drafts_;
     std::vector<Action> actions_;
-    std::map<std::string, const Draft*> folded_targets_;
+    std::map<std::string, Draft*> folded_targets_;
     std::map<std::string, const Draft*> tests_;  // by name
     std::map<TableName, std::set<TableName>> assertions_on_;
     std::map<TableName, SourceLocation> locations_;

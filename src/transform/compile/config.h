@@ -97,6 +97,8 @@ Parsed<TableReference> ReadTableObject(const Expression& object, const ModelsCon
 Parsed<TableReference> ReadTableTexts(const std::vector<Expression>& texts, std::size_t offset,
                                       const ModelsConfig& settings);
 
+// What the names of the project's variables begin with.
+inline constexpr std::string_view kVariables = "dataform.projectConfig.vars.";
 // The project's variable that `name` means: "dataform.projectConfig.vars.NAME".
 Parsed<std::string> ReadVariable(const Expression& name, const ModelsConfig& settings);
 

@@ -15,7 +15,6 @@ namespace {
 using Kind = Expression::Kind;
 
 constexpr std::chrono::milliseconds kRefreshMin{100};
-constexpr std::string_view kVariables = "dataform.projectConfig.vars.";
 
 tl::unexpected<Problem> WrongType(const Expression& found, std::string_view expected) {
     return Wrong(found.offset,

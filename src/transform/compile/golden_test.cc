@@ -26,14 +26,21 @@ CompileInput ReadInput(const std::filesystem::path& folder) {
         input.tables.insert({table.at(0), table.at(1)});
     for (const auto& dataset : settings.value("stream_datasets", std::vector<std::string>()))
         input.stream_datasets.insert(dataset);
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(folder / "definitions")) {
-        if (!entry.is_regular_file()) continue;
-        input.files.push_back({std::filesystem::relative(entry.path(), folder).generic_string(),
-                               ReadFile(entry.path()).value()});
+    for (auto [name, files] :
+         {std::pair{"definitions", &input.files}, std::pair{"includes", &input.includes}}) {
+        if (!std::filesystem::exists(folder / name)) continue;
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / name)) {
+            if (!entry.is_regular_file()) continue;
+            files->push_back({std::filesystem::relative(entry.path(), folder).generic_string(),
+                              ReadFile(entry.path()).value()});
+        }
+        std::sort(files->begin(), files->end(),
+                  [](const auto& a, const auto& b) { return a.path < b.path; });
     }
-    std::sort(input.files.begin(), input.files.end(),
-              [](const auto& a, const auto& b) { return a.path < b.path; });
+    input.read_file = [folder](const std::string& path) -> std::optional<std::string> {
+        auto text = ReadFile(folder / path);
+        return text ? std::optional(std::move(*text)) : std::nullopt;
+    };
     return input;
 }
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "base/text.h"
+
 namespace biwa::transform {
 
 std::string_view ToString(ActionType type) {
@@ -20,6 +22,12 @@ std::string_view ToString(ActionType type) {
             return "operations";
     }
     return "";
+}
+
+SqlText SqlText::OfLine(std::string_view sql, int line) {
+    sql = Trim(sql);
+    const auto count = std::count(sql.begin(), sql.end(), '\n') + 1;
+    return {std::string(sql), std::vector<int>(static_cast<std::size_t>(count), line)};
 }
 
 int SqlText::FileLine(int sql_line) const {

@@ -26,6 +26,8 @@ struct SqlText {
     std::string sql;
     std::vector<int> lines;
 
+    // All of whose lines come from one of the file; without white space around it.
+    static SqlText OfLine(std::string_view sql, int line);
     // The file's line of the SQL's line (both from 1); 0 when it has none.
     int FileLine(int sql_line) const;
 };

@@ -74,6 +74,17 @@ std::size_t SkipJsComment(std::string_view text, std::size_t at) {
     return at;
 }
 
+std::size_t SkipJsToken(std::string_view text, std::size_t at) {
+    const char c = text[at];
+    if (c == '\'' || c == '"') return SkipString(text, at);
+    if (c == '`') return SkipTemplate(text, at, 0).value_or(at + 1);
+    if (c == '{') {
+        const auto end = FindClosingBrace(text, at + 1);
+        return end ? *end + 1 : at + 1;
+    }
+    return std::max(SkipJsComment(text, at), at + 1);
+}
+
 Parsed<std::size_t> FindClosingBrace(std::string_view text, std::size_t begin) {
     return FindBrace(text, begin, 0);
 }

@@ -16,6 +16,10 @@ inline constexpr int kNestingMax = 64;
 // literal that holds a brace or a quote is not understood, as in Dataform.
 Parsed<std::size_t> FindClosingBrace(std::string_view text, std::size_t begin);
 
+// The offset behind the string, template literal, comment or braces that begin at `at`, or `at +
+// 1`.
+std::size_t SkipJsToken(std::string_view text, std::size_t at);
+
 // The offset behind a comment that starts at `at`, or `at` when none does.
 std::size_t SkipJsComment(std::string_view text, std::size_t at);
 

@@ -15,6 +15,12 @@ int LineIndex::Line(std::size_t offset) const {
     return static_cast<int>(after - starts_.begin());
 }
 
+std::size_t LineIndex::Offset(int line, int column) const {
+    if (line < 1 || static_cast<std::size_t>(line) > starts_.size()) return text_.size();
+    const auto columns = static_cast<std::size_t>(std::max(column, 1) - 1);
+    return std::min(starts_[line - 1] + columns, text_.size());
+}
+
 LineIndex::Place LineIndex::Find(std::size_t offset) const {
     offset = std::min(offset, text_.size());
     Place place{Line(offset), 1};

@@ -2,17 +2,21 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
+#include "project/project.h"
+
 namespace biwa::transform {
 
 struct Problem {
     std::size_t offset = 0;  // byte of the file
     std::string message;
+    std::optional<SourceLocation> place = {};  // where it is not `offset` that tells it
 };
 
 template <typename T>
@@ -33,6 +37,8 @@ class LineIndex {
     explicit LineIndex(std::string_view text);
     Place Find(std::size_t offset) const;
     int Line(std::size_t offset) const;
+    // Of a column in bytes; the text's end where there is no such place.
+    std::size_t Offset(int line, int column) const;
 
   private:
     std::string_view text_;

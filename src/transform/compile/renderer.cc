@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "transform/compile/scripted_sqlx.h"
 
 namespace biwa::transform {
 
@@ -70,6 +71,15 @@ SqlText Renderer::Render(const SqlStatement& statement, bool incremental) {
     for (const auto& part : statement) {
         if (part.kind == SqlPart::Kind::kText) {
             out.PutSource(part.source.text, lines_.Line(part.source.offset));
+            continue;
+        }
+        if (script_ != nullptr && script_->Holds(part.source.offset)) {
+            auto text = script_->Evaluate(part.source.offset, incremental, *this);
+            if (text) {
+                out.PutValue(*text, lines_.Line(part.source.offset));
+            } else {
+                problems_.push_back(std::move(text).error());
+            }
             continue;
         }
         const auto expression = ParseExpression(part.source.text, part.source.offset);

@@ -12,6 +12,8 @@
 
 namespace biwa::transform {
 
+class ScriptedSqlx;
+
 // Of one definition file. The references must outlive it.
 class Renderer {
   public:
@@ -26,6 +28,9 @@ class Renderer {
     };
     Renderer(Subject subject, const LineIndex& lines, const ModelsConfig& settings,
              const TableNames& names, std::vector<Problem>& problems);
+
+    // What evaluates the placeholders that need a JavaScript engine; it must outlive this.
+    void UseScript(ScriptedSqlx* script) { script_ = script; }
 
     // What is wrong goes to the problems; the SQL then has gaps.
     SqlText Render(const SqlStatement& statement, bool incremental);
@@ -59,6 +64,7 @@ class Renderer {
     std::vector<Problem>& problems_;
     std::vector<TableReference> references_;
     std::set<TableName> missing_inputs_;
+    ScriptedSqlx* script_ = nullptr;
     bool incremental_ = false;
 };
 

@@ -2,82 +2,144 @@
 
 #include <fmt/format.h>
 
-#include "transform/compile/renderer.h"
+#include "transform/compile/config_reader.h"
 
 namespace biwa::transform {
 
 namespace {
 
-// The one statement of a block that gives rows.
-SqlText RenderRows(Draft& test, const std::vector<SqlStatement>& statements, std::size_t offset,
-                   std::string_view what, Renderer& renderer) {
-    if (statements.empty()) {
-        test.problems.push_back({offset, fmt::format("{} has no SQL", what)});
+class TestMaker {
+  public:
+    TestMaker(Draft& test, Draft& model, const SqlSources& sources)
+        : test_(test),
+          model_(model),
+          sources_(sources),
+          rows_(RowsSubject(test), *test.lines, sources.settings, sources.names, test.problems) {
+        if (test.script) rows_.UseScript(&*test.script);
+    }
+
+    UnitTest Make() {
+        unit_.name = test_.canonical.name;
+        unit_.model = model_.target;
+        unit_.location = test_.Locate(test_.config.offset);
+        unit_.tags = test_.config.tags;
+        if (test_.made != nullptr) {
+            ReadMade();
+        } else {
+            unit_.expected =
+                Rows(test_.sqlx.statements, test_.file.text.size(), "a test without expected rows");
+            for (const auto& input : test_.sqlx.inputs) {
+                AddInput(ReferenceOf(input), Rows(input.statements, input.offset, "an input"));
+            }
+        }
+        PutInputsIntoModel();
+        return std::move(unit_);
+    }
+
+  private:
+    static Renderer::Subject RowsSubject(const Draft& test) {
+        Renderer::Subject subject;
+        subject.target = test.target;
+        subject.refers = false;
+        return subject;
+    }
+
+    static TableReference ReferenceOf(const SqlxInput& input) {
+        TableReference reference;
+        reference.offset = input.offset;
+        const auto& names = input.names;
+        reference.name = names.back().text;
+        if (names.size() > 1) reference.dataset = names[names.size() - 2].text;
+        if (names.size() > 2) reference.project = names[names.size() - 3].text;
+        return reference;
+    }
+
+    // The one statement of a block that gives rows.
+    SqlText Rows(const std::vector<SqlStatement>& statements, std::size_t offset,
+                 std::string_view what) {
+        if (statements.empty()) {
+            Wrong(offset, fmt::format("{} has no SQL", what));
+            return {};
+        }
+        if (statements.size() > 1) {
+            Wrong(statements[1][0].source.offset,
+                  fmt::format("{} holds one SQL statement, and this begins a second", what));
+        }
+        return rows_.Render(statements.front(), false);
+    }
+
+    // The same of what JavaScript made.
+    SqlText MadeRows(const MadeAction& made, std::string_view what) {
+        auto texts =
+            MakeScriptSql(made, "query", false, test_, *sources_.session, rows_, test_.problems);
+        if (texts.size() == 1) return std::move(texts.front());
+        if (test_.problems.empty())
+            Wrong(test_.config.offset,
+                  fmt::format("{} has no SQL, or more than a statement", what));
         return {};
     }
-    if (statements.size() > 1) {
-        test.problems.push_back(
-            {statements[1][0].source.offset,
-             fmt::format("{} holds one SQL statement, and this begins a second", what)});
-    }
-    return renderer.Render(statements.front(), false);
-}
 
-TableReference ReferenceOf(const SqlxInput& input) {
-    TableReference reference;
-    reference.offset = input.offset;
-    const auto& names = input.names;
-    reference.name = names.back().text;
-    if (names.size() > 1) reference.dataset = names[names.size() - 2].text;
-    if (names.size() > 2) reference.project = names[names.size() - 3].text;
-    return reference;
-}
+    void ReadMade() {
+        const auto offset = test_.config.offset;
+        unit_.expected = MadeRows(*test_.made, "a test's expect()");
+        const auto inputs = sources_.session->ReadInputs(*test_.made, offset);
+        if (!inputs) return test_.problems.push_back(inputs.error());
+        ConfigReader reader(sources_.settings, test_.problems);
+        for (const auto& input : *inputs) {
+            auto table = reader.Table(input.table);
+            auto rows = MadeRows(input.rows, "an input()");
+            if (table) AddInput(*table, std::move(rows));
+        }
+    }
+
+    void AddInput(const TableReference& reference, SqlText rows) {
+        const auto table = sources_.names.FindTable(reference);
+        if (!table) return test_.problems.push_back(table.error());
+        unit_.is_incremental |=
+            *table == model_.target && model_.config.type == DefinitionType::kIncremental;
+        inputs_[*table] = rows.sql;
+        unit_.inputs.push_back({*table, std::move(rows)});
+    }
+
+    void PutInputsIntoModel() {
+        auto subject = SubjectOf(model_);
+        subject.inputs = &inputs_;
+        std::vector<Problem> problems;  // of the model, of which they are said as well
+        Renderer renderer(subject, *model_.sql_lines, sources_.settings, sources_.names, problems);
+        if (model_.made != nullptr) {
+            auto texts = MakeScriptSql(*model_.made, "query", unit_.is_incremental, model_,
+                                       *sources_.session, renderer, problems);
+            if (!texts.empty()) unit_.query = std::move(texts.front());
+        } else if (!model_.sqlx.statements.empty()) {
+            if (model_.script) {
+                model_.script->Forget();
+                renderer.UseScript(&*model_.script);
+            }
+            unit_.query = renderer.Render(model_.sqlx.statements.front(), unit_.is_incremental);
+            if (model_.script) model_.script->Forget();
+        }
+        for (const auto& table : renderer.missing_inputs()) {
+            Wrong(test_.config.offset, fmt::format("the test has no input for {}, which {} reads",
+                                                   table.ToString(), model_.target.ToString()));
+        }
+    }
+
+    void Wrong(std::size_t offset, std::string message) {
+        test_.problems.push_back({offset, std::move(message)});
+    }
+
+    Draft& test_;
+    Draft& model_;
+    const SqlSources& sources_;
+    Renderer rows_;
+    Renderer::Inputs inputs_;
+    UnitTest unit_;
+};
 
 }  // namespace
 
-UnitTest MakeUnitTest(Draft& test, const Draft& model, const ModelsConfig& settings,
-                      const TableNames& names) {
-    UnitTest unit;
-    unit.name = test.canonical.name;
-    unit.model = model.target;
-    unit.location = test.Locate(test.config.offset);
-    unit.tags = test.config.tags;
-
-    Renderer::Subject rows_of_test;
-    rows_of_test.target = test.target;
-    rows_of_test.refers = false;
-    Renderer rows(rows_of_test, test.lines, settings, names, test.problems);
-    unit.expected = RenderRows(test, test.sqlx.statements, test.file.text.size(),
-                               "a test without expected rows", rows);
-    Renderer::Inputs inputs;
-    for (const auto& input : test.sqlx.inputs) {
-        const auto table = names.FindTable(ReferenceOf(input));
-        auto query = RenderRows(test, input.statements, input.offset, "an input", rows);
-        if (!table) {
-            test.problems.push_back(table.error());
-            continue;
-        }
-        unit.is_incremental |=
-            *table == model.target && model.config.type == DefinitionType::kIncremental;
-        inputs[*table] = query.sql;
-        unit.inputs.push_back({*table, std::move(query)});
-    }
-    if (model.sqlx.statements.empty()) return unit;
-
-    Renderer::Subject tested;
-    tested.target = model.target;
-    tested.project = model.config.bigquery.project;
-    tested.makes_table = true;
-    tested.inputs = &inputs;
-    std::vector<Problem> problems;  // of the model, of which they are said as well
-    Renderer renderer(tested, model.sql_lines, settings, names, problems);
-    unit.query = renderer.Render(model.sqlx.statements.front(), unit.is_incremental);
-    for (const auto& table : renderer.missing_inputs()) {
-        test.problems.push_back(
-            {test.config.offset, fmt::format("the test has no input for {}, which {} reads",
-                                             table.ToString(), model.target.ToString())});
-    }
-    return unit;
+UnitTest MakeUnitTest(Draft& test, Draft& model, const SqlSources& sources) {
+    return TestMaker(test, model, sources).Make();
 }
 
 }  // namespace biwa::transform

@@ -1,0 +1,1 @@
+["answers", "users"].forEach((name) => declare({ schema: "app", name, description: "from the app" }));

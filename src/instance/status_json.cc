@@ -265,8 +265,8 @@ Result<std::string> CatalogJson(Warehouse& warehouse, const std::map<TableName, 
             const auto column = Text(columns[2], row);
             json description = nullptr;
             if (const auto* model = graph.Find(name)) {
-                for (const auto& [documented, text] : model->columns) {
-                    if (documented == column) description = text;
+                for (const auto& note : model->columns) {
+                    if (note.path == std::vector{column}) description = note.description;
                 }
             }
             found->second["columns"].push_back({{"name", column},

@@ -42,6 +42,7 @@ std::vector<Action> MakeAssertions(const Action& model, const AssertionsConfig& 
         action.disabled = model.disabled;
         action.full.query.sql = std::move(sql);
         action.parent = model.target;
+        action.severity = config.severity;
         action.dependencies = {model.target};
         assertions.push_back(std::move(action));
     };

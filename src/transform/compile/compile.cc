@@ -172,6 +172,11 @@ class Compiler {
         action.columns = config.columns;
         action.disabled = config.disabled;
         action.unique_key = config.unique_key;
+        action.incremental_options = config.incremental_options;
+        action.bigquery.partition_by = config.partition_by;
+        action.has_contract = config.has_contract;
+        action.freshness = config.freshness;
+        action.severity = config.severity;
         action.refresh = config.refresh;
         action.has_output = config.has_output;
         RenderSql(draft, action);

@@ -121,21 +121,56 @@ class Reader {
         return std::nullopt;
     }
 
-    std::vector<std::pair<std::string, std::string>> Columns(const Expression& value) {
-        std::vector<std::pair<std::string, std::string>> columns;
+    std::vector<ColumnNote> Columns(const Expression& value) {
+        std::vector<ColumnNote> columns;
         if (value.kind != Kind::kObject) Add(WrongType(value, "an object").value());
         for (std::size_t i = 0; i < value.keys.size(); ++i) {
-            std::string description;
+            ColumnNote note;
+            note.path = {value.keys[i].text};
             const auto& column = value.items[i];
             if (column.kind == Kind::kObject) {
                 ReadObject(column, "column",
-                           {{"description", [&](const auto& v) { description = Text(v); }}});
+                           {{"description", [&](const auto& v) { note.description = Text(v); }},
+                            {"type", [&](const auto& v) { note.type = Text(v); }}});
             } else {
-                description = Text(column);
+                note.description = Text(column);
             }
-            columns.emplace_back(value.keys[i].text, std::move(description));
+            columns.push_back(std::move(note));
         }
         return columns;
+    }
+
+    // One of `names`, by its place.
+    template <typename Enum>
+    std::optional<Enum> OneOf(const Expression& value,
+                              const std::vector<std::pair<std::string, Enum>>& names) {
+        const auto text = Text(value);
+        std::vector<std::string> known;
+        for (const auto& [name, meaning] : names) {
+            if (text == name) return meaning;
+            known.push_back(name);
+        }
+        if (value.kind == Kind::kString) {
+            Add({value.offset, fmt::format("\"{}\" is not one of {}{}", text, Join(known, ", "),
+                                           MeantHint(text, known))});
+        }
+        return std::nullopt;
+    }
+
+    Severity ReadSeverity(const Expression& value) {
+        return OneOf<Severity>(value, {{"error", Severity::kError}, {"warn", Severity::kWarn}})
+            .value_or(Severity::kError);
+    }
+
+    Freshness ReadFreshness(const Expression& value) {
+        Freshness freshness;
+        ReadObject(value, "freshness",
+                   {{"warn", [&](const auto& v) { freshness.warn = Duration(v); }},
+                    {"error", [&](const auto& v) { freshness.error = Duration(v); }}});
+        if (freshness.warn && freshness.error && *freshness.warn > *freshness.error) {
+            Add({value.offset, "freshness.warn is longer than freshness.error"});
+        }
+        return freshness;
     }
 
     std::vector<TableReference> Dependencies(const Expression& value) {
@@ -180,7 +215,8 @@ class Reader {
                   for (const auto& key : v.items) assertions.unique_keys.push_back(Texts(key));
               }},
              {"nonNull", [&](const auto& v) { non_null = Texts(v); }},
-             {"rowConditions", [&](const auto& v) { assertions.row_conditions = Texts(v); }}});
+             {"rowConditions", [&](const auto& v) { assertions.row_conditions = Texts(v); }},
+             {"severity", [&](const auto& v) { assertions.severity = ReadSeverity(v); }}});
         if (value.Find("uniqueKey") != nullptr && value.Find("uniqueKeys") != nullptr) {
             Add({value.offset, "give assertions.uniqueKey or assertions.uniqueKeys, not both"});
         }
@@ -201,12 +237,8 @@ class Reader {
                                                                           "database",
                                                                           "project",
                                                                           "hermetic",
-                                                                          "protected",
-                                                                          "partitionBy",
                                                                           "clusterBy",
                                                                           "labels",
-                                                                          "onSchemaChange",
-                                                                          "updatePartitionFilter",
                                                                           "materialized",
                                                                           "metadata",
                                                                           "iceberg",
@@ -296,6 +328,35 @@ DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settin
           [&](const auto& v) { config.depends_on_dependency_assertions = reader.Bool(v); }},
          {"disabled", [&](const auto& v) { config.disabled = reader.Bool(v); }},
          {"hasOutput", [&](const auto& v) { config.has_output = reader.Bool(v); }},
+         {"incrementalStrategy",
+          [&](const auto& v) {
+              config.incremental_options.strategy = reader.OneOf<IncrementalStrategy>(
+                  v, {{"MERGE", IncrementalStrategy::kMerge},
+                      {"INSERT_OVERWRITE", IncrementalStrategy::kInsertOverwrite}});
+          }},
+         {"onSchemaChange",
+          [&](const auto& v) {
+              config.incremental_options.on_schema_change = reader.OneOf<OnSchemaChange>(
+                  v, {{"IGNORE", OnSchemaChange::kIgnore},
+                      {"FAIL", OnSchemaChange::kFail},
+                      {"EXTEND", OnSchemaChange::kExtend},
+                      {"SYNCHRONIZE", OnSchemaChange::kSynchronize}});
+          }},
+         {"protected",
+          [&](const auto& v) { config.incremental_options.is_protected = reader.Bool(v); }},
+         {"updatePartitionFilter",
+          [&](const auto& v) {
+              config.incremental_options.update_partition_filter = reader.Text(v);
+          }},
+         {"incrementalPredicates",
+          [&](const auto& v) { config.incremental_options.predicates = reader.Texts(v); }},
+         {"partitionBy", [&](const auto& v) { config.partition_by = reader.Text(v); }},
+         {"contract",
+          [&](const auto& v) {
+              config.has_contract = reader.OneOf<bool>(v, {{"enforced", true}}).value_or(false);
+          }},
+         {"freshness", [&](const auto& v) { config.freshness = reader.ReadFreshness(v); }},
+         {"severity", [&](const auto& v) { config.severity = reader.ReadSeverity(v); }},
          {"refresh", [&](const auto& v) { config.refresh = reader.Duration(v); }}});
 
     // What a key is good for depends on the type, so a wrong type is mended first.
@@ -310,10 +371,41 @@ DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settin
     const auto type = config.type;
     const bool is_model =
         type == ActionType::kTable || type == ActionType::kView || type == ActionType::kIncremental;
-    if (type != ActionType::kIncremental) refuse("uniqueKey", "type \"incremental\"");
+    if (type != ActionType::kIncremental) {
+        for (const auto* key : {"uniqueKey", "incrementalStrategy", "onSchemaChange", "protected",
+                                "updatePartitionFilter", "incrementalPredicates"}) {
+            refuse(key, "type \"incremental\"");
+        }
+    }
+    if (type != ActionType::kAssertion) refuse("severity", "type \"assertion\"");
+    if (!is_model) refuse("contract", "types table, view and incremental");
     if (type != ActionType::kOperations) refuse("hasOutput", "type \"operations\"");
     if (!is_model) refuse("assertions", "types table, view and incremental");
     if (!is_model || type == ActionType::kView) refuse("refresh", "types table and incremental");
+    if (!is_model) refuse("freshness", "types table, view and incremental");
+    if (config.has_contract) {
+        for (const auto& column : config.columns) {
+            if (!column.type.empty()) continue;
+            reader.Add({object.Find("contract")->offset,
+                        fmt::format("the contract needs a type for column \"{}\": columns: {{ {}: {{ "
+                                    "type: \"BIGINT\" }} }}",
+                                    column.path[0], column.path[0])});
+        }
+        if (config.columns.empty()) {
+            reader.Add({object.Find("contract")->offset,
+                        "a contract needs \"columns\" with their types"});
+        }
+    }
+    using Strategy = IncrementalStrategy;
+    const auto& strategy = config.incremental_options.strategy;
+    if (strategy == Strategy::kMerge && config.unique_key.empty()) {
+        reader.Add({object.Find("incrementalStrategy")->offset,
+                    "MERGE needs a uniqueKey, by which rows are found again"});
+    }
+    if (strategy == Strategy::kInsertOverwrite && config.partition_by.empty()) {
+        reader.Add({object.Find("incrementalStrategy")->offset,
+                    "INSERT_OVERWRITE needs partitionBy: the expression whose values are replaced"});
+    }
     return config;
 }
 

@@ -26,6 +26,7 @@ struct TableReference {
 struct AssertionsConfig {
     std::vector<std::vector<std::string>> unique_keys;
     std::vector<std::string> row_conditions;  // with those of nonNull behind
+    Severity severity = Severity::kError;
 };
 
 struct DefinitionConfig {
@@ -35,8 +36,13 @@ struct DefinitionConfig {
     std::string dataset;  // empty: the project's
     std::string description;
     std::vector<std::string> tags;
-    std::vector<std::pair<std::string, std::string>> columns;
+    std::vector<ColumnNote> columns;
     std::vector<std::string> unique_key;
+    IncrementalOptions incremental_options;
+    std::string partition_by;
+    bool has_contract = false;
+    Freshness freshness;
+    Severity severity = Severity::kError;
     AssertionsConfig assertions;
     std::vector<TableReference> dependencies;
     bool depends_on_dependency_assertions = false;

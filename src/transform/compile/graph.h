@@ -33,20 +33,62 @@ struct BuildSql {
     std::vector<SqlText> post_operations;
 };
 
+// What a definition says of a column; of a field in a record by its path.
+struct ColumnNote {
+    std::vector<std::string> path;
+    std::string description;
+    std::string type;  // what a contract promises, as the engine writes types; may be empty
+};
+
+enum class IncrementalStrategy { kMerge, kInsertOverwrite };
+
+// What becomes of a column that the query has and the table has not, or the other way round.
+enum class OnSchemaChange { kIgnore, kFail, kExtend, kSynchronize };
+
+// How a kIncremental's rows come onto what is there.
+struct IncrementalOptions {
+    // Left out: merge where there is a unique key, append where there is none.
+    std::optional<IncrementalStrategy> strategy;
+    std::optional<OnSchemaChange> on_schema_change;  // left out: the definition does not say
+    bool is_protected = false;                       // never built from nothing again
+    // Conditions on the rows that are there: only those that meet all may be replaced. At most one
+    // of the two is given.
+    std::string update_partition_filter;
+    std::vector<std::string> predicates;
+};
+
+struct BigQueryOptions {
+    std::string partition_by;
+};
+
+// Of an assertion that finds rows.
+enum class Severity { kError, kWarn };
+
+// How old a model's data may be.
+struct Freshness {
+    std::optional<std::chrono::milliseconds> warn;
+    std::optional<std::chrono::milliseconds> error;
+};
+
 struct Action {
     TableName target;
     ActionType type = ActionType::kOperations;
     SourceLocation location;
     std::string description;
     std::vector<std::string> tags;
-    std::vector<std::pair<std::string, std::string>> columns;  // name and description
+    std::vector<ColumnNote> columns;
     bool disabled = false;
 
     // kTable, kView, kIncremental and kAssertion: from nothing.
     BuildSql full;
     // kIncremental: onto what is there.
     BuildSql incremental;
+    std::optional<SqlText> incremental_where;  // of the rows that `incremental` brings; a condition
     std::vector<std::string> unique_key;
+    IncrementalOptions incremental_options;
+    // The table has exactly the columns of `columns`, of their types, or it is not replaced.
+    bool has_contract = false;
+    Freshness freshness;
     std::optional<std::chrono::milliseconds> refresh;  // the project's, where it says nothing
 
     // kOperations
@@ -55,6 +97,9 @@ struct Action {
 
     // kAssertion, of a model's config: the model.
     std::optional<TableName> parent;
+    Severity severity = Severity::kError;
+
+    BigQueryOptions bigquery;
 
     // What it reads or waits for: other actions and tables from elsewhere. Sorted, each once.
     std::vector<TableName> dependencies;

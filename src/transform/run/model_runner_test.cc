@@ -189,7 +189,8 @@ TEST_F(ModelRunnerTest, AsksForAFullRefreshWhenColumnsChange) {
     EXPECT_EQ(ErrorOf(RunFiles(changed), "m"),
               "definitions/m.sqlx:1:8: the columns of mart.m have changed: a was INTEGER and is "
               "VARCHAR now; c is new; b is gone\n"
-              "Build it anew: biwa run --full-refresh --select mart.m");
+              "Build it anew: biwa run --full-refresh --select mart.m; or say in its config what "
+              "is to become of it: onSchemaChange.");
     EXPECT_TRUE(RunFiles(changed, {.full_refresh = true}).ok());
     EXPECT_EQ(Ask("SELECT a FROM mart.m"), "x");
 }

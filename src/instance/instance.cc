@@ -13,10 +13,13 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "instance/diff_json.h"
 #include "instance/metrics.h"
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
+#include "transform/run/model_diff.h"
+#include "transform/run/selection.h"
 #include "replication/target_table.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
@@ -167,8 +170,11 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
     BIWA_TRY(PrepareStateTables(*instance->warehouse_));
     instance->project_ = std::move(project);
     instance->graph_ = std::move(graph);
+    instance->runs_ = std::make_unique<ModelRuns>(*instance->meta_, instance->clock_);
     instance->refresher_ = std::make_shared<workflow::Refresher>(
         instance->graph_, instance->project_->models, *instance->warehouse_, instance->clock_);
+    // Until it serves, which builds all of them anew.
+    instance->refresher_->Restore(BIWA_TRY(instance->runs_->LastResults(*instance->graph_)));
     instance->queries_ = std::make_unique<QueryService>(*instance->warehouse_);
     instance->feed_ = std::make_unique<DashboardFeed>(*instance->queries_, instance->clock_);
     return instance;
@@ -432,6 +438,9 @@ void Instance::StartModels() {
     const auto made =
         std::make_shared<workflow::Refresher>(graph(), project()->models, *warehouse_, clock_);
     made->SetListener([this] { TellListeners(); });
+    made->SetRecorder([this](const transform::RunResult& result, Micros started) {
+        runs_->Note(result, started);
+    });
     std::shared_ptr<workflow::Refresher> old;
     {
         std::unique_lock lock(mutex_);
@@ -480,8 +489,7 @@ Status Instance::Serve(const std::string& listen) {
     return {};
 }
 
-Result<transform::RunResult> Instance::RunModels(const std::vector<std::string>& select,
-                                                 bool full_refresh,
+Result<transform::RunResult> Instance::RunModels(const http::RunRequest& request,
                                                  transform::RunObserver* observer,
                                                  std::stop_token stop) {
     std::shared_ptr<workflow::Refresher> refresher;
@@ -489,22 +497,7 @@ Result<transform::RunResult> Instance::RunModels(const std::vector<std::string>&
         std::shared_lock lock(mutex_);
         refresher = refresher_;
     }
-    const auto started = clock_.Now();
-    auto result = BIWA_TRY(refresher->RunNow(select, full_refresh, observer, std::move(stop)));
-    biwa::Run run;
-    run.started = started;
-    run.finished = clock_.Now();
-    run.state = result.ok() ? "ok" : "failed";
-    run.trigger = "command";
-    for (const auto& action : result.actions) {
-        run.models.push_back(
-            {action.target.ToString(), std::string(ToString(action.state)), action.seconds,
-             action.rows ? std::optional<std::int64_t>(static_cast<std::int64_t>(*action.rows))
-                         : std::nullopt,
-             action.error ? action.error->message : ""});
-    }
-    BIWA_TRY(meta_->RecordRun(run));
-    return result;
+    return runs_->Run(*refresher, request, observer, std::move(stop));
 }
 
 std::vector<StreamStatus> Instance::StreamStatuses() const {
@@ -588,9 +581,20 @@ std::vector<DashboardConfig> Instance::Dashboards() {
 }
 
 Result<std::string> Instance::Run(const http::RunRequest& request, std::stop_token stop) {
-    const auto result =
-        BIWA_TRY(RunModels(request.select, request.full_refresh, nullptr, std::move(stop)));
-    return RunJson(result);
+    return RunJson(BIWA_TRY(RunModels(request, nullptr, std::move(stop))));
+}
+
+Result<std::string> Instance::Diff(const http::DiffRequest& request, std::stop_token stop) {
+    const auto current = graph();
+    const auto selected = BIWA_TRY(transform::Select(*current, {{request.model}}));
+    transform::Cancellation cancellation(std::move(stop));
+    for (const auto& target : selected) {
+        const auto* action = current->Find(target);
+        if (action->parent) continue;
+        return DiffJson(BIWA_TRY(
+            transform::DiffModel(*warehouse_, *action, request.key, cancellation)));
+    }
+    return UserError(fmt::format("{} is disabled", request.model));
 }
 
 Status Instance::AskStream(const http::StreamCommand& command) {

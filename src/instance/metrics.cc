@@ -81,8 +81,8 @@ constexpr std::array kTableStates = {
     StreamStatus::TableState::kPaused,  StreamStatus::TableState::kGone};
 constexpr std::array kModelStates = {
     workflow::ModelStatus::State::kNever, workflow::ModelStatus::State::kRunning,
-    workflow::ModelStatus::State::kOk, workflow::ModelStatus::State::kFailed,
-    workflow::ModelStatus::State::kSkipped};
+    workflow::ModelStatus::State::kOk, workflow::ModelStatus::State::kWarned,
+    workflow::ModelStatus::State::kFailed, workflow::ModelStatus::State::kSkipped};
 
 // One number of each stream.
 struct StreamMetric {

@@ -110,12 +110,23 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
             {"reconciliation", ReconciliationJson(stream.reconciliation)}};
 }
 
+json SampleJson(const transform::FailingRows& failing) {
+    json rows = json::array();
+    for (const auto& row : failing.sample) {
+        auto& values = rows.emplace_back(json::array());
+        for (const auto& value : row) values.push_back(value ? json(*value) : json(nullptr));
+    }
+    return {{"columns", failing.columns}, {"rows", std::move(rows)}};
+}
+
 json ModelJson(const workflow::ModelStatus& model) {
     json assertions = json::array();
     for (const auto& assertion : model.assertions) {
         assertions.push_back({{"name", assertion.name},
+                              {"severity", ToString(assertion.severity)},
                               {"state", ToString(assertion.state)},
                               {"failing_rows", assertion.failing.count},
+                              {"sample", SampleJson(assertion.failing)},
                               {"error", ErrorOrNull(assertion.error)}});
     }
     json depends_on = json::array();
@@ -130,6 +141,9 @@ json ModelJson(const workflow::ModelStatus& model) {
             {"seconds", model.seconds},
             {"rows", model.rows ? json(*model.rows) : json(nullptr)},
             {"error", ErrorOrNull(model.error)},
+            {"notes", model.notes},
+            {"failing_rows", model.failing.count},
+            {"sample", SampleJson(model.failing)},
             {"refresh_seconds", model.refresh_seconds},
             {"fresh_as_of", TimeOrNull(model.fresh_as_of.value_or(0))},
             {"depends_on", std::move(depends_on)},
@@ -189,6 +203,10 @@ std::string StatusJson(const InstanceFacts& facts) {
     return status.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string FailingRowsJson(const transform::FailingRows& failing) {
+    return SampleJson(failing).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string RunJson(const transform::RunResult& result) {
     json models = json::array();
     for (const auto& action : result.actions) {
@@ -197,10 +215,14 @@ std::string RunJson(const transform::RunResult& result) {
                           {"state", ToString(action.state)},
                           {"seconds", action.seconds},
                           {"rows", action.rows ? json(*action.rows) : json(nullptr)},
+                          {"severity", ToString(action.severity)},
                           {"failing_rows", action.failing.count},
+                          {"sample", SampleJson(action.failing)},
+                          {"notes", action.notes},
                           {"error", ErrorOrNull(action.error)}});
     }
-    const json answer = {{"ok", result.ok()}, {"models", std::move(models)}};
+    const json answer = {
+        {"ok", result.ok()}, {"run_id", result.run_id}, {"models", std::move(models)}};
     return answer.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -36,6 +36,8 @@ void MeasureProcess(InstanceFacts& facts);
 
 std::string StatusJson(const InstanceFacts& facts);
 std::string RunJson(const transform::RunResult& result);
+// {"columns": ["id"], "rows": [["7"], [null]]}, all values as text.
+std::string FailingRowsJson(const transform::FailingRows& failing);
 
 // Rows of every table that is not Biwa's own.
 Result<std::map<TableName, std::int64_t>> CountTables(Warehouse& warehouse);

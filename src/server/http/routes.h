@@ -20,6 +20,7 @@ enum class RouteId {
     kDashboard,
     kDashboardLive,
     kRun,
+    kDiff,
     kStream,
     kPlan,
     kApply,

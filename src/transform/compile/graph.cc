@@ -22,6 +22,10 @@ std::string_view ToString(ActionType type) {
     return "";
 }
 
+std::string_view ToString(Severity severity) {
+    return severity == Severity::kWarn ? "warn" : "error";
+}
+
 int SqlText::FileLine(int sql_line) const {
     if (sql_line < 1 || static_cast<std::size_t>(sql_line) > lines.size()) return 0;
     return lines[sql_line - 1];

@@ -63,6 +63,7 @@ struct BigQueryOptions {
 
 // Of an assertion that finds rows.
 enum class Severity { kError, kWarn };
+std::string_view ToString(Severity severity);
 
 // How old a model's data may be.
 struct Freshness {

@@ -74,7 +74,7 @@ class ModelRunnerTest : public testing::Test {
     RunResult RunGraph(const CompiledGraph& graph, RunOptions options = {},
                        std::vector<std::string> select = {}, std::stop_token stop = {}) {
         ModelRunner runner(*warehouse_, clock_);
-        return runner.Run(graph, Select(graph, select).value(), options, &recorder_, stop);
+        return runner.Run(graph, Select(graph, {select}).value(), options, &recorder_, stop);
     }
     RunResult RunFiles(const std::map<std::string, std::string>& files, RunOptions options = {}) {
         return RunGraph(CompileFiles(files), options);
@@ -386,7 +386,7 @@ TEST(SelectionTest, UnderstandsNamesTagsAndPluses) {
                    {"c.sqlx", "config {type: 'table'} SELECT * FROM ${ref('b')}"}};
     const auto graph = Compile(input).value();
     const auto show = [&](const std::vector<std::string>& patterns) {
-        const auto selected = Select(graph, patterns);
+        const auto selected = Select(graph, {patterns});
         if (!selected) return selected.error().ToString();
         std::string names;
         for (const auto& target : *selected) names += target.name + " ";

@@ -6,6 +6,8 @@ namespace biwa::transform {
 
 std::string_view ToString(RunState state) {
     switch (state) {
+        case RunState::kPlanned:
+            return "planned";
         case RunState::kOk:
             return "ok";
         case RunState::kWarned:
@@ -23,8 +25,7 @@ std::string_view ToString(RunState state) {
 bool RunResult::ok() const {
     return std::all_of(actions.begin(), actions.end(),
                        [](const auto& action) {
-                           return action.state == RunState::kOk ||
-                                  action.state == RunState::kWarned;
+                           return action.state <= RunState::kWarned;
                        });
 }
 

@@ -14,6 +14,7 @@
 namespace biwa::transform {
 
 enum class RunState {
+    kPlanned,  // of a run that only says what it would do
     kOk,
     kWarned,  // an assertion of severity warn that found rows: what waits for it goes on
     kFailed,

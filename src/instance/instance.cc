@@ -23,6 +23,7 @@
 #include "replication/target_table.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
+#include "transform/compile/prepare.h"
 #include "transform/run/selection.h"
 
 namespace biwa {
@@ -88,7 +89,8 @@ Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Eng
     for (const auto& [name, stream] : project.streams) {
         input.stream_datasets.insert(stream.dataset);
     }
-    return std::make_shared<const transform::CompiledGraph>(BIWA_TRY(transform::Compile(input)));
+    return std::make_shared<const transform::CompiledGraph>(
+        transform::PrepareForEngine(BIWA_TRY(transform::Compile(input))));
 }
 
 std::vector<Resource> DesiredResources(const Project& project,

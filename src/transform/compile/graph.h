@@ -1,5 +1,9 @@
 // What a project's definitions come to: actions with their SQL, each behind what it depends on.
 // Plain data.
+//
+// The SQL is as the project wrote it, with names of the warehouse in place of placeholders.
+// Whatever has to become of it before the engine can run it, a dialect above all, is done by
+// PrepareForEngine (prepare.h), between compiling and running, and nowhere else.
 #pragma once
 
 #include <chrono>
@@ -38,6 +42,8 @@ struct ColumnNote {
     std::vector<std::string> path;
     std::string description;
     std::string type;  // what a contract promises, as the engine writes types; may be empty
+    std::vector<std::string> tags;
+    std::vector<std::string> policy_tags;
 };
 
 enum class IncrementalStrategy { kMerge, kInsertOverwrite };
@@ -57,8 +63,26 @@ struct IncrementalOptions {
     std::vector<std::string> predicates;
 };
 
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
+
+// What Dataform's language can say and this engine has no use for (of partition_by it has one with
+// kInsertOverwrite). Kept, so that `compile --json` gives it on.
 struct BigQueryOptions {
+    std::string project;  // of the target, where it is not the project's
     std::string partition_by;
+    std::vector<std::string> cluster_by;
+    TextPairs labels;
+    TextPairs additional_options;
+    int partition_expiration_days = 0;
+    bool require_partition_filter = false;
+    bool preserve_governance_controls = false;
+    bool materialized = false;
+    std::string connection;
+    std::string storage_uri;  // of an Iceberg table
+    std::string reservation;
+    std::optional<bool> hermetic;
+    std::string overview;  // metadata: { overview, extraProperties }
+    std::string extra_properties_json;
 };
 
 // Of an assertion that finds rows.
@@ -73,6 +97,8 @@ struct Freshness {
 
 struct Action {
     TableName target;
+    // Before the project's suffix and prefix were put to it: what definitions call it.
+    TableName canonical;
     ActionType type = ActionType::kOperations;
     SourceLocation location;
     std::string description;
@@ -100,17 +126,70 @@ struct Action {
     std::optional<TableName> parent;
     Severity severity = Severity::kError;
 
-    BigQueryOptions bigquery;
-
     // What it reads or waits for: other actions and tables from elsewhere. Sorted, each once.
     std::vector<TableName> dependencies;
+
+    BigQueryOptions bigquery;
 
     // A table or view comes of it.
     bool MakesTable() const;
 };
 
+// A table that the project names and something else fills.
+struct Declaration {
+    TableName target;
+    SourceLocation location;
+    std::string description;
+    std::vector<std::string> tags;
+    std::vector<ColumnNote> columns;
+    std::string project;  // where it is not the project's
+};
+
+// Rows put in place of a table that the tested model reads.
+struct UnitTestInput {
+    TableName table;  // the model itself: what is there before an incremental build
+    SqlText query;
+};
+
+// A unit test: the model's query over given rows comes to expected rows. Nothing of it is stored.
+struct UnitTest {
+    std::string name;
+    TableName model;
+    SourceLocation location;
+    std::vector<std::string> tags;
+    bool disabled = false;
+
+    // The model's query, with "(input's query)" where it refers to a table: `full`, or where the
+    // model itself is among the inputs its `incremental`, with self() replaced as well.
+    SqlText query;
+    SqlText expected;  // one SELECT
+    std::vector<UnitTestInput> inputs;
+    // The inputs hold the model: `query` gives the rows that an incremental build would add to
+    // those, or merge with them by the model's unique key, and `expected` what is there afterwards.
+    bool is_incremental = false;
+};
+
+// Compiled, so that the project holds together, and not run: notebook, dataPreparation,
+// propertyGraph.
+struct NotRunAction {
+    std::string type;
+    TableName target;
+    TableName canonical;
+    SourceLocation location;
+    std::vector<std::string> tags;
+    bool disabled = false;
+    std::vector<TableName> dependencies;
+    std::string content;  // the notebook's file or the data preparation's SQL
+    std::string project;
+};
+
 struct CompiledGraph {
     std::vector<Action> actions;  // in topological order
+    std::vector<Declaration> declarations;
+    std::vector<UnitTest> tests;
+    std::vector<NotRunAction> not_run;
+    // What the project says and nothing here does, a sentence each; for people.
+    std::vector<std::string> notes;
 
     const Action* Find(const TableName& target) const;
 };

@@ -31,9 +31,8 @@ Json ToJson(const Action& action) {
     json["line"] = action.location.line;
     if (!action.description.empty()) json["description"] = action.description;
     if (!action.tags.empty()) json["tags"] = action.tags;
-    for (const auto& column : action.columns) {
+    for (const auto& column : action.columns)
         json["columns"][Join(column.path, ".")] = column.description;
-    }
     if (action.disabled) json["disabled"] = true;
     if (!action.unique_key.empty()) json["unique_key"] = action.unique_key;
     if (action.refresh) json["refresh_seconds"] = action.refresh->count() / 1000.0;

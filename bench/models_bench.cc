@@ -73,8 +73,8 @@ void RunModels(const std::string& folder, int models) {
     transform::CompileInput input;
     input.settings.default_dataset = "mart";
     for (int i = 0; i < models; ++i) {
-        input.files.push_back({fmt::format("definitions/m{}.sqlx", i),
-                               "config { type: \"table\" }\n" + ModelSql(i)});
+        input.files.push_back(
+            {fmt::format("definitions/m{}.sqlx", i), "config { type: \"table\" }\n" + ModelSql(i)});
     }
     const auto graph = transform::Compile(input);
     if (!graph) Die(graph.error().ToString());

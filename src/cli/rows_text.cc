@@ -14,9 +14,8 @@ constexpr std::size_t kValueLettersMax = 60;
 
 // Of UTF-8: the bytes that begin a letter.
 std::size_t Letters(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](unsigned char c) {
-        return (c & 0xC0) != 0x80;
-    }));
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
 }
 
 std::string Shown(const nlohmann::json& value) {
@@ -67,20 +66,19 @@ std::vector<std::string> DiffLines(const nlohmann::json& diff) {
     };
     std::vector<std::string> lines;
     for (const auto& column : diff["columns"]) lines.push_back(column.get<std::string>());
-    lines.push_back(fmt::format("{} rows before, {} after", count("rows_before"),
-                                count("rows_after")));
+    lines.push_back(
+        fmt::format("{} rows before, {} after", count("rows_before"), count("rows_after")));
     if (diff.value("same", false)) {
         lines.push_back("no difference");
         return lines;
     }
     std::vector<std::string> key;
     for (const auto& column : diff["key"]) key.push_back(column.get<std::string>());
-    lines.push_back(key.empty()
-                        ? fmt::format("only before {}, only after {} (rows compared whole)",
-                                      count("only_before"), count("only_after"))
-                        : fmt::format("only before {}, only after {}, changed {} (by {})",
-                                      count("only_before"), count("only_after"), count("changed"),
-                                      Join(key, ", ")));
+    lines.push_back(key.empty() ? fmt::format("only before {}, only after {} (rows compared whole)",
+                                              count("only_before"), count("only_after"))
+                                : fmt::format("only before {}, only after {}, changed {} (by {})",
+                                              count("only_before"), count("only_after"),
+                                              count("changed"), Join(key, ", ")));
     for (const auto& column : diff["changed_columns"]) {
         lines.push_back(fmt::format("{} differs in {}", column.value("column", ""),
                                     HumanCount(column.value("rows", std::int64_t{0}))));

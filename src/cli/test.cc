@@ -23,12 +23,9 @@ struct TestOptions {
 };
 
 json ToJson(const UnitTestResult& result) {
-    json test = {{"name", result.name},
-                 {"model", result.model.ToString()},
-                 {"file", result.location.file},
-                 {"ok", result.ok()},
-                 {"seconds", result.seconds},
-                 {"error", nullptr},
+    json test = {{"name", result.name},          {"model", result.model.ToString()},
+                 {"file", result.location.file}, {"ok", result.ok()},
+                 {"seconds", result.seconds},    {"error", nullptr},
                  {"difference", nullptr}};
     if (result.error) {
         test["error"] = {{"message", result.error->message}, {"hint", result.error->hint}};
@@ -50,8 +47,7 @@ void SayTest(const UnitTestResult& result) {
 // "name", "dataset.model" or "model".
 bool IsSelected(const transform::UnitTest& test, const std::vector<std::string>& names) {
     return names.empty() || std::any_of(names.begin(), names.end(), [&](const auto& name) {
-               return name == test.name || name == test.model.name ||
-                      name == test.model.ToString();
+               return name == test.name || name == test.model.name || name == test.model.ToString();
            });
 }
 
@@ -98,8 +94,9 @@ void AddTest(Commands& commands) {
     const auto options = std::make_shared<TestOptions>();
     auto* command = commands.Add("test", "Run the models' unit tests; nothing is stored",
                                  [&commands, options] { return Test(commands, *options); });
-    command->add_option("--select", options->select,
-                        "Names of tests, or of models whose tests are meant; left out: all")
+    command
+        ->add_option("--select", options->select,
+                     "Names of tests, or of models whose tests are meant; left out: all")
         ->delimiter(',');
 }
 

@@ -18,12 +18,11 @@
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
-#include "transform/run/model_diff.h"
-#include "transform/run/selection.h"
 #include "replication/target_table.h"
 #include "transform/compile/compile.h"
 #include "transform/compile/graph_json.h"
 #include "transform/compile/prepare.h"
+#include "transform/run/model_diff.h"
 #include "transform/run/selection.h"
 
 namespace biwa {
@@ -552,6 +551,9 @@ InstanceFacts Instance::Facts(const Project& current) {
     facts.warehouse_bytes = warehouse_->size_bytes();
     facts.streams = StreamStatuses();
     facts.models = ModelStatuses();
+    std::map<std::string, std::string> datasets;
+    for (const auto& [name, stream] : current.streams) datasets[name] = stream.dataset;
+    facts.freshness = JudgeFreshness(*graph(), facts.models, facts.streams, datasets, clock_.Now());
     facts.queries_running = queries_->running();
     facts.queries_waiting = queries_->waiting();
     MeasureProcess(facts);
@@ -593,8 +595,8 @@ Result<std::string> Instance::Diff(const http::DiffRequest& request, std::stop_t
     for (const auto& target : selected) {
         const auto* action = current->Find(target);
         if (action->parent) continue;
-        return DiffJson(BIWA_TRY(
-            transform::DiffModel(*warehouse_, *action, request.key, cancellation)));
+        return DiffJson(
+            BIWA_TRY(transform::DiffModel(*warehouse_, *action, request.key, cancellation)));
     }
     return UserError(fmt::format("{} is disabled", request.model));
 }

@@ -179,8 +179,8 @@ Result<std::vector<ActionResult>> ModelRuns::LastResults(
         result.type = action.type;
         result.severity = action.severity;
         bool is_known = false;
-        for (const auto state : {RunState::kOk, RunState::kWarned, RunState::kFailed,
-                                 RunState::kSkipped}) {
+        for (const auto state :
+             {RunState::kOk, RunState::kWarned, RunState::kFailed, RunState::kSkipped}) {
             if (run.state != ToString(state)) continue;
             result.state = state;
             is_known = true;

@@ -1,5 +1,6 @@
 // Runs of models, as meta.db remembers them: begun before the first build and ended after the last,
-// so that a run whose process was killed can be told from one that came to its end, and gone on with.
+// so that a run whose process was killed can be told from one that came to its end, and gone on
+// with.
 #pragma once
 
 #include <map>
@@ -22,10 +23,11 @@ class ModelRuns {
     // Both outlive it.
     ModelRuns(MetaStore& meta, const Clock& clock) : meta_(meta), clock_(clock) {}
 
-    // Runs what is asked for. With `resume` it is the last run that is gone on with, if that did not
-    // come to a good end: its models and options, under its id, so that what it has committed is not
-    // built again (transform/run/model_runner.h).
-    Result<transform::RunResult> Run(workflow::Refresher& refresher, const http::RunRequest& request,
+    // Runs what is asked for. With `resume` it is the last run that is gone on with, if that did
+    // not come to a good end: its models and options, under its id, so that what it has committed
+    // is not built again (transform/run/model_runner.h).
+    Result<transform::RunResult> Run(workflow::Refresher& refresher,
+                                     const http::RunRequest& request,
                                      transform::RunObserver* observer, std::stop_token stop);
 
     // After a run that nobody asked for. Such runs come every few seconds, so it is kept only when

@@ -119,7 +119,21 @@ json SampleJson(const transform::FailingRows& failing) {
     return {{"columns", failing.columns}, {"rows", std::move(rows)}};
 }
 
-json ModelJson(const workflow::ModelStatus& model) {
+json FreshnessJson(const workflow::ModelStatus& model, const InstanceFacts& facts) {
+    const auto found = facts.freshness.find(model.name);
+    if (found == facts.freshness.end()) return nullptr;
+    const auto& freshness = found->second;
+    const auto limit = [](const std::optional<std::chrono::milliseconds>& of) {
+        return of ? json(static_cast<double>(of->count()) / 1000) : json(nullptr);
+    };
+    return {{"state", ToString(freshness.state)},
+            {"as_of", TimeOrNull(freshness.as_of.value_or(0))},
+            {"age_seconds", freshness.as_of ? json(freshness.age_seconds) : json(nullptr)},
+            {"warn_seconds", limit(model.freshness.warn)},
+            {"error_seconds", limit(model.freshness.error)}};
+}
+
+json ModelJson(const workflow::ModelStatus& model, const InstanceFacts& facts) {
     json assertions = json::array();
     for (const auto& assertion : model.assertions) {
         assertions.push_back({{"name", assertion.name},
@@ -146,6 +160,7 @@ json ModelJson(const workflow::ModelStatus& model) {
             {"sample", SampleJson(model.failing)},
             {"refresh_seconds", model.refresh_seconds},
             {"fresh_as_of", TimeOrNull(model.fresh_as_of.value_or(0))},
+            {"freshness", FreshnessJson(model, facts)},
             {"depends_on", std::move(depends_on)},
             {"assertions", std::move(assertions)}};
 }
@@ -182,7 +197,7 @@ std::string StatusJson(const InstanceFacts& facts) {
     json streams = json::array();
     for (const auto& stream : facts.streams) streams.push_back(StreamJson(stream, facts));
     json models = json::array();
-    for (const auto& model : facts.models) models.push_back(ModelJson(model));
+    for (const auto& model : facts.models) models.push_back(ModelJson(model, facts));
     json dashboards = json::array();
     for (const auto& [name, dashboard] : project.dashboards) {
         dashboards.push_back({{"name", name}, {"title", dashboard.title}});

@@ -134,11 +134,10 @@ Result<std::int64_t> MetaStore::RecordRun(const Run& run) {
     std::int64_t id = run.id;
     const auto written = writer_->Write([&](const SqliteDatabase& database) -> Status {
         if (run.id == 0) {
-            BIWA_TRY(
-                database.Run("INSERT INTO runs (started, finished, state, trigger, run_id, request)"
-                             " VALUES (?, ?, ?, ?, ?, ?)",
-                             run.started, run.finished, run.state, run.trigger, run.run_id,
-                             run.request));
+            BIWA_TRY(database.Run(
+                "INSERT INTO runs (started, finished, state, trigger, run_id, request)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                run.started, run.finished, run.state, run.trigger, run.run_id, run.request));
             id = database.LastRowId();
         } else {
             BIWA_TRY(database.Run("UPDATE runs SET finished = ?, state = ? WHERE id = ?",
@@ -171,8 +170,14 @@ Result<std::vector<Run>> MetaStore::RecentRuns(int count_max) const {
         while (BIWA_TRY(rows.Step())) {
             const auto id = rows.Integer(0);
             if (runs.empty() || runs.back().id != id) {
-                runs.push_back({id, rows.Integer(1), rows.Integer(2), rows.Text(3), rows.Text(4),
-                                {}, rows.Text(5), rows.Text(6)});
+                runs.push_back({id,
+                                rows.Integer(1),
+                                rows.Integer(2),
+                                rows.Text(3),
+                                rows.Text(4),
+                                {},
+                                rows.Text(5),
+                                rows.Text(6)});
             }
             auto model = ReadModelRun(rows, 7);
             if (!model.model.empty()) runs.back().models.push_back(std::move(model));

@@ -114,8 +114,8 @@ Refresher::Refresher(std::shared_ptr<const transform::CompiledGraph> graph,
     for (std::size_t i = 0; i < graph_->actions.size(); ++i) {
         const auto& action = graph_->actions[i];
         if (action.parent) {
-            StatusOf(*action.parent)->assertions.push_back(
-                {action.target.name, action.severity, {}, {}, {}});
+            StatusOf(*action.parent)
+                ->assertions.push_back({action.target.name, action.severity, {}, {}, {}});
             continue;
         }
         auto& model = models_.emplace_back();

@@ -46,9 +46,9 @@ struct ModelStatus {
     double seconds = 0;  // of the last run
     std::optional<std::uint64_t> rows;
     std::optional<Error> error;
-    std::vector<std::string> notes;    // of the last run
-    transform::FailingRows failing;    // of an assertion of its own
-    transform::Freshness freshness;    // what its definition promises
+    std::vector<std::string> notes;  // of the last run
+    transform::FailingRows failing;  // of an assertion of its own
+    transform::Freshness freshness;  // what its definition promises
     double refresh_seconds = 0;
     // Everything that was in the warehouse's source tables at that instant shows here.
     std::optional<Micros> fresh_as_of;

@@ -174,6 +174,7 @@ class Compiler {
         action.unique_key = config.unique_key;
         action.incremental_options = config.incremental_options;
         action.bigquery.partition_by = config.partition_by;
+        action.intervals = config.intervals;
         action.has_contract = config.has_contract;
         action.freshness = config.freshness;
         action.severity = config.severity;

@@ -162,6 +162,26 @@ class Reader {
             .value_or(Severity::kError);
     }
 
+    std::optional<Intervals> ReadIntervals(const Expression& value) {
+        Intervals intervals;
+        const auto duration = [&](std::chrono::milliseconds& to) {
+            return [&](const Expression& v) { to = Duration(v).value_or(to); };
+        };
+        ReadObject(value, "intervals",
+                   {{"column", [&](const auto& v) { intervals.column = Text(v); }},
+                    {"from", [&](const auto& v) { intervals.from = Text(v); }},
+                    {"every", duration(intervals.every)},
+                    {"lookback", duration(intervals.lookback)},
+                    {"batch", duration(intervals.batch)}});
+        if (intervals.column.empty() || intervals.from.empty() || intervals.every.count() == 0) {
+            Add({value.offset, "intervals need \"column\", \"from\" and \"every\": { column: "
+                               "\"day\", from: \"2026-01-01\", every: \"1d\" }"});
+        }
+        if (intervals.batch.count() != 0 && intervals.batch < intervals.every)
+            Add({value.offset, "intervals.batch is shorter than intervals.every"});
+        return intervals;
+    }
+
     Freshness ReadFreshness(const Expression& value) {
         Freshness freshness;
         ReadObject(value, "freshness",
@@ -336,11 +356,11 @@ DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settin
           }},
          {"onSchemaChange",
           [&](const auto& v) {
-              config.incremental_options.on_schema_change = reader.OneOf<OnSchemaChange>(
-                  v, {{"IGNORE", OnSchemaChange::kIgnore},
-                      {"FAIL", OnSchemaChange::kFail},
-                      {"EXTEND", OnSchemaChange::kExtend},
-                      {"SYNCHRONIZE", OnSchemaChange::kSynchronize}});
+              config.incremental_options.on_schema_change =
+                  reader.OneOf<OnSchemaChange>(v, {{"IGNORE", OnSchemaChange::kIgnore},
+                                                   {"FAIL", OnSchemaChange::kFail},
+                                                   {"EXTEND", OnSchemaChange::kExtend},
+                                                   {"SYNCHRONIZE", OnSchemaChange::kSynchronize}});
           }},
          {"protected",
           [&](const auto& v) { config.incremental_options.is_protected = reader.Bool(v); }},
@@ -351,6 +371,7 @@ DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settin
          {"incrementalPredicates",
           [&](const auto& v) { config.incremental_options.predicates = reader.Texts(v); }},
          {"partitionBy", [&](const auto& v) { config.partition_by = reader.Text(v); }},
+         {"intervals", [&](const auto& v) { config.intervals = reader.ReadIntervals(v); }},
          {"contract",
           [&](const auto& v) {
               config.has_contract = reader.OneOf<bool>(v, {{"enforced", true}}).value_or(false);
@@ -373,7 +394,7 @@ DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settin
         type == ActionType::kTable || type == ActionType::kView || type == ActionType::kIncremental;
     if (type != ActionType::kIncremental) {
         for (const auto* key : {"uniqueKey", "incrementalStrategy", "onSchemaChange", "protected",
-                                "updatePartitionFilter", "incrementalPredicates"}) {
+                                "updatePartitionFilter", "incrementalPredicates", "intervals"}) {
             refuse(key, "type \"incremental\"");
         }
     }
@@ -386,15 +407,21 @@ DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settin
     if (config.has_contract) {
         for (const auto& column : config.columns) {
             if (!column.type.empty()) continue;
-            reader.Add({object.Find("contract")->offset,
-                        fmt::format("the contract needs a type for column \"{}\": columns: {{ {}: {{ "
-                                    "type: \"BIGINT\" }} }}",
-                                    column.path[0], column.path[0])});
+            reader.Add(
+                {object.Find("contract")->offset,
+                 fmt::format("the contract needs a type for column \"{}\": columns: {{ {}: {{ "
+                             "type: \"BIGINT\" }} }}",
+                             column.path[0], column.path[0])});
         }
         if (config.columns.empty()) {
-            reader.Add({object.Find("contract")->offset,
-                        "a contract needs \"columns\" with their types"});
+            reader.Add(
+                {object.Find("contract")->offset, "a contract needs \"columns\" with their types"});
         }
+    }
+    if (config.intervals && (!config.unique_key.empty() || config.incremental_options.strategy)) {
+        reader.Add({object.Find("intervals")->offset,
+                    "with intervals the rows of a time range are replaced: uniqueKey and "
+                    "incrementalStrategy say otherwise"});
     }
     using Strategy = IncrementalStrategy;
     const auto& strategy = config.incremental_options.strategy;
@@ -403,8 +430,9 @@ DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settin
                     "MERGE needs a uniqueKey, by which rows are found again"});
     }
     if (strategy == Strategy::kInsertOverwrite && config.partition_by.empty()) {
-        reader.Add({object.Find("incrementalStrategy")->offset,
-                    "INSERT_OVERWRITE needs partitionBy: the expression whose values are replaced"});
+        reader.Add(
+            {object.Find("incrementalStrategy")->offset,
+             "INSERT_OVERWRITE needs partitionBy: the expression whose values are replaced"});
     }
     return config;
 }

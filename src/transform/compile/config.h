@@ -40,6 +40,7 @@ struct DefinitionConfig {
     std::vector<std::string> unique_key;
     IncrementalOptions incremental_options;
     std::string partition_by;
+    std::optional<Intervals> intervals;
     bool has_contract = false;
     Freshness freshness;
     Severity severity = Severity::kError;

@@ -95,6 +95,17 @@ struct Freshness {
     std::optional<std::chrono::milliseconds> error;
 };
 
+// An incremental model by time range: what of the time since `from` is not in the table yet is
+// filled, interval by interval, from the query's rows whose `column` lies in it.
+struct Intervals {
+    std::string column;
+    std::string from;
+    std::chrono::milliseconds every{0};
+    std::chrono::milliseconds lookback{0};  // filled again each time: rows may come late
+    // So much at once, in a transaction of its own; 0: all that is due.
+    std::chrono::milliseconds batch{0};
+};
+
 struct Action {
     TableName target;
     // Before the project's suffix and prefix were put to it: what definitions call it.
@@ -113,6 +124,7 @@ struct Action {
     std::optional<SqlText> incremental_where;  // of the rows that `incremental` brings; a condition
     std::vector<std::string> unique_key;
     IncrementalOptions incremental_options;
+    std::optional<Intervals> intervals;
     // The table has exactly the columns of `columns`, of their types, or it is not replaced.
     bool has_contract = false;
     Freshness freshness;

@@ -112,12 +112,15 @@ std::string ContentHash(const Action& action) {
     hash.Add(action.operations);
     if (action.type != ActionType::kIncremental) return hash.ToString();
     hash.Add(action.incremental);
-    hash.Add(action.incremental_where ? action.incremental_where->sql : "");
     hash.Add(action.unique_key);
     const auto& options = action.incremental_options;
     hash.Add(options.strategy == IncrementalStrategy::kInsertOverwrite
                  ? "overwrite " + action.bigquery.partition_by
                  : "");
+    if (const auto& intervals = action.intervals) {
+        hash.Add(fmt::format("{} {} {}", intervals->column, intervals->from,
+                             intervals->every.count()));
+    }
     hash.Add(options.update_partition_filter);
     hash.Add(options.predicates);
     return hash.ToString();

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "transform/run/applied.h"
 #include "transform/run/engine_error.h"
+#include "transform/run/intervals.h"
 #include "transform/run/schema_change.h"
 #include "transform/run/sql_results.h"
 
@@ -25,42 +26,98 @@ class ModelBuild {
           action_(action),
           transaction_(transaction),
           cancellation_(cancellation),
-          target_(action.target.ToSql()) {}
+          target_(action.target.ToSql()),
+          model_(action.target.ToString()),
+          started_at_(context.clock.Now()) {}
 
     Result<BuildOutcome> Run() {
-        AppliedBuild applied;
-        applied.model = action_.target.ToString();
-        applied.run_id = context_.run_id;
-        applied.started_at = context_.clock.Now();
-        applied.kind = ToString(action_.type);
-        applied.content_hash = ContentHash(action_);
         if (action_.type == ActionType::kOperations) {
             for (const auto& operation : action_.operations) BIWA_TRY(Execute("", operation));
-        } else {
-            const bool onto_what_is_there = BIWA_TRY(IsOntoWhatIsThere());
-            if (action_.type == ActionType::kIncremental && !onto_what_is_there)
-                applied.kind = "incremental, full";
-            const auto& build = onto_what_is_there ? action_.incremental : action_.full;
-            for (const auto& sql : build.pre_operations) BIWA_TRY(Execute("", sql));
-            BIWA_TRY(onto_what_is_there ? Extend() : Replace());
-            for (const auto& sql : build.post_operations) BIWA_TRY(Execute("", sql));
-            if (!build.post_operations.empty()) outcome_.rows.reset();
-            BIWA_TRY(CheckPromises());
+            return Finish(std::string(ToString(action_.type)));
         }
-        const bool has_rows =
-            action_.type == ActionType::kTable || action_.type == ActionType::kIncremental;
-        if (has_rows && !outcome_.rows)
-            outcome_.rows = BIWA_TRY(ReadCount(transaction_, "SELECT count(*) FROM " + target_));
-        applied.rows = outcome_.rows;
-        applied.finished_at = context_.clock.Now();
-        BIWA_TRY(RecordApplied(transaction_, applied));
-        if (cancellation_.requested()) return Cancelled();
-        BIWA_TRY(transaction_.Commit());
-        return std::move(outcome_);
+        const bool onto_what_is_there = BIWA_TRY(IsOntoWhatIsThere());
+        const auto& build = onto_what_is_there ? action_.incremental : action_.full;
+        for (const auto& sql : build.pre_operations) BIWA_TRY(Execute("", sql));
+        BIWA_TRY(onto_what_is_there ? Extend() : Replace());
+        BIWA_TRY(After(build));
+        return Finish(action_.type == ActionType::kIncremental && !onto_what_is_there
+                          ? "incremental, full"
+                          : std::string(ToString(action_.type)));
+    }
+
+    // What is to be done of a model with intervals.
+    struct RangePlan {
+        bool from_nothing = false;
+        std::vector<TimeRange> done;
+        std::vector<TimeRange> due;
+    };
+    Result<RangePlan> PlanRanges() {
+        auto intervals = *action_.intervals;
+        RangePlan plan;
+        const auto from = ReadInstant(transaction_, intervals.from);
+        if (!from) return Within(action_.location.ToString() + ": intervals.from", from.error());
+        const bool is_there = BIWA_TRY(FindExisting()) == Existing::kTable;
+        plan.from_nothing = !BIWA_TRY(IsOntoWhatIsThere());
+        if (!plan.from_nothing) plan.done = BIWA_TRY(ReadIntervals(transaction_, model_));
+        // A table that is there is replaced as a whole, or readers would see a part of it.
+        if (plan.from_nothing && is_there) intervals.batch = std::chrono::milliseconds(0);
+        plan.due = DueRanges(intervals, *from, plan.done, context_.clock.Now());
+        // Nothing is due: the table has to be there all the same.
+        if (plan.due.empty() && plan.from_nothing) plan.due.push_back({*from, *from});
+        return plan;
+    }
+
+    // Fills one range. `done`: those before it, which are recorded with it.
+    Result<BuildOutcome> RunRange(const TimeRange& range, bool from_nothing,
+                                  std::vector<TimeRange>& done, bool is_last) {
+        for (const auto& sql : action_.full.pre_operations) BIWA_TRY(Execute("", sql));
+        condition_ = BIWA_TRY(ConditionOf(range));
+        BIWA_TRY(from_nothing ? Replace() : Extend());
+        BIWA_TRY(After(action_.full));
+        done.push_back(range);
+        done = MergeRanges(std::move(done));
+        BIWA_TRY(WriteIntervals(transaction_, model_, done));
+        if (!is_last) return Commit();
+        return Finish(from_nothing ? "incremental, full" : "incremental");
+    }
+
+    Result<BuildOutcome> RunNoRange() {
+        outcome_.notes.emplace_back("no interval is due");
+        return Finish("incremental");
     }
 
   private:
     tl::unexpected<Error> Cancelled() const { return UserError("the run was cancelled"); }
+
+    Status After(const BuildSql& build) {
+        for (const auto& sql : build.post_operations) BIWA_TRY(Execute("", sql));
+        if (!build.post_operations.empty()) outcome_.rows.reset();
+        return CheckPromises();
+    }
+
+    // Records the build and commits it.
+    Result<BuildOutcome> Finish(std::string kind) {
+        const bool has_rows =
+            action_.type == ActionType::kTable || action_.type == ActionType::kIncremental;
+        if (has_rows && !outcome_.rows)
+            outcome_.rows = BIWA_TRY(ReadCount(transaction_, "SELECT count(*) FROM " + target_));
+        AppliedBuild applied;
+        applied.model = model_;
+        applied.run_id = context_.run_id;
+        applied.kind = std::move(kind);
+        applied.started_at = started_at_;
+        applied.finished_at = context_.clock.Now();
+        applied.rows = outcome_.rows;
+        applied.content_hash = ContentHash(action_);
+        BIWA_TRY(RecordApplied(transaction_, applied));
+        return Commit();
+    }
+
+    Result<BuildOutcome> Commit() {
+        if (cancellation_.requested()) return Cancelled();
+        BIWA_TRY(transaction_.Commit());
+        return std::move(outcome_);
+    }
 
     // `head` ends with a line end, or is empty: the model's SQL begins a line of its own.
     Status Execute(const std::string& head, const SqlText& sql, const std::string& tail = {}) {
@@ -71,9 +128,10 @@ class ModelBuild {
     }
 
     // CREATE TABLE … AS gives the number of its rows as a result.
-    Result<std::uint64_t> CreateTable(const std::string& head, const SqlText& sql) {
+    Result<std::uint64_t> CreateTable(const std::string& head, const SqlText& sql,
+                                      const std::string& tail) {
         if (cancellation_.requested()) return Cancelled();
-        auto rows = ReadCount(transaction_, head + sql.sql);
+        auto rows = ReadCount(transaction_, head + sql.sql + tail);
         if (rows) return rows;
         return InModel(std::move(rows).error(), head, sql);
     }
@@ -113,11 +171,11 @@ class ModelBuild {
     // The new table is filled beside the old one, which readers see until the commit.
     Status Replace() {
         const bool is_view = action_.type == ActionType::kView;
-        const auto head =
-            fmt::format("CREATE OR REPLACE {} {} AS\n", is_view ? "VIEW" : "TABLE", target_);
+        const auto head = fmt::format("CREATE OR REPLACE {} {} AS{}\n",
+                                      is_view ? "VIEW" : "TABLE", target_, RowsHead());
         const auto make = [&]() -> Status {
             if (is_view) return Execute(head, action_.full.query);
-            outcome_.rows = BIWA_TRY(CreateTable(head, action_.full.query));
+            outcome_.rows = BIWA_TRY(CreateTable(head, action_.full.query, RowsTail()));
             return {};
         };
         if (auto made = make(); !made) {
@@ -136,25 +194,22 @@ class ModelBuild {
     // Adds the rows of the incremental query, as its strategy says.
     Status Extend() {
         const auto rows = std::string(kNewRows);
-        const auto* where = action_.incremental_where ? &*action_.incremental_where : nullptr;
-        if (where == nullptr) {
-            BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS\n", rows),
-                             action_.incremental.query));
-        } else {
-            BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM (\n{}\n"
-                                         ") AS biwa_rows WHERE (\n",
-                                         rows, action_.incremental.query.sql),
-                             *where, "\n)"));
-        }
-        const auto change = BIWA_TRY(ReconcileColumns(
-            action_, BIWA_TRY(DescribeColumns(transaction_, target_)),
-            BIWA_TRY(DescribeColumns(transaction_, rows))));
+        const auto& build = action_.intervals ? action_.full : action_.incremental;
+        BIWA_TRY(
+            Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS{}\n", rows, RowsHead()),
+                    build.query, RowsTail()));
+        const auto change =
+            BIWA_TRY(ReconcileColumns(action_, BIWA_TRY(DescribeColumns(transaction_, target_)),
+                                      BIWA_TRY(DescribeColumns(transaction_, rows))));
         for (const auto& statement : change.statements)
             BIWA_TRY(ExecuteFor("changing the table's columns", statement));
         outcome_.notes = change.notes;
 
         const auto& options = action_.incremental_options;
-        if (options.strategy == IncrementalStrategy::kInsertOverwrite) {
+        if (!condition_.empty()) {
+            BIWA_TRY(ExecuteFor("emptying the interval",
+                                fmt::format("DELETE FROM {} WHERE {}", target_, condition_)));
+        } else if (options.strategy == IncrementalStrategy::kInsertOverwrite) {
             BIWA_TRY(EmptyPartitions());
         } else if (!action_.unique_key.empty()) {
             BIWA_TRY(EmptyKeys());
@@ -162,10 +217,43 @@ class ModelBuild {
         std::vector<std::string> columns;
         for (const auto& column : change.insert) columns.push_back(QuoteIdentifier(column));
         const auto list = Join(columns, ", ");
-        BIWA_TRY(ExecuteFor("adding the new rows",
-                            fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target_, list,
-                                        list, rows)));
+        BIWA_TRY(ExecuteFor(
+            "adding the new rows",
+            fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target_, list, list, rows)));
         return transaction_.Execute(fmt::format("DROP TABLE {}", rows));
+    }
+
+    // Around the query, where only some of its rows are meant.
+    std::string RowsHead() const { return condition_.empty() ? "" : " SELECT * FROM ("; }
+    std::string RowsTail() const {
+        return condition_.empty() ? "" : "\n) AS biwa_rows WHERE " + condition_;
+    }
+
+    // Compared as the column's own type, so that the engine can leave out what it need not read.
+    Result<std::string> ConditionOf(const TimeRange& range) {
+        const auto& name = action_.intervals->column;
+        const std::string head = "SELECT * FROM (\n";
+        auto columns = DescribeColumns(transaction_, head + action_.full.query.sql + "\n)");
+        if (!columns) return InModel(std::move(columns).error(), head, action_.full.query);
+        const auto column = std::find_if(columns->begin(), columns->end(), [&](const auto& one) {
+            return SmallLetters(one.name) == SmallLetters(name);
+        });
+        if (column == columns->end() ||
+            (column->type != "DATE" && !column->type.starts_with("TIMESTAMP"))) {
+            return UserError(
+                fmt::format("{}: intervals.column: {} is {}", action_.location.ToString(), name,
+                            column == columns->end() ? "no column of the query" : column->type),
+                "It has to be a date or a timestamp.");
+        }
+        constexpr Micros kDay = Micros{86'400} * 1'000'000;
+        const auto bound = [&](Micros at) {
+            if (column->type == "TIMESTAMP WITH TIME ZONE")
+                return fmt::format("make_timestamptz({})", at);
+            const bool is_day = column->type == "DATE" && at % kDay == 0;
+            return fmt::format("make_timestamp({}){}", at, is_day ? "::DATE" : "");
+        };
+        return fmt::format("{0} >= {1} AND {0} < {2}", QuoteIdentifier(column->name),
+                           bound(range.begin), bound(range.end));
     }
 
     // Of the partitions that the new rows hold, and of no others.
@@ -245,6 +333,9 @@ class ModelBuild {
     WriteTransaction& transaction_;
     const Cancellation& cancellation_;
     const std::string target_;
+    const std::string model_;
+    const Micros started_at_;
+    std::string condition_;  // that the rows of the build meet; empty: none
     BuildOutcome outcome_;
 };
 
@@ -276,15 +367,64 @@ Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph) {
         changed = true;
         BIWA_TRY(PrepareApplied(*transaction));
     }
+    const bool has_intervals =
+        std::any_of(graph.actions.begin(), graph.actions.end(),
+                    [](const auto& action) { return action.intervals.has_value(); });
+    if (has_intervals &&
+        BIWA_TRY(ReadCount(*transaction,
+                           "SELECT count(*) FROM duckdb_tables() WHERE database_name = "
+                           "current_database() AND schema_name = '_biwa' AND table_name = "
+                           "'intervals'")) == 0) {
+        changed = true;
+        BIWA_TRY(PrepareIntervals(*transaction));
+    }
     if (changed) BIWA_TRY(transaction->Commit());
     return {};
 }
 
-Result<BuildOutcome> Build(const BuildContext& context, Workbench& bench, const Action& action,
-                           Cancellation& cancellation) {
+namespace {
+
+// Calls `build` with a ModelBuild in a transaction of its own.
+template <typename Function>
+auto InTransaction(const BuildContext& context, Workbench& bench, const Action& action,
+                   Cancellation& cancellation, const Function& build)
+    -> decltype(build(std::declval<ModelBuild&>())) {
     const auto transaction = BIWA_TRY(bench.Begin());
     const Cancellation::Guard guard(cancellation, [&] { transaction->Interrupt(); });
-    return ModelBuild(context, action, *transaction, cancellation).Run();
+    ModelBuild one(context, action, *transaction, cancellation);
+    return build(one);
+}
+
+// Range by range, each committed with its record: what is filled stays filled, however the run
+// ends.
+Result<BuildOutcome> BuildRanges(const BuildContext& context, Workbench& bench,
+                                 const Action& action, Cancellation& cancellation) {
+    const auto run = [&](const auto& build) {
+        return InTransaction(context, bench, action, cancellation, build);
+    };
+    auto plan = BIWA_TRY(run([](ModelBuild& build) { return build.PlanRanges(); }));
+    if (plan.due.empty()) return run([](ModelBuild& build) { return build.RunNoRange(); });
+    BuildOutcome outcome;
+    for (std::size_t i = 0; i < plan.due.size(); ++i) {
+        auto part = BIWA_TRY(run([&](ModelBuild& build) {
+            return build.RunRange(plan.due[i], plan.from_nothing && i == 0, plan.done,
+                                  i + 1 == plan.due.size());
+        }));
+        outcome.rows = part.rows;
+        outcome.notes.insert(outcome.notes.end(), part.notes.begin(), part.notes.end());
+    }
+    outcome.notes.push_back(fmt::format("filled from {} to {}", ToIso8601(plan.due.front().begin),
+                                        ToIso8601(plan.due.back().end)));
+    return outcome;
+}
+
+}  // namespace
+
+Result<BuildOutcome> Build(const BuildContext& context, Workbench& bench, const Action& action,
+                           Cancellation& cancellation) {
+    if (action.intervals) return BuildRanges(context, bench, action, cancellation);
+    return InTransaction(context, bench, action, cancellation,
+                         [](ModelBuild& build) { return build.Run(); });
 }
 
 Result<FailingRows> Check(Warehouse& warehouse, const Action& action, Cancellation& cancellation) {

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "transform/run/engine_error.h"
+#include "transform/run/sql_results.h"
 
 namespace biwa::transform {
 
@@ -21,6 +23,18 @@ Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
     }
     const auto transaction = BIWA_TRY(warehouse.BeginBeside());
     const Cancellation::Guard guard(cancellation, [&] { transaction->Interrupt(); });
+    const auto there = BIWA_TRY(ReadCount(
+        *transaction,
+        fmt::format(
+            "SELECT count(*) FROM information_schema.tables WHERE table_catalog = "
+            "current_database() AND lower(table_schema) = lower({}) AND lower(table_name) = "
+            "lower({})",
+            QuoteLiteral(action.target.dataset), QuoteLiteral(action.target.name))));
+    if (there == 0) {
+        return UserError(fmt::format("{} was not built yet, so there is nothing to compare with",
+                                     action.target.ToString()),
+                         fmt::format("Build it: biwa run --select {}", action.target.ToString()));
+    }
     for (const auto& sql : action.full.pre_operations) {
         auto done = transaction->Execute(sql.sql);
         if (!done) return tl::unexpected(InFile(std::move(done).error(), action, sql, 0));

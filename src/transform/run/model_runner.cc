@@ -147,8 +147,8 @@ class Run {
 
     void MarkDone(std::size_t place) {
         const auto& done = steps_[place];
-        const bool is_bad = done.result.state == RunState::kFailed ||
-                            done.result.state == RunState::kSkipped;
+        const bool is_bad =
+            done.result.state == RunState::kFailed || done.result.state == RunState::kSkipped;
         for (const auto dependent : done.dependents) {
             auto& step = steps_[dependent];
             if (is_bad && !step.failed_before) step.failed_before = place;
@@ -189,8 +189,9 @@ class Run {
         } else if (!bench) {
             error = bench.error();
         } else {
-            auto outcome = WithRetries(
-                cancellation_, [&] { return Build(context_, **bench, *step.action, cancellation_); });
+            auto outcome = WithRetries(cancellation_, [&] {
+                return Build(context_, **bench, *step.action, cancellation_);
+            });
             if (outcome) {
                 result.rows = outcome->rows;
                 result.notes = std::move(outcome->notes);

@@ -24,9 +24,7 @@ std::string_view ToString(RunState state) {
 
 bool RunResult::ok() const {
     return std::all_of(actions.begin(), actions.end(),
-                       [](const auto& action) {
-                           return action.state <= RunState::kWarned;
-                       });
+                       [](const auto& action) { return action.state <= RunState::kWarned; });
 }
 
 const ActionResult* RunResult::Find(const TableName& target) const {

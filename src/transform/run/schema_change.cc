@@ -75,8 +75,7 @@ tl::unexpected<Error> Refuse(const Action& action, const Difference& difference,
 Result<SchemaChange> ReconcileColumns(const Action& action, const std::vector<TableColumn>& had,
                                       const std::vector<TableColumn>& got) {
     const auto difference = Compare(had, got);
-    const auto policy =
-        action.incremental_options.on_schema_change.value_or(OnSchemaChange::kFail);
+    const auto policy = action.incremental_options.on_schema_change.value_or(OnSchemaChange::kFail);
     const auto table = action.target.ToSql();
     SchemaChange change;
     for (const auto& column : got) change.insert.push_back(column.name);
@@ -91,9 +90,8 @@ Result<SchemaChange> ReconcileColumns(const Action& action, const std::vector<Ta
                               "for those that are gone");
             }
             for (const auto& column : difference.added) {
-                change.notes.push_back(
-                    fmt::format("column {} is new and left out (onSchemaChange: IGNORE)",
-                                column.name));
+                change.notes.push_back(fmt::format(
+                    "column {} is new and left out (onSchemaChange: IGNORE)", column.name));
                 std::erase(change.insert, column.name);
             }
             return change;
@@ -110,9 +108,9 @@ Result<SchemaChange> ReconcileColumns(const Action& action, const std::vector<Ta
                     return SmallLetters(key) == SmallLetters(column.name);
                 };
                 if (std::any_of(action.unique_key.begin(), action.unique_key.end(), is_key)) {
-                    return Refuse(action, difference,
-                                  fmt::format(". {} is of uniqueKey, so it cannot be dropped",
-                                              column.name));
+                    return Refuse(
+                        action, difference,
+                        fmt::format(". {} is of uniqueKey, so it cannot be dropped", column.name));
                 }
             }
             break;
@@ -157,10 +155,10 @@ Status CheckContract(const Action& action, const std::vector<TableColumn>& colum
         }
     }
     if (wrong.empty()) return {};
-    return UserError(fmt::format("{}: {} does not keep its contract: {}",
-                                 action.location.ToString(), action.target.ToString(),
-                                 Join(wrong, "; ")),
-                     "What is there was left as it is. Mend the query, or the columns of the config.");
+    return UserError(
+        fmt::format("{}: {} does not keep its contract: {}", action.location.ToString(),
+                    action.target.ToString(), Join(wrong, "; ")),
+        "What is there was left as it is. Mend the query, or the columns of the config.");
 }
 
 }  // namespace biwa::transform

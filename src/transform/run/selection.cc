@@ -29,7 +29,8 @@ constexpr std::string_view kPath = "path:";
 constexpr std::string_view kState = "state:";
 
 bool MatchesPath(const std::string& file, const std::string& pattern) {
-    if (pattern.find('*') != std::string::npos) return fnmatch(pattern.c_str(), file.c_str(), 0) == 0;
+    if (pattern.find('*') != std::string::npos)
+        return fnmatch(pattern.c_str(), file.c_str(), 0) == 0;
     const auto folder = pattern.ends_with('/') ? pattern : pattern + "/";
     return file == pattern || file.starts_with(folder);
 }

@@ -131,8 +131,7 @@ class Comparison {
         std::vector<std::string> texts;
         for (const auto& column : common_) {
             const auto& of = side == "l" ? column.left : column.right;
-            texts.push_back(
-                fmt::format("CAST({}.{} AS VARCHAR)", side, QuoteIdentifier(of.name)));
+            texts.push_back(fmt::format("CAST({}.{} AS VARCHAR)", side, QuoteIdentifier(of.name)));
         }
         return Join(texts, ", ");
     }
@@ -157,7 +156,8 @@ class Comparison {
                                         column.Value("r", column.right)));
         }
         const auto joined = fmt::format(
-            "(SELECT *, true AS biwa_in FROM {}) AS l FULL JOIN (SELECT *, true AS biwa_in FROM {}) "
+            "(SELECT *, true AS biwa_in FROM {}) AS l FULL JOIN (SELECT *, true AS biwa_in FROM "
+            "{}) "
             "AS r ON {}",
             left_, right_, Join(match, " AND "));
         const auto changed = fmt::format("l.biwa_in AND r.biwa_in AND ({})",
@@ -167,8 +167,8 @@ class Comparison {
             "NULL)::VARCHAR, count(*) FILTER (" +
             changed + ")::VARCHAR";
         for (const auto& value : values) {
-            counts += fmt::format(", count(*) FILTER (l.biwa_in AND r.biwa_in AND {})::VARCHAR",
-                                  value);
+            counts +=
+                fmt::format(", count(*) FILTER (l.biwa_in AND r.biwa_in AND {})::VARCHAR", value);
         }
         const auto stream = BIWA_TRY(transaction_.Query(counts + " FROM " + joined));
         const auto rows = BIWA_TRY(ReadTexts(*stream));
@@ -224,23 +224,23 @@ class Comparison {
             return fmt::format("(SELECT {}, count(*) AS biwa_times FROM {} GROUP BY {})", list,
                                table, list);
         };
-        const auto joined =
-            fmt::format("{} AS l FULL JOIN {} AS r ON {}", counted(left_, true),
-                        counted(right_, false), Join(match, " AND "));
+        const auto joined = fmt::format("{} AS l FULL JOIN {} AS r ON {}", counted(left_, true),
+                                        counted(right_, false), Join(match, " AND "));
         const std::string surplus = "(coalesce(l.biwa_times, 0) - coalesce(r.biwa_times, 0))";
-        const auto stream = BIWA_TRY(transaction_.Query(
-            fmt::format("SELECT coalesce(sum(greatest({0}, 0)), 0)::VARCHAR, "
-                        "coalesce(sum(greatest(-{0}, 0)), 0)::VARCHAR FROM {1}",
-                        surplus, joined)));
+        const auto stream = BIWA_TRY(
+            transaction_.Query(fmt::format("SELECT coalesce(sum(greatest({0}, 0)), 0)::VARCHAR, "
+                                           "coalesce(sum(greatest(-{0}, 0)), 0)::VARCHAR FROM {1}",
+                                           surplus, joined)));
         const auto rows = BIWA_TRY(ReadTexts(*stream));
         diff_.only_left = std::stoull(*rows.at(0).at(0));
         diff_.only_right = std::stoull(*rows.at(0).at(1));
         const auto one_side = [&](const std::string& word, std::string_view side,
                                   std::string_view sign) {
-            return AddSample(fmt::format(
-                "SELECT {0} || CASE WHEN {1}{2} > 1 THEN ' ×' || ({1}{2}) ELSE '' END, {3} FROM {4} "
-                "WHERE {1}{2} > 0 ORDER BY ALL LIMIT {5}",
-                QuoteLiteral(word), sign, surplus, Texts(side), joined, kSampleRows));
+            return AddSample(
+                fmt::format("SELECT {0} || CASE WHEN {1}{2} > 1 THEN ' ×' || ({1}{2}) ELSE '' END, "
+                            "{3} FROM {4} "
+                            "WHERE {1}{2} > 0 ORDER BY ALL LIMIT {5}",
+                            QuoteLiteral(word), sign, surplus, Texts(side), joined, kSampleRows));
         };
         if (diff_.only_left > 0) BIWA_TRY(one_side(words_.only_left, "l", ""));
         if (diff_.only_right > 0) BIWA_TRY(one_side(words_.only_right, "r", "-"));

@@ -51,8 +51,8 @@ Status CreateTables(Warehouse& warehouse, const UnitTest& test) {
     return transaction->Commit();
 }
 
-Result<TableDiff> Perform(Warehouse& warehouse, const Action& model,
-                          const UnitTest& test, const Clock& clock) {
+Result<TableDiff> Perform(Warehouse& warehouse, const Action& model, const UnitTest& test,
+                          const Clock& clock) {
     BIWA_TRY(CreateTables(warehouse, test));
     CompiledGraph alone;
     alone.actions.push_back(model);
@@ -75,7 +75,8 @@ Result<TableDiff> Perform(Warehouse& warehouse, const Action& model,
     auto got = model.target.ToSql();
     if (model.type == ActionType::kAssertion) {
         got = "biwa_found";
-        auto found = transaction->Execute("CREATE TEMP TABLE biwa_found AS\n" + model.full.query.sql);
+        auto found =
+            transaction->Execute("CREATE TEMP TABLE biwa_found AS\n" + model.full.query.sql);
         if (!found)
             return tl::unexpected(InFile(std::move(found).error(), model, model.full.query, 1));
     }

@@ -79,7 +79,7 @@ export type AssertionResult = {
   error: ErrorBody | null;
 };
 
-export type ModelState = "never" | "running" | "ok" | "failed" | "skipped";
+export type ModelState = "never" | "running" | "ok" | "warned" | "failed" | "skipped";
 
 export type Model = {
   name: string;

@@ -12,13 +12,14 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/result.h"
+#include "instance/engine.h"
 #include "instance/model_runs.h"
 #include "instance/status_json.h"
+#include "instance/stream_set.h"
 #include "plan/plan.h"
 #include "project/project.h"
 #include "query/dashboard_feed.h"
 #include "query/query_service.h"
-#include "replication/stream_runner.h"
 #include "server/http/backend.h"
 #include "server/http/http_server.h"
 #include "source/registry.h"
@@ -28,28 +29,6 @@
 #include "workflow/refresher.h"
 
 namespace biwa {
-
-// What app/ brings: the kinds of things there are.
-struct Engine {
-    SourceRegistry sources;
-    std::function<Result<std::unique_ptr<Warehouse>>(const WarehouseConfig&)> open_warehouse;
-    std::vector<http::StaticFile> web_files;
-    std::string version;
-
-    ConnectionKinds connection_kinds() const;
-};
-
-// Compiles a project's definitions against what its streams bring.
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
-                                                                       const Project& project);
-
-// Everything that a project wants, for a plan.
-std::vector<Resource> DesiredResources(const Project& project,
-                                       const transform::CompiledGraph& graph);
-
-// Opens a connection of the project, its secrets resolved.
-Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
-                                               const std::string& connection);
 
 // Where a running instance of this project answers, by its server.json.
 struct RunningInstance {
@@ -103,15 +82,7 @@ class Instance final : public http::Backend {
   private:
     Instance(const Engine& engine, FileLock lock);
 
-    Status Reload();
-    Status CheckStreams(const Plan& plan, const Project& project);
-    Status StopChanged(const Plan& plan, const Project& before);
-    // Those that do not run.
-    Status StartMissing(const Project& wanted);
-    Status StartStream(const StreamConfig& config);
-    Status RemoveStream(const std::string& name, const std::vector<AppliedResource>& applied);
     Status DropModels(const Plan& plan);
-    void StopStream(const std::string& name);
     void StartModels();
     void OnTablesChanged(const std::vector<TableName>& tables);
     // Tells pages that look on. From any thread.
@@ -127,15 +98,15 @@ class Instance final : public http::Backend {
     std::unique_ptr<Warehouse> warehouse_;
     std::unique_ptr<MetaStore> meta_;
     std::unique_ptr<ModelRuns> runs_;
+    std::unique_ptr<StreamSet> streams_;
     std::unique_ptr<QueryService> queries_;
     std::unique_ptr<DashboardFeed> feed_;
 
     std::mutex apply_mutex_;           // one apply at a time; taken first
-    mutable std::shared_mutex mutex_;  // guards the four below
+    mutable std::shared_mutex mutex_;  // guards the three below
     std::shared_ptr<const Project> project_;
     std::shared_ptr<const transform::CompiledGraph> graph_;
     std::shared_ptr<workflow::Refresher> refresher_;
-    std::map<std::string, std::unique_ptr<StreamRunner>> streams_;
 
     std::mutex count_mutex_;  // guards the two below
     std::map<TableName, std::int64_t> row_counts_;

@@ -10,8 +10,8 @@
 #include "project/secrets.h"
 #include "replication/masked_source.h"
 #include "replication/masked_table.h"
+#include "replication/stream_options.h"
 #include "replication/stream_state.h"
-#include "replication/table_joiner.h"
 #include "replication/target_table.h"
 
 namespace biwa {

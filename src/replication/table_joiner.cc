@@ -11,8 +11,6 @@
 
 namespace biwa {
 
-std::string JoinName(const std::string& stream) { return stream + "_join"; }
-
 TableJoiner::TableJoiner(Warehouse& warehouse, LineOptions options, OpenSource open_source,
                          std::vector<std::string> tables, std::chrono::milliseconds retry_first,
                          OnTableChanged on_table, std::function<void()> wake)

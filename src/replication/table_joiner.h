@@ -22,9 +22,6 @@
 
 namespace biwa {
 
-// The name of a stream's second line, in the warehouse's books and at the source.
-std::string JoinName(const std::string& stream);
-
 class TableJoiner final : private LineObserver {
   public:
     using OpenSource = std::function<Result<std::unique_ptr<StreamSource>>()>;

@@ -1,6 +1,7 @@
 """A stream compared with its source while changes flow: what is equal is never called different,
 what differs is named and repaired, exactly."""
 import json
+import os
 import subprocess
 import threading
 import time
@@ -11,7 +12,7 @@ from harness.compare import assert_same_table, tables_of
 from harness.instance import Instance, make_marker
 from harness.paths import JUKU
 
-RUNS = 20
+RUNS = int(os.environ.get("BIWA_RECONCILES", 6))
 
 
 @pytest.fixture

@@ -1,0 +1,99 @@
+#include "instance/engine.h"
+
+#include <set>
+#include <utility>
+
+#include "plan/resources.h"
+#include "project/secrets.h"
+#include "transform/compile/compile.h"
+
+namespace biwa {
+
+namespace {
+
+// Tables that a stream's patterns name outright: what can be known without asking the source.
+std::set<TableName> NamedTables(const Engine& engine, const Project& project) {
+    std::set<TableName> tables;
+    for (const auto& [name, stream] : project.streams) {
+        const auto dataset =
+            DatasetOf(engine, stream.dataset, project.connections.at(stream.connection));
+        for (const auto& pattern : stream.tables) {
+            if (pattern.ends_with('*')) continue;
+            const auto dot = pattern.find('.');
+            const auto schema =
+                dot == std::string::npos ? dataset.usual_schema : pattern.substr(0, dot);
+            const auto table = dot == std::string::npos ? pattern : pattern.substr(dot + 1);
+            tables.insert(TargetTable(dataset, schema, table));
+        }
+    }
+    return tables;
+}
+
+}  // namespace
+
+ConnectionKinds Engine::connection_kinds() const {
+    ConnectionKinds kinds;
+    for (const auto& [name, kind] : sources.kinds()) kinds[name] = kind.settings;
+    return kinds;
+}
+
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project) {
+    transform::CompileInput input;
+    input.files = project.definitions;
+    input.settings = project.models;
+    input.tables = NamedTables(engine, project);
+    for (const auto& [name, stream] : project.streams) {
+        input.stream_datasets.insert(stream.dataset);
+    }
+    return std::make_shared<const transform::CompiledGraph>(BIWA_TRY(transform::Compile(input)));
+}
+
+std::vector<Resource> DesiredResources(const Project& project,
+                                       const transform::CompiledGraph& graph) {
+    auto resources = ProjectResources(project);
+    std::set<TableName> models;
+    for (const auto& action : graph.actions) models.insert(action.target);
+    for (const auto& action : graph.actions) {
+        Resource resource;
+        resource.kind = "model";
+        resource.name = action.target.ToString();
+        resource.fields["type"] = transform::ToString(action.type);
+        resource.fields["sql"] =
+            action.type == transform::ActionType::kOperations ? "" : action.full.query.sql;
+        for (const auto& operation : action.operations) {
+            resource.fields["sql"] += operation.sql + "\n";
+        }
+        if (action.type == transform::ActionType::kIncremental) {
+            resource.fields["incremental_sql"] = action.incremental.query.sql;
+        }
+        if (action.disabled) resource.fields["disabled"] = "true";
+        for (const auto& needed : action.dependencies) {
+            if (models.contains(needed)) {
+                resource.depends_on.push_back("model " + needed.ToString());
+            }
+        }
+        resources.push_back(std::move(resource));
+    }
+    return resources;
+}
+
+Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
+                                               const std::string& connection) {
+    const auto& config = project.connections.at(connection);
+    const auto settings = ResolveSecrets(project, config);
+    if (!settings) return tl::unexpected(settings.error());
+    const auto* kind = engine.sources.Find(config.kind);
+    auto source = kind->open(*settings);
+    if (!source) return Within(config.location.ToString(), source.error());
+    return std::shared_ptr<Source>(std::move(*source));
+}
+
+TargetDataset DatasetOf(const Engine& engine, const std::string& dataset,
+                        const ConnectionConfig& connection) {
+    const auto* kind = engine.sources.Find(connection.kind);
+    return {dataset, kind != nullptr && kind->usual_schema ? kind->usual_schema(connection.settings)
+                                                           : "public"};
+}
+
+}  // namespace biwa

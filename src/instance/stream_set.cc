@@ -1,0 +1,208 @@
+#include "instance/stream_set.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <mutex>
+#include <utility>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "instance/stream_masks.h"
+#include "plan/resources.h"
+#include "project/secrets.h"
+#include "replication/stream_state.h"
+#include "replication/target_table.h"
+
+namespace biwa {
+
+StreamSet::StreamSet(const Engine& engine, Warehouse& warehouse, OnTablesChanged on_changed)
+    : engine_(engine), warehouse_(warehouse), on_changed_(std::move(on_changed)) {}
+
+Status StreamSet::Check(const Plan& plan, const Project& project) {
+    for (const auto& step : plan.steps) {
+        if (step.kind != "stream" ||
+            (step.action != StepAction::kCreate && step.action != StepAction::kUpdate)) {
+            continue;
+        }
+        const auto& stream = project.streams.at(step.name);
+        const auto& connection = project.connections.at(stream.connection);
+        auto source = OpenConnection(engine_, project, stream.connection);
+        if (!source) return tl::unexpected(source.error());
+        auto opened = (*source)->OpenStream(stream.name);
+        if (!opened) return Within(connection.location.ToString(), opened.error());
+        const auto policy = BIWA_TRY(ResolveMaskPolicy(project, stream));
+        std::vector<SourceTable> found;
+        for (const auto& pattern : stream.tables) {
+            auto tables = (*opened)->Tables({pattern}, IfMissing::kRefuse);
+            if (tables) {
+                std::move(tables->begin(), tables->end(), std::back_inserter(found));
+                continue;
+            }
+            // A table that is missing stands in the stream's file, all else in the connection's.
+            const auto place = stream.table_locations.find(pattern);
+            const bool is_missing = tables.error().message.starts_with("table ");
+            return Within(
+                (is_missing && place != stream.table_locations.end() ? place->second
+                                                                     : connection.location)
+                    .ToString(),
+                tables.error());
+        }
+        for (auto& wrong : CheckMasks(stream, policy, found)) {
+            return tl::unexpected(std::move(wrong));
+        }
+        // A new stream's slot is not made yet: what would hinder that is said now, not by a stream
+        // that has failed later.
+        if (BIWA_TRY(ReadStreamState(warehouse_, stream.name)).phase == StreamPhase::kNew) {
+            const auto can_start = (*opened)->CheckStart();
+            if (!can_start) return Within(connection.location.ToString(), can_start.error());
+        }
+    }
+    return {};
+}
+
+Status StreamSet::StopChanged(const Plan& plan, const Project& before,
+                              const std::vector<AppliedResource>& applied) {
+    std::map<std::string, bool> affected;  // by name; whether to be forgotten
+    for (const auto& step : plan.steps) {
+        if (step.action == StepAction::kNothing || step.action == StepAction::kCreate) continue;
+        if (step.kind == "connection") {
+            for (const auto& [name, stream] : before.streams) {
+                if (stream.connection == step.name) affected.try_emplace(name, false);
+            }
+        }
+        if (step.kind == "stream") affected[step.name] = ForgetsStream(step);
+    }
+    for (const auto& [name, forget] : affected) {
+        Stop(name);
+        if (forget) BIWA_TRY(Remove(before, name, applied));
+    }
+    return {};
+}
+
+Status StreamSet::StartMissing(const Project& wanted) {
+    for (const auto& [name, config] : wanted.streams) {
+        bool is_running = false;
+        {
+            std::shared_lock lock(mutex_);
+            is_running = streams_.contains(name);
+        }
+        if (!is_running) BIWA_TRY(Start(wanted, config));
+    }
+    return {};
+}
+
+void StreamSet::Stop(const std::string& name) {
+    std::unique_ptr<StreamRunner> stopped;
+    std::unique_lock lock(mutex_);
+    const auto found = streams_.find(name);
+    if (found == streams_.end()) return;
+    stopped = std::move(found->second);
+    streams_.erase(found);
+    // Its thread may be telling us of changes, for which it needs the lock.
+    lock.unlock();
+    stopped.reset();
+}
+
+// Takes away what the stream made at its source and its tables here, by what was applied: the files
+// may say nothing of it any more.
+Status StreamSet::Remove(const Project& project, const std::string& name,
+                         const std::vector<AppliedResource>& applied) {
+    const auto stream = AppliedFields(applied, "stream", name);
+    const auto field = [](const std::map<std::string, std::string>& fields, const char* key) {
+        const auto found = fields.find(key);
+        return found == fields.end() ? std::string() : found->second;
+    };
+    ConnectionConfig connection;
+    connection.name = field(stream, "connection");
+    connection.settings = AppliedFields(applied, "connection", connection.name);
+    connection.kind = field(connection.settings, "kind");
+    connection.settings.erase("kind");
+    const auto* kind = engine_.sources.Find(connection.kind);
+    if (kind == nullptr) {
+        return Corrupt(fmt::format("stream {} was applied with a connection of unknown kind \"{}\"",
+                                   name, connection.kind));
+    }
+    const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(project, connection))));
+    const auto removed = StreamRunner::Remove(
+        warehouse_, name, DatasetOf(engine_, field(stream, "dataset"), connection),
+        [&](const std::string& line) { return source->OpenStream(line); });
+    if (removed) return {};
+    return Within(fmt::format("removing stream {}", name), removed.error());
+}
+
+Status StreamSet::Start(const Project& project, const StreamConfig& config) {
+    const auto source = BIWA_TRY(OpenConnection(engine_, project, config.connection));
+    const auto policy = BIWA_TRY(ResolveMaskPolicy(project, config));
+    StreamOptions options;
+    options.name = config.name;
+    options.dataset = DatasetOf(engine_, config.dataset, project.connections.at(config.connection));
+    options.tables = config.tables;
+    options.exclude = config.exclude;
+    options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
+    options.discover_every = config.discover_every;
+    options.recopy_when_lost = config.recopy_when_lost;
+    options.reconcile_every = config.reconcile_every;
+    options.reconcile_repairs = config.reconcile_repairs;
+    // For tests: a copy that ends before its first slice does has nothing to be resumed.
+    if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
+        options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
+    }
+    auto open = [this, source, policy, dataset = options.dataset](const std::string& line) {
+        return OpenMasked(*source, line, dataset, policy, warehouse_);
+    };
+    auto runner = std::make_unique<StreamRunner>(warehouse_, std::move(options), std::move(open),
+                                                 on_changed_);
+    std::unique_lock lock(mutex_);
+    BIWA_CHECK(!streams_.contains(config.name));
+    streams_[config.name] = std::move(runner);
+    return {};
+}
+
+void StreamSet::StopAll() {
+    std::map<std::string, std::unique_ptr<StreamRunner>> stopped;
+    {
+        std::unique_lock lock(mutex_);
+        stopped.swap(streams_);
+    }
+    stopped.clear();
+}
+
+std::vector<StreamStatus> StreamSet::statuses() const {
+    std::vector<StreamStatus> statuses;
+    std::shared_lock lock(mutex_);
+    for (const auto& [name, stream] : streams_) statuses.push_back(stream->status());
+    return statuses;
+}
+
+Status StreamSet::Ask(const http::StreamCommand& command) {
+    const std::map<std::string, StreamRequest> requests = {{"recopy", StreamRequest::kRecopy},
+                                                           {"pause", StreamRequest::kPause},
+                                                           {"resume", StreamRequest::kResume}};
+    const auto request = requests.find(command.action);
+    const bool is_reconcile = command.action == "reconcile" || command.action == "repair";
+    if (request == requests.end() && !is_reconcile) {
+        return UserError(fmt::format("a stream cannot \"{}\"", command.action),
+                         "It can recopy, pause, resume, reconcile and repair.");
+    }
+    StreamRunner* runner = nullptr;
+    std::vector<std::string> names;
+    {
+        std::shared_lock lock(mutex_);
+        for (const auto& [name, one] : streams_) {
+            names.push_back(name);
+            if (name == command.stream) runner = one.get();
+        }
+    }
+    if (runner == nullptr) {
+        const auto meant = DidYouMean(command.stream, names);
+        return UserError(fmt::format("there is no stream \"{}\"", command.stream),
+                         meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
+    }
+    if (is_reconcile) return runner->Reconcile(command.tables, command.action == "repair");
+    return runner->Ask(request->second, command.tables);
+}
+
+}  // namespace biwa

@@ -1,0 +1,55 @@
+// The streams of an instance: checks, starts and stops them as plans are carried out, and takes
+// away what those that go have left.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "instance/engine.h"
+#include "plan/plan.h"
+#include "project/project.h"
+#include "replication/stream_runner.h"
+#include "server/http/backend.h"
+#include "warehouse/warehouse.h"
+
+namespace biwa {
+
+// What starts, stops and asks them is called by one thread at a time; the rest from any.
+class StreamSet {
+  public:
+    // All outlive it.
+    StreamSet(const Engine& engine, Warehouse& warehouse, OnTablesChanged on_changed);
+
+    // Of every stream that the plan makes or changes: its connection answers and its tables are
+    // there.
+    Status Check(const Plan& plan, const Project& wanted);
+    // Stops those that the plan changes, and those of a connection that it changes. One that goes,
+    // or goes elsewhere, is taken away at its source and forgotten.
+    Status StopChanged(const Plan& plan, const Project& before,
+                       const std::vector<AppliedResource>& applied);
+    // Starts those that do not run.
+    Status StartMissing(const Project& wanted);
+    void StopAll();
+
+    std::vector<StreamStatus> statuses() const;
+    Status Ask(const http::StreamCommand& command);
+
+  private:
+    Status Start(const Project& project, const StreamConfig& config);
+    void Stop(const std::string& name);
+    Status Remove(const Project& project, const std::string& name,
+                  const std::vector<AppliedResource>& applied);
+
+    const Engine& engine_;
+    Warehouse& warehouse_;
+    const OnTablesChanged on_changed_;
+    mutable std::shared_mutex mutex_;
+    std::map<std::string, std::unique_ptr<StreamRunner>> streams_;  // guarded by mutex_
+};
+
+}  // namespace biwa

@@ -1,0 +1,36 @@
+#include "replication/stream_options.h"
+
+#include <algorithm>
+
+namespace biwa {
+
+namespace {
+
+// Beside a running stream a copy writes in short slices: the stream writes in between.
+constexpr std::chrono::milliseconds kSliceBeside{250};
+
+}  // namespace
+
+LineOptions OwnLine(const StreamOptions& options) {
+    LineOptions line;
+    line.name = options.name;
+    line.dataset = options.dataset;
+    line.snapshot = options.snapshot;
+    line.commit_every = options.commit_every;
+    line.queue_bytes_max = options.queue_bytes_max;
+    return line;
+}
+
+LineOptions JoinLine(const StreamOptions& options) {
+    auto line = OwnLine(options);
+    line.name = JoinName(options.name);
+    line.beside = true;
+    line.snapshot.slice = std::min(line.snapshot.slice, kSliceBeside);
+    // Its position has to reach the stream's soon, changes or not.
+    line.idle_every = std::chrono::milliseconds(200);
+    return line;
+}
+
+std::string JoinName(const std::string& stream) { return stream + "_join"; }
+
+}  // namespace biwa

@@ -1,0 +1,67 @@
+// Looks on while a stream runs: measures its rates, asks the source how far it is and what tables
+// it has, on a connection and a thread of its own, and stops the stream where the source's disk is
+// in danger.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <thread>
+
+#include "base/result.h"
+#include "replication/stream_board.h"
+#include "replication/stream_line.h"
+#include "replication/stream_options.h"
+#include "replication/table_intake.h"
+#include "replication/table_keeper.h"
+#include "source/source.h"
+
+namespace biwa {
+
+// What the watch may have the stream do. From the watch's thread.
+struct WatchHost {
+    std::function<void()> wake;  // there is something to do besides following
+    std::function<void()> stop;
+    std::function<bool()> has_ended;  // after stop, or by itself
+    // Makes the source keep nothing more for the stream, which has ended.
+    std::function<Status(StreamSource&)> give_up;
+};
+
+class StreamWatch {
+  public:
+    // All outlive it.
+    StreamWatch(const StreamOptions& options, const OpenStreamSource& open_source,
+                const StreamLine& line, StreamBoard& board, const TableKeeper& keeper,
+                TableIntake& intake, WatchHost host);
+
+    // Once what it may stop is there.
+    void Start();
+    void Stop();
+
+    // Whether the guard has said that the stream must stop. From any thread.
+    bool has_given_up() const { return given_up_; }
+
+  private:
+    void Run(std::stop_token stop);
+    void Measure(double seconds);
+    void AskProgress(StreamSource& source);
+    // What the source keeps for the stream, against the guard's limits.
+    void Guard(StreamSource& source, std::uint64_t retained_bytes);
+    void Look(StreamSource& source);
+
+    const StreamOptions& options_;
+    const OpenStreamSource& open_source_;
+    const StreamLine& line_;
+    StreamBoard& board_;
+    const TableKeeper& keeper_;
+    TableIntake& intake_;
+    const WatchHost host_;
+
+    std::uint64_t last_changes_ = 0;
+    std::int64_t last_rows_ = 0;
+    std::atomic<bool> given_up_ = false;
+    std::jthread thread_;
+};
+
+}  // namespace biwa

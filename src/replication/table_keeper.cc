@@ -1,0 +1,167 @@
+#include "replication/table_keeper.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+#include "replication/target_table.h"
+
+namespace biwa {
+
+TableKeeper::TableKeeper(Warehouse& warehouse, const StreamOptions& options, StreamLine& line,
+                         StreamBoard& board, std::function<Status()> forget_joined)
+    : warehouse_(warehouse),
+      options_(options),
+      line_(line),
+      board_(board),
+      forget_joined_(std::move(forget_joined)) {}
+
+Result<std::vector<SourceTable>> TableKeeper::Find(StreamSource& source, IfMissing if_missing,
+                                                   const std::set<std::string>& known) const {
+    return FindTables(source, options_.dataset, options_.tables, options_.exclude, if_missing,
+                      known);
+}
+
+Status TableKeeper::Look(StreamSource& source) {
+    found_ = BIWA_TRY(Find(source, IfMissing::kPassOver));
+    return {};
+}
+
+bool TableKeeper::AreNews(const std::vector<SourceTable>& found) const {
+    const auto signature = Signature(found);
+    std::lock_guard lock(mutex_);
+    return signature != signature_;
+}
+
+Status TableKeeper::Adjust(StreamSource& source) {
+    std::set<std::string> known;
+    for (const auto& table : line_.state().tables) {
+        if (table.phase != TablePhase::kGone) known.insert(table.ToString());
+    }
+    found_ = BIWA_TRY(Find(source, IfMissing::kPassOver, known));
+    {
+        // As it was found: what cannot be published is tried again when something has changed, and
+        // not each time that somebody looks.
+        std::lock_guard lock(mutex_);
+        signature_ = Signature(found_);
+    }
+    auto steps = CompareTables(line_.state().tables, found_);
+    // The publication follows a table whatever its name; all else is published by name.
+    const auto others = std::stable_partition(
+        steps.begin(), steps.end(),
+        [](const TableStep& step) { return step.kind == TableStep::Kind::kRename; });
+    std::vector<TableStep> to_publish(others, steps.end());
+    steps.erase(others, steps.end());
+    for (const auto& step : steps) BIWA_TRY(Carry(step));
+    const bool copies_are_published_otherwise =
+        std::any_of(to_publish.begin(), to_publish.end(),
+                    [](const TableStep& step) { return step.kind == TableStep::Kind::kPublish; });
+    if (copies_are_published_otherwise) {
+        // The second line has a publication of its own, by which the application's updates fail.
+        BIWA_TRY(forget_joined_());
+    }
+    if (!to_publish.empty()) BIWA_TRY(Publish(source, to_publish));
+    for (const auto& step : to_publish) BIWA_TRY(Carry(step));
+    for (const auto& step : BIWA_TRY(CompareColumns())) BIWA_TRY(Carry(step));
+    board_.ShowTables(found_, line_.state().tables);
+    return {};
+}
+
+// What alters a table's rows is not in the stream of changes, only that its columns are others: a
+// table that nobody changes afterwards would not be heard of.
+Result<std::vector<TableStep>> TableKeeper::CompareColumns() {
+    std::vector<TableStep> steps;
+    std::unique_ptr<WriteTransaction> transaction;
+    for (const auto& table : found_) {
+        const auto name = table.ToString();
+        const auto* known = line_.state().Find(name);
+        if (known == nullptr || known->phase != TablePhase::kLive) continue;
+        auto signature = Signature(table);
+        if (compared_[name] == signature) continue;
+        if (!transaction) transaction = BIWA_TRY(warehouse_.Begin());
+        const auto fit = BIWA_TRY(FitTarget(
+            *transaction, TargetTable(options_.dataset, table.schema, table.name), table.columns));
+        compared_[name] = std::move(signature);
+        if (!fit.recopy.empty()) {
+            steps.push_back({TableStep::Kind::kRecopy, name, &table, fit.recopy});
+        }
+    }
+    return steps;
+}
+
+// What is to be copied has to be published first: what changes in between comes twice.
+Status TableKeeper::Publish(StreamSource& source, std::vector<TableStep>& steps) {
+    const auto publish = [&](bool with_new) {
+        std::vector<SourceTable> tables;
+        for (const auto& table : found_) {
+            const auto* known = line_.state().Find(table.ToString());
+            const bool is_new = std::any_of(steps.begin(), steps.end(), [&](const TableStep& step) {
+                return step.kind == TableStep::Kind::kAdd && step.table == table.ToString();
+            });
+            if (table.refusal.empty() && (is_new ? with_new : known != nullptr)) {
+                tables.push_back(table);
+            }
+        }
+        return source.Publish(tables);
+    };
+    const auto published = publish(true);
+    if (published || published.error().kind != ErrorKind::kUser) return published;
+    // A new table that is not ours to publish must not end the stream of the others.
+    std::vector<TableStep> kept;
+    for (auto& step : steps) {
+        if (step.kind != TableStep::Kind::kAdd) {
+            kept.push_back(step);
+            continue;
+        }
+        for (auto& table : found_) {
+            if (table.ToString() != step.table) continue;
+            table.refusal = "cannot be published: " + published.error().message;
+            table.mend_sql = published.error().hint;
+        }
+    }
+    if (kept.size() == steps.size()) return published;
+    steps = std::move(kept);
+    return publish(false);
+}
+
+Status TableKeeper::Carry(const TableStep& step) {
+    using Kind = TableStep::Kind;
+    auto& state = line_.state();
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    LogInfo("stream {}: {} {}", options_.name, step.table, step.reason);
+    if (step.kind == Kind::kAdd) {
+        StreamState::Table table{
+            .schema = step.found->schema, .name = step.found->name, .id = step.found->id};
+        table.phase = TablePhase::kWaiting;
+        table.reason = step.reason;
+        table.inserts_only = step.found->columns.key.empty();
+        BIWA_TRY(SaveTable(*transaction, options_.name, table));
+        BIWA_TRY(transaction->Commit());
+        state.tables.push_back(std::move(table));
+        return {};
+    }
+    auto& table = *state.Find(step.table);
+    if (step.kind == Kind::kRename) {
+        const auto from = TargetTable(options_.dataset, table.schema, table.name);
+        BIWA_TRY(ForgetTable(*transaction, options_.name, table));
+        table.schema = step.found->schema;
+        table.name = step.found->name;
+        const auto to = TargetTable(options_.dataset, table.schema, table.name);
+        BIWA_TRY(RenameTarget(*transaction, from, to));
+    } else if (step.kind == Kind::kPublish) {
+        table.inserts_only = step.found->columns.key.empty();
+    } else {
+        if (step.found != nullptr) table.inserts_only = step.found->columns.key.empty();
+        table.phase = step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting;
+        table.reason = step.reason;
+        table.ranges_left.clear();
+    }
+    BIWA_TRY(SaveTable(*transaction, options_.name, table));
+    return transaction->Commit();
+}
+
+}  // namespace biwa

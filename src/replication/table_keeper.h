@@ -1,0 +1,63 @@
+// Keeps the tables of a stream those of its source: which it has, by what names, with what columns.
+//
+// Used by the stream's thread, but for what says otherwise.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "replication/stream_board.h"
+#include "replication/stream_line.h"
+#include "replication/stream_options.h"
+#include "replication/stream_tables.h"
+#include "source/source.h"
+#include "warehouse/warehouse.h"
+
+namespace biwa {
+
+class TableKeeper {
+  public:
+    // `forget_joined` lets go of what is copied beside the stream, and takes it away at the source.
+    // All outlive it.
+    TableKeeper(Warehouse& warehouse, const StreamOptions& options, StreamLine& line,
+                StreamBoard& board, std::function<Status()> forget_joined);
+
+    // What the source has now that the stream's patterns name. From any thread.
+    Result<std::vector<SourceTable>> Find(StreamSource& source, IfMissing if_missing,
+                                          const std::set<std::string>& known = {}) const;
+    // The same, to go on with.
+    Status Look(StreamSource& source);
+    // Brings the stream's tables in line with those of the source.
+    Status Adjust(StreamSource& source);
+    // As they were at the last look or adjustment.
+    const std::vector<SourceTable>& found() const { return found_; }
+    // The table is another one here: what the one before fitted says nothing of it.
+    void Replaced(const std::string& source_name) { compared_.erase(source_name); }
+
+    // Whether these are others than at the last adjustment. From any thread.
+    bool AreNews(const std::vector<SourceTable>& found) const;
+
+  private:
+    Status Publish(StreamSource& source, std::vector<TableStep>& steps);
+    Status Carry(const TableStep& step);
+    // Those of the stream's tables that their columns have become unfit to be followed.
+    Result<std::vector<TableStep>> CompareColumns();
+
+    Warehouse& warehouse_;
+    const StreamOptions& options_;
+    StreamLine& line_;
+    StreamBoard& board_;
+    const std::function<Status()> forget_joined_;
+    std::vector<SourceTable> found_;
+    std::map<std::string, std::string> compared_;  // by table: the signature that its target fits
+
+    mutable std::mutex mutex_;
+    std::string signature_;  // of the last adjustment; guarded by mutex_
+};
+
+}  // namespace biwa

@@ -19,9 +19,6 @@
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
 #include "replication/target_table.h"
-#include "transform/compile/compile.h"
-#include "transform/compile/graph_json.h"
-#include "transform/compile/prepare.h"
 #include "transform/run/model_diff.h"
 #include "transform/run/selection.h"
 

@@ -10,6 +10,7 @@ const fs = require("node:fs");
 const Module = require("node:module");
 const path = require("node:path");
 const readline = require("node:readline");
+const vm = require("node:vm");
 
 const CORE = require.resolve("@dataform/core");
 
@@ -84,7 +85,12 @@ function compileProject(request) {
       graph = compile.call(this);
       return graph;
     };
-    core.main(encodeRequest(request));
+    // The command line compiles from a file of the project's folder, and where it finds no other
+    // place for an error it names that one.
+    const run = vm.runInThisContext("(main, request) => main(request)", {
+      filename: path.join(request.dir, "index.js"),
+    });
+    run(core.main, encodeRequest(request));
     return { graph: graph.toJSON() };
   } catch (error) {
     return { thrown: String(error?.message ?? error) };

@@ -77,8 +77,13 @@ struct BigQueryOptions {
     bool require_partition_filter = false;
     bool preserve_governance_controls = false;
     bool materialized = false;
-    std::string connection;
-    std::string storage_uri;  // of an Iceberg table
+    struct Iceberg {
+        std::string connection;
+        std::string bucket;
+        std::string folder;
+        std::string subfolder;
+    };
+    std::optional<Iceberg> iceberg;
     std::string reservation;
     std::optional<bool> hermetic;
     std::string overview;  // metadata: { overview, extraProperties }

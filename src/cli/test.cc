@@ -41,7 +41,14 @@ void SayTest(const UnitTestResult& result) {
     if (result.ok()) return;
     if (result.error) return Say("  " + result.error->ToString());
     Say(fmt::format("  {}: the rows are not those that were expected", result.location.ToString()));
-    for (const auto& line : DiffLines(json::parse(DiffJson(result.diff)))) Say("  " + line);
+    const auto& diff = result.diff;
+    for (const auto& column : diff.columns) Say("  " + column);
+    Say(fmt::format("  {} expected, {} built: {} missing, {} unexpected{}", diff.left_rows,
+                    diff.right_rows, diff.only_left, diff.only_right,
+                    diff.key.empty() ? ""
+                                     : fmt::format(", {} with other values (by {})", diff.changed,
+                                                   Join(diff.key, ", "))));
+    for (const auto& row : RowLines(json::parse(DiffJson(diff))["sample"])) Say("    " + row);
 }
 
 // "name", "dataset.model" or "model".

@@ -109,7 +109,7 @@ class StopOnSignal {
         sigaddset(&signals_, SIGTERM);
         pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
         waiter_ = std::jthread([this](const std::stop_token& end) {
-            timespec moment{0, 100'000'000};
+            timespec moment{0, 20'000'000};
             while (!end.stop_requested()) {
                 if (sigtimedwait(&signals_, nullptr, &moment) < 0) continue;
                 Say("\nStopping; what is committed stays. Once more to end at once.");

@@ -54,8 +54,11 @@ TEST_F(FreshnessTest, AStreamThatDoesNotFollowHasWhatItCommittedLast) {
     stream_.state = StreamStatus::State::kFailed;
     EXPECT_EQ(Judged().state, State::kError);
     stream_.state = StreamStatus::State::kStreaming;
-    stream_.tables.push_back({"t", "public.t", StreamStatus::TableState::kPaused});
-    stream_.tables[0].last_change_at = kNow - 900 * kSecond;
+    StreamStatus::Table table;
+    table.name = "t";
+    table.state = StreamStatus::TableState::kPaused;
+    table.last_change_at = kNow - 900 * kSecond;
+    stream_.tables.push_back(table);
     EXPECT_EQ(Judged().state, State::kWarn);
 }
 

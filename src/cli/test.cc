@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "cli/rows_text.h"
 #include "instance/diff_json.h"
-#include "transform/run/unit_test.h"
+#include "transform/run/unit_test_runner.h"
 
 namespace biwa::cli {
 

@@ -170,7 +170,7 @@ TEST_F(ModelRunnerTest, AnIncrementalModelWithAKeyReplacesRows) {
 
 TEST_F(ModelRunnerTest, RefusesAKeyThatIsNotUnique) {
     const auto text = [](const std::string& where) {
-        return "config {type: 'incremental', uniqueKey: 'student'} SELECT student FROM "
+        return "config {type: 'incremental', uniqueKey: ['student']} SELECT student FROM "
                "${ref('app', 'answers')} WHERE " +
                where;
     };
@@ -226,7 +226,7 @@ TEST_F(ModelRunnerTest, RunsOperationsAroundTheModelInItsTransaction) {
 TEST_F(ModelRunnerTest, AssertionsShowTheRowsThatShouldNotBe) {
     const auto result = RunFiles({
         {"m",
-         "config {type: 'table', assertions: {uniqueKey: 'student', nonNull: 'id', "
+         "config {type: 'table', assertions: {uniqueKey: ['student'], nonNull: ['id'], "
          "rowConditions: ['id < 5']}} SELECT * FROM ${ref('app', 'answers')}"},
         {"after",
          "config {type: 'table', dependOnDependencyAssertions: true} SELECT * FROM "
@@ -250,9 +250,9 @@ TEST_F(ModelRunnerTest, AssertionsShowTheRowsThatShouldNotBe) {
 
 TEST_F(ModelRunnerTest, RunsOnlyWhatIsSelectedAndKeepsTheOrderThroughTheRest) {
     const auto graph = CompileFiles({
-        {"c", "config {type: 'table', tags: 't'} SELECT 1 AS n"},
+        {"c", "config {type: 'table', tags: ['t']} SELECT 1 AS n"},
         {"b", "config {type: 'view'} SELECT * FROM ${ref('c')}"},
-        {"a", "config {type: 'table', tags: 't'} SELECT * FROM ${ref('b')}"},
+        {"a", "config {type: 'table', tags: ['t']} SELECT * FROM ${ref('b')}"},
         {"off", "config {type: 'table', disabled: true} SELECT 1 AS n"},
     });
     ASSERT_TRUE(RunGraph(graph).ok());
@@ -381,7 +381,7 @@ TEST(SelectionTest, UnderstandsNamesTagsAndPluses) {
     CompileInput input;
     input.files = {{"a.sqlx", "config {type: 'view'} SELECT 1"},
                    {"b.sqlx",
-                    "config {type: 'table', tags: 't', assertions: {nonNull: 'x'}} SELECT * FROM "
+                    "config {type: 'table', tags: ['t'], assertions: {nonNull: ['x']}} SELECT * FROM "
                     "${ref('a')}"},
                    {"c.sqlx", "config {type: 'table'} SELECT * FROM ${ref('b')}"}};
     const auto graph = Compile(input).value();

@@ -1,4 +1,4 @@
-#include "transform/run/unit_test.h"
+#include "transform/run/unit_test_runner.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "transform/run/unit_test.h"
+#include "transform/run/unit_test_runner.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 namespace biwa::transform {
 namespace {
 
-class UnitTestTest : public testing::Test {
+class UnitTestRunnerTest : public testing::Test {
   protected:
     void Compile(const std::string& model) {
         CompileInput input;
@@ -44,7 +44,7 @@ class UnitTestTest : public testing::Test {
     UnitTest test_;
 };
 
-TEST_F(UnitTestTest, BuildsATableFromGivenRows) {
+TEST_F(UnitTestRunnerTest, BuildsATableFromGivenRows) {
     Compile(
         "config {type: 'table'} SELECT student, count(*) AS n FROM ${ref('app', 'answers')} GROUP "
         "BY 1");
@@ -58,7 +58,7 @@ TEST_F(UnitTestTest, BuildsATableFromGivenRows) {
     EXPECT_EQ(bad.diff.right_rows, 2u);
 }
 
-TEST_F(UnitTestTest, TellsTypesApartButNotNumbers) {
+TEST_F(UnitTestRunnerTest, TellsTypesApartButNotNumbers) {
     Compile("config {type: 'table'} SELECT 1::BIGINT AS n, '2' AS text, 1.5::DOUBLE AS x");
     EXPECT_TRUE(Run("SELECT 1.5 AS x, '2' AS text, 1 AS n").ok());
     EXPECT_EQ(Shown(Run("SELECT 1 AS n, 2 AS text, 1.5 AS x")),
@@ -68,7 +68,7 @@ TEST_F(UnitTestTest, TellsTypesApartButNotNumbers) {
     EXPECT_EQ(Shown(Run("SELECT 1 AS n, '2' AS text")), "column x DOUBLE is unexpected\n");
 }
 
-TEST_F(UnitTestTest, AnIncrementalModelGoesOnFromTheRowsThatAreGiven) {
+TEST_F(UnitTestRunnerTest, AnIncrementalModelGoesOnFromTheRowsThatAreGiven) {
     Compile(
         "config {type: 'incremental', uniqueKey: ['id']} SELECT id, v FROM ${ref('app', 'x')} "
         "${when(incremental(), `WHERE id > (SELECT min(id) FROM ${self()})`)}");
@@ -85,7 +85,7 @@ TEST_F(UnitTestTest, AnIncrementalModelGoesOnFromTheRowsThatAreGiven) {
     EXPECT_EQ(bad.diff.key, std::vector<std::string>{"id"});
 }
 
-TEST_F(UnitTestTest, ViewsOperationsAndAssertionsAreTestedToo) {
+TEST_F(UnitTestRunnerTest, ViewsOperationsAndAssertionsAreTestedToo) {
     Compile("config {type: 'view'} SELECT n * 2 AS n FROM ${ref('app', 'x')}");
     Given({"app", "x"}, "SELECT 4 AS n");
     EXPECT_TRUE(Run("SELECT 8 AS n").ok());
@@ -99,7 +99,7 @@ TEST_F(UnitTestTest, ViewsOperationsAndAssertionsAreTestedToo) {
     EXPECT_EQ(Shown(Run("SELECT 4 AS n WHERE false")), "unexpected|4\n");
 }
 
-TEST_F(UnitTestTest, SaysWhatIsWrongAndWhere) {
+TEST_F(UnitTestRunnerTest, SaysWhatIsWrongAndWhere) {
     Compile("config {type: 'table'}\nSELECT n FROM ${ref('app', 'x')}");
     const auto no_input = Run("SELECT 1 AS n");
     ASSERT_TRUE(no_input.error);
@@ -112,7 +112,7 @@ TEST_F(UnitTestTest, SaysWhatIsWrongAndWhere) {
     EXPECT_TRUE(Run("SELECT 1 AS n").error->message.starts_with("m.sqlx:2: Binder Error"));
     test_.inputs.clear();
     Given({"app", "x"}, "SELECT 1 AS n");
-    EXPECT_TRUE(Run("SELECT 1 AS").error->message.starts_with("t.sqlx:9: Parser Error"));
+    EXPECT_TRUE(Run("SELEC 1 AS n").error->message.starts_with("t.sqlx:9: Parser Error"));
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -18,6 +21,19 @@ sigset_t StopSignals() {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     return signals;
+}
+
+// A thread that waits for a source which does not answer may be held up for as long as the network
+// takes to notice. Whoever stops us does not wait so long (docker ten seconds), and nothing is lost
+// by an end that is not orderly: what counts is in the warehouse's last commit.
+constexpr std::chrono::seconds kStopWithin{8};
+
+void EndInTime() {
+    std::thread([] {
+        std::this_thread::sleep_for(kStopWithin);
+        LogWarn("a source does not answer: ending without it");
+        _exit(kGood);
+    }).detach();
 }
 
 }  // namespace
@@ -41,6 +57,7 @@ Result<int> ServeUntilStopped(Instance& instance, const std::string& listen) {
     }
     progress.End();
     Say("Stopping.");
+    EndInTime();
     return kGood;
 }
 

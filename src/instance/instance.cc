@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "instance/diff_json.h"
 #include "instance/metrics.h"
+#include "instance/model_json.h"
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
@@ -340,6 +341,16 @@ Result<std::string> Instance::CatalogJson() {
     std::map<TableName, std::int64_t> rows;
     CountRows(rows);
     return biwa::CatalogJson(*warehouse_, rows, *graph());
+}
+
+Result<std::string> Instance::ModelJson(const std::string& name) {
+    const auto dot = name.find('.');
+    const auto table = dot == std::string::npos
+                           ? TableName{project()->models.default_dataset, name}
+                           : TableName{name.substr(0, dot), name.substr(dot + 1)};
+    const auto compiled = graph();
+    const auto lineage = BIWA_TRY(transform::ReadLineage(*compiled, *warehouse_));
+    return ModelPageJson(table, *project(), *compiled, lineage, *warehouse_);
 }
 
 std::vector<DashboardConfig> Instance::Dashboards() {

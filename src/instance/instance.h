@@ -70,6 +70,7 @@ class Instance final : public http::Backend {
     std::string StatusJson() override;
     std::string MetricsText() override;
     Result<std::string> CatalogJson() override;
+    Result<std::string> ModelJson(const std::string& name) override;
     std::vector<DashboardConfig> Dashboards() override;
     QueryService& queries() override { return *queries_; }
     DashboardFeed& dashboard_feed() override { return *feed_; }

@@ -13,6 +13,11 @@ namespace biwa {
 
 using std::chrono::milliseconds;
 
+namespace {
+// What cannot be understood is read so often before a person has to look.
+constexpr int kReadingsMax = 3;
+}  // namespace
+
 StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options,
                            OpenStreamSource open_source, OnTablesChanged on_changed)
     : warehouse_(warehouse),
@@ -88,19 +93,25 @@ void StreamRunner::OnUnrepresentable(std::uint64_t count) {
 
 void StreamRunner::Run(std::stop_token stop) {
     Retry retry(options_.retry_first);
+    int unreadable = 0;
     while (!stop.stop_requested()) {
         const auto attempt = Attempt(stop);
         if (stop.stop_requested()) break;
         if (attempt) continue;
         const auto& error = attempt.error();
-        const bool again = error.kind == ErrorKind::kUnavailable;
+        if (line_.TakeProgressed()) {
+            retry.Reset();
+            unreadable = 0;
+        }
+        // A bit that went wrong on the way is right when it is read again.
+        const bool again = error.kind == ErrorKind::kUnavailable ||
+                           (error.kind == ErrorKind::kCorrupt && ++unreadable < kReadingsMax);
         board_.ShowError(again ? StreamStatus::State::kRetrying : StreamStatus::State::kFailed,
                          error);
         if (!again) {
             LogError("stream {} has stopped: {}", options_.name, error.ToString());
             break;
         }
-        if (line_.TakeProgressed()) retry.Reset();
         LogWarn("stream {}: {}; trying again in {}", options_.name, error.message,
                 HumanSeconds(static_cast<double>(retry.Next().count()) / 1000));
         if (!retry.Wait(stop)) break;

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "model/rows.h"
 #include "model/table.h"
+#include "warehouse/lineage.h"
 
 namespace biwa {
 
@@ -76,6 +77,20 @@ class ReadSession {
     virtual void Interrupt() = 0;
 };
 
+// Tables that have columns and no rows, for the engine to say what queries over them would give and
+// where that comes from. It knows nothing of the warehouse but what it is told. Used by one thread.
+class ShadowSchema {
+  public:
+    virtual ~ShadowSchema() = default;
+    // A table with these names and types; sources are not looked at. Takes the place of another.
+    virtual Status Define(const TableName& table, const std::vector<BoundColumn>& columns) = 0;
+    // The table that a query would make. kUser: what is wrong with the query; kUnavailable: it
+    // cannot be told what its columns come from.
+    virtual Result<BoundQuery> Define(const TableName& table, std::string_view sql) = 0;
+    // The same without making it.
+    virtual Result<BoundQuery> Bind(std::string_view sql) = 0;
+};
+
 class Warehouse {
   public:
     virtual ~Warehouse() = default;
@@ -86,6 +101,8 @@ class Warehouse {
     virtual Result<std::unique_ptr<WriteTransaction>> BeginBeside() = 0;
     virtual Result<std::unique_ptr<ReadSession>> OpenSession() = 0;
     virtual Result<std::unique_ptr<Workbench>> OpenWorkbench() = 0;
+
+    virtual Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() = 0;
 
     // Folds the log into the file. Between transactions of the writer.
     virtual Status Checkpoint() = 0;

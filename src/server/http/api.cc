@@ -273,6 +273,14 @@ void Api::Handle(const std::shared_ptr<Exchange>& exchange) {
                                [this, exchange, name = match->parameter](const Place& place) {
                                    ShowDashboard(exchange, name, place);
                                });
+        case RouteId::kModel:
+            return AnswerBy(slow_, exchange, [this, name = match->parameter] {
+                auto page = backend_.ModelJson(name);
+                if (page) return JsonResponse(std::move(*page));
+                return page.error().kind == ErrorKind::kUser
+                           ? NotFound(page.error().message, page.error().hint)
+                           : ErrorResponse(page.error());
+            });
         case RouteId::kRun:
             return AnswerBy(slow_, exchange, [this, exchange] {
                 return Run(exchange->request(), exchange->closed());

@@ -33,6 +33,7 @@ class ApiTest : public testing::ServerTest {
 TEST_F(ApiTest, StatusAndCatalogComeFromTheBackend) {
     EXPECT_EQ(Get("/api/v1/status").at("version"), "test");
     EXPECT_EQ(Get("/api/v1/catalog"), json::parse(R"({"datasets": []})"));
+    EXPECT_EQ(Get("/api/v1/models/mart.daily"), json::parse(R"({"name": "mart.daily"})"));
     EXPECT_EQ(Get("/api/v1/plan"), json::parse(R"({"steps": []})"));
 }
 

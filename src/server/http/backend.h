@@ -44,6 +44,8 @@ class Backend {
     // In the text format of Prometheus, version 0.0.4.
     virtual std::string MetricsText() = 0;
     virtual Result<std::string> CatalogJson() = 0;
+    // `name`: "dataset.table". kUser: there is none.
+    virtual Result<std::string> ModelJson(const std::string& name) = 0;
     virtual std::vector<DashboardConfig> Dashboards() = 0;
     virtual QueryService& queries() = 0;
     virtual DashboardFeed& dashboard_feed() = 0;

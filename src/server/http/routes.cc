@@ -61,6 +61,9 @@ constexpr std::array kRoutes = {
         "The results of a dashboard's tiles as server-sent events `tile`: all at first, then each "
         "that has changed.",
         false, kEventStream},
+    Route{RouteId::kModel, "GET", "/api/v1/models/{name}",
+          "One model, or a table that models read: its SQL, its columns, where each comes from and "
+          "goes to, and its last builds."},
     Route{RouteId::kRun, "POST", "/api/v1/run", "Runs models and answers when they are done.", true,
           "application/json", kRunBody},
     Route{RouteId::kDiff, "POST", "/api/v1/diff",

@@ -19,6 +19,7 @@ enum class RouteId {
     kDashboards,
     kDashboard,
     kDashboardLive,
+    kModel,
     kRun,
     kDiff,
     kStream,

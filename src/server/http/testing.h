@@ -49,6 +49,10 @@ class TestBackend final : public Backend {
         return "{\"version\":\"test\",\"calls\":" + std::to_string(++status_calls) + "}";
     }
     std::string MetricsText() override { return "# TYPE biwa_test gauge\nbiwa_test 1\n"; }
+    Result<std::string> ModelJson(const std::string& name) override {
+        if (name == "mart.daily") return std::string(R"({"name":"mart.daily"})");
+        return UserError("there is no model " + name);
+    }
     Result<std::string> CatalogJson() override { return std::string(R"({"datasets":[]})"); }
     std::vector<DashboardConfig> Dashboards() override { return dashboards; }
     QueryService& queries() override { return queries_; }

@@ -26,6 +26,15 @@ constexpr milliseconds kStatusEvery{1000};
 // sides a wake-up for each.
 constexpr std::chrono::microseconds kCoalesce{1000};
 
+// A server with nothing to send says nothing: after so long it is asked for a sign of life. One
+// that goes through a large transaction may be slow to give it; one that is not there any more,
+// though nobody has closed the connection, never will.
+std::chrono::milliseconds SilenceMax() {
+    // For tests.
+    const char* text = std::getenv("BIWA_SILENCE_MAX_MS");
+    return text != nullptr ? milliseconds(std::atoi(text)) : std::chrono::minutes(5);
+}
+
 void AppendBigEndian(std::string& bytes, std::uint64_t value) {
     for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
 }
@@ -163,7 +172,9 @@ PostgresChangeSource::PostgresChangeSource(Connection connection,
       decoder_(*resolver_),
       from_(from),
       idle_every_(idle_every),
+      silence_max_(SilenceMax()),
       handed_out_(from),
+      last_heard_(steady_clock::now()),
       last_status_(steady_clock::now()),
       last_idle_(steady_clock::now()) {}
 
@@ -196,6 +207,7 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
             continue;
         }
         const auto now = steady_clock::now();
+        BIWA_TRY(ListenForLife(now));
         if (reply_wanted_ || now - last_status_ >= kStatusEvery ||
             (durable.order > acknowledged_ && now - last_status_ >= kStatusEvery / 10)) {
             BIWA_TRY(SendStatus(durable.order));
@@ -217,7 +229,18 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
     }
 }
 
+// The time in which nobody read does not count: it begins when the server is asked.
+Status PostgresChangeSource::ListenForLife(SteadyTime now) {
+    if (!asked_since_ && now - last_heard_ >= silence_max_ / 2) asked_since_ = now;
+    if (!asked_since_ || now - *asked_since_ < silence_max_ / 2) return {};
+    return Unavailable(
+        fmt::format("the server has said nothing for {} s, though it was asked",
+                    std::chrono::duration_cast<std::chrono::seconds>(now - last_heard_).count()));
+}
+
 Status PostgresChangeSource::Consume() {
+    last_heard_ = steady_clock::now();
+    asked_since_.reset();
     if (PQconsumeInput(connection_.raw()) == 1) return {};
     return tl::unexpected(connection_.LastError("following the changes"));
 }
@@ -269,7 +292,7 @@ Status PostgresChangeSource::SendStatus(std::uint64_t durable) {
     std::string message = "r";
     for (int i = 0; i < 3; ++i) AppendBigEndian(message, acknowledged_);
     AppendBigEndian(message, static_cast<std::uint64_t>(now));
-    message += '\0';
+    message += asked_since_ ? '\1' : '\0';
     if (PQputCopyData(connection_.raw(), message.data(), static_cast<int>(message.size())) != 1 ||
         PQflush(connection_.raw()) < 0) {
         return tl::unexpected(connection_.LastError("acknowledging changes"));

@@ -55,6 +55,7 @@ class PostgresChangeSource final : public ChangeSource {
     // Whether the server has sent something; waits for it until then.
     Result<bool> IsReadable(SteadyTime until);
     Status Consume();
+    Status ListenForLife(SteadyTime now);
     Status SendStatus(std::uint64_t durable);
     ChangeBatch Take();
 
@@ -63,6 +64,7 @@ class PostgresChangeSource final : public ChangeSource {
     PgOutputDecoder decoder_;
     const std::uint64_t from_;
     const std::chrono::milliseconds idle_every_;
+    const std::chrono::milliseconds silence_max_;
     std::uint64_t acknowledged_ = 0;
     // The end of the last commit that was handed out, and the server's end of log when all before
     // it had been sent: a quiet stream's position moves on by the latter.
@@ -70,6 +72,8 @@ class PostgresChangeSource final : public ChangeSource {
     std::uint64_t idle_end_ = 0;
     std::uint64_t pending_bytes_ = 0;
     bool reply_wanted_ = false;
+    SteadyTime last_heard_;
+    std::optional<SteadyTime> asked_since_;  // for a sign of life, which has not come
     SteadyTime last_status_;
     SteadyTime last_idle_;
 };

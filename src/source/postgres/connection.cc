@@ -55,7 +55,11 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
     auto all = parameters;
     all.try_emplace("application_name", "biwa");
     all.try_emplace("connect_timeout", "10");
+    // A network that swallows everything is found out within a minute, not in a quarter of an hour.
     all.try_emplace("keepalives_idle", "30");
+    all.try_emplace("keepalives_interval", "10");
+    all.try_emplace("keepalives_count", "3");
+    all.try_emplace("tcp_user_timeout", "60000");
     all["client_encoding"] = "UTF8";
     if (kind == Kind::kReplication) all["replication"] = "database";
     // Text forms that the decoders know, whatever the server's or the role's settings are.

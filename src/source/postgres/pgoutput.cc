@@ -30,6 +30,9 @@ Result<std::uint64_t> ParseLsn(std::string_view text) {
     return std::uint64_t{high} << 32 | low;
 }
 
+// The record of a commit is what lies between its two positions; no record is larger.
+constexpr std::uint64_t kCommitRecordBytesMax = 1 << 30;
+
 // Reads a message from its front; after the end everything reads as zero and ok() is false.
 class PgOutputDecoder::Reader {
   public:
@@ -111,10 +114,17 @@ Status PgOutputDecoder::Decode(std::string_view message) {
             return DecodeDelete(reader);
         case 'T':
             return DecodeTruncate(reader);
+        // Both are not of concern. They are looked at all the same: with one bit that is wrong they
+        // are changes, which would be lost without a word.
         case 'O':  // where a transaction came from first
+            reader.Number<std::uint64_t>();
+            reader.Text();
+            return reader.at_end() ? Status() : Status(CutOff(kind));
         case 'Y':  // the name of a type: the resolver asks the catalogue
-        case 'M':  // an application's own message
-            return {};
+            reader.Number<std::uint32_t>();
+            reader.Text();
+            reader.Text();
+            return reader.at_end() ? Status() : Status(CutOff(kind));
         default:
             return Corrupt(fmt::format("a replication message is of unknown kind {:#04x}",
                                        static_cast<unsigned char>(kind)));
@@ -176,10 +186,15 @@ Status PgOutputDecoder::DecodeRelation(Reader& reader) {
 Status PgOutputDecoder::DecodeCommit(Reader& reader) {
     if (!in_transaction_) return Corrupt("a transaction ends that did not begin");
     reader.Number<std::int8_t>();
-    reader.Number<std::int64_t>();
+    const auto commit = reader.Number<std::uint64_t>();
     const auto end = reader.Number<std::uint64_t>();
     const auto time = reader.Number<std::int64_t>();
     if (!reader.at_end()) return CutOff('C');
+    // To acknowledge a position that never was would make the server forget what comes before it.
+    if (commit != transaction_commit_ || end <= commit || end - commit > kCommitRecordBytesMax) {
+        return Corrupt(fmt::format("a transaction that was to end at {} ends at {}, {}",
+                                   LsnText(transaction_commit_), LsnText(commit), LsnText(end)));
+    }
     Micros commit_time = 0;
     if (__builtin_add_overflow(time, kEpochMicros, &commit_time)) {
         return Corrupt("a transaction was committed at a time that cannot be");

@@ -232,9 +232,33 @@ TEST_F(PgOutputTest, ATransactionTakenInPartsCommitsWithTheLast) {
     EXPECT_EQ(decoder_.TakeBatch().changes, 0u);
 }
 
-TEST_F(PgOutputTest, PassesOverOriginsTypesAndMessages) {
-    Feed({"M anything", Begin(), "O" + Int64(1) + Zero("there"), "Y" + Int32(1), Commit(0x600)});
+TEST_F(PgOutputTest, PassesOverOriginsAndTypes) {
+    Feed({Begin(), "O" + Int64(1) + Zero("there"), "Y" + Int32(1) + Zero("public") + Zero("mood"),
+          Commit(0x600)});
     EXPECT_EQ(decoder_.TakeBatch().commit->order, 0x600u);
+}
+
+TEST_F(PgOutputTest, AChangeIsNotLostForABitThatIsWrong) {
+    const auto insert = Insert({"1", "a", "b"});
+    for (int bit = 0; bit < 8; ++bit) {
+        Feed({Begin(), Announce(kAnswers, "answers", kColumns)});
+        auto spoilt = insert;
+        spoilt[0] = static_cast<char>(spoilt[0] ^ (1 << bit));
+        EXPECT_EQ(Refused(spoilt), ErrorKind::kCorrupt) << spoilt[0];
+        Feed({Commit(0x600)});
+    }
+}
+
+TEST_F(PgOutputTest, ACommitElsewhereThanAnnouncedIsRefused) {
+    const auto commit = [](std::int64_t at, std::int64_t end) {
+        return "C" + Int8(0) + Int64(at) + Int64(end) + Int64(1'000'000);
+    };
+    for (const auto& bad : {commit(0x501, 0x600), commit(0x500, 0x500), commit(0x500, 0x400),
+                            commit(0x500, 0x1'0000'0000), commit(0x500, -1)}) {
+        Feed({Begin()});
+        EXPECT_EQ(Refused(bad), ErrorKind::kCorrupt);
+        Feed({Commit(0x600)});
+    }
 }
 
 TEST_F(PgOutputTest, ChangesOutsideOfATransactionAreRefused) {
@@ -247,7 +271,7 @@ TEST_F(PgOutputTest, ChangesOutsideOfATransactionAreRefused) {
 
 TEST_F(PgOutputTest, ATimeOfCommitThatCannotBeIsRefused) {
     Feed({Begin()});
-    EXPECT_EQ(Refused("C" + Int8(0) + Int64(1) + Int64(2) + Int64(0x7fffffffffffffff)),
+    EXPECT_EQ(Refused("C" + Int8(0) + Int64(0x500) + Int64(0x600) + Int64(0x7fffffffffffffff)),
               ErrorKind::kCorrupt);
 }
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "warehouse/duckdb/rows_function.h"
 #include "warehouse/duckdb/session.h"
+#include "warehouse/duckdb/shadow_schema.h"
 
 namespace biwa {
 
@@ -144,6 +145,10 @@ class DuckDbWarehouse final : public Warehouse {
     }
     Result<std::unique_ptr<Workbench>> OpenWorkbench() override {
         return DuckDbWorkbench::Open(database_.get(), rows_);
+    }
+
+    Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
+        return duck::MakeShadowSchema();
     }
 
     Status Checkpoint() override {

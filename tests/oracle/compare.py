@@ -3,6 +3,7 @@
 What is evened out, and why:
 - Names in SQL: `project.dataset.table` is BigQuery's, "dataset"."table" this warehouse's.
 - Strings in the SQL of row conditions: BigQuery escapes by a backslash, SQL doubles the quote.
+- The warehouse of the settings: "bigquery" there, "duckdb" here.
 - White space around a piece of SQL, and pieces of nothing else: ours are trimmed.
 - Values that are a field's default, which protobuf's JSON may leave out.
 - The order of actions and of their dependencies.
@@ -19,7 +20,7 @@ SQL_LISTS = ("queries", "preOps", "postOps", "incrementalPreOps", "incrementalPo
 
 # kind -> what the oracle says of it, what we say.
 KINDS = {
-    "yaml": (r"is not a valid YAML", r"\.yaml:\d+:\d+: (is no YAML|.*no YAML)"),
+    "yaml": (r"is not a valid YAML", r"no YAML|not closed before the end of the file"),
     "settings": (r"cannot be defined alongside|Workflow settings error|Dataform json error",
                  r"beside workflow_settings.yaml|workflow_settings.yaml:\d|dataform.json:\d"),
     "missing": (r"Missing dependency detected|Could not resolve|could not be found",
@@ -44,7 +45,6 @@ KINDS = {
     "merge": (r"'merge' requires", r'"MERGE" needs'),
     "overwrite": (r"'insert_overwrite' requires", r'"INSERT_OVERWRITE" needs'),
     "predicates": (r"cannot be both set", r"incrementalPredicates or updatePartitionFilter"),
-    "choice": (r'value "\w*" is not supported', r"expected one of"),
     "materialized": (r"only to materialized views", r"for materialized views only"),
     "partition": (r"not valid for non partitioned", r"for partitioned tables only"),
     "twice": (r"has been declared twice", r"is given twice"),
@@ -60,6 +60,8 @@ KINDS = {
     "sqlx_file": (r"\.sqlx files cannot be referenced", r"\.sqlx files? .*of its own"),
     "no_file": (r"Cannot find module", r"there is no file"),
     "empty_action": (r"Empty action configs", r"says no type of action"),
+    "choice": (r'value "\w*" is not supported', r"expected one of"),
+    "thrown": (r"^stop here$", r"stop here"),
     "javascript": (r"is not defined|is not a function|Unexpected (token|identifier)|Cannot read propert|Invalid or unexpected",
                    r"JavaScript|never closed|is not closed"),
 }
@@ -118,7 +120,8 @@ def action(value, of_oracle):
 
 
 def graph(value, of_oracle):
-    normal = {"projectConfig": without_defaults(value.get("projectConfig", {})),
+    config = {**value.get("projectConfig", {}), "warehouse": "any"}
+    normal = {"projectConfig": without_defaults(config),
               "dataformCoreVersion": value.get("dataformCoreVersion"),
               "targets": sorted(value.get("targets", []), key=target_key)}
     for group in GROUPS:

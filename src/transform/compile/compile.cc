@@ -124,6 +124,9 @@ class Compiler {
                 whole.problems.push_back(
                     {draft->config.offset, "this action names no file: \"filename\" is missing"});
                 continue;
+            } else if (draft->config.name.empty()) {
+                whole.problems.push_back({draft->config.offset, "a declaration needs a name"});
+                continue;
             }
             drafts_.push_back(std::move(draft));
         }
@@ -156,6 +159,10 @@ class Compiler {
         const auto& config = draft.config;
         const auto& settings = input_.settings;
         draft.canonical.name = config.name.empty() ? FileStem(draft.sql_file->path) : config.name;
+        // daily.dp.sqlx
+        if (config.type == DefinitionType::kDataPreparation &&
+            draft.canonical.name.ends_with(".dp"))
+            draft.canonical.name.resize(draft.canonical.name.size() - 3);
         if (draft.canonical.name.find('.') != std::string::npos) {
             draft.problems.push_back(
                 {0, fmt::format("\"{}\" must have no \".\" in it to name a model: rename the file "

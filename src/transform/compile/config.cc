@@ -46,10 +46,21 @@ std::string Describe(unsigned types) {
     return fmt::format("types {} and {}", Join(names, ", "), last);
 }
 
+// Of BigQuery: "project.location.name", the same as a path, "DEFAULT" or nothing.
+bool IsConnection(const std::string& text) {
+    const auto dots = Split(text, '.');
+    const auto slashes = Split(text, '/');
+    const auto is_full = [](const std::string& part) { return !part.empty(); };
+    return text.empty() || text == "DEFAULT" ||
+           (dots.size() == 3 && std::all_of(dots.begin(), dots.end(), is_full)) ||
+           (slashes.size() == 6 && slashes[0] == "projects" && slashes[2] == "locations" &&
+            slashes[4] == "connections");
+}
+
 class DefinitionReader {
   public:
     DefinitionReader(const ModelsConfig& settings, std::vector<Problem>& problems)
-        : reader_(settings, problems), problems_(problems) {}
+        : settings_(settings), reader_(settings, problems), problems_(problems) {}
 
     DefinitionConfig Read(const Expression& object, Type type, ConfigPlace place) {
         config_.offset = object.offset;
@@ -307,6 +318,21 @@ class DefinitionReader {
             refuse("incrementalPredicates",
                    "give incrementalPredicates or updatePartitionFilter, not both");
         }
+        if (b.iceberg) {
+            const auto defaults = settings_.iceberg.value_or(ModelsConfig::Iceberg());
+            if (b.iceberg->bucket.empty() && defaults.bucket.empty()) {
+                refuse("iceberg",
+                       "this names no bucket: bucketName is missing, also in the project's "
+                       "defaultIcebergConfig");
+            }
+            const auto& connection =
+                b.iceberg->connection.empty() ? defaults.connection : b.iceberg->connection;
+            if (!IsConnection(connection)) {
+                refuse("iceberg", fmt::format("\"{}\" is no connection; expected "
+                                              "project.location.name or DEFAULT",
+                                              connection));
+            }
+        }
         for (const auto& [key, value] : b.additional_options) {
             if ((key == "partition_expiration_days" && b.partition_expiration_days != 0) ||
                 (key == "require_partition_filter" && b.require_partition_filter)) {
@@ -319,6 +345,7 @@ class DefinitionReader {
         }
     }
 
+    const ModelsConfig& settings_;
     ConfigReader reader_;
     std::vector<Problem>& problems_;
     DefinitionConfig config_;

@@ -50,6 +50,22 @@ Json ToValue(const Json& value) {
     return {{"nullValue", "NULL_VALUE"}};
 }
 
+// A notebook as its author wrote it: without what came of running it.
+std::string WithoutOutputs(const std::string& text) {
+    auto notebook = Json::parse(text, nullptr, false);
+    if (!notebook.is_object()) return text;
+    if (notebook.contains("metadata")) notebook["metadata"] = Json::object();
+    if (notebook.contains("cells") && notebook["cells"].is_array()) {
+        for (auto& cell : notebook["cells"]) {
+            if (!cell.is_object()) continue;
+            if (cell.contains("outputs")) cell["outputs"] = Json::array();
+            if (cell.contains("execution_count")) cell["execution_count"] = nullptr;
+            if (cell.contains("metadata")) cell["metadata"] = Json::object();
+        }
+    }
+    return notebook.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 class Writer {
   public:
     Writer(const Compilation& compilation, const ModelsConfig& settings)
@@ -65,7 +81,7 @@ class Writer {
     Json Write() {
         Json json;
         json["projectConfig"] = ProjectConfig();
-        auto& targets = json["targets"] = Json::array();
+        auto targets = Json::array();
         for (const auto& action : graph_.actions) {
             const bool is_assertion = action.type == ActionType::kAssertion;
             const bool is_operation = action.type == ActionType::kOperations;
@@ -92,6 +108,7 @@ class Writer {
                 .push_back(ToJson(action));
             targets.push_back(Target(action.canonical, Project(action.project, false)));
         }
+        json["targets"] = std::move(targets);
         json["graphErrors"] = Json::object();
         for (const auto& error : errors_) {
             json["graphErrors"]["compilationErrors"].push_back(
@@ -300,7 +317,13 @@ class Writer {
         if (!action.dependencies.empty()) json["dependencyTargets"] = Targets(action.dependencies);
         PutTexts(json, "tags", action.tags);
         PutTrue(json, "disabled", action.disabled);
-        PutText(json, action.type == "notebook" ? "notebookContents" : "query", action.content);
+        if (action.type == "notebook") {
+            json["notebookContents"] = WithoutOutputs(action.content);
+        } else {
+            PutText(json, "query", action.content);
+            json["targets"].push_back(json["target"]);
+            json["canonicalTargets"].push_back(json["canonicalTarget"]);
+        }
         return json;
     }
 

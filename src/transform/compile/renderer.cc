@@ -137,16 +137,12 @@ Renderer::Done Renderer::PutCall(const Expression& call, Writer& out) {
     const auto& function = call.text;
     const int line = lines_.Line(call.offset);
     if (function == "ref" || function == "resolve") {
-        if (!subject_.refers) {
-            return Wrong(call.offset,
-                         "the rows of a test are given, not read: there is nothing to ref() here");
-        }
         auto reference = ReadReference(call);
         if (!reference) return tl::unexpected(std::move(reference).error());
-        const auto table = names_.FindTable(*reference);
-        if (!table) return tl::unexpected(table.error());
-        if (function == "ref") references_.push_back(std::move(*reference));
-        return PutTable(*table, call, out);
+        const auto sql = TableOf(std::move(*reference), function == "ref");
+        if (!sql) return tl::unexpected(sql.error());
+        out.PutValue(*sql, line);
+        return {};
     }
     if (function == "when") return PutWhen(call, out);
 
@@ -163,44 +159,54 @@ Renderer::Done Renderer::PutCall(const Expression& call, Writer& out) {
                         function, meant.empty() ? "" : fmt::format(". Did you mean {}()?", meant)));
     }
     if (!call.items.empty()) return WrongArguments(call, "no arguments");
-    if (function == "self") {
-        if (!subject_.makes_table) {
-            return Wrong(call.offset,
-                         "self() is the table that this file makes, and it makes none; operations "
-                         "that do say hasOutput: true");
-        }
-        return PutTable(subject_.target, call, out);
-    }
-    if (function == "name") {
-        out.PutValue(subject_.target.name, line);
-    } else if (function == "schema") {
-        out.PutValue(subject_.target.dataset, line);
-    } else if (function == "database") {
-        auto project = subject_.project.empty() ? settings_.default_project : subject_.project;
-        if (project.empty()) return Wrong(call.offset, "the project names no defaultProject");
-        if (!settings_.project_suffix.empty()) project += "_" + settings_.project_suffix;
-        out.PutValue(project, line);
-    } else {
+    if (function == "incremental") {
         out.PutValue(incremental_ ? "true" : "false", line);
+        return {};
     }
+    const auto text = NameOf(function, call.offset);
+    if (!text) return tl::unexpected(text.error());
+    out.PutValue(*text, line);
     return {};
 }
 
-Renderer::Done Renderer::PutTable(const TableName& table, const Expression& call, Writer& out) {
-    const int line = lines_.Line(call.offset);
-    if (subject_.inputs == nullptr) {
-        out.PutValue(table.ToSql(), line);
-        return {};
+Parsed<std::string> Renderer::TableOf(TableReference reference, bool refers) {
+    if (!subject_.refers) {
+        return Wrong(reference.offset,
+                     "the rows of a test are given, not read: there is nothing to ref() here");
     }
+    const auto table = names_.FindTable(reference);
+    if (!table) return tl::unexpected(table.error());
+    if (refers) references_.push_back(std::move(reference));
+    return SqlOf(*table);
+}
+
+Parsed<std::string> Renderer::NameOf(std::string_view function, std::size_t offset) {
+    if (function == "name") return subject_.target.name;
+    if (function == "schema") return subject_.target.dataset;
+    if (function == "database") {
+        auto project = subject_.project.empty() ? settings_.default_project : subject_.project;
+        if (project.empty()) return Wrong(offset, "the project names no defaultProject");
+        if (!settings_.project_suffix.empty()) project += "_" + settings_.project_suffix;
+        return project;
+    }
+    if (!subject_.makes_table) {
+        return Wrong(offset,
+                     "self() is the table that this file makes, and it makes none; operations that "
+                     "do say hasOutput: true");
+    }
+    return SqlOf(subject_.target);
+}
+
+std::string Renderer::SqlOf(const TableName& table) {
+    if (subject_.inputs == nullptr) return table.ToSql();
     const auto input = subject_.inputs->find(table);
     if (input == subject_.inputs->end()) {
         missing_inputs_.insert(table);
-        return {};
+        return "";
     }
     // The line end keeps a comment at the input's end to itself.
     const bool has_comment = input->second.find("--") != std::string::npos;
-    out.PutValue("(" + input->second + (has_comment ? "\n)" : ")"), line);
-    return {};
+    return "(" + input->second + (has_comment ? "\n)" : ")");
 }
 
 // Both branches are gone through, as JavaScript evaluates all arguments of a call: what the branch

@@ -31,6 +31,11 @@ class Renderer {
     SqlText Render(const SqlStatement& statement, bool incremental);
     std::vector<SqlText> Render(const std::vector<SqlStatement>& statements, bool incremental);
 
+    // What ref() and resolve() put into SQL; `refers`: it is depended on.
+    Parsed<std::string> TableOf(TableReference reference, bool refers);
+    // What self(), name(), schema() and database() put.
+    Parsed<std::string> NameOf(std::string_view function, std::size_t offset);
+
     // What the SQL rendered so far refers to.
     const std::vector<TableReference>& references() const { return references_; }
     // Where there are inputs: what has none and was referred to.
@@ -41,7 +46,8 @@ class Renderer {
     using Done = Parsed<void>;
     Done Put(const Expression& expression, Writer& out);
     Done PutCall(const Expression& call, Writer& out);
-    Done PutTable(const TableName& table, const Expression& call, Writer& out);
+    // A table, or the rows in its place.
+    std::string SqlOf(const TableName& table);
     Done PutWhen(const Expression& call, Writer& out);
     Parsed<bool> Decide(const Expression& condition) const;
     Parsed<TableReference> ReadReference(const Expression& call) const;

@@ -194,8 +194,7 @@ class DefinitionReader {
         });
         constexpr unsigned kIncremental = Bit(Type::kIncremental);
         Add("uniqueKey", kIncremental, [&](const auto& v) { c.unique_key = r.Texts(v); });
-        Add("intervals", kIncremental,
-            [&](const auto& v) { c.intervals = r.ReadIntervals(v); });
+        Add("intervals", kIncremental, [&](const auto& v) { c.intervals = r.ReadIntervals(v); });
         Add("protected", kIncremental,
             [&](const auto& v) { c.incremental.is_protected = r.Bool(v); });
         Add("incrementalStrategy", kIncremental, [&](const auto& v) {

@@ -118,8 +118,8 @@ std::string ContentHash(const Action& action) {
                  ? "overwrite " + action.bigquery.partition_by
                  : "");
     if (const auto& intervals = action.intervals) {
-        hash.Add(fmt::format("{} {} {}", intervals->column, intervals->from,
-                             intervals->every.count()));
+        hash.Add(
+            fmt::format("{} {} {}", intervals->column, intervals->from, intervals->every.count()));
     }
     hash.Add(options.update_partition_filter);
     hash.Add(options.predicates);

@@ -171,8 +171,8 @@ class ModelBuild {
     // The new table is filled beside the old one, which readers see until the commit.
     Status Replace() {
         const bool is_view = action_.type == ActionType::kView;
-        const auto head = fmt::format("CREATE OR REPLACE {} {} AS{}\n",
-                                      is_view ? "VIEW" : "TABLE", target_, RowsHead());
+        const auto head = fmt::format("CREATE OR REPLACE {} {} AS{}\n", is_view ? "VIEW" : "TABLE",
+                                      target_, RowsHead());
         const auto make = [&]() -> Status {
             if (is_view) return Execute(head, action_.full.query);
             outcome_.rows = BIWA_TRY(CreateTable(head, action_.full.query, RowsTail()));
@@ -195,9 +195,8 @@ class ModelBuild {
     Status Extend() {
         const auto rows = std::string(kNewRows);
         const auto& build = action_.intervals ? action_.full : action_.incremental;
-        BIWA_TRY(
-            Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS{}\n", rows, RowsHead()),
-                    build.query, RowsTail()));
+        BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS{}\n", rows, RowsHead()),
+                         build.query, RowsTail()));
         const auto change =
             BIWA_TRY(ReconcileColumns(action_, BIWA_TRY(DescribeColumns(transaction_, target_)),
                                       BIWA_TRY(DescribeColumns(transaction_, rows))));

@@ -1,5 +1,5 @@
-// Incremental models by time range (`intervals` in a config): which stretches of time are still to be
-// filled, and the record of those that are, `_biwa.intervals`, which is written with the rows.
+// Incremental models by time range (`intervals` in a config): which stretches of time are still to
+// be filled, and the record of those that are, `_biwa.intervals`, which is written with the rows.
 #pragma once
 
 #include <string>

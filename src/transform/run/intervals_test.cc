@@ -18,7 +18,8 @@ Ranges Hours(const std::vector<std::pair<int, int>>& hours) {
 }
 
 TEST(MergeRangesTest, MakesThoseThatTouchOne) {
-    EXPECT_EQ(MergeRanges(Hours({{5, 6}, {0, 2}, {2, 3}, {1, 2}, {7, 7}})), Hours({{0, 3}, {5, 6}}));
+    EXPECT_EQ(MergeRanges(Hours({{5, 6}, {0, 2}, {2, 3}, {1, 2}, {7, 7}})),
+              Hours({{0, 3}, {5, 6}}));
     EXPECT_EQ(MergeRanges({}), Ranges());
 }
 
@@ -26,8 +27,7 @@ TEST(DueRangesTest, FillsWhatIsMissingInBatches) {
     Intervals intervals{"at", "", 1h, 0h, 3h};
     // The hour that is not over yet is left for later.
     EXPECT_EQ(DueRanges(intervals, 0, {}, 7 * kHour + 5), Hours({{0, 3}, {3, 6}, {6, 7}}));
-    EXPECT_EQ(DueRanges(intervals, 0, Hours({{0, 2}, {3, 4}}), 7 * kHour),
-              Hours({{2, 3}, {4, 7}}));
+    EXPECT_EQ(DueRanges(intervals, 0, Hours({{0, 2}, {3, 4}}), 7 * kHour), Hours({{2, 3}, {4, 7}}));
     EXPECT_EQ(DueRanges(intervals, 0, Hours({{0, 7}}), 7 * kHour), Ranges());
     // A beginning that was moved back is a range that is missing.
     EXPECT_EQ(DueRanges(intervals, -2 * kHour, Hours({{0, 7}}), 7 * kHour), Hours({{-2, 0}}));

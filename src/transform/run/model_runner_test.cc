@@ -379,11 +379,12 @@ TEST(ModelRunnerOnDiskTest, AKillInTheMiddleOfABuildLeavesTheOldTable) {
 
 TEST(SelectionTest, UnderstandsNamesTagsAndPluses) {
     CompileInput input;
-    input.files = {{"a.sqlx", "config {type: 'view'} SELECT 1"},
-                   {"b.sqlx",
-                    "config {type: 'table', tags: ['t'], assertions: {nonNull: ['x']}} SELECT * FROM "
-                    "${ref('a')}"},
-                   {"c.sqlx", "config {type: 'table'} SELECT * FROM ${ref('b')}"}};
+    input.files = {
+        {"a.sqlx", "config {type: 'view'} SELECT 1"},
+        {"b.sqlx",
+         "config {type: 'table', tags: ['t'], assertions: {nonNull: ['x']}} SELECT * FROM "
+         "${ref('a')}"},
+        {"c.sqlx", "config {type: 'table'} SELECT * FROM ${ref('b')}"}};
     const auto graph = Compile(input).value();
     const auto show = [&](const std::vector<std::string>& patterns) {
         const auto selected = Select(graph, {patterns});

@@ -71,6 +71,12 @@ class TextItem(pytest.Item):
 
     def runtest(self):
         steps = textfile.parse(self.path)
+        if self.path.parent.name == "models":
+            folder = self.config._tmp_path_factory.mktemp(self.path.stem[:30], numbered=True)
+            with Instance(folder / "project") as instance:
+                instance.write_settings()
+                textfile.Runner(self.path, instance, None).run(steps)
+            return
         with shared_server().database() as database:
             make_marker(database)
             if self.as_text:

@@ -48,6 +48,8 @@ void AddServe(Commands& commands);
 void AddStatus(Commands& commands);
 void AddQuery(Commands& commands);
 void AddRun(Commands& commands);
+void AddTest(Commands& commands);
+void AddDiff(Commands& commands);
 void AddStream(Commands& commands);
 void AddReconcile(Commands& commands);
 void AddDoctor(Commands& commands);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/rows_text.h"
 
 namespace biwa::cli {
 
@@ -35,6 +36,26 @@ void PrintReconciliation(const json& reconciliation) {
     Print(fmt::format("  compared {}: {} of {} tables equal{}{}\n", last, equal, results.size(),
                       not_compared > 0 ? fmt::format(", {} not compared", not_compared) : "",
                       differing.empty() ? "" : "; DIFFER: " + differing));
+}
+
+// Why a model or an assertion is not good, with some of the rows that should not be.
+void PrintFailing(const json& of) {
+    if (of["error"].is_object()) Print(fmt::format("      {}\n", of["error"].value("message", "")));
+    for (const auto& row : RowLines(of["sample"])) Print("        " + row + "\n");
+}
+
+// "12 min old: warn (promised: 10 min, 1 h at the most)"
+void PrintFreshness(const json& freshness) {
+    if (!freshness.is_object()) return;
+    std::vector<std::string> limits;
+    for (const auto* limit : {"warn_seconds", "error_seconds"}) {
+        if (freshness[limit].is_number()) limits.push_back(HumanSeconds(freshness[limit]));
+    }
+    const auto age = freshness["age_seconds"].is_number()
+                         ? HumanSeconds(freshness["age_seconds"]) + " old"
+                         : std::string("age not known");
+    Print(fmt::format("      {}: {} (promised: {})\n", age, freshness.value("state", ""),
+                      Join(limits, ", ")));
 }
 
 void PrintStatus(const json& status, bool running) {
@@ -108,8 +129,16 @@ void PrintStatus(const json& status, bool running) {
                               : "",
                           HumanSeconds(model.value("seconds", 0.0)),
                           failing > 0 ? fmt::format("  {} assertions fail", failing) : ""));
-        if (model["error"].is_object()) {
-            Print(fmt::format("      {}\n", model["error"].value("message", "")));
+        PrintFailing(model);
+        PrintFreshness(model["freshness"]);
+        for (const auto& assertion : model["assertions"]) {
+            const auto state = assertion.value("state", "");
+            if (state != "failed" && state != "warned") continue;
+            Print(fmt::format("    {}  {}\n", assertion.value("name", ""), state));
+            PrintFailing(assertion);
+        }
+        for (const auto& note : model["notes"]) {
+            Print(fmt::format("      {}\n", note.get<std::string>()));
         }
     }
 }

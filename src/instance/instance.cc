@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "instance/diff_json.h"
 #include "instance/metrics.h"
 #include "instance/model_json.h"
 #include "instance/status_json.h"
@@ -20,6 +21,7 @@
 #include "plan/resources.h"
 #include "replication/history_session.h"
 #include "replication/target_table.h"
+#include "transform/run/model_diff.h"
 #include "transform/run/selection.h"
 
 namespace biwa {
@@ -83,8 +85,11 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
     BIWA_TRY(PrepareStateTables(*instance->warehouse_));
     instance->project_ = std::move(project);
     instance->graph_ = std::move(graph);
+    instance->runs_ = std::make_unique<ModelRuns>(*instance->meta_, instance->clock_);
     instance->refresher_ = std::make_shared<workflow::Refresher>(
         instance->graph_, instance->project_->models, *instance->warehouse_, instance->clock_);
+    // Until it serves, which builds all of them anew.
+    instance->refresher_->Restore(BIWA_TRY(instance->runs_->LastResults(*instance->graph_)));
     instance->streams_ =
         std::make_unique<StreamSet>(engine, *instance->warehouse_,
                                     [made = instance.get()](const std::vector<TableName>& tables) {
@@ -211,6 +216,9 @@ void Instance::StartModels() {
     const auto made =
         std::make_shared<workflow::Refresher>(graph(), project()->models, *warehouse_, clock_);
     made->SetListener([this] { TellListeners(); });
+    made->SetRecorder([this](const transform::RunResult& result, Micros started) {
+        runs_->Note(result, started);
+    });
     std::shared_ptr<workflow::Refresher> old;
     {
         std::unique_lock lock(mutex_);
@@ -259,8 +267,7 @@ Status Instance::Serve(const std::string& listen) {
     return {};
 }
 
-Result<transform::RunResult> Instance::RunModels(const std::vector<std::string>& select,
-                                                 bool full_refresh,
+Result<transform::RunResult> Instance::RunModels(const http::RunRequest& request,
                                                  transform::RunObserver* observer,
                                                  std::stop_token stop) {
     std::shared_ptr<workflow::Refresher> refresher;
@@ -268,22 +275,7 @@ Result<transform::RunResult> Instance::RunModels(const std::vector<std::string>&
         std::shared_lock lock(mutex_);
         refresher = refresher_;
     }
-    const auto started = clock_.Now();
-    auto result = BIWA_TRY(refresher->RunNow(select, full_refresh, observer, std::move(stop)));
-    biwa::Run run;
-    run.started = started;
-    run.finished = clock_.Now();
-    run.state = result.ok() ? "ok" : "failed";
-    run.trigger = "command";
-    for (const auto& action : result.actions) {
-        run.models.push_back(
-            {action.target.ToString(), std::string(ToString(action.state)), action.seconds,
-             action.rows ? std::optional<std::int64_t>(static_cast<std::int64_t>(*action.rows))
-                         : std::nullopt,
-             action.error ? action.error->message : ""});
-    }
-    BIWA_TRY(meta_->RecordRun(run));
-    return result;
+    return runs_->Run(*refresher, request, observer, std::move(stop));
 }
 
 // DuckDB refuses all further work after an error inside a commit or a checkpoint, a full disk for
@@ -329,6 +321,9 @@ InstanceFacts Instance::Facts(const Project& current) {
     facts.warehouse_bytes = warehouse_->size_bytes();
     facts.streams = StreamStatuses();
     facts.models = ModelStatuses();
+    std::map<std::string, std::string> datasets;
+    for (const auto& [name, stream] : current.streams) datasets[name] = stream.dataset;
+    facts.freshness = JudgeFreshness(*graph(), facts.models, facts.streams, datasets, clock_.Now());
     facts.queries_running = queries_->running();
     facts.queries_waiting = queries_->waiting();
     MeasureProcess(facts);
@@ -370,9 +365,20 @@ std::vector<DashboardConfig> Instance::Dashboards() {
 }
 
 Result<std::string> Instance::Run(const http::RunRequest& request, std::stop_token stop) {
-    const auto result =
-        BIWA_TRY(RunModels(request.select, request.full_refresh, nullptr, std::move(stop)));
-    return RunJson(result);
+    return RunJson(BIWA_TRY(RunModels(request, nullptr, std::move(stop))));
+}
+
+Result<std::string> Instance::Diff(const http::DiffRequest& request, std::stop_token stop) {
+    const auto current = graph();
+    const auto selected = BIWA_TRY(transform::Select(*current, {{request.model}}));
+    transform::Cancellation cancellation(std::move(stop));
+    for (const auto& target : selected) {
+        const auto* action = current->Find(target);
+        if (action->parent) continue;
+        return DiffJson(
+            BIWA_TRY(transform::DiffModel(*warehouse_, *action, request.key, cancellation)));
+    }
+    return UserError(fmt::format("{} is disabled", request.model));
 }
 
 std::vector<StreamStatus> Instance::StreamStatuses() const { return streams_->statuses(); }

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "instance/engine.h"
+#include "instance/model_runs.h"
 #include "instance/status_json.h"
 #include "instance/stream_set.h"
 #include "plan/plan.h"
@@ -55,9 +56,8 @@ class Instance final : public http::Backend {
     Status Serve(const std::string& listen);
     const std::string& address() const { return server_->address(); }
 
-    Result<transform::RunResult> RunModels(const std::vector<std::string>& select,
-                                           bool full_refresh, transform::RunObserver* observer,
-                                           std::stop_token stop);
+    Result<transform::RunResult> RunModels(const http::RunRequest& request,
+                                           transform::RunObserver* observer, std::stop_token stop);
     // Why nothing can go on: the warehouse is beyond use until it is opened again.
     std::optional<Error> Broken() const;
     std::vector<StreamStatus> StreamStatuses() const;
@@ -75,6 +75,7 @@ class Instance final : public http::Backend {
     QueryService& queries() override { return *queries_; }
     DashboardFeed& dashboard_feed() override { return *feed_; }
     Result<std::string> Run(const http::RunRequest& request, std::stop_token stop) override;
+    Result<std::string> Diff(const http::DiffRequest& request, std::stop_token stop) override;
     Status AskStream(const http::StreamCommand& command) override;
     Result<std::string> PlanJson() override;
     Result<std::string> ApplyJson(const std::string& plan, std::stop_token stop) override;
@@ -97,6 +98,7 @@ class Instance final : public http::Backend {
     const Micros started_at_;
     std::unique_ptr<Warehouse> warehouse_;
     std::unique_ptr<MetaStore> meta_;
+    std::unique_ptr<ModelRuns> runs_;
     std::unique_ptr<StreamSet> streams_;
     std::unique_ptr<QueryService> queries_;
     std::unique_ptr<DashboardFeed> feed_;

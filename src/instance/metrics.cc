@@ -80,9 +80,9 @@ constexpr std::array kTableStates = {
     StreamStatus::TableState::kLive,    StreamStatus::TableState::kRefused,
     StreamStatus::TableState::kPaused,  StreamStatus::TableState::kGone};
 constexpr std::array kModelStates = {
-    workflow::ModelStatus::State::kNever, workflow::ModelStatus::State::kRunning,
-    workflow::ModelStatus::State::kOk, workflow::ModelStatus::State::kFailed,
-    workflow::ModelStatus::State::kSkipped};
+    workflow::ModelStatus::State::kNever,  workflow::ModelStatus::State::kRunning,
+    workflow::ModelStatus::State::kOk,     workflow::ModelStatus::State::kWarned,
+    workflow::ModelStatus::State::kFailed, workflow::ModelStatus::State::kSkipped};
 
 // One number of each stream.
 struct StreamMetric {
@@ -192,7 +192,8 @@ void AddTables(const std::vector<StreamStatus>& streams, Exposition& text) {
     });
 }
 
-void AddModels(const std::vector<workflow::ModelStatus>& models, Exposition& text) {
+void AddModels(const InstanceFacts& facts, Exposition& text) {
+    const auto& models = facts.models;
     text.Begin("biwa_model_state", "gauge", "1 for how the model's last run ended.");
     for (const auto& model : models) {
         for (const auto state : kModelStates) {
@@ -209,6 +210,22 @@ void AddModels(const std::vector<workflow::ModelStatus>& models, Exposition& tex
     text.Begin("biwa_model_last_run_duration_seconds", "gauge", "How long its last run took.");
     for (const auto& model : models) {
         text.Add({{"model", model.name.ToString()}}, model.seconds);
+    }
+    text.Begin("biwa_model_data_age_seconds", "gauge",
+               "Age of the data of a model that promises a freshness; absent while not known.");
+    for (const auto& [model, freshness] : facts.freshness) {
+        if (freshness.as_of) text.Add({{"model", model.ToString()}}, freshness.age_seconds);
+    }
+    text.Begin("biwa_model_freshness_broken", "gauge",
+               "0: as fresh as promised. 1: older than its limit to warn. 2: older than its limit "
+               "for an error, or not known.");
+    for (const auto& [model, freshness] : facts.freshness) {
+        const bool is_bad = freshness.state == ModelFreshness::State::kError ||
+                            freshness.state == ModelFreshness::State::kUnknown;
+        text.Add({{"model", model.ToString()}}, is_bad ? 2.0
+                                                : freshness.state == ModelFreshness::State::kWarn
+                                                    ? 1.0
+                                                    : 0.0);
     }
     text.Begin("biwa_assertion_failing_rows", "gauge", "Rows that an assertion found.");
     for (const auto& model : models) {
@@ -242,7 +259,7 @@ std::string MetricsText(const InstanceFacts& facts) {
              static_cast<double>(facts.queries_waiting));
     AddStreams(facts.streams, text);
     AddTables(facts.streams, text);
-    AddModels(facts.models, text);
+    AddModels(facts, text);
     return text.Take();
 }
 

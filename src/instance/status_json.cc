@@ -116,12 +116,37 @@ json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
             {"reconciliation", ReconciliationJson(stream.reconciliation)}};
 }
 
-json ModelJson(const workflow::ModelStatus& model) {
+json SampleJson(const transform::FailingRows& failing) {
+    json rows = json::array();
+    for (const auto& row : failing.sample) {
+        auto& values = rows.emplace_back(json::array());
+        for (const auto& value : row) values.push_back(value ? json(*value) : json(nullptr));
+    }
+    return {{"columns", failing.columns}, {"rows", std::move(rows)}};
+}
+
+json FreshnessJson(const workflow::ModelStatus& model, const InstanceFacts& facts) {
+    const auto found = facts.freshness.find(model.name);
+    if (found == facts.freshness.end()) return nullptr;
+    const auto& freshness = found->second;
+    const auto limit = [](const std::optional<std::chrono::milliseconds>& of) {
+        return of ? json(static_cast<double>(of->count()) / 1000) : json(nullptr);
+    };
+    return {{"state", ToString(freshness.state)},
+            {"as_of", TimeOrNull(freshness.as_of.value_or(0))},
+            {"age_seconds", freshness.as_of ? json(freshness.age_seconds) : json(nullptr)},
+            {"warn_seconds", limit(model.freshness.warn)},
+            {"error_seconds", limit(model.freshness.error)}};
+}
+
+json ModelJson(const workflow::ModelStatus& model, const InstanceFacts& facts) {
     json assertions = json::array();
     for (const auto& assertion : model.assertions) {
         assertions.push_back({{"name", assertion.name},
+                              {"severity", ToString(assertion.severity)},
                               {"state", ToString(assertion.state)},
                               {"failing_rows", assertion.failing.count},
+                              {"sample", SampleJson(assertion.failing)},
                               {"error", ErrorOrNull(assertion.error)}});
     }
     json depends_on = json::array();
@@ -136,8 +161,12 @@ json ModelJson(const workflow::ModelStatus& model) {
             {"seconds", model.seconds},
             {"rows", model.rows ? json(*model.rows) : json(nullptr)},
             {"error", ErrorOrNull(model.error)},
+            {"notes", model.notes},
+            {"failing_rows", model.failing.count},
+            {"sample", SampleJson(model.failing)},
             {"refresh_seconds", model.refresh_seconds},
             {"fresh_as_of", TimeOrNull(model.fresh_as_of.value_or(0))},
+            {"freshness", FreshnessJson(model, facts)},
             {"depends_on", std::move(depends_on)},
             {"assertions", std::move(assertions)}};
 }
@@ -174,7 +203,7 @@ std::string StatusJson(const InstanceFacts& facts) {
     json streams = json::array();
     for (const auto& stream : facts.streams) streams.push_back(StreamJson(stream, facts));
     json models = json::array();
-    for (const auto& model : facts.models) models.push_back(ModelJson(model));
+    for (const auto& model : facts.models) models.push_back(ModelJson(model, facts));
     json dashboards = json::array();
     for (const auto& [name, dashboard] : project.dashboards) {
         dashboards.push_back({{"name", name}, {"title", dashboard.title}});
@@ -195,6 +224,10 @@ std::string StatusJson(const InstanceFacts& facts) {
     return status.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string FailingRowsJson(const transform::FailingRows& failing) {
+    return SampleJson(failing).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string RunJson(const transform::RunResult& result) {
     json models = json::array();
     for (const auto& action : result.actions) {
@@ -203,10 +236,14 @@ std::string RunJson(const transform::RunResult& result) {
                           {"state", ToString(action.state)},
                           {"seconds", action.seconds},
                           {"rows", action.rows ? json(*action.rows) : json(nullptr)},
+                          {"severity", ToString(action.severity)},
                           {"failing_rows", action.failing.count},
+                          {"sample", SampleJson(action.failing)},
+                          {"notes", action.notes},
                           {"error", ErrorOrNull(action.error)}});
     }
-    const json answer = {{"ok", result.ok()}, {"models", std::move(models)}};
+    const json answer = {
+        {"ok", result.ok()}, {"run_id", result.run_id}, {"models", std::move(models)}};
     return answer.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "instance/freshness.h"
 #include "model/table.h"
 #include "project/project.h"
 #include "replication/stream_status.h"
@@ -24,8 +25,9 @@ struct InstanceFacts {
     std::uint64_t warehouse_bytes = 0;
     std::vector<StreamStatus> streams;
     std::vector<workflow::ModelStatus> models;
-    std::map<TableName, std::int64_t> rows;  // of each table of the warehouse
-    std::uint64_t resident_bytes = 0;        // of the process
+    std::map<TableName, ModelFreshness> freshness;  // of those that promise something
+    std::map<TableName, std::int64_t> rows;         // of each table of the warehouse
+    std::uint64_t resident_bytes = 0;               // of the process
     double cpu_seconds = 0;
     std::size_t queries_running = 0;
     std::size_t queries_waiting = 0;
@@ -36,6 +38,8 @@ void MeasureProcess(InstanceFacts& facts);
 
 std::string StatusJson(const InstanceFacts& facts);
 std::string RunJson(const transform::RunResult& result);
+// {"columns": ["id"], "rows": [["7"], [null]]}, all values as text.
+std::string FailingRowsJson(const transform::FailingRows& failing);
 
 // Rows of every table that is not Biwa's own.
 Result<std::map<TableName, std::int64_t>> CountTables(Warehouse& warehouse);

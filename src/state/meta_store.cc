@@ -57,6 +57,8 @@ Result<std::unique_ptr<MetaStore>> MetaStore::Open(const std::filesystem::path& 
     if (auto prepared = PrepareSchema(database); !prepared) {
         return Within(fmt::format("cannot open {}", path.string()), prepared.error());
     }
+    // Whoever ran it has gone: a store is open in one process at a time.
+    BIWA_TRY(database.Execute("UPDATE runs SET state = 'interrupted' WHERE state = 'running'"));
     return std::unique_ptr<MetaStore>(new MetaStore(std::make_unique<Readers>(path, clock),
                                                     std::make_unique<Writer>(std::move(database))));
 }
@@ -75,6 +77,8 @@ ModelRun ReadModelRun(const SqliteStatement& row, int first) {
     run.seconds = row.Real(first + 2);
     run.rows = row.OptionalInteger(first + 3);
     run.error = row.Text(first + 4);
+    run.failing_rows = row.OptionalInteger(first + 5).value_or(0);
+    run.sample = row.Text(first + 6);
     return run;
 }
 
@@ -118,20 +122,34 @@ Status MetaStore::ApplyResources(const ResourceChanges& changes, const std::stri
     });
 }
 
+Result<std::int64_t> MetaStore::BeginRun(const Run& run) {
+    auto begun = run;
+    begun.id = 0;
+    begun.state = "running";
+    begun.models.clear();
+    return RecordRun(begun);
+}
+
 Result<std::int64_t> MetaStore::RecordRun(const Run& run) {
-    std::int64_t id = 0;
+    std::int64_t id = run.id;
     const auto written = writer_->Write([&](const SqliteDatabase& database) -> Status {
-        BIWA_TRY(
-            database.Run("INSERT INTO runs (started, finished, state, trigger)"
-                         " VALUES (?, ?, ?, ?)",
-                         run.started, run.finished, run.state, run.trigger));
-        id = database.LastRowId();
+        if (run.id == 0) {
+            BIWA_TRY(database.Run(
+                "INSERT INTO runs (started, finished, state, trigger, run_id, request)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                run.started, run.finished, run.state, run.trigger, run.run_id, run.request));
+            id = database.LastRowId();
+        } else {
+            BIWA_TRY(database.Run("UPDATE runs SET finished = ?, state = ? WHERE id = ?",
+                                  run.finished, run.state, run.id));
+        }
         for (const auto& model : run.models) {
             BIWA_TRY(
                 database.Run("INSERT INTO model_runs"
-                             " (run, model, state, seconds, rows, error)"
-                             " VALUES (?, ?, ?, ?, ?, ?)",
-                             id, model.model, model.state, model.seconds, model.rows, model.error));
+                             " (run, model, state, seconds, rows, error, failing_rows, sample)"
+                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                             id, model.model, model.state, model.seconds, model.rows, model.error,
+                             model.failing_rows, model.sample));
         }
         return {};
     });
@@ -143,8 +161,8 @@ Result<std::vector<Run>> MetaStore::RecentRuns(int count_max) const {
     return readers_->With([&](const SqliteDatabase& database) -> Result<std::vector<Run>> {
         // One statement is one view of the file, so a run comes with all of its models.
         auto rows = BIWA_TRY(database.Prepare(
-            "SELECT r.id, r.started, r.finished, r.state, r.trigger,"
-            " m.model, m.state, m.seconds, m.rows, m.error"
+            "SELECT r.id, r.started, r.finished, r.state, r.trigger, r.run_id, r.request,"
+            " m.model, m.state, m.seconds, m.rows, m.error, m.failing_rows, m.sample"
             " FROM (SELECT * FROM runs ORDER BY id DESC LIMIT ?) r"
             " LEFT JOIN model_runs m ON m.run = r.id ORDER BY r.id DESC, m.model"));
         rows.Bind(std::int64_t{count_max});
@@ -152,10 +170,16 @@ Result<std::vector<Run>> MetaStore::RecentRuns(int count_max) const {
         while (BIWA_TRY(rows.Step())) {
             const auto id = rows.Integer(0);
             if (runs.empty() || runs.back().id != id) {
-                runs.push_back(
-                    {id, rows.Integer(1), rows.Integer(2), rows.Text(3), rows.Text(4), {}});
+                runs.push_back({id,
+                                rows.Integer(1),
+                                rows.Integer(2),
+                                rows.Text(3),
+                                rows.Text(4),
+                                {},
+                                rows.Text(5),
+                                rows.Text(6)});
             }
-            auto model = ReadModelRun(rows, 5);
+            auto model = ReadModelRun(rows, 7);
             if (!model.model.empty()) runs.back().models.push_back(std::move(model));
         }
         return runs;
@@ -166,14 +190,15 @@ Result<std::map<std::string, LastModelRun>> MetaStore::LastModelRuns() const {
     using Last = Result<std::map<std::string, LastModelRun>>;
     return readers_->With([](const SqliteDatabase& database) -> Last {
         auto rows = BIWA_TRY(database.Prepare(
-            "SELECT m.model, m.state, m.seconds, m.rows, m.error, r.finished FROM model_runs m"
+            "SELECT m.model, m.state, m.seconds, m.rows, m.error, m.failing_rows, m.sample,"
+            " r.finished FROM model_runs m"
             " JOIN (SELECT model, max(run) AS run FROM model_runs GROUP BY model) last"
             " ON last.model = m.model AND last.run = m.run JOIN runs r ON r.id = m.run"));
         std::map<std::string, LastModelRun> last;
         while (BIWA_TRY(rows.Step())) {
             auto run = ReadModelRun(rows, 0);
             const auto model = run.model;
-            last[model] = {std::move(run), rows.Integer(5)};
+            last[model] = {std::move(run), rows.Integer(7)};
         }
         return last;
     });

@@ -39,19 +39,24 @@ struct ResourceChanges {
 
 struct ModelRun {
     std::string model;
-    std::string state;  // "ok", "failed", "skipped"
+    std::string state;  // "ok", "warned", "failed", "skipped", "cancelled"
     double seconds = 0;
     std::optional<std::int64_t> rows;
     std::string error;
+    std::int64_t failing_rows = 0;  // of an assertion
+    std::string sample = {};        // of those, JSON; may be empty
 };
 
 struct Run {
     std::int64_t id = 0;  // set by the store
     Micros started = 0;
     Micros finished = 0;
-    std::string state;    // "ok", "failed"
+    // "running"; "ok", "failed", "cancelled"; "interrupted": the process ended before the run did
+    std::string state;
     std::string trigger;  // "command", "refresh", "apply"
     std::vector<ModelRun> models;
+    std::string run_id = {};   // that of _biwa.applied in the warehouse
+    std::string request = {};  // what was asked for, JSON
 };
 
 // A model's last run, and when it was.
@@ -80,6 +85,9 @@ class MetaStore {
     Status ApplyResources(const ResourceChanges& changes, const std::string& who,
                           const std::string& what);
 
+    // Of a run that begins. What is still "running" when the store is opened again was interrupted.
+    Result<std::int64_t> BeginRun(const Run& run);  // the run's id
+    // Of a run that was begun, or that is told of only now (its id is 0).
     Result<std::int64_t> RecordRun(const Run& run);  // the run's id
     // The newest first, with their models.
     Result<std::vector<Run>> RecentRuns(int count_max) const;

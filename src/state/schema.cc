@@ -44,6 +44,12 @@ constexpr const char* kMigrations[] = {
         detail TEXT NOT NULL
     );
     )sql",
+    R"sql(
+    ALTER TABLE runs ADD COLUMN run_id TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN request TEXT NOT NULL DEFAULT '';
+    ALTER TABLE model_runs ADD COLUMN failing_rows INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE model_runs ADD COLUMN sample TEXT NOT NULL DEFAULT '';
+    )sql",
 };
 constexpr std::int64_t kVersion = std::size(kMigrations);
 

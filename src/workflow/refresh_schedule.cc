@@ -87,7 +87,10 @@ void RefreshSchedule::OnFinished(const transform::ActionResult& result, Micros n
     const auto refresh = std::chrono::duration_cast<std::chrono::microseconds>(model.refresh);
     model.next_start = std::max(model.started_at + refresh.count(), now + (now - model.started_at));
     switch (result.state) {
+        case RunState::kPlanned:
+            break;
         case RunState::kOk:
+        case RunState::kWarned:
             model.outcome = Outcome::kOk;
             model.was_built = true;
             Wake(result.target, now);

@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "base/log.h"
-#include "transform/run/selection.h"
+#include "transform/run/applied.h"
 
 namespace biwa::workflow {
 
@@ -41,14 +41,33 @@ ModelStatus::State StateOf(RunState state) {
     switch (state) {
         case RunState::kOk:
             return ModelStatus::State::kOk;
+        case RunState::kWarned:
+            return ModelStatus::State::kWarned;
         case RunState::kFailed:
             return ModelStatus::State::kFailed;
         case RunState::kSkipped:
             return ModelStatus::State::kSkipped;
+        case RunState::kPlanned:
         case RunState::kCancelled:
             break;
     }
     return ModelStatus::State::kNever;
+}
+
+AssertionStatus::State AssertionStateOf(RunState state) {
+    switch (state) {
+        case RunState::kOk:
+            return AssertionStatus::State::kOk;
+        case RunState::kWarned:
+            return AssertionStatus::State::kWarned;
+        case RunState::kFailed:
+            return AssertionStatus::State::kFailed;
+        case RunState::kPlanned:
+        case RunState::kSkipped:
+        case RunState::kCancelled:
+            break;
+    }
+    return AssertionStatus::State::kNever;
 }
 
 }  // namespace
@@ -59,6 +78,8 @@ std::string_view ToString(AssertionStatus::State state) {
             return "never";
         case AssertionStatus::State::kOk:
             return "ok";
+        case AssertionStatus::State::kWarned:
+            return "warned";
         case AssertionStatus::State::kFailed:
             return "failed";
     }
@@ -73,6 +94,8 @@ std::string_view ToString(ModelStatus::State state) {
             return "running";
         case ModelStatus::State::kOk:
             return "ok";
+        case ModelStatus::State::kWarned:
+            return "warned";
         case ModelStatus::State::kFailed:
             return "failed";
         case ModelStatus::State::kSkipped:
@@ -91,7 +114,8 @@ Refresher::Refresher(std::shared_ptr<const transform::CompiledGraph> graph,
     for (std::size_t i = 0; i < graph_->actions.size(); ++i) {
         const auto& action = graph_->actions[i];
         if (action.parent) {
-            StatusOf(*action.parent)->assertions.push_back({action.target.name, {}, {}, {}});
+            StatusOf(*action.parent)
+                ->assertions.push_back({action.target.name, action.severity, {}, {}, {}});
             continue;
         }
         auto& model = models_.emplace_back();
@@ -101,6 +125,7 @@ Refresher::Refresher(std::shared_ptr<const transform::CompiledGraph> graph,
         model.file = action.location.file;
         model.description = action.description;
         model.tags = action.tags;
+        model.freshness = action.freshness;
         model.disabled = action.disabled;
         model.depends_on = action.dependencies;
         const std::chrono::duration<double> refresh = schedule_.refresh(action.target);
@@ -181,19 +206,35 @@ void Refresher::Work(std::stop_token stop) {
             std::lock_guard lock(mutex_);
             due = schedule_.Due(clock_.Now());
         }
-        if (!due.empty()) runner_.Run(*graph_, due, {}, this, stop);
+        if (due.empty()) continue;
+        const auto started = clock_.Now();
+        const auto result = runner_.Run(*graph_, due, {}, this, stop);
+        if (recorder_) recorder_(result, started);
     }
 }
 
-Result<transform::RunResult> Refresher::RunNow(const std::vector<std::string>& patterns,
-                                               bool full_refresh, transform::RunObserver* observer,
-                                               std::stop_token stop) {
-    const auto selection = BIWA_TRY(transform::Select(*graph_, patterns));
+Result<std::set<TableName>> Refresher::Select(const transform::SelectionRequest& request) {
+    std::map<std::string, std::string> hashes;
+    if (request.NeedsHashes()) {
+        for (const auto& [model, build] : BIWA_TRY(transform::LastBuilds(warehouse_)))
+            hashes[model] = build.content_hash;
+    }
+    return transform::Select(*graph_, request, hashes);
+}
+
+transform::RunResult Refresher::RunNow(const std::set<TableName>& selection,
+                                       const transform::RunOptions& options,
+                                       transform::RunObserver* observer, std::stop_token stop) {
     Both observers(*this, observer);
     std::lock_guard run_lock(run_mutex_);
-    transform::RunOptions options;
-    options.full_refresh = full_refresh;
     return runner_.Run(*graph_, selection, options, &observers, std::move(stop));
+}
+
+void Refresher::Restore(const std::vector<transform::ActionResult>& last) {
+    std::lock_guard lock(mutex_);
+    for (const auto& result : last) {
+        if (const auto* action = graph_->Find(result.target)) TakeIn(*action, result);
+    }
 }
 
 void Refresher::OnStarted(const Action& action) {
@@ -206,39 +247,49 @@ void Refresher::OnStarted(const Action& action) {
 }
 
 void Refresher::OnFinished(const Action& action, const ActionResult& result) {
-    if (result.state == RunState::kFailed)
-        LogWarn("{} failed: {}", action.target.ToString(), result.error->ToString());
+    // A command that runs models without serving says it by itself.
+    if (thread_.joinable() &&
+        (result.state == RunState::kFailed || result.state == RunState::kWarned)) {
+        LogWarn("{} {}: {}", action.target.ToString(), ToString(result.state),
+                result.error->ToString());
+    }
     {
         std::lock_guard lock(mutex_);
         schedule_.OnFinished(result, clock_.Now());
-        if (auto* model = StatusOf(action.target)) {
-            // A cancelled build leaves everything as it was.
-            const bool is_done = result.state != RunState::kCancelled;
-            if (is_done) model->error = result.error;
-            if (is_done && result.started_at != 0) {
-                model->last_run_at = result.started_at;
-                model->seconds = result.seconds;
-            }
-            model->state = is_done              ? StateOf(result.state)
-                           : model->error       ? ModelStatus::State::kFailed
-                           : model->last_run_at ? ModelStatus::State::kOk
-                                                : ModelStatus::State::kNever;
-            if (result.state == RunState::kOk) model->rows = result.rows;
-        } else if (auto* parent = action.parent ? StatusOf(*action.parent) : nullptr) {
-            for (auto& assertion : parent->assertions) {
-                if (assertion.name != action.target.name) continue;
-                assertion.state = result.state == RunState::kOk ? AssertionStatus::State::kOk
-                                  : result.state == RunState::kFailed
-                                      ? AssertionStatus::State::kFailed
-                                      : AssertionStatus::State::kNever;
-                assertion.failing = result.failing;
-                assertion.error = result.error;
-            }
-        }
+        TakeIn(action, result);
         woken_ = true;
         changed_.notify_all();
     }
     if (listener_) listener_();
+}
+
+// Into the status that is shown.
+void Refresher::TakeIn(const Action& action, const ActionResult& result) {
+    if (auto* model = StatusOf(action.target)) {
+        // A cancelled build leaves everything as it was.
+        const bool is_done = result.state != RunState::kCancelled;
+        if (is_done) {
+            model->error = result.error;
+            model->notes = result.notes;
+            model->failing = result.failing;
+        }
+        if (is_done && result.started_at != 0) {
+            model->last_run_at = result.started_at;
+            model->seconds = result.seconds;
+        }
+        model->state = is_done              ? StateOf(result.state)
+                       : model->error       ? ModelStatus::State::kFailed
+                       : model->last_run_at ? ModelStatus::State::kOk
+                                            : ModelStatus::State::kNever;
+        if (result.state == RunState::kOk) model->rows = result.rows;
+    } else if (auto* parent = action.parent ? StatusOf(*action.parent) : nullptr) {
+        for (auto& assertion : parent->assertions) {
+            if (assertion.name != action.target.name) continue;
+            assertion.state = AssertionStateOf(result.state);
+            assertion.failing = result.failing;
+            assertion.error = result.error;
+        }
+    }
 }
 
 std::vector<ModelStatus> Refresher::Snapshot() const {

@@ -17,14 +17,16 @@
 #include "project/project.h"
 #include "transform/compile/graph.h"
 #include "transform/run/model_runner.h"
+#include "transform/run/selection.h"
 #include "warehouse/warehouse.h"
 #include "workflow/refresh_schedule.h"
 
 namespace biwa::workflow {
 
 struct AssertionStatus {
-    enum class State { kNever, kOk, kFailed };
+    enum class State { kNever, kOk, kWarned, kFailed };
     std::string name;
+    transform::Severity severity = transform::Severity::kError;
     State state = State::kNever;
     transform::FailingRows failing;
     std::optional<Error> error;
@@ -32,7 +34,7 @@ struct AssertionStatus {
 std::string_view ToString(AssertionStatus::State state);
 
 struct ModelStatus {
-    enum class State { kNever, kRunning, kOk, kFailed, kSkipped };
+    enum class State { kNever, kRunning, kOk, kWarned, kFailed, kSkipped };
     TableName name;
     transform::ActionType type = transform::ActionType::kTable;
     std::string file;
@@ -44,6 +46,9 @@ struct ModelStatus {
     double seconds = 0;  // of the last run
     std::optional<std::uint64_t> rows;
     std::optional<Error> error;
+    std::vector<std::string> notes;  // of the last run
+    transform::FailingRows failing;  // of an assertion of its own
+    transform::Freshness freshness;  // what its definition promises
     double refresh_seconds = 0;
     // Everything that was in the warehouse's source tables at that instant shows here.
     std::optional<Micros> fresh_as_of;
@@ -66,21 +71,33 @@ class Refresher final : public transform::RunObserver {
     // After each commit that changed rows of these tables. From any thread; takes note and returns.
     void OnTablesChanged(const std::vector<TableName>& tables);
 
-    // Builds what the patterns select (transform/run/selection.h), whatever the schedule says.
-    // Waits for a run that is under way, as there is one at a time.
-    Result<transform::RunResult> RunNow(const std::vector<std::string>& patterns, bool full_refresh,
-                                        transform::RunObserver* observer, std::stop_token stop);
+    // What a request selects of the graph.
+    Result<std::set<TableName>> Select(const transform::SelectionRequest& request);
+    const transform::CompiledGraph& graph() const { return *graph_; }
+
+    // Builds these, whatever the schedule says. Waits for a run that is under way, as there is one
+    // at a time.
+    transform::RunResult RunNow(const std::set<TableName>& selection,
+                                const transform::RunOptions& options,
+                                transform::RunObserver* observer, std::stop_token stop);
+
+    // What came of models the last time, in an earlier process. Before Start.
+    void Restore(const std::vector<transform::ActionResult>& last);
 
     // Of every model, in topological order. From any thread.
     std::vector<ModelStatus> Snapshot() const;
     // Called after every change of a status, by the thread that made it. Set it before Start.
     void SetListener(std::function<void()> listener) { listener_ = std::move(listener); }
+    // Called after every run that the schedule began, with when it began. Set it before Start.
+    using Recorder = std::function<void(const transform::RunResult&, Micros started)>;
+    void SetRecorder(Recorder recorder) { recorder_ = std::move(recorder); }
 
   private:
     void OnStarted(const transform::Action& action) override;
     void OnFinished(const transform::Action& action,
                     const transform::ActionResult& result) override;
 
+    void TakeIn(const transform::Action& action, const transform::ActionResult& result);
     void Work(std::stop_token stop);
     std::set<TableName> TakeDue(std::stop_token stop);
     // Asks the warehouse which tables there are.
@@ -92,6 +109,7 @@ class Refresher final : public transform::RunObserver {
     const Clock& clock_;
     transform::ModelRunner runner_;
     std::function<void()> listener_;
+    Recorder recorder_;
 
     std::mutex run_mutex_;  // held for a run; taken before mutex_
     mutable std::mutex mutex_;

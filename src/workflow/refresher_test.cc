@@ -120,12 +120,12 @@ TEST_F(RefresherTest, RunsNowWithoutBeingStarted) {
     Exec("CREATE TABLE app.t AS SELECT 1 AS n");
     int changes = 0;
     refresher_->SetListener([&] { ++changes; });
-    const auto result = refresher_->RunNow({"+s"}, false, nullptr, {});
-    ASSERT_TRUE(result) << result.error().message;
-    EXPECT_TRUE(result->ok());
+    const auto selected = refresher_->Select({{"+s"}});
+    ASSERT_TRUE(selected) << selected.error().message;
+    EXPECT_TRUE(refresher_->RunNow(*selected, {}, nullptr, {}).ok());
     EXPECT_EQ(changes, 8);
     EXPECT_EQ(Find("s").rows, 1u);
-    const auto wrong = refresher_->RunNow({"nothing"}, false, nullptr, {});
+    const auto wrong = refresher_->Select({{"nothing"}});
     EXPECT_EQ(wrong.error().message, "no model is selected by \"nothing\"");
 }
 

@@ -72,12 +72,15 @@ class Instance:
             password: ${{file:secrets/app.password}}
             """
 
-    def write_project(self, tables=("public.*",), exclude=()):
+    def write_settings(self):
         self.write("biwa.yaml", """\
             name: test
             warehouse: { memory_limit: 512MB, threads: 2 }
             models: { default_dataset: mart, refresh: 200ms }
             """)
+
+    def write_project(self, tables=("public.*",), exclude=()):
+        self.write_settings()
         self.write("connections/app_db.yaml", self.connection_file())
         self.write("secrets/app.password", self.database.server.password + "\n", 0o600)
         self.write_stream(tables, exclude)

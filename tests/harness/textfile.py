@@ -17,18 +17,31 @@ that begins with # is a comment.
     failed            the stream has to stop; below ---- is a part of the message.
     restart           SIGTERM (has to end with 0), then a new start.
     kill              SIGKILL; the next step that needs it starts it anew.
+    biwa WORDS        runs the program with these words to its end, which has to be good; below ----
+                      are parts of lines that it has to say, in any order: models are built side by
+                      side. `*` in them stands for anything.
+    biwa error WORDS  the same, but it has to end with exit code 1.
+    killed WORDS      starts the program with these words and kills it (SIGKILL) after a second; it
+                      must not have ended before.
 
-DB is the name of the source's database in this file: the same throughout.
+DB is the name of the source's database in this file: the same throughout. In the folder `models` there
+is no source and nothing serves: each step opens the project and closes it.
 """
 import dataclasses
+import json
 import os
+import re
+import subprocess
+import time
 
 from harness.instance import HttpError
+from harness.paths import BIWA
 from harness.wait import wait_until
 
 NUMBERS = {"SMALLINT": "I", "INTEGER": "I", "BIGINT": "I", "HUGEINT": "I", "FLOAT": "R",
            "DOUBLE": "R"}
-STEPS = ("exec", "file", "up", "sync", "settle", "query", "error", "status", "failed", "restart", "kill")
+STEPS = ("exec", "file", "up", "sync", "settle", "query", "error", "status", "failed", "restart", "kill",
+         "biwa", "killed")
 
 
 class Mismatch(Exception):
@@ -144,8 +157,42 @@ class Runner:
         self.ensure_running()
         self.instance.sync()
 
+    def do_biwa(self, step):
+        words = step.words[1:] if step.words[0] == "error" else step.words
+        done = self.instance.command(*words)
+        said = done.stdout + done.stderr
+        code = 1 if words != step.words else 0
+        if done.returncode != code:
+            self.wrong(step, [f"exit code {code}", *step.expected],
+                       [f"exit code {done.returncode}", said])
+        for part in step.expected:
+            pattern = re.compile(".*?".join(map(re.escape, part.split("*"))))
+            if not any(pattern.search(line) for line in said.splitlines()):
+                self.wrong(step, step.expected, [f"not found: {part}", said])
+
+    def do_killed(self, step):
+        process = subprocess.Popen([BIWA, *step.words], cwd=self.instance.folder,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL)
+        time.sleep(1)
+        ended = process.poll()
+        process.kill()
+        said, _ = process.communicate(timeout=10)
+        if ended is not None:
+            self.wrong(step, ["it runs for more than a second"], [f"exit code {ended}", said.decode()])
+
+    def ask(self, sql):
+        """Columns and rows, of what serves or else of the project as it lies there."""
+        if self.instance.is_running() or self.instance.database is not None:
+            return self.instance.query_texts(sql)
+        done = self.instance.command("query", "--json", sql)
+        if done.returncode != 0:
+            raise HttpError(0, {"message": done.stderr})
+        answer = json.loads(done.stdout, parse_float=str, parse_int=str)
+        return answer["columns"], answer["rows"]
+
     def do_query(self, step):
-        columns, rows = self.instance.query_texts("\n".join(step.body))
+        columns, rows = self.ask("\n".join(step.body))
         types = "".join(letter_of(one["type"]) for one in columns)
         got = ["  ".join(shown(value) for value in row) for row in rows]
         if step.words != [types]:
@@ -155,7 +202,7 @@ class Runner:
 
     def do_error(self, step):
         try:
-            _, rows = self.instance.query_texts("\n".join(step.body))
+            _, rows = self.ask("\n".join(step.body))
         except HttpError as error:
             if not all(part in str(error) for part in step.expected):
                 self.wrong(step, step.expected, [str(error)])

@@ -123,13 +123,35 @@ Result<StreamCommand> ParseStreamCommand(const Request& request, const std::stri
     return command;
 }
 
+Result<DiffRequest> ParseDiff(const Request& request) {
+    const auto body = BIWA_TRY(ParseBody(request, {"model", "key"}));
+    DiffRequest diff;
+    const auto model = body.find("model");
+    if (model == body.end() || !model->is_string())
+        return UserError("\"model\" is missing: the name of the model to compare");
+    diff.model = model->get<std::string>();
+    diff.key = BIWA_TRY(ParseNames(body, "key"));
+    return diff;
+}
+
 Result<RunRequest> ParseRun(const Request& request) {
-    const auto body = BIWA_TRY(ParseBody(request, {"select", "full_refresh"}));
     RunRequest run;
+    const std::vector<std::pair<const char*, bool*>> flags = {
+        {"full_refresh", &run.full_refresh},
+        {"include_dependencies", &run.include_dependencies},
+        {"include_dependents", &run.include_dependents},
+        {"dry_run", &run.dry_run},
+        {"resume", &run.resume}};
+    std::vector<std::string> keys{"select"};
+    for (const auto& flag : flags) keys.emplace_back(flag.first);
+    const auto body = BIWA_TRY(ParseBody(request, keys));
     run.select = BIWA_TRY(ParseNames(body, "select"));
-    if (const auto full = body.find("full_refresh"); full != body.end()) {
-        if (!full->is_boolean()) return UserError("\"full_refresh\" is neither true nor false");
-        run.full_refresh = full->get<bool>();
+    for (const auto& [key, value] : flags) {
+        const auto found = body.find(key);
+        if (found == body.end()) continue;
+        if (!found->is_boolean())
+            return UserError(fmt::format("\"{}\" is neither true nor false", key));
+        *value = found->get<bool>();
     }
     return run;
 }
@@ -272,6 +294,12 @@ void Api::Handle(const std::shared_ptr<Exchange>& exchange) {
         case RouteId::kRun:
             return AnswerBy(slow_, exchange, [this, exchange] {
                 return Run(exchange->request(), exchange->closed());
+            });
+        case RouteId::kDiff:
+            return AnswerBy(slow_, exchange, [this, exchange] {
+                const auto diff = ParseDiff(exchange->request());
+                if (!diff) return ErrorResponse(diff.error());
+                return Respond(backend_.Diff(*diff, exchange->closed()));
             });
         case RouteId::kStream:
             return AnswerBy(slow_, exchange, [this, exchange, name = match->parameter] {

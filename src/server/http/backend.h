@@ -15,6 +15,15 @@ namespace biwa::http {
 struct RunRequest {
     std::vector<std::string> select;  // empty: every model
     bool full_refresh = false;
+    bool include_dependencies = false;
+    bool include_dependents = false;
+    bool dry_run = false;  // only says what would be done
+    bool resume = false;   // goes on with the last run, which did not come to a good end
+};
+
+struct DiffRequest {
+    std::string model;             // "daily" or "mart.daily"
+    std::vector<std::string> key;  // empty: the model's own
 };
 
 struct StreamCommand {
@@ -45,6 +54,8 @@ class Backend {
 
     // To be given up when `stop` says so: the caller has gone or the server stops.
     virtual Result<std::string> Run(const RunRequest& request, std::stop_token stop) = 0;
+    // What building a model would change; nothing is stored.
+    virtual Result<std::string> Diff(const DiffRequest& request, std::stop_token stop) = 0;
     // Returns when it is written down.
     virtual Status AskStream(const StreamCommand& command) = 0;
     virtual Result<std::string> PlanJson() = 0;

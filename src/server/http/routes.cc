@@ -19,9 +19,22 @@ constexpr std::string_view kQueryBody = R"({"type": "object", "required": ["sql"
 constexpr std::string_view kRunBody = R"({"type": "object", "additionalProperties": false,
     "properties": {
     "select": {"type": "array", "items": {"type": "string"},
-               "description": "Models to run; none means all."},
+               "description": "Models to run, as `biwa run --select` has them; none means all."},
     "full_refresh": {"type": "boolean", "default": false,
-                     "description": "Build incremental models anew."}}})";
+                     "description": "Build incremental models anew."},
+    "include_dependencies": {"type": "boolean", "default": false,
+                             "description": "With all that the selected models read."},
+    "include_dependents": {"type": "boolean", "default": false,
+                           "description": "With all that reads the selected models."},
+    "dry_run": {"type": "boolean", "default": false,
+                "description": "Only say which models would be run."},
+    "resume": {"type": "boolean", "default": false,
+               "description": "Go on with the last run, which was interrupted or failed."}}})";
+constexpr std::string_view kDiffBody = R"({"type": "object", "required": ["model"],
+    "additionalProperties": false, "properties": {
+    "model": {"type": "string", "description": "Its name, with or without its dataset."},
+    "key": {"type": "array", "items": {"type": "string"},
+            "description": "Columns that find a row again; none means the model's uniqueKey."}}})";
 constexpr std::string_view kStreamBody = R"({"type": "object", "required": ["action"],
     "additionalProperties": false, "properties": {
     "action": {"type": "string", "enum": ["recopy", "backfill", "pause", "resume", "reconcile",
@@ -58,6 +71,10 @@ constexpr std::array kRoutes = {
           "goes to, and its last builds."},
     Route{RouteId::kRun, "POST", "/api/v1/run", "Runs models and answers when they are done.", true,
           "application/json", kRunBody},
+    Route{RouteId::kDiff, "POST", "/api/v1/diff",
+          "What building a model by its present definition would change: columns, rows, values. "
+          "Nothing is stored.",
+          true, "application/json", kDiffBody},
     Route{
         RouteId::kStream, "POST", "/api/v1/streams/{name}",
         "Has tables of a stream copied anew, or pauses or resumes them or all of it; answers when "

@@ -21,6 +21,7 @@ enum class RouteId {
     kDashboardLive,
     kModel,
     kRun,
+    kDiff,
     kStream,
     kPlan,
     kApply,

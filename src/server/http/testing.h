@@ -57,6 +57,9 @@ class TestBackend final : public Backend {
     std::vector<DashboardConfig> Dashboards() override { return dashboards; }
     QueryService& queries() override { return queries_; }
     DashboardFeed& dashboard_feed() override { return feed_; }
+    Result<std::string> Diff(const DiffRequest& request, std::stop_token) override {
+        return "{\"model\":\"" + request.model + "\"}";
+    }
     Result<std::string> Run(const RunRequest& request, std::stop_token stop) override {
         if (!request.select.empty() && request.select[0] == "nothing") {
             return UserError("there is no model nothing", "Did you mean \"something\"?");

@@ -46,6 +46,7 @@ std::vector<Action> MakeAssertions(const Action& model, const AssertionsConfig& 
         action.disabled = model.disabled || settings.disable_assertions;
         action.full.query.sql = std::move(sql);
         action.parent = model.target;
+        action.severity = config.severity;
         action.dependencies = {model.target};
         assertions.push_back(std::move(action));
     };

@@ -190,6 +190,10 @@ class Compiler {
         action.unique_key = config.unique_key;
         action.incremental_options = config.incremental;
         action.refresh = config.refresh;
+        action.intervals = config.intervals;
+        action.has_contract = config.has_contract;
+        action.freshness = config.freshness;
+        action.severity = config.severity;
         action.has_output = config.has_output;
         action.bigquery = config.bigquery;
         MakeSql(draft, action, sources());

@@ -187,8 +187,17 @@ class DefinitionReader {
         Add("preOperations", kModels, [&](const auto& v) { c.pre_operations = r.Texts(v); });
         Add("postOperations", kModels, [&](const auto& v) { c.post_operations = r.Texts(v); });
         Add("refresh", kStored, [&](const auto& v) { c.refresh = r.Duration(v); });
+        Add("freshness", kModels, [&](const auto& v) { c.freshness = r.ReadFreshness(v); });
+        Add("severity", Bit(Type::kAssertion),
+            [&](const auto& v) { c.severity = r.ReadSeverity(v); });
+        Add("contract", kModels, [&](const auto& v) {
+            constexpr std::array<std::pair<std::string_view, bool>, 1> kChoices = {
+                {{"enforced", true}}};
+            c.has_contract = r.Choice(v, kChoices).value_or(false);
+        });
         constexpr unsigned kIncremental = Bit(Type::kIncremental);
         Add("uniqueKey", kIncremental, [&](const auto& v) { c.unique_key = r.Texts(v); });
+        Add("intervals", kIncremental, [&](const auto& v) { c.intervals = r.ReadIntervals(v); });
         Add("protected", kIncremental,
             [&](const auto& v) { c.incremental.is_protected = r.Bool(v); });
         Add("incrementalStrategy", kIncremental, [&](const auto& v) {
@@ -294,6 +303,20 @@ class DefinitionReader {
         if (incremental.strategy == IncrementalStrategy::kInsertOverwrite &&
             b.partition_by.empty()) {
             refuse("incrementalStrategy", "the strategy \"INSERT_OVERWRITE\" needs partitionBy");
+        }
+        if (config_.intervals && (!config_.unique_key.empty() || incremental.strategy)) {
+            refuse("intervals",
+                   "with intervals the rows of a time range are replaced: uniqueKey and "
+                   "incrementalStrategy say otherwise");
+        }
+        if (config_.has_contract && config_.columns.empty())
+            refuse("contract", "a contract needs \"columns\" with their types");
+        for (const auto& column : config_.columns) {
+            if (!config_.has_contract || !column.type.empty()) continue;
+            refuse("contract",
+                   fmt::format("the contract needs a type for column \"{0}\": columns: {{ {0}: {{ "
+                               "type: \"BIGINT\" }} }}",
+                               Join(column.path, ".")));
         }
         if (!incremental.update_partition_filter.empty() && !incremental.predicates.empty()) {
             refuse("incrementalPredicates",

@@ -27,6 +27,7 @@ struct TableReference {
 struct AssertionsConfig {
     std::vector<std::vector<std::string>> unique_keys;
     std::vector<std::string> row_conditions;  // with those of nonNull behind
+    Severity severity = Severity::kError;
 };
 
 enum class DefinitionType {
@@ -56,6 +57,10 @@ struct DefinitionConfig {
     std::vector<ColumnNote> columns;
     std::vector<std::string> unique_key;
     IncrementalOptions incremental;
+    std::optional<Intervals> intervals;
+    bool has_contract = false;
+    Freshness freshness;
+    Severity severity = Severity::kError;
     BigQueryOptions bigquery;  // with `project`
     AssertionsConfig assertions;
     std::vector<TableReference> dependencies;

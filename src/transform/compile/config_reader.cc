@@ -132,7 +132,7 @@ void ConfigReader::AddColumn(const std::vector<std::string>& path, const Express
                              std::vector<ColumnNote>& columns) {
     if (value.kind == Kind::kNull) return;
     const auto place = columns.size();
-    columns.push_back({path, {}, {}, {}});
+    columns.push_back({path, {}, {}, {}, {}});
     if (value.kind != Kind::kObject) {
         columns[place].description = Text(value);
         return;
@@ -141,6 +141,7 @@ void ConfigReader::AddColumn(const std::vector<std::string>& path, const Express
     ReadObject(
         value, "column",
         {{"description", [&](const auto& v) { columns[place].description = Text(v); }},
+         {"type", [&](const auto& v) { columns[place].type = Text(v); }},
          {"tags", [&](const auto& v) { columns[place].tags = Texts(v); }},
          {"bigqueryPolicyTags", [&](const auto& v) { columns[place].policy_tags = Texts(v); }},
          {"displayName", [&](const auto& v) { Text(v); }},  // Dataform drops it, too
@@ -164,6 +165,7 @@ std::vector<ColumnNote> ConfigReader::Columns(const Expression& value) {
                 item, "column",
                 {{"path", [&](const auto& v) { column.path = Texts(v); }},
                  {"description", [&](const auto& v) { column.description = Text(v); }},
+                 {"type", [&](const auto& v) { column.type = Text(v); }},
                  {"tags", [&](const auto& v) { column.tags = Texts(v); }},
                  {"bigqueryPolicyTags", [&](const auto& v) { column.policy_tags = Texts(v); }}});
         }
@@ -219,6 +221,43 @@ std::vector<TableReference> ConfigReader::Dependencies(const Expression& value) 
     return references;
 }
 
+Severity ConfigReader::ReadSeverity(const Expression& value) {
+    constexpr std::array<std::pair<std::string_view, Severity>, 2> kChoices = {
+        {{"error", Severity::kError}, {"warn", Severity::kWarn}}};
+    return Choice(value, kChoices).value_or(Severity::kError);
+}
+
+Freshness ConfigReader::ReadFreshness(const Expression& value) {
+    Freshness freshness;
+    ReadObject(value, "freshness",
+               {{"warn", [&](const auto& v) { freshness.warn = Duration(v); }},
+                {"error", [&](const auto& v) { freshness.error = Duration(v); }}});
+    if (freshness.warn && freshness.error && *freshness.warn > *freshness.error)
+        Add({value.offset, "freshness.warn is longer than freshness.error"});
+    return freshness;
+}
+
+Intervals ConfigReader::ReadIntervals(const Expression& value) {
+    Intervals intervals;
+    const auto read = [&](std::chrono::milliseconds& to) {
+        return [this, &to](const Expression& v) { to = Duration(v).value_or(to); };
+    };
+    ReadObject(value, "intervals",
+               {{"column", [&](const auto& v) { intervals.column = Text(v); }},
+                {"from", [&](const auto& v) { intervals.from = Text(v); }},
+                {"every", read(intervals.every)},
+                {"lookback", read(intervals.lookback)},
+                {"batch", read(intervals.batch)}});
+    if (intervals.column.empty() || intervals.from.empty() || intervals.every.count() == 0) {
+        Add({value.offset,
+             "intervals need \"column\", \"from\" and \"every\": { column: \"day\", from: "
+             "\"2026-01-01\", every: \"1d\" }"});
+    }
+    if (intervals.batch.count() != 0 && intervals.batch < intervals.every)
+        Add({value.offset, "intervals.batch is shorter than intervals.every"});
+    return intervals;
+}
+
 AssertionsConfig ConfigReader::Assertions(const Expression& value) {
     AssertionsConfig assertions;
     std::vector<std::string> non_null;
@@ -244,7 +283,8 @@ AssertionsConfig ConfigReader::Assertions(const Expression& value) {
                      }
                  }},
                 {"nonNull", [&](const auto& v) { non_null = Texts(v); }},
-                {"rowConditions", [&](const auto& v) { assertions.row_conditions = Texts(v); }}});
+                {"rowConditions", [&](const auto& v) { assertions.row_conditions = Texts(v); }},
+                {"severity", [&](const auto& v) { assertions.severity = ReadSeverity(v); }}});
     if (one && several) {
         Add({value.offset, "give assertions.uniqueKey or assertions.uniqueKeys, not both"});
     }

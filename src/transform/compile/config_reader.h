@@ -39,6 +39,9 @@ class ConfigReader {
     std::vector<ColumnNote> Columns(const Expression& value);
     std::vector<TableReference> Dependencies(const Expression& value);
     AssertionsConfig Assertions(const Expression& value);
+    Severity ReadSeverity(const Expression& value);
+    Freshness ReadFreshness(const Expression& value);
+    Intervals ReadIntervals(const Expression& value);
     // A table named by a text, an array or an object.
     std::optional<TableReference> Table(const Expression& value);
     // As JSON's text.

@@ -24,6 +24,10 @@ std::string_view ToString(ActionType type) {
     return "";
 }
 
+std::string_view ToString(Severity severity) {
+    return severity == Severity::kWarn ? "warn" : "error";
+}
+
 SqlText SqlText::OfLine(std::string_view sql, int line) {
     sql = Trim(sql);
     const auto count = std::count(sql.begin(), sql.end(), '\n') + 1;

@@ -43,6 +43,7 @@ struct BuildSql {
 struct ColumnNote {
     std::vector<std::string> path;
     std::string description;
+    std::string type;  // what a contract promises, as the engine writes types; may be empty
     std::vector<std::string> tags;
     std::vector<std::string> policy_tags;
 };
@@ -91,6 +92,27 @@ struct BigQueryOptions {
     std::string extra_properties_json;
 };
 
+// Of an assertion that finds rows.
+enum class Severity { kError, kWarn };
+std::string_view ToString(Severity severity);
+
+// How old a model's data may be.
+struct Freshness {
+    std::optional<std::chrono::milliseconds> warn;
+    std::optional<std::chrono::milliseconds> error;
+};
+
+// An incremental model by time range: what of the time since `from` is not in the table yet is
+// filled, interval by interval, from the query's rows whose `column` lies in it.
+struct Intervals {
+    std::string column;
+    std::string from;
+    std::chrono::milliseconds every{0};
+    std::chrono::milliseconds lookback{0};  // filled again each time: rows may come late
+    // So much at once, in a transaction of its own; 0: all that is due.
+    std::chrono::milliseconds batch{0};
+};
+
 struct Action {
     TableName target;
     // Before the project's suffix and prefix were put to it: what definitions call it.
@@ -109,6 +131,10 @@ struct Action {
     std::optional<SqlText> incremental_where;  // of the rows that `incremental` brings; a condition
     std::vector<std::string> unique_key;
     IncrementalOptions incremental_options;
+    std::optional<Intervals> intervals;
+    // The table has exactly the columns of `columns`, of their types, or it is not replaced.
+    bool has_contract = false;
+    Freshness freshness;
     std::optional<std::chrono::milliseconds> refresh;  // the project's, where it says nothing
 
     // kOperations
@@ -117,6 +143,7 @@ struct Action {
 
     // kAssertion, of a model's config: the model.
     std::optional<TableName> parent;
+    Severity severity = Severity::kError;
 
     // What it reads or waits for: other actions and tables from elsewhere. Sorted, each once.
     std::vector<TableName> dependencies;

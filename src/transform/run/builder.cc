@@ -3,70 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <map>
 #include <set>
 
 #include "base/text.h"
+#include "transform/run/applied.h"
 #include "transform/run/engine_error.h"
+#include "transform/run/intervals.h"
+#include "transform/run/schema_change.h"
+#include "transform/run/sql_results.h"
 
 namespace biwa::transform {
 
 namespace {
-
-constexpr std::string_view kApplied = "_biwa.applied";
-// A model that is built every few seconds must not fill the warehouse with its history.
-constexpr Micros kAppliedKept = Micros{24} * 3600 * 1'000'000;
-
-// The rows of a small result, as text.
-Result<std::vector<std::vector<std::optional<std::string>>>> ReadTexts(RowStream& stream) {
-    std::vector<std::vector<std::optional<std::string>>> rows;
-    while (const RowBlock* block = BIWA_TRY(stream.Next())) {
-        for (std::size_t row = 0; row < block->rows; ++row) {
-            auto& texts = rows.emplace_back();
-            for (const auto& cells : block->columns) {
-                if (cells.IsNull(row)) {
-                    texts.emplace_back();
-                } else {
-                    texts.emplace_back(cells.GetString(row));
-                }
-            }
-        }
-    }
-    return rows;
-}
-
-template <typename Connection>
-Result<std::uint64_t> ReadCount(Connection& connection, std::string_view sql) {
-    const auto stream = BIWA_TRY(connection.Query(sql));
-    std::uint64_t count = 0;
-    while (const RowBlock* block = BIWA_TRY(stream->Next())) {
-        if (block->rows > 0)
-            count = static_cast<std::uint64_t>(block->columns[0].template Get<std::int64_t>(0));
-    }
-    return count;
-}
-
-std::string Lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
-
-// FNV-1a, 64 bits.
-std::string ContentHash(const BuildSql& build) {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    const auto add = [&](const SqlText& text) {
-        for (const unsigned char c : text.sql) hash = (hash ^ c) * 0x100000001b3;
-        hash = (hash ^ 0xFF) * 0x100000001b3;
-    };
-    for (const auto& text : build.pre_operations) add(text);
-    add(build.query);
-    for (const auto& text : build.post_operations) add(text);
-    return fmt::format("{:016x}", hash);
-}
-
-std::string TimestampSql(Micros time) { return fmt::format("make_timestamptz({})", time); }
 
 enum class Existing { kNothing, kTable, kView };
 
@@ -78,102 +26,265 @@ class ModelBuild {
           action_(action),
           transaction_(transaction),
           cancellation_(cancellation),
-          target_(action.target.ToSql()) {}
+          target_(action.target.ToSql()),
+          model_(action.target.ToString()),
+          started_at_(context.clock.Now()) {}
 
-    Result<std::optional<std::uint64_t>> Run() {
-        const Micros started_at = context_.clock.Now();
-        std::string kind(ToString(action_.type));
-        const BuildSql* build = &action_.full;
+    Result<BuildOutcome> Run() {
         if (action_.type == ActionType::kOperations) {
             for (const auto& operation : action_.operations) BIWA_TRY(Execute("", operation));
-        } else {
-            const auto existing = BIWA_TRY(FindExisting());
-            if (action_.type == ActionType::kIncremental && existing == Existing::kTable &&
-                !context_.full_refresh) {
-                build = &action_.incremental;
-            } else if (action_.type == ActionType::kIncremental) {
-                kind = "incremental, full";
-            }
-            for (const auto& sql : build->pre_operations) BIWA_TRY(Execute("", sql));
-            if (build == &action_.incremental) {
-                BIWA_TRY(Extend());
-            } else {
-                BIWA_TRY(Replace(existing));
-            }
-            for (const auto& sql : build->post_operations) BIWA_TRY(Execute("", sql));
+            return Finish(std::string(ToString(action_.type)));
         }
-        std::optional<std::uint64_t> rows;
-        if (action_.type == ActionType::kTable || action_.type == ActionType::kIncremental)
-            rows = BIWA_TRY(ReadCount(transaction_, "SELECT count(*) FROM " + target_));
-        BIWA_TRY(Record(kind, started_at, rows, ContentHash(*build)));
-        if (cancellation_.requested()) return Cancelled();
-        BIWA_TRY(transaction_.Commit());
-        return rows;
+        const bool onto_what_is_there = BIWA_TRY(IsOntoWhatIsThere());
+        const auto& build = onto_what_is_there ? action_.incremental : action_.full;
+        for (const auto& sql : build.pre_operations) BIWA_TRY(Execute("", sql));
+        BIWA_TRY(onto_what_is_there ? Extend() : Replace());
+        BIWA_TRY(After(build));
+        return Finish(action_.type == ActionType::kIncremental && !onto_what_is_there
+                          ? "incremental, full"
+                          : std::string(ToString(action_.type)));
+    }
+
+    // What is to be done of a model with intervals.
+    struct RangePlan {
+        bool from_nothing = false;
+        std::vector<TimeRange> done;
+        std::vector<TimeRange> due;
+    };
+    Result<RangePlan> PlanRanges() {
+        auto intervals = *action_.intervals;
+        RangePlan plan;
+        const auto from = ReadInstant(transaction_, intervals.from);
+        if (!from) return Within(action_.location.ToString() + ": intervals.from", from.error());
+        const bool is_there = BIWA_TRY(FindExisting()) == Existing::kTable;
+        plan.from_nothing = !BIWA_TRY(IsOntoWhatIsThere());
+        if (!plan.from_nothing) plan.done = BIWA_TRY(ReadIntervals(transaction_, model_));
+        // A table that is there is replaced as a whole, or readers would see a part of it.
+        if (plan.from_nothing && is_there) intervals.batch = std::chrono::milliseconds(0);
+        plan.due = DueRanges(intervals, *from, plan.done, context_.clock.Now());
+        // Nothing is due: the table has to be there all the same.
+        if (plan.due.empty() && plan.from_nothing) plan.due.push_back({*from, *from});
+        return plan;
+    }
+
+    // Fills one range. `done`: those before it, which are recorded with it.
+    Result<BuildOutcome> RunRange(const TimeRange& range, bool from_nothing,
+                                  std::vector<TimeRange>& done, bool is_last) {
+        for (const auto& sql : action_.full.pre_operations) BIWA_TRY(Execute("", sql));
+        condition_ = BIWA_TRY(ConditionOf(range));
+        BIWA_TRY(from_nothing ? Replace() : Extend());
+        BIWA_TRY(After(action_.full));
+        done.push_back(range);
+        done = MergeRanges(std::move(done));
+        BIWA_TRY(WriteIntervals(transaction_, model_, done));
+        if (!is_last) return Commit();
+        return Finish(from_nothing ? "incremental, full" : "incremental");
+    }
+
+    Result<BuildOutcome> RunNoRange() {
+        outcome_.notes.emplace_back("no interval is due");
+        return Finish("incremental");
     }
 
   private:
     tl::unexpected<Error> Cancelled() const { return UserError("the run was cancelled"); }
 
-    // `head` ends with a line end, or is empty: the model's SQL begins a line of its own.
-    Status Execute(const std::string& head, const SqlText& sql) {
+    Status After(const BuildSql& build) {
+        for (const auto& sql : build.post_operations) BIWA_TRY(Execute("", sql));
+        if (!build.post_operations.empty()) outcome_.rows.reset();
+        return CheckPromises();
+    }
+
+    // Records the build and commits it.
+    Result<BuildOutcome> Finish(std::string kind) {
+        const bool has_rows =
+            action_.type == ActionType::kTable || action_.type == ActionType::kIncremental;
+        if (has_rows && !outcome_.rows)
+            outcome_.rows = BIWA_TRY(ReadCount(transaction_, "SELECT count(*) FROM " + target_));
+        AppliedBuild applied;
+        applied.model = model_;
+        applied.run_id = context_.run_id;
+        applied.kind = std::move(kind);
+        applied.started_at = started_at_;
+        applied.finished_at = context_.clock.Now();
+        applied.rows = outcome_.rows;
+        applied.content_hash = ContentHash(action_);
+        BIWA_TRY(RecordApplied(transaction_, applied));
+        return Commit();
+    }
+
+    Result<BuildOutcome> Commit() {
         if (cancellation_.requested()) return Cancelled();
-        auto done = transaction_.Execute(head + sql.sql);
+        BIWA_TRY(transaction_.Commit());
+        return std::move(outcome_);
+    }
+
+    // `head` ends with a line end, or is empty: the model's SQL begins a line of its own.
+    Status Execute(const std::string& head, const SqlText& sql, const std::string& tail = {}) {
+        if (cancellation_.requested()) return Cancelled();
+        auto done = transaction_.Execute(head + sql.sql + tail);
         if (done) return done;
+        return InModel(std::move(done).error(), head, sql);
+    }
+
+    // CREATE TABLE … AS gives the number of its rows as a result.
+    Result<std::uint64_t> CreateTable(const std::string& head, const SqlText& sql,
+                                      const std::string& tail) {
+        if (cancellation_.requested()) return Cancelled();
+        auto rows = ReadCount(transaction_, head + sql.sql + tail);
+        if (rows) return rows;
+        return InModel(std::move(rows).error(), head, sql);
+    }
+
+    tl::unexpected<Error> InModel(Error error, const std::string& head, const SqlText& sql) const {
         const auto lines_before = static_cast<int>(std::count(head.begin(), head.end(), '\n'));
-        return tl::unexpected(InFile(std::move(done).error(), action_, sql, lines_before));
+        return tl::unexpected(InFile(std::move(error), action_, sql, lines_before));
+    }
+
+    // What is not the model's own SQL, but made of its config.
+    Status ExecuteFor(std::string_view doing, const std::string& sql) {
+        if (cancellation_.requested()) return Cancelled();
+        auto done = transaction_.Execute(sql);
+        if (done) return done;
+        return Within(fmt::format("{}: {}", action_.location.ToString(), doing),
+                      std::move(done).error());
     }
 
     Result<Existing> FindExisting() {
-        const auto count = [&](std::string_view function, std::string_view column) {
-            return ReadCount(transaction_,
-                             fmt::format("SELECT count(*) FROM {}() WHERE database_name = "
-                                         "current_database() AND lower(schema_name) = lower({}) "
-                                         "AND lower({}) = lower({})",
-                                         function, QuoteLiteral(action_.target.dataset), column,
-                                         QuoteLiteral(action_.target.name)));
-        };
-        if (BIWA_TRY(count("duckdb_tables", "table_name")) > 0) return Existing::kTable;
-        if (BIWA_TRY(count("duckdb_views", "view_name")) > 0) return Existing::kView;
-        return Existing::kNothing;
+        const auto found = BIWA_TRY(ReadCount(
+            transaction_,
+            fmt::format("SELECT 1::BIGINT FROM duckdb_tables() WHERE database_name = "
+                        "current_database() AND lower(schema_name) = lower({0}) AND "
+                        "lower(table_name) = lower({1}) UNION ALL SELECT 2 FROM duckdb_views() "
+                        "WHERE database_name = current_database() AND lower(schema_name) = "
+                        "lower({0}) AND lower(view_name) = lower({1})",
+                        QuoteLiteral(action_.target.dataset), QuoteLiteral(action_.target.name))));
+        return found == 1 ? Existing::kTable : found == 2 ? Existing::kView : Existing::kNothing;
     }
 
-    Status Replace(Existing existing) {
+    Result<bool> IsOntoWhatIsThere() {
+        if (action_.type != ActionType::kIncremental) return false;
+        if (context_.full_refresh && !action_.incremental_options.is_protected) return false;
+        return BIWA_TRY(FindExisting()) == Existing::kTable;
+    }
+
+    // The new table is filled beside the old one, which readers see until the commit.
+    Status Replace() {
         const bool is_view = action_.type == ActionType::kView;
-        if (existing == (is_view ? Existing::kTable : Existing::kView)) {
+        const auto head = fmt::format("CREATE OR REPLACE {} {} AS{}\n", is_view ? "VIEW" : "TABLE",
+                                      target_, RowsHead());
+        const auto make = [&]() -> Status {
+            if (is_view) return Execute(head, action_.full.query);
+            outcome_.rows = BIWA_TRY(CreateTable(head, action_.full.query, RowsTail()));
+            return {};
+        };
+        if (auto made = make(); !made) {
+            // What stood there may be of the other kind. Asking only now spares every other build
+            // a look through the catalog; an error of the catalog leaves the transaction good.
+            const auto existing = FindExisting();
+            if (!existing || *existing != (is_view ? Existing::kTable : Existing::kView))
+                return tl::unexpected(std::move(made).error());
             BIWA_TRY(transaction_.Execute(
                 fmt::format("DROP {} {}", is_view ? "TABLE" : "VIEW", target_)));
+            BIWA_TRY(make());
         }
-        BIWA_TRY(Execute(
-            fmt::format("CREATE OR REPLACE {} {} AS\n", is_view ? "VIEW" : "TABLE", target_),
-            action_.full.query));
         return CheckUnique(target_);
     }
 
-    // Adds the rows of the incremental query, in place of those with the same key.
+    // Adds the rows of the incremental query, as its strategy says.
     Status Extend() {
-        constexpr std::string_view kNew = "biwa_new_rows";
-        BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS\n", kNew),
-                         action_.incremental.query));
-        const auto had = BIWA_TRY(DescribeTable(target_));
-        const auto got = BIWA_TRY(DescribeTable(std::string(kNew)));
-        BIWA_TRY(CompareColumns(had, got));
-        if (!action_.unique_key.empty()) {
-            BIWA_TRY(CheckUnique(std::string(kNew)));
-            std::vector<std::string> matches;
-            for (const auto& column : action_.unique_key) {
-                matches.push_back(fmt::format("old_rows.{0} IS NOT DISTINCT FROM new_rows.{0}",
-                                              QuoteIdentifier(column)));
-            }
-            BIWA_TRY(transaction_.Execute(
-                fmt::format("DELETE FROM {} AS old_rows USING {} AS new_rows WHERE {}", target_,
-                            kNew, Join(matches, " AND "))));
+        const auto rows = std::string(kNewRows);
+        const auto& build = action_.intervals ? action_.full : action_.incremental;
+        BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS{}\n", rows, RowsHead()),
+                         build.query, RowsTail()));
+        const auto change =
+            BIWA_TRY(ReconcileColumns(action_, BIWA_TRY(DescribeColumns(transaction_, target_)),
+                                      BIWA_TRY(DescribeColumns(transaction_, rows))));
+        for (const auto& statement : change.statements)
+            BIWA_TRY(ExecuteFor("changing the table's columns", statement));
+        outcome_.notes = change.notes;
+
+        const auto& options = action_.incremental_options;
+        if (!condition_.empty()) {
+            BIWA_TRY(ExecuteFor("emptying the interval",
+                                fmt::format("DELETE FROM {} WHERE {}", target_, condition_)));
+        } else if (options.strategy == IncrementalStrategy::kInsertOverwrite) {
+            BIWA_TRY(EmptyPartitions());
+        } else if (!action_.unique_key.empty()) {
+            BIWA_TRY(EmptyKeys());
         }
-        BIWA_TRY(transaction_.Execute(
-            fmt::format("INSERT INTO {} BY NAME SELECT * FROM {}", target_, kNew)));
-        return transaction_.Execute(fmt::format("DROP TABLE {}", kNew));
+        std::vector<std::string> columns;
+        for (const auto& column : change.insert) columns.push_back(QuoteIdentifier(column));
+        const auto list = Join(columns, ", ");
+        BIWA_TRY(ExecuteFor(
+            "adding the new rows",
+            fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target_, list, list, rows)));
+        return transaction_.Execute(fmt::format("DROP TABLE {}", rows));
     }
 
-    // A key that comes twice would make a table that no later upsert could mend.
+    // Around the query, where only some of its rows are meant.
+    std::string RowsHead() const { return condition_.empty() ? "" : " SELECT * FROM ("; }
+    std::string RowsTail() const {
+        return condition_.empty() ? "" : "\n) AS biwa_rows WHERE " + condition_;
+    }
+
+    // Compared as the column's own type, so that the engine can leave out what it need not read.
+    Result<std::string> ConditionOf(const TimeRange& range) {
+        const auto& name = action_.intervals->column;
+        const std::string head = "SELECT * FROM (\n";
+        auto columns = DescribeColumns(transaction_, head + action_.full.query.sql + "\n)");
+        if (!columns) return InModel(std::move(columns).error(), head, action_.full.query);
+        const auto column = std::find_if(columns->begin(), columns->end(), [&](const auto& one) {
+            return SmallLetters(one.name) == SmallLetters(name);
+        });
+        if (column == columns->end() ||
+            (column->type != "DATE" && !column->type.starts_with("TIMESTAMP"))) {
+            return UserError(
+                fmt::format("{}: intervals.column: {} is {}", action_.location.ToString(), name,
+                            column == columns->end() ? "no column of the query" : column->type),
+                "It has to be a date or a timestamp.");
+        }
+        constexpr Micros kDay = Micros{86'400} * 1'000'000;
+        const auto bound = [&](Micros at) {
+            if (column->type == "TIMESTAMP WITH TIME ZONE")
+                return fmt::format("make_timestamptz({})", at);
+            const bool is_day = column->type == "DATE" && at % kDay == 0;
+            return fmt::format("make_timestamp({}){}", at, is_day ? "::DATE" : "");
+        };
+        return fmt::format("{0} >= {1} AND {0} < {2}", QuoteIdentifier(column->name),
+                           bound(range.begin), bound(range.end));
+    }
+
+    // Of the partitions that the new rows hold, and of no others.
+    Status EmptyPartitions() {
+        return ExecuteFor(
+            "partitionBy",
+            fmt::format("DELETE FROM {0} USING (SELECT DISTINCT {1} AS biwa_partition FROM {2}) AS "
+                        "biwa_partitions WHERE ({1}) IS NOT DISTINCT FROM "
+                        "biwa_partitions.biwa_partition",
+                        target_, action_.bigquery.partition_by, kNewRows));
+    }
+
+    // The conditions speak of the rows that are there as T and of the new ones as S, as they do in
+    // Dataform's MERGE.
+    Status EmptyKeys() {
+        BIWA_TRY(CheckUnique(std::string(kNewRows)));
+        std::vector<std::string> matches;
+        for (const auto& column : action_.unique_key) {
+            matches.push_back(
+                fmt::format("T.{0} IS NOT DISTINCT FROM S.{0}", QuoteIdentifier(column)));
+        }
+        const auto& options = action_.incremental_options;
+        if (!options.update_partition_filter.empty())
+            matches.push_back("T." + options.update_partition_filter);
+        for (const auto& predicate : options.predicates)
+            matches.push_back(fmt::format("({})", predicate));
+        return ExecuteFor("replacing rows by uniqueKey",
+                          fmt::format("DELETE FROM {} AS T USING {} AS S WHERE {}", target_,
+                                      kNewRows, Join(matches, " AND ")));
+    }
+
+    // A key that comes twice would make a table that no later merge could mend.
     Status CheckUnique(const std::string& table) {
         if (action_.unique_key.empty()) return {};
         std::vector<std::string> columns;
@@ -184,9 +295,8 @@ class ModelBuild {
                                            "HAVING count(*) > 1)",
                                            key, table));
         if (!twice) {
-            return tl::unexpected(
-                Within(fmt::format("{}: checking uniqueKey", action_.location.ToString()),
-                       std::move(twice).error()));
+            return Within(fmt::format("{}: checking uniqueKey", action_.location.ToString()),
+                          std::move(twice).error());
         }
         if (*twice == 0) return {};
         return UserError(
@@ -197,58 +307,35 @@ class ModelBuild {
             "(QUALIFY row_number() OVER (…) = 1).");
     }
 
-    using Columns = std::map<std::string, std::pair<std::string, std::string>>;  // name and type
-
-    Result<Columns> DescribeTable(const std::string& table) {
-        const auto stream = BIWA_TRY(transaction_.Query(
-            fmt::format("SELECT column_name, column_type FROM (DESCRIBE {})", table)));
-        Columns columns;
-        for (auto& row : BIWA_TRY(ReadTexts(*stream))) {
-            columns[Lower(*row[0])] = {*row[0], *row[1]};
+    Status CheckPromises() {
+        if (!action_.has_contract) return {};
+        // "int" and "INTEGER" are one type: the engine says how it writes each.
+        std::vector<std::string> selects;
+        for (const auto& column : action_.columns)
+            selects.push_back(fmt::format("typeof(CAST(NULL AS {}))", column.type));
+        const auto stream = transaction_.Query("SELECT " + Join(selects, ", "));
+        if (!stream) {
+            return Within(fmt::format("{}: the types of the contract", action_.location.ToString()),
+                          stream.error());
         }
-        return columns;
+        std::vector<std::string> promised;
+        for (const auto& row : BIWA_TRY(ReadTexts(**stream))) {
+            for (const auto& type : row) promised.push_back(*type);
+        }
+        return CheckContract(action_, BIWA_TRY(DescribeColumns(transaction_, target_)), promised);
     }
 
-    Status CompareColumns(const Columns& had, const Columns& got) const {
-        std::vector<std::string> differences;
-        for (const auto& [key, column] : got) {
-            const auto old = had.find(key);
-            if (old == had.end()) {
-                differences.push_back(fmt::format("{} is new", column.first));
-            } else if (old->second.second != column.second) {
-                differences.push_back(fmt::format("{} was {} and is {} now", column.first,
-                                                  old->second.second, column.second));
-            }
-        }
-        for (const auto& [key, column] : had) {
-            if (!got.contains(key)) differences.push_back(fmt::format("{} is gone", column.first));
-        }
-        if (differences.empty()) return {};
-        return UserError(
-            fmt::format("{}: the columns of {} have changed: {}", action_.location.ToString(),
-                        action_.target.ToString(), Join(differences, "; ")),
-            fmt::format("Build it anew: biwa run --full-refresh --select {}",
-                        action_.target.ToString()));
-    }
-
-    Status Record(const std::string& kind, Micros started_at, std::optional<std::uint64_t> rows,
-                  const std::string& content_hash) {
-        const auto model = QuoteLiteral(action_.target.ToString());
-        BIWA_TRY(transaction_.Execute(
-            fmt::format("DELETE FROM {} WHERE model = {} AND finished_at < {}", kApplied, model,
-                        TimestampSql(started_at - kAppliedKept))));
-        return transaction_.Execute(
-            fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}, {}, {}, {})", kApplied, model,
-                        QuoteLiteral(context_.run_id), QuoteLiteral(kind), TimestampSql(started_at),
-                        TimestampSql(context_.clock.Now()),
-                        rows ? fmt::format("{}", *rows) : "NULL", QuoteLiteral(content_hash)));
-    }
+    static constexpr std::string_view kNewRows = "temp.biwa_new_rows";
 
     const BuildContext& context_;
     const Action& action_;
     WriteTransaction& transaction_;
     const Cancellation& cancellation_;
     const std::string target_;
+    const std::string model_;
+    const Micros started_at_;
+    std::string condition_;  // that the rows of the build meet; empty: none
+    BuildOutcome outcome_;
 };
 
 }  // namespace
@@ -277,22 +364,66 @@ Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph) {
         "schema_name = '_biwa' AND table_name = 'applied'"));
     if (applied == 0) {
         changed = true;
-        BIWA_TRY(transaction->Execute(
-            fmt::format("CREATE TABLE IF NOT EXISTS {} (model VARCHAR NOT NULL, run_id VARCHAR NOT "
-                        "NULL, kind VARCHAR NOT NULL, started_at TIMESTAMPTZ NOT NULL, "
-                        "finished_at TIMESTAMPTZ NOT NULL, rows BIGINT, content_hash VARCHAR NOT "
-                        "NULL)",
-                        kApplied)));
+        BIWA_TRY(PrepareApplied(*transaction));
+    }
+    const bool has_intervals =
+        std::any_of(graph.actions.begin(), graph.actions.end(),
+                    [](const auto& action) { return action.intervals.has_value(); });
+    if (has_intervals &&
+        BIWA_TRY(ReadCount(*transaction,
+                           "SELECT count(*) FROM duckdb_tables() WHERE database_name = "
+                           "current_database() AND schema_name = '_biwa' AND table_name = "
+                           "'intervals'")) == 0) {
+        changed = true;
+        BIWA_TRY(PrepareIntervals(*transaction));
     }
     if (changed) BIWA_TRY(transaction->Commit());
     return {};
 }
 
-Result<std::optional<std::uint64_t>> Build(const BuildContext& context, const Action& action,
-                                           Cancellation& cancellation) {
-    const auto transaction = BIWA_TRY(context.warehouse.BeginBeside());
+namespace {
+
+// Calls `build` with a ModelBuild in a transaction of its own.
+template <typename Function>
+auto InTransaction(const BuildContext& context, Workbench& bench, const Action& action,
+                   Cancellation& cancellation, const Function& build)
+    -> decltype(build(std::declval<ModelBuild&>())) {
+    const auto transaction = BIWA_TRY(bench.Begin());
     const Cancellation::Guard guard(cancellation, [&] { transaction->Interrupt(); });
-    return ModelBuild(context, action, *transaction, cancellation).Run();
+    ModelBuild one(context, action, *transaction, cancellation);
+    return build(one);
+}
+
+// Range by range, each committed with its record: what is filled stays filled, however the run
+// ends.
+Result<BuildOutcome> BuildRanges(const BuildContext& context, Workbench& bench,
+                                 const Action& action, Cancellation& cancellation) {
+    const auto run = [&](const auto& build) {
+        return InTransaction(context, bench, action, cancellation, build);
+    };
+    auto plan = BIWA_TRY(run([](ModelBuild& build) { return build.PlanRanges(); }));
+    if (plan.due.empty()) return run([](ModelBuild& build) { return build.RunNoRange(); });
+    BuildOutcome outcome;
+    for (std::size_t i = 0; i < plan.due.size(); ++i) {
+        auto part = BIWA_TRY(run([&](ModelBuild& build) {
+            return build.RunRange(plan.due[i], plan.from_nothing && i == 0, plan.done,
+                                  i + 1 == plan.due.size());
+        }));
+        outcome.rows = part.rows;
+        outcome.notes.insert(outcome.notes.end(), part.notes.begin(), part.notes.end());
+    }
+    outcome.notes.push_back(fmt::format("filled from {} to {}", ToIso8601(plan.due.front().begin),
+                                        ToIso8601(plan.due.back().end)));
+    return outcome;
+}
+
+}  // namespace
+
+Result<BuildOutcome> Build(const BuildContext& context, Workbench& bench, const Action& action,
+                           Cancellation& cancellation) {
+    if (action.intervals) return BuildRanges(context, bench, action, cancellation);
+    return InTransaction(context, bench, action, cancellation,
+                         [](ModelBuild& build) { return build.Run(); });
 }
 
 Result<FailingRows> Check(Warehouse& warehouse, const Action& action, Cancellation& cancellation) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -24,12 +25,17 @@ struct BuildContext {
 // Makes the datasets of models and _biwa.applied where they are missing.
 Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph);
 
+struct BuildOutcome {
+    std::optional<std::uint64_t> rows;  // the table's, afterwards; views have none
+    std::vector<std::string> notes;     // what a person should know, although it went well
+};
+
 // Builds a table, view or incremental model or runs operations; readers see the old table or the
 // new one, and a failure leaves the old one. A row of _biwa.applied is written in the same
-// transaction. Returns the number of rows of the table. A conflict with another writer comes back
-// as kConflict, and trying again is right.
-Result<std::optional<std::uint64_t>> Build(const BuildContext& context, const Action& action,
-                                           Cancellation& cancellation);
+// transaction. A conflict with another writer comes back as kConflict, and trying again is right.
+// `bench`: of the calling thread, for one build at a time.
+Result<BuildOutcome> Build(const BuildContext& context, Workbench& bench, const Action& action,
+                           Cancellation& cancellation);
 
 // The rows that an assertion finds.
 Result<FailingRows> Check(Warehouse& warehouse, const Action& action, Cancellation& cancellation);

@@ -10,7 +10,8 @@
 #include <mutex>
 #include <thread>
 
-#include "base/check.h"
+#include "base/log.h"
+#include "transform/run/applied.h"
 #include "transform/run/builder.h"
 #include "transform/run/cancellation.h"
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int kAttemptsMax = 6;
 constexpr std::chrono::milliseconds kFirstPause{20};
+constexpr Micros kPruneEvery = Micros{3600} * 1'000'000;
 
 // Tries again after a conflict with another writer, later each time.
 template <typename Function>
@@ -56,31 +58,39 @@ class Run {
                 reached[action.target] = std::move(before);
                 continue;
             }
-            reached[action.target] = {steps_.size()};
+            const auto place = steps_.size();
+            reached[action.target] = {place};
             auto& step = steps_.emplace_back();
             step.action = &action;
             step.result.target = action.target;
             step.result.type = action.type;
-            step.waits_for = std::move(before);
+            step.result.severity = action.severity;
+            step.waits_for = before.size();
+            for (const auto earlier : before) steps_[earlier].dependents.push_back(place);
+            if (before.empty()) ready_.insert(place);
         }
     }
 
-    RunResult Execute(const CompiledGraph& graph, int threads) {
-        const auto prepared =
-            WithRetries(cancellation_, [&] { return PrepareDatasets(context_.warehouse, graph); });
+    RunResult Execute(const CompiledGraph& graph, int threads, bool resume) {
+        const auto prepared = WithRetries(cancellation_, [&]() -> Status {
+            BIWA_TRY(PrepareDatasets(context_.warehouse, graph));
+            if (resume) done_before_ = BIWA_TRY(BuildsOfRun(context_.warehouse, context_.run_id));
+            return {};
+        });
         if (!prepared) {
             for (auto& step : steps_) {
                 step.result.state = RunState::kFailed;
                 step.result.error = prepared.error();
                 Tell(&RunObserver::OnFinished, *step.action, step.result);
             }
-        } else {
+        } else if (!steps_.empty()) {
             std::vector<std::jthread> workers;
             const auto useful = std::min<std::size_t>(std::max(threads, 1), steps_.size());
             for (std::size_t i = 1; i < useful; ++i) workers.emplace_back([this] { Work(); });
             Work();
         }
         RunResult result;
+        result.run_id = context_.run_id;
         for (auto& step : steps_) result.actions.push_back(std::move(step.result));
         return result;
     }
@@ -88,10 +98,10 @@ class Run {
   private:
     struct Step {
         const Action* action = nullptr;
-        std::set<std::size_t> waits_for;
+        std::size_t waits_for = 0;  // steps that are not done yet
+        std::vector<std::size_t> dependents;
+        std::optional<std::size_t> failed_before;  // a step that it waited for
         ActionResult result;
-        bool begun = false;
-        bool done = false;
     };
 
     template <typename Method, typename... Args>
@@ -102,50 +112,56 @@ class Run {
     }
 
     void Work() {
+        // Its connection stays open from one build to the next.
+        auto bench = context_.warehouse.OpenWorkbench();
         std::unique_lock lock(mutex_);
-        for (;;) {
-            Step* const step = Next(lock);
-            if (step == nullptr) return;
-            step->begun = true;
-            const auto* const failed = FailedBefore(*step);
+        while (const auto place = Next(lock)) {
+            auto& step = steps_[*place];
             lock.unlock();
-            if (failed != nullptr) {
-                Skip(*step, *failed);
+            if (step.failed_before) {
+                Skip(step, steps_[*step.failed_before]);
             } else if (cancellation_.requested()) {
-                step->result.state = RunState::kCancelled;
+                step.result.state = RunState::kCancelled;
+            } else if (IsDoneBefore(step)) {
+                step.result.rows = done_before_.at(step.action->target.ToString()).rows;
+                step.result.notes = {"committed before this run was interrupted: not built again"};
             } else {
-                Tell(&RunObserver::OnStarted, *step->action);
-                Perform(*step);
+                Tell(&RunObserver::OnStarted, *step.action);
+                Perform(step, bench);
             }
-            Tell(&RunObserver::OnFinished, *step->action, step->result);
+            Tell(&RunObserver::OnFinished, *step.action, step.result);
             lock.lock();
-            step->done = true;
-            changed_.notify_all();
+            MarkDone(*place);
         }
     }
 
-    // The first step that can be begun; waits for one. nullptr when all are begun.
-    Step* Next(std::unique_lock<std::mutex>& lock) {
-        for (;;) {
-            bool all_begun = true;
-            for (auto& step : steps_) {
-                if (step.begun) continue;
-                all_begun = false;
-                if (std::all_of(step.waits_for.begin(), step.waits_for.end(),
-                                [&](std::size_t before) { return steps_[before].done; }))
-                    return &step;
-            }
-            if (all_begun) return nullptr;
-            changed_.wait(lock);
+    // A step that can be begun; waits for one. Nothing when all are begun.
+    std::optional<std::size_t> Next(std::unique_lock<std::mutex>& lock) {
+        changed_.wait(lock, [&] { return !ready_.empty() || begun_ == steps_.size(); });
+        if (ready_.empty()) return std::nullopt;
+        const auto place = *ready_.begin();
+        ready_.erase(ready_.begin());
+        if (++begun_ == steps_.size()) changed_.notify_all();
+        return place;
+    }
+
+    void MarkDone(std::size_t place) {
+        const auto& done = steps_[place];
+        const bool is_bad =
+            done.result.state == RunState::kFailed || done.result.state == RunState::kSkipped;
+        for (const auto dependent : done.dependents) {
+            auto& step = steps_[dependent];
+            if (is_bad && !step.failed_before) step.failed_before = place;
+            if (--step.waits_for > 0) continue;
+            ready_.insert(dependent);
+            changed_.notify_one();
         }
     }
 
-    const Step* FailedBefore(const Step& step) const {
-        for (const auto before : step.waits_for) {
-            const auto state = steps_[before].result.state;
-            if (state == RunState::kFailed || state == RunState::kSkipped) return &steps_[before];
-        }
-        return nullptr;
+    bool IsDoneBefore(const Step& step) const {
+        const auto found = done_before_.find(step.action->target.ToString());
+        return found != done_before_.end() &&
+               found->second.content_hash == ContentHash(*step.action);
     }
 
     static void Skip(Step& step, const Step& failed) {
@@ -157,7 +173,7 @@ class Run {
                   ""};
     }
 
-    void Perform(Step& step) {
+    void Perform(Step& step, Result<std::unique_ptr<Workbench>>& bench) {
         auto& result = step.result;
         const auto began = std::chrono::steady_clock::now();
         result.started_at = context_.clock.Now();
@@ -170,21 +186,31 @@ class Run {
                 result.failing = std::move(*failing);
                 if (result.failing.count > 0) error = AssertionError(*step.action, result.failing);
             }
+        } else if (!bench) {
+            error = bench.error();
         } else {
-            auto rows = WithRetries(cancellation_,
-                                    [&] { return Build(context_, *step.action, cancellation_); });
-            if (rows) {
-                result.rows = *rows;
+            auto outcome = WithRetries(cancellation_, [&] {
+                return Build(context_, **bench, *step.action, cancellation_);
+            });
+            if (outcome) {
+                result.rows = outcome->rows;
+                result.notes = std::move(outcome->notes);
             } else {
-                error = std::move(rows).error();
+                error = std::move(outcome).error();
             }
         }
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
         result.seconds = took.count();
         if (!error) return;
         // What fails while a stop is under way fails because of it.
-        result.state = cancellation_.requested() ? RunState::kCancelled : RunState::kFailed;
-        if (result.state == RunState::kFailed) result.error = std::move(error);
+        if (cancellation_.requested()) {
+            result.state = RunState::kCancelled;
+            return;
+        }
+        // An assertion whose query cannot run has found nothing out, whatever its severity.
+        const bool is_warning = result.failing.count > 0 && result.severity == Severity::kWarn;
+        result.state = is_warning ? RunState::kWarned : RunState::kFailed;
+        result.error = std::move(error);
     }
 
     static Error AssertionError(const Action& action, const FailingRows& failing) {
@@ -197,27 +223,50 @@ class Run {
     const BuildContext context_;
     RunObserver* const observer_;
     Cancellation cancellation_;
+    std::map<std::string, AppliedBuild> done_before_;  // by this run, before it was resumed
     std::mutex observer_mutex_;
-    std::mutex mutex_;
+    std::mutex mutex_;  // guards what follows; a step's result is its worker's until it is done
     std::condition_variable changed_;
     std::vector<Step> steps_;
+    std::set<std::size_t> ready_;
+    std::size_t begun_ = 0;
 };
+
+}  // namespace
 
 std::string NewRunId(Micros now) {
     static std::atomic<unsigned> counter{0};
     return fmt::format("{}-{}", ToIso8601(now), counter++);
 }
 
-}  // namespace
-
 ModelRunner::ModelRunner(Warehouse& warehouse, const Clock& clock)
     : warehouse_(warehouse), clock_(clock) {}
 
 RunResult ModelRunner::Run(const CompiledGraph& graph, const std::set<TableName>& selection,
                            const RunOptions& options, RunObserver* observer, std::stop_token stop) {
-    BuildContext context{warehouse_, clock_, NewRunId(clock_.Now()), options.full_refresh};
-    return transform::Run(std::move(context), graph, selection, observer, std::move(stop))
-        .Execute(graph, options.threads);
+    const auto now = clock_.Now();
+    BuildContext context{warehouse_, clock_,
+                         options.run_id.empty() ? NewRunId(now) : options.run_id,
+                         options.full_refresh};
+    auto result = transform::Run(std::move(context), graph, selection, observer, std::move(stop))
+                      .Execute(graph, options.threads, options.resume);
+    Prune(now);
+    return result;
+}
+
+void ModelRunner::Prune(Micros now) {
+    Micros due = prune_at_.load();
+    if (now < due || !prune_at_.compare_exchange_strong(due, now + kPruneEvery)) return;
+    const auto pruned = [&]() -> Status {
+        const auto transaction = BIWA_TRY(warehouse_.BeginBeside());
+        BIWA_TRY(PruneApplied(*transaction, now));
+        return transaction->Commit();
+    }();
+    // The next run tries again.
+    if (!pruned) {
+        prune_at_ = 0;
+        LogDebug("_biwa.applied was not pruned: {}", pruned.error().ToString());
+    }
 }
 
 }  // namespace biwa::transform

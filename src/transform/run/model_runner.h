@@ -1,8 +1,10 @@
 // Runs a project's models in the order of what they depend on.
 #pragma once
 
+#include <atomic>
 #include <set>
 #include <stop_token>
+#include <string>
 
 #include "base/clock.h"
 #include "transform/compile/graph.h"
@@ -22,7 +24,14 @@ class RunObserver {
 struct RunOptions {
     bool full_refresh = false;  // incremental models from nothing
     int threads = 2;            // models at once, each in a transaction of its own
+    std::string run_id = {};    // of _biwa.applied; empty: a new one
+    // The run of that id was interrupted: what it has committed is not built again, unless its
+    // definition has changed since.
+    bool resume = false;
 };
+
+// Of no other run, ever.
+std::string NewRunId(Micros now);
 
 class ModelRunner {
   public:
@@ -36,8 +45,12 @@ class ModelRunner {
                   const RunOptions& options, RunObserver* observer, std::stop_token stop);
 
   private:
+    // Now and then: _biwa.applied must not grow without end.
+    void Prune(Micros now);
+
     Warehouse& warehouse_;
     const Clock& clock_;
+    std::atomic<Micros> prune_at_ = 0;
 };
 
 }  // namespace biwa::transform

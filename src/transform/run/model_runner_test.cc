@@ -74,7 +74,7 @@ class ModelRunnerTest : public testing::Test {
     RunResult RunGraph(const CompiledGraph& graph, RunOptions options = {},
                        std::vector<std::string> select = {}, std::stop_token stop = {}) {
         ModelRunner runner(*warehouse_, clock_);
-        return runner.Run(graph, Select(graph, select).value(), options, &recorder_, stop);
+        return runner.Run(graph, Select(graph, {select}).value(), options, &recorder_, stop);
     }
     RunResult RunFiles(const std::map<std::string, std::string>& files, RunOptions options = {}) {
         return RunGraph(CompileFiles(files), options);
@@ -170,7 +170,7 @@ TEST_F(ModelRunnerTest, AnIncrementalModelWithAKeyReplacesRows) {
 
 TEST_F(ModelRunnerTest, RefusesAKeyThatIsNotUnique) {
     const auto text = [](const std::string& where) {
-        return "config {type: 'incremental', uniqueKey: 'student'} SELECT student FROM "
+        return "config {type: 'incremental', uniqueKey: ['student']} SELECT student FROM "
                "${ref('app', 'answers')} WHERE " +
                where;
     };
@@ -189,7 +189,8 @@ TEST_F(ModelRunnerTest, AsksForAFullRefreshWhenColumnsChange) {
     EXPECT_EQ(ErrorOf(RunFiles(changed), "m"),
               "definitions/m.sqlx:1:8: the columns of mart.m have changed: a was INTEGER and is "
               "VARCHAR now; c is new; b is gone\n"
-              "Build it anew: biwa run --full-refresh --select mart.m");
+              "Build it anew: biwa run --full-refresh --select mart.m; or say in its config what "
+              "is to become of it: onSchemaChange.");
     EXPECT_TRUE(RunFiles(changed, {.full_refresh = true}).ok());
     EXPECT_EQ(Ask("SELECT a FROM mart.m"), "x");
 }
@@ -225,7 +226,7 @@ TEST_F(ModelRunnerTest, RunsOperationsAroundTheModelInItsTransaction) {
 TEST_F(ModelRunnerTest, AssertionsShowTheRowsThatShouldNotBe) {
     const auto result = RunFiles({
         {"m",
-         "config {type: 'table', assertions: {uniqueKey: 'student', nonNull: 'id', "
+         "config {type: 'table', assertions: {uniqueKey: ['student'], nonNull: ['id'], "
          "rowConditions: ['id < 5']}} SELECT * FROM ${ref('app', 'answers')}"},
         {"after",
          "config {type: 'table', dependOnDependencyAssertions: true} SELECT * FROM "
@@ -249,9 +250,9 @@ TEST_F(ModelRunnerTest, AssertionsShowTheRowsThatShouldNotBe) {
 
 TEST_F(ModelRunnerTest, RunsOnlyWhatIsSelectedAndKeepsTheOrderThroughTheRest) {
     const auto graph = CompileFiles({
-        {"c", "config {type: 'table', tags: 't'} SELECT 1 AS n"},
+        {"c", "config {type: 'table', tags: ['t']} SELECT 1 AS n"},
         {"b", "config {type: 'view'} SELECT * FROM ${ref('c')}"},
-        {"a", "config {type: 'table', tags: 't'} SELECT * FROM ${ref('b')}"},
+        {"a", "config {type: 'table', tags: ['t']} SELECT * FROM ${ref('b')}"},
         {"off", "config {type: 'table', disabled: true} SELECT 1 AS n"},
     });
     ASSERT_TRUE(RunGraph(graph).ok());
@@ -378,14 +379,15 @@ TEST(ModelRunnerOnDiskTest, AKillInTheMiddleOfABuildLeavesTheOldTable) {
 
 TEST(SelectionTest, UnderstandsNamesTagsAndPluses) {
     CompileInput input;
-    input.files = {{"a.sqlx", "config {type: 'view'} SELECT 1"},
-                   {"b.sqlx",
-                    "config {type: 'table', tags: 't', assertions: {nonNull: 'x'}} SELECT * FROM "
-                    "${ref('a')}"},
-                   {"c.sqlx", "config {type: 'table'} SELECT * FROM ${ref('b')}"}};
+    input.files = {
+        {"a.sqlx", "config {type: 'view'} SELECT 1"},
+        {"b.sqlx",
+         "config {type: 'table', tags: ['t'], assertions: {nonNull: ['x']}} SELECT * FROM "
+         "${ref('a')}"},
+        {"c.sqlx", "config {type: 'table'} SELECT * FROM ${ref('b')}"}};
     const auto graph = Compile(input).value();
     const auto show = [&](const std::vector<std::string>& patterns) {
-        const auto selected = Select(graph, patterns);
+        const auto selected = Select(graph, {patterns});
         if (!selected) return selected.error().ToString();
         std::string names;
         for (const auto& target : *selected) names += target.name + " ";

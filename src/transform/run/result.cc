@@ -6,8 +6,12 @@ namespace biwa::transform {
 
 std::string_view ToString(RunState state) {
     switch (state) {
+        case RunState::kPlanned:
+            return "planned";
         case RunState::kOk:
             return "ok";
+        case RunState::kWarned:
+            return "warned";
         case RunState::kFailed:
             return "failed";
         case RunState::kSkipped:
@@ -20,7 +24,7 @@ std::string_view ToString(RunState state) {
 
 bool RunResult::ok() const {
     return std::all_of(actions.begin(), actions.end(),
-                       [](const auto& action) { return action.state == RunState::kOk; });
+                       [](const auto& action) { return action.state <= RunState::kWarned; });
 }
 
 const ActionResult* RunResult::Find(const TableName& target) const {

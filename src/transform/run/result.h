@@ -14,7 +14,9 @@
 namespace biwa::transform {
 
 enum class RunState {
+    kPlanned,  // of a run that only says what it would do
     kOk,
+    kWarned,  // an assertion of severity warn that found rows: what waits for it goes on
     kFailed,
     kSkipped,    // something that it depends on has failed
     kCancelled,  // before its end, or before its beginning
@@ -38,14 +40,17 @@ struct ActionResult {
     Micros started_at = 0;  // 0: it was never begun
     double seconds = 0;
     std::optional<std::uint64_t> rows;  // the table's, after the build; views have none
-    std::optional<Error> error;         // of kFailed; of kSkipped, what kept it
+    std::optional<Error> error;         // of kFailed and kWarned; of kSkipped, what kept it
+    std::vector<std::string> notes;     // of what went well, what a person should know
+    Severity severity = Severity::kError;
     FailingRows failing;
 };
 
 struct RunResult {
+    std::string run_id;
     std::vector<ActionResult> actions;  // in topological order
 
-    bool ok() const;
+    bool ok() const;  // warnings are no failures
     const ActionResult* Find(const TableName& target) const;
 };
 

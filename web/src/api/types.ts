@@ -80,7 +80,7 @@ export type AssertionResult = {
 };
 
 export type ModelType = "table" | "view" | "incremental" | "assertion" | "operations";
-export type ModelState = "never" | "running" | "ok" | "failed" | "skipped";
+export type ModelState = "never" | "running" | "ok" | "warned" | "failed" | "skipped";
 
 export type Model = {
   name: string;

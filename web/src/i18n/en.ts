@@ -114,6 +114,7 @@ export const en = {
   model_never: "Not run yet",
   model_running: "Running",
   model_ok: "Up to date",
+  model_warned: "Warned",
   model_failed: "Failed",
   model_skipped: "Skipped",
   type_table: "table",

@@ -115,6 +115,7 @@ export const ja: Record<TextKey, string> = {
   model_never: "未実行",
   model_running: "実行中",
   model_ok: "最新",
+  model_warned: "警告",
   model_failed: "失敗",
   model_skipped: "スキップ",
   type_table: "テーブル",

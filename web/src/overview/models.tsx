@@ -18,6 +18,7 @@ const kModelLook: Record<ModelState, [Tone, () => React.JSX.Element]> = {
   never: ["idle", WaitIcon],
   running: ["busy", SyncIcon],
   ok: ["ok", CheckIcon],
+  warned: ["warn", CheckIcon],
   failed: ["bad", CrossIcon],
   skipped: ["idle", DashIcon],
 };

@@ -1,0 +1,104 @@
+#include "transform/run/intervals.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "transform/run/sql_results.h"
+
+namespace biwa::transform {
+
+namespace {
+
+constexpr std::string_view kIntervals = "_biwa.intervals";
+
+Micros MicrosOf(std::chrono::milliseconds duration) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+}  // namespace
+
+std::vector<TimeRange> MergeRanges(std::vector<TimeRange> ranges) {
+    std::sort(ranges.begin(), ranges.end(),
+              [](const auto& a, const auto& b) { return a.begin < b.begin; });
+    std::vector<TimeRange> merged;
+    for (const auto& range : ranges) {
+        if (range.begin >= range.end) continue;
+        if (!merged.empty() && range.begin <= merged.back().end) {
+            merged.back().end = std::max(merged.back().end, range.end);
+        } else {
+            merged.push_back(range);
+        }
+    }
+    return merged;
+}
+
+std::vector<TimeRange> DueRanges(const Intervals& intervals, Micros from,
+                                 std::vector<TimeRange> done, Micros now) {
+    const auto every = MicrosOf(intervals.every);
+    std::vector<TimeRange> due;
+    if (now < from + every) return due;
+    const auto end = from + (now - from) / every * every;
+    // The lookback in whole intervals, so that what is replaced is what is filled again.
+    const auto lookback = (MicrosOf(intervals.lookback) + every - 1) / every * every;
+    auto at = from;
+    for (const auto& range : MergeRanges(std::move(done))) {
+        if (range.begin > at) due.push_back({at, std::min(range.begin, end)});
+        at = std::max(at, range.end);
+    }
+    due.push_back({at, end});
+    due.push_back({std::max(from, end - lookback), end});
+
+    std::vector<TimeRange> batches;
+    const auto batch = MicrosOf(intervals.batch) / every * every;
+    for (const auto& range : MergeRanges(std::move(due))) {
+        if (batch == 0) {
+            batches.push_back(range);
+            continue;
+        }
+        for (auto begin = range.begin; begin < range.end; begin += batch)
+            batches.push_back({begin, std::min(begin + batch, range.end)});
+    }
+    return batches;
+}
+
+Status PrepareIntervals(WriteTransaction& transaction) {
+    return transaction.Execute(
+        fmt::format("CREATE TABLE IF NOT EXISTS {} (model VARCHAR NOT NULL, begins TIMESTAMPTZ NOT "
+                    "NULL, ends TIMESTAMPTZ NOT NULL)",
+                    kIntervals));
+}
+
+Result<std::vector<TimeRange>> ReadIntervals(WriteTransaction& transaction,
+                                             const std::string& model) {
+    const auto stream = BIWA_TRY(transaction.Query(
+        fmt::format("SELECT epoch_us(begins)::VARCHAR, epoch_us(ends)::VARCHAR FROM {} WHERE model "
+                    "= {} ORDER BY begins",
+                    kIntervals, QuoteLiteral(model))));
+    std::vector<TimeRange> ranges;
+    for (const auto& row : BIWA_TRY(ReadTexts(*stream)))
+        ranges.push_back({std::stoll(*row[0]), std::stoll(*row[1])});
+    return ranges;
+}
+
+Status WriteIntervals(WriteTransaction& transaction, const std::string& model,
+                      const std::vector<TimeRange>& ranges) {
+    BIWA_TRY(transaction.Execute(
+        fmt::format("DELETE FROM {} WHERE model = {}", kIntervals, QuoteLiteral(model))));
+    for (const auto& range : ranges) {
+        BIWA_TRY(transaction.Execute(
+            fmt::format("INSERT INTO {} VALUES ({}, make_timestamptz({}), make_timestamptz({}))",
+                        kIntervals, QuoteLiteral(model), range.begin, range.end)));
+    }
+    return {};
+}
+
+Result<Micros> ReadInstant(WriteTransaction& transaction, const std::string& text) {
+    const auto stream = BIWA_TRY(transaction.Query(
+        fmt::format("SELECT epoch_us(CAST({} AS TIMESTAMP))::VARCHAR", QuoteLiteral(text))));
+    const auto rows = BIWA_TRY(ReadTexts(*stream));
+    return static_cast<Micros>(std::stoll(*rows.at(0).at(0)));
+}
+
+}  // namespace biwa::transform

@@ -1,0 +1,49 @@
+#include "transform/run/model_diff.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "transform/run/engine_error.h"
+#include "transform/run/sql_results.h"
+
+namespace biwa::transform {
+
+namespace {
+
+const DiffWords kWords{"gone", "new", "before", "after"};
+
+}  // namespace
+
+Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
+                            const std::vector<std::string>& key, Cancellation& cancellation) {
+    if (action.type == ActionType::kAssertion || action.type == ActionType::kOperations) {
+        return UserError(fmt::format("{} is of type {}: there is no result to compare",
+                                     action.target.ToString(), ToString(action.type)),
+                         "Models of type table, view and incremental can be compared.");
+    }
+    const auto transaction = BIWA_TRY(warehouse.BeginBeside());
+    const Cancellation::Guard guard(cancellation, [&] { transaction->Interrupt(); });
+    const auto there = BIWA_TRY(ReadCount(
+        *transaction,
+        fmt::format(
+            "SELECT count(*) FROM information_schema.tables WHERE table_catalog = "
+            "current_database() AND lower(table_schema) = lower({}) AND lower(table_name) = "
+            "lower({})",
+            QuoteLiteral(action.target.dataset), QuoteLiteral(action.target.name))));
+    if (there == 0) {
+        return UserError(fmt::format("{} was not built yet, so there is nothing to compare with",
+                                     action.target.ToString()),
+                         fmt::format("Build it: biwa run --select {}", action.target.ToString()));
+    }
+    for (const auto& sql : action.full.pre_operations) {
+        auto done = transaction->Execute(sql.sql);
+        if (!done) return tl::unexpected(InFile(std::move(done).error(), action, sql, 0));
+    }
+    const auto& query = action.full.query;
+    auto built = transaction->Execute("CREATE TEMP TABLE biwa_built AS\n" + query.sql);
+    if (!built) return tl::unexpected(InFile(std::move(built).error(), action, query, 1));
+    return CompareTables(*transaction, action.target.ToSql(), "temp.biwa_built",
+                         key.empty() ? action.unique_key : key, kWords);
+}
+
+}  // namespace biwa::transform

@@ -1,0 +1,20 @@
+// What building a model by its present definition would change in the warehouse.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "transform/compile/graph.h"
+#include "transform/run/cancellation.h"
+#include "transform/run/table_diff.h"
+#include "warehouse/warehouse.h"
+
+namespace biwa::transform {
+
+// What is there on the left, what the definition gives, from nothing, on the right. Everything is
+// done in a transaction that is rolled back. `key` empty: the model's uniqueKey.
+Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
+                            const std::vector<std::string>& key, Cancellation& cancellation);
+
+}  // namespace biwa::transform

@@ -309,6 +309,11 @@ class Compiler {
                 statements.push_back(SqlText::OfLine(text, action.location.line));
             return statements;
         };
+        if (!make("where", true).empty()) {
+            wrong(
+                "where() is not supported: write ${ctx.when(ctx.incremental(), `WHERE …`)} in the "
+                "query instead");
+        }
         const auto build = [&](bool incremental) {
             BuildSql sql;
             const auto problems_before = draft.problems.size();

@@ -160,6 +160,19 @@ TEST(ScriptTest, MakesActionsWhereTheyWereAskedFor) {
     EXPECT_EQ(z->full.query.lines, (std::vector<int>{2, 2}));
 }
 
+TEST(ScriptTest, RefusesWhatWouldBeLost) {
+    EXPECT_NE(ErrorOf("publish('x', { type: 'incremental' }).query('SELECT 1').where('true')")
+                  .find("where() is not supported"),
+              std::string::npos);
+    EXPECT_NE(ErrorOf("test('x').dataset('y')").find("not supported yet"), std::string::npos);
+    EXPECT_NE(ErrorOf("assert('x', 'SELECT 1').preOps('SET a = 1')").find("not for assertions"),
+              std::string::npos);
+    EXPECT_NE(ErrorOf("publish('x', ctx => ctx.tags('y') + 'SELECT 1')").find("too late"),
+              std::string::npos);
+    EXPECT_NE(ErrorOf("publish('x', 'SELECT 1;')").find("no \";\""), std::string::npos);
+    EXPECT_NE(ErrorOf("notebook({})").find("not run here"), std::string::npos);
+}
+
 TEST(ScriptTest, SeesLaterChangesOfWhatWasMade) {
     const auto graph = Compile(Input(
         {{"definitions/a.js", "publish('a', 'SELECT 1')"},

@@ -459,6 +459,10 @@ class BrokenWarehouse final : public Warehouse {
         return inner_.BeginBeside();
     }
     Result<std::unique_ptr<ReadSession>> OpenSession() override { return inner_.OpenSession(); }
+    Result<std::unique_ptr<ReadSession>> OpenSessionOn(const std::vector<std::string>& datasets,
+                                                       std::vector<std::string> views) override {
+        return inner_.OpenSessionOn(datasets, std::move(views));
+    }
     Result<std::unique_ptr<Workbench>> OpenWorkbench() override { return inner_.OpenWorkbench(); }
     Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
         return inner_.MakeShadowSchema();

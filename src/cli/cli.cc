@@ -78,9 +78,9 @@ int Main(int argc, char** argv, Engine& engine) {
     app.add_option("--env", commands.environment, "Environment to work in")->type_name("NAME");
     app.add_flag("--json", commands.json, "Print the result as JSON");
     app.add_flag("-v,--verbose", commands.verbose, "Say more");
-    for (const auto add :
-         {AddInit, AddValidate, AddPlan, AddApply, AddUp, AddServe, AddStatus, AddQuery, AddRun,
-          AddStream, AddReconcile, AddCompile, AddDoctor, AddSchema, AddVersion}) {
+    for (const auto add : {AddInit, AddValidate, AddPlan, AddApply, AddUp, AddServe, AddStatus,
+                           AddQuery, AddRun, AddStream, AddReconcile, AddCompile, AddFormat, AddLsp,
+                           AddDoctor, AddSchema, AddVersion}) {
         add(commands);
     }
     try {

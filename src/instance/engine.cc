@@ -1,6 +1,5 @@
 #include "instance/engine.h"
 
-#include <set>
 #include <utility>
 
 #include "plan/resources.h"
@@ -9,9 +8,6 @@
 
 namespace biwa {
 
-namespace {
-
-// Tables that a stream's patterns name outright: what can be known without asking the source.
 std::set<TableName> NamedTables(const Engine& engine, const Project& project) {
     std::set<TableName> tables;
     for (const auto& [name, stream] : project.streams) {
@@ -28,8 +24,6 @@ std::set<TableName> NamedTables(const Engine& engine, const Project& project) {
     }
     return tables;
 }
-
-}  // namespace
 
 ConnectionKinds Engine::connection_kinds() const {
     ConnectionKinds kinds;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct Engine {
 
     ConnectionKinds connection_kinds() const;
 };
+
+// Tables that streams' patterns name outright: what can be known without asking the sources.
+std::set<TableName> NamedTables(const Engine& engine, const Project& project);
 
 // Compiles a project's definitions against what its streams bring.
 Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,

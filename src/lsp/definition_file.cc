@@ -11,7 +11,6 @@ namespace biwa::lsp {
 
 namespace {
 
-using transform::JsToken;
 using transform::SqlxSection;
 
 TableMention MentionOf(const std::vector<JsString>& strings) {

@@ -65,8 +65,8 @@ export async function onPage(browser, { width, path = "/", expected = null, ...c
   }
 }
 
-export async function picture(page, name) {
-  await page.screenshot({ path: `${kArtifacts}${name}.png` });
+export async function picture(page, name, fullPage = false) {
+  await page.screenshot({ path: `${kArtifacts}${name}.png`, fullPage });
 }
 
 export async function assertNothingSticksOut(page) {

@@ -1,4 +1,4 @@
-// The three pages of a running Biwa that holds the juku example, clicked through in a real browser at
+// The pages of a running Biwa that holds the juku example, clicked through in a real browser at
 // both widths.  Usage: BIWA_URL=http://127.0.0.1:8700 node --test tests/browser/*.test.mjs
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -60,6 +60,35 @@ for (const width of kWidths) {
             document.querySelector("article[aria-label=app] .metrics").innerText !== before,
           first,
         );
+      });
+    });
+
+    test("the models' graph leads to a model: its columns, where they come from, its SQL", async () => {
+      await onPage(browser, { width, path: "/models" }, async (page) => {
+        const graph = page.getByRole("group", { name: "Lineage" });
+        await graph.getByRole("link", { name: /^answers app · source/ }).waitFor();
+        await assertNothingSticksOut(page);
+        await picture(page, `models-${width}`);
+        await graph.getByRole("link", { name: /^unit_mastery/ }).click();
+
+        await page.getByRole("heading", { name: /mart\.unit_mastery/ }).waitFor();
+        const mastery = page.getByRole("row", { name: /^mastery/ });
+        await mastery.getByText("staging.answers").first().waitFor();
+        assert.match(await mastery.innerText(), /DOUBLE/);
+        assert.match(await mastery.innerText(), /staging\.answers\.is_correct/);
+        await page.locator("pre", { hasText: '${ref("staging", "answers")}' }).waitFor();
+        await page.getByRole("button", { name: "Compiled" }).click();
+        await page.locator("pre", { hasText: '"staging"."answers"' }).waitFor();
+        await assertNothingSticksOut(page);
+        await picture(page, `model-${width}`, true);
+
+        // Down to the source, which says where its columns go.
+        await mastery.getByRole("link", { name: "staging.answers" }).first().click();
+        await page.getByRole("heading", { name: /staging\.answers/ }).waitFor();
+        await page.getByRole("row", { name: /^is_correct/ }).getByRole("link", { name: "app.answers" }).first().click();
+        await page.getByRole("heading", { name: /app\.answers/ }).waitFor();
+        const correct = page.getByRole("row", { name: /^is_correct/ });
+        assert.match(await correct.innerText(), /mart\.unit_mastery\.mastery/);
       });
     });
 

@@ -11,6 +11,8 @@ import { PreferencesProvider, usePreferences } from "./ui/preferences";
 import { Shell } from "./ui/shell";
 
 const QueryPage = lazy(() => import("./query/query_page"));
+const ModelsPage = lazy(() => import("./models/models_page"));
+const ModelPage = lazy(() => import("./models/model_page"));
 
 const client = new QueryClient({
   defaultOptions: {
@@ -65,6 +67,10 @@ export function App() {
                 <Switch>
                   <Route path="/" component={OverviewPage} />
                   <Route path="/query" component={QueryPage} />
+                  <Route path="/models" component={ModelsPage} />
+                  <Route path="/models/:name">
+                    {({ name }) => <ModelPage key={name} name={decodeURIComponent(name)} />}
+                  </Route>
                   <Route path="/dashboards" component={DashboardsPage} />
                   <Route path="/dashboards/:name">
                     {({ name }) => <DashboardPage key={name} name={decodeURIComponent(name)} />}

@@ -7,6 +7,7 @@ import "./styles/shell.css";
 import "./styles/overview.css";
 import "./styles/query.css";
 import "./styles/dashboards.css";
+import "./styles/models.css";
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

@@ -79,11 +79,12 @@ export type AssertionResult = {
   error: ErrorBody | null;
 };
 
+export type ModelType = "table" | "view" | "incremental" | "assertion" | "operations";
 export type ModelState = "never" | "running" | "ok" | "failed" | "skipped";
 
 export type Model = {
   name: string;
-  type: "table" | "view" | "incremental" | "assertion";
+  type: ModelType;
   file: string;
   description: string | null;
   tags: string[];
@@ -96,6 +97,36 @@ export type Model = {
   fresh_as_of: string | null;
   depends_on: string[];
   assertions: AssertionResult[];
+};
+
+// A column that a value comes from or goes to; `copied` when it is not changed on the way.
+export type ColumnOrigin = { table: string; column: string; copied: boolean };
+
+// A model, or a table that models read; of the latter there is no definition.
+export type ModelPage = {
+  name: string;
+  type: ModelType | "source";
+  file?: string;
+  description?: string;
+  tags?: string[];
+  source?: string | null;
+  sql?: string;
+  incremental_sql?: string | null;
+  pre_operations?: string[];
+  post_operations?: string[];
+  operations?: string[];
+  depends_on?: string[];
+  used_by: string[];
+  columns: {
+    name: string;
+    type: string;
+    description: string;
+    sources: ColumnOrigin[];
+    used_in: ColumnOrigin[];
+  }[];
+  conditions?: ColumnOrigin[];
+  lineage_unknown?: string | null;
+  builds: { run_id: string; kind: string; at: string; seconds: number; rows: number | null }[];
 };
 
 export type Status = {

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { Link } from "wouter";
 import type { AssertionResult, Model, ModelState } from "../api/types";
 import { formatCount, formatSeconds, kUnknown } from "../format/numbers";
 import {
@@ -42,6 +43,9 @@ function ModelDetails({ model }: { model: Model }) {
   return (
     <div className="model-details">
       {model.description && <p>{model.description}</p>}
+      <p>
+        <Link href={`/models/${encodeURIComponent(model.name)}`}>{t("open_model")}</Link>
+      </p>
       <dl>
         <dt>{t("file")}</dt>
         <dd>

@@ -3,12 +3,13 @@ import { useEffect, useRef, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { useStatus } from "../api/status_context";
 import type { TextKey } from "../i18n/en";
-import { AutoIcon, DashboardIcon, MoonIcon, OverviewIcon, QueryIcon, SunIcon } from "./icons";
+import { AutoIcon, DashboardIcon, ModelIcon, MoonIcon, OverviewIcon, QueryIcon, SunIcon } from "./icons";
 import { WithCode } from "./parts";
 import { usePreferences } from "./preferences";
 
 const kPages = [
   { path: "/", name: "overview", key: "o", Icon: OverviewIcon },
+  { path: "/models", name: "models", key: "m", Icon: ModelIcon },
   { path: "/query", name: "query", key: "q", Icon: QueryIcon },
   { path: "/dashboards", name: "dashboards", key: "d", Icon: DashboardIcon },
 ] as const;
@@ -16,6 +17,7 @@ const kPages = [
 const kShortcuts: [string[], TextKey][] = [
   [["/"], "shortcut_search"],
   [["g", "o"], "shortcut_overview"],
+  [["g", "m"], "shortcut_models"],
   [["g", "q"], "shortcut_query"],
   [["g", "d"], "shortcut_dashboards"],
   [["t"], "shortcut_theme"],

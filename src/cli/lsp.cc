@@ -28,7 +28,8 @@ class EngineTools final : public lsp::ProjectTools {
     // The warehouse's file is not opened: while an editor had it, Biwa could not start.
     std::vector<lsp::TableFacts> Tables(const Project& project) override {
         std::vector<lsp::TableFacts> tables;
-        for (const auto& name : NamedTables(engine_, project)) tables.push_back({name, {}});
+        for (const auto& name : CompileInputOf(engine_, project).tables)
+            tables.push_back({name, {}});
         const auto running = FindRunning(project);
         if (!running) return tables;
         http::HttpClient::Options options;
@@ -80,8 +81,9 @@ void AddLsp(Commands& commands) {
         commands.Add("lsp", "Serve an editor: the Language Server Protocol on stdin and stdout",
                      [&commands]() -> Result<int> {
                          std::ios::sync_with_stdio(false);
-            // One thread reads, another writes: reading must not flush what is being written.
-            std::cin.tie(nullptr);
+                         // One thread reads, another writes: reading must not flush what is being
+                         // written.
+                         std::cin.tie(nullptr);
                          EngineTools tools(commands.engine);
                          lsp::ServerOptions options;
                          options.version = commands.engine.version;

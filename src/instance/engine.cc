@@ -1,13 +1,17 @@
 #include "instance/engine.h"
 
+#include <set>
 #include <utility>
 
 #include "plan/resources.h"
 #include "project/secrets.h"
-#include "transform/compile/compile.h"
+#include "transform/compile/prepare.h"
 
 namespace biwa {
 
+namespace {
+
+// Tables that a stream's patterns name outright: what can be known without asking the source.
 std::set<TableName> NamedTables(const Engine& engine, const Project& project) {
     std::set<TableName> tables;
     for (const auto& [name, stream] : project.streams) {
@@ -25,22 +29,30 @@ std::set<TableName> NamedTables(const Engine& engine, const Project& project) {
     return tables;
 }
 
+}  // namespace
+
 ConnectionKinds Engine::connection_kinds() const {
     ConnectionKinds kinds;
     for (const auto& [name, kind] : sources.kinds()) kinds[name] = kind.settings;
     return kinds;
 }
 
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
-                                                                       const Project& project) {
+transform::CompileInput CompileInputOf(const Engine& engine, const Project& project) {
     transform::CompileInput input;
     input.files = project.definitions;
     input.settings = project.models;
     input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {
-        input.stream_datasets.insert(stream.dataset);
+        for (const auto& dataset : stream.datasets()) input.stream_datasets.insert(dataset);
     }
-    return std::make_shared<const transform::CompiledGraph>(BIWA_TRY(transform::Compile(input)));
+    return input;
+}
+
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project) {
+    auto graph = BIWA_TRY(transform::Compile(CompileInputOf(engine, project)));
+    return std::make_shared<const transform::CompiledGraph>(
+        transform::PrepareForEngine(std::move(graph)));
 }
 
 std::vector<Resource> DesiredResources(const Project& project,

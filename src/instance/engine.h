@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +13,7 @@
 #include "replication/target_table.h"
 #include "server/http/http_server.h"
 #include "source/registry.h"
-#include "transform/compile/graph.h"
+#include "transform/compile/compile.h"
 #include "warehouse/warehouse.h"
 
 namespace biwa {
@@ -28,10 +27,9 @@ struct Engine {
     ConnectionKinds connection_kinds() const;
 };
 
-// Tables that streams' patterns name outright: what can be known without asking the sources.
-std::set<TableName> NamedTables(const Engine& engine, const Project& project);
-
-// Compiles a project's definitions against what its streams bring.
+// What the compiler is given: the project's definitions, and what its streams bring.
+transform::CompileInput CompileInputOf(const Engine& engine, const Project& project);
+// Compiles that, and prepares it for the warehouse.
 Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
                                                                        const Project& project);
 

@@ -50,7 +50,7 @@ TEST_F(CompletionTest, OffersKeysOfObjectsInTheConfig) {
 TEST_F(CompletionTest, OffersValuesOfKeys) {
     EXPECT_EQ(At("config { type: \"█"),
               "table=table view=view incremental=incremental assertion=assertion "
-              "operations=operations declaration=declaration ");
+              "operations=operations declaration=declaration test=test ");
 }
 
 TEST_F(CompletionTest, PutsQuotesAroundAValueThatHasNone) {

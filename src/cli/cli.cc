@@ -80,7 +80,7 @@ int Main(int argc, char** argv, Engine& engine) {
     app.add_flag("-v,--verbose", commands.verbose, "Say more");
     for (const auto add : {AddInit, AddValidate, AddPlan, AddApply, AddUp, AddServe, AddStatus,
                            AddQuery, AddRun, AddTest, AddDiff, AddStream, AddReconcile, AddCompile,
-                           AddDoctor, AddSchema, AddVersion}) {
+                           AddFormat, AddLsp, AddDoctor, AddSchema, AddVersion}) {
         add(commands);
     }
     try {

@@ -41,6 +41,8 @@ void AddInit(Commands& commands);
 void AddValidate(Commands& commands);
 void AddSchema(Commands& commands);
 void AddCompile(Commands& commands);
+void AddFormat(Commands& commands);
+void AddLsp(Commands& commands);
 void AddPlan(Commands& commands);
 void AddApply(Commands& commands);
 void AddUp(Commands& commands);

@@ -16,13 +16,15 @@ constexpr std::uintmax_t kFileBytesMax = 4 << 20;
 constexpr int kFoldersDeepMax = 32;
 }  // namespace
 
-ProjectFiles::ProjectFiles(const fs::path& root) {
+ProjectFiles::ProjectFiles(const fs::path& root, UnsavedTexts unsaved)
+    : unsaved_(std::move(unsaved)) {
     std::error_code error;
     root_ = fs::canonical(root, error);
     if (error) root_ = root;
 }
 
 bool ProjectFiles::Exists(const std::string& path) const {
+    if (unsaved_.contains(path)) return true;
     std::error_code ignored;
     return fs::symlink_status(root_ / path, ignored).type() != fs::file_type::not_found;
 }
@@ -42,6 +44,9 @@ bool ProjectFiles::IsInside(const std::string& path, Problems& problems) const {
 }
 
 std::optional<std::string> ProjectFiles::Read(const std::string& path, Problems& problems) const {
+    if (const auto unsaved = unsaved_.find(path); unsaved != unsaved_.end()) {
+        return unsaved->second;
+    }
     if (!IsInside(path, problems)) return std::nullopt;
     std::error_code error;
     if (!fs::is_regular_file(root_ / path, error)) {
@@ -70,7 +75,13 @@ std::vector<std::string> ProjectFiles::List(const std::string& folder, Depth dep
                                             Problems& problems) const {
     std::vector<std::string> files;
     if (Exists(folder)) ListInto(folder, depth, 1, problems, files);
+    for (const auto& [path, text] : unsaved_) {
+        const bool is_below = path.starts_with(folder + "/");
+        const bool is_deep = is_below && path.find('/', folder.size() + 1) != std::string::npos;
+        if (is_below && (depth == Depth::kTree || !is_deep)) files.push_back(path);
+    }
     std::sort(files.begin(), files.end());
+    files.erase(std::unique(files.begin(), files.end()), files.end());
     return files;
 }
 

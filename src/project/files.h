@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +13,8 @@ namespace biwa {
 
 class ProjectFiles {
   public:
-    explicit ProjectFiles(const std::filesystem::path& root);
+    // `unsaved` stands in place of what the folder has by the same paths, or beside it.
+    explicit ProjectFiles(const std::filesystem::path& root, UnsavedTexts unsaved = {});
 
     bool Exists(const std::string& path) const;
     // Nothing when it cannot be read as a project file; why is among the problems then.
@@ -30,6 +32,7 @@ class ProjectFiles {
                   std::vector<std::string>& files) const;
 
     std::filesystem::path root_;  // without symbolic links
+    UnsavedTexts unsaved_;
 };
 
 }  // namespace biwa

@@ -47,7 +47,8 @@ std::string Lower(std::string text) {
 
 class Loader {
   public:
-    Loader(const fs::path& root, const ConnectionKinds& kinds) : files_(root), kinds_(kinds) {
+    Loader(const fs::path& root, const ConnectionKinds& kinds, UnsavedTexts unsaved)
+        : files_(root, std::move(unsaved)), kinds_(kinds) {
         project_.root = root;
     }
 
@@ -597,14 +598,15 @@ class Loader {
 }  // namespace
 
 Result<std::shared_ptr<const Project>> LoadProject(const fs::path& root,
-                                                   const ConnectionKinds& kinds) {
+                                                   const ConnectionKinds& kinds,
+                                                   UnsavedTexts unsaved) {
     std::error_code error;
     const auto absolute = fs::absolute(root, error).lexically_normal();
     if (!fs::exists(absolute / "biwa.yaml", error) &&
         !fs::is_symlink(absolute / "biwa.yaml", error)) {
         return NoProject(absolute);
     }
-    return Loader(absolute, kinds).Load();
+    return Loader(absolute, kinds, std::move(unsaved)).Load();
 }
 
 Result<fs::path> FindProjectRoot(const fs::path& start) {

@@ -170,9 +170,14 @@ struct Project {
 // The kinds of connection that there are: kind -> its settings. From the registry of sources.
 using ConnectionKinds = std::map<std::string, std::vector<Setting>>;
 
+// Texts that an editor has and the folder has not yet, by their paths relative to the folder; valid
+// UTF-8.
+using UnsavedTexts = std::map<std::string, std::string>;
+
 // Reads and checks every file. The error holds all that is wrong, one "file:line:column: …" a line.
 Result<std::shared_ptr<const Project>> LoadProject(const std::filesystem::path& root,
-                                                   const ConnectionKinds& kinds);
+                                                   const ConnectionKinds& kinds,
+                                                   UnsavedTexts unsaved = {});
 
 // `start` or the nearest folder above it that holds a biwa.yaml.
 Result<std::filesystem::path> FindProjectRoot(const std::filesystem::path& start);

@@ -147,6 +147,22 @@ TEST_F(ProjectTest, WorkflowSettingsCountWhereBiwaYamlDoesNotSay) {
               (std::map<std::string, std::string>{{"a", "one"}, {"b", "three"}}));
 }
 
+TEST_F(ProjectTest, UnsavedTextsStandInPlaceOfFilesAndBesideThem) {
+    Write("definitions/a.sqlx", "SELECT 1");
+    const auto project = LoadProject(root_, Kinds(),
+                                     {{"definitions/a.sqlx", "SELECT 2"},
+                                      {"definitions/deep/b.sqlx", "SELECT 3"},
+                                      {"elsewhere/c.sqlx", "SELECT 4"}});
+    ASSERT_TRUE(project) << project.error().ToString();
+    ASSERT_EQ((*project)->definitions.size(), 2u);
+    EXPECT_EQ((*project)->definitions[0].text, "SELECT 2");
+    EXPECT_EQ((*project)->definitions[1].path, "definitions/deep/b.sqlx");
+    const auto broken = LoadProject(root_, Kinds(), {{"biwa.yaml", "nam: juku\n"}});
+    ASSERT_FALSE(broken);
+    EXPECT_NE(broken.error().message.find("biwa.yaml:1:1:"), std::string::npos)
+        << broken.error().message;
+}
+
 TEST_F(ProjectTest, AssertionsGoToDataformsDefaultDatasetWhereNothingElseIsSaid) {
     Write("workflow_settings.yaml", "defaultDataset: df\ndatasetSuffix: dev\n");
     const auto project = Load();

@@ -1,0 +1,128 @@
+#include "lsp/config_keys.h"
+
+#include <algorithm>
+#include <string>
+
+namespace biwa::lsp {
+
+namespace {
+
+using Value = ConfigKey::Value;
+
+const std::vector<ConfigKey>& TopKeys() {
+    static const std::vector<ConfigKey> keys = {
+        {"type",
+         "What the file makes; operations where it is left out.",
+         Value::kText,
+         {"table", "view", "incremental", "assertion", "operations", "declaration", "test"}},
+        {"name", "The table's name; left out: the file's.", Value::kText, {}},
+        {"schema", "The dataset; left out: the project's.", Value::kText, {}},
+        {"dataset", "The dataset; the same as schema.", Value::kText, {}},
+        {"description", "What the table holds, for people.", Value::kText, {}},
+        {"tags", "Words to select models by.", Value::kTexts, {}},
+        {"columns", "Descriptions of columns, by their names.", Value::kColumns, {}},
+        {"uniqueKey",
+         "Columns that tell rows apart: new rows take the place of old ones with the "
+         "same. Of type incremental.",
+         Value::kColumnNames,
+         {}},
+        {"assertions", "What must hold after each build.", Value::kObject, {}},
+        {"dependencies",
+         "Tables and assertions to wait for besides those that ref() names.",
+         Value::kTables,
+         {}},
+        {"dependOnDependencyAssertions",
+         "Wait for the assertions on all that this depends on, too.",
+         Value::kBool,
+         {}},
+        {"disabled", "Compile it and never run it.", Value::kBool, {}},
+        {"hasOutput",
+         "The operations make the table that self() names. Of type operations.",
+         Value::kBool,
+         {}},
+        {"dependencyTargets", "The same as dependencies, with objects.", Value::kTables, {}},
+        {"protected",
+         "Never built from nothing again, not with --full-refresh either. Of type incremental.",
+         Value::kBool,
+         {}},
+        {"incrementalStrategy",
+         "How new rows come onto what is there. Left out: MERGE with a uniqueKey, else appended.",
+         Value::kText,
+         {"MERGE", "INSERT_OVERWRITE"}},
+        {"onSchemaChange",
+         "What becomes of a column that the query has and the table has not. Of type incremental.",
+         Value::kText,
+         {"IGNORE", "FAIL", "EXTEND", "SYNCHRONIZE"}},
+        {"updatePartitionFilter",
+         "A condition on the rows that are there: only those that meet it may be replaced.",
+         Value::kText,
+         {}},
+        {"incrementalPredicates",
+         "Conditions on the rows that are there: only those that meet all may be replaced.",
+         Value::kTexts,
+         {}},
+        {"preOperations",
+         "Statements to run before, in front of those of blocks.",
+         Value::kTexts,
+         {}},
+        {"postOperations",
+         "Statements to run after, in front of those of blocks.",
+         Value::kTexts,
+         {}},
+        {"refresh",
+         "While the instance serves: rebuilt at most this often, when what it reads has "
+         "changed; \"30s\", \"5m\". Of types table and incremental.",
+         Value::kText,
+         {}},
+    };
+    return keys;
+}
+
+const std::vector<ConfigKey>& AssertionKeys() {
+    static const std::vector<ConfigKey> keys = {
+        {"uniqueKey",
+         "Columns of which no two rows have the same values.",
+         Value::kColumnNames,
+         {}},
+        {"uniqueKeys", "More than one such key: an array of arrays.", Value::kColumnNames, {}},
+        {"nonNull", "Columns that are never NULL.", Value::kColumnNames, {}},
+        {"rowConditions", "Conditions in SQL that are true of every row.", Value::kTexts, {}},
+    };
+    return keys;
+}
+
+const std::vector<ConfigKey>& ColumnKeys() {
+    static const std::vector<ConfigKey> keys = {
+        {"description", "What the column holds, for people.", Value::kText, {}},
+    };
+    return keys;
+}
+
+const std::vector<ConfigKey>& TableKeys() {
+    static const std::vector<ConfigKey> keys = {
+        {"name", "The table's name.", Value::kTable, {}},
+        {"schema", "Its dataset.", Value::kText, {}},
+        {"dataset", "Its dataset; the same as schema.", Value::kText, {}},
+        {"includeDependentAssertions", "Wait for the assertions on it, too.", Value::kBool, {}},
+    };
+    return keys;
+}
+
+}  // namespace
+
+std::span<const ConfigKey> ConfigKeysAt(const std::vector<std::string>& path) {
+    if (path.empty()) return TopKeys();
+    if (path.size() == 1 && path[0] == "assertions") return AssertionKeys();
+    if (path.size() == 1 && path[0] == "dependencies") return TableKeys();
+    if (path.size() == 2 && path[0] == "columns") return ColumnKeys();
+    return {};
+}
+
+const ConfigKey* FindConfigKey(const std::vector<std::string>& path, std::string_view name) {
+    const auto keys = ConfigKeysAt(path);
+    const auto found = std::find_if(keys.begin(), keys.end(),
+                                    [&](const ConfigKey& key) { return key.name == name; });
+    return found == keys.end() ? nullptr : &*found;
+}
+
+}  // namespace biwa::lsp

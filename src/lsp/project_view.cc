@@ -1,0 +1,262 @@
+#include "lsp/project_view.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "project/files.h"
+
+namespace biwa::lsp {
+
+namespace {
+
+constexpr std::chrono::seconds kAskEvery(10);
+
+bool IsDefinition(const std::string& file) {
+    return file.starts_with("definitions/") && (file.ends_with(".sqlx") || file.ends_with(".js"));
+}
+
+}  // namespace
+
+ProjectView::ProjectView(std::filesystem::path root, ProjectTools& tools)
+    : root_(std::move(root)), tools_(tools) {
+    ReadDefinitions();
+    // For the first question: where models go and what streams bring.
+    if (auto loaded = tools_.Load(root_, unsaved_)) project_ = *loaded;
+    AskForTables();
+}
+
+void ProjectView::Put(const std::string& file, std::string text) {
+    auto& definition = definitions_[file];
+    if (definition.text == text && !definition.facts.made.empty()) return;
+    definition.text = std::move(text);
+    definition.facts = ReadDefinition(file, definition.text);
+    is_indexed_ = false;
+}
+
+void ProjectView::SetText(const std::string& file, std::string text) {
+    if (!IsValidUtf8(text)) return;
+    if (IsDefinition(file)) Put(file, text);
+    unsaved_[file] = std::move(text);
+}
+
+void ProjectView::ForgetText(const std::string& file) {
+    unsaved_.erase(file);
+    ReadDefinitions();
+}
+
+void ProjectView::ReadDefinitions() {
+    Problems problems;  // Load says them
+    const ProjectFiles files(root_, unsaved_);
+    const auto found = files.List("definitions", ProjectFiles::Depth::kTree, problems);
+    std::erase_if(definitions_, [&](const auto& known) {
+        return !std::binary_search(found.begin(), found.end(), known.first);
+    });
+    for (const auto& file : found) {
+        if (!IsDefinition(file)) continue;
+        if (auto text = files.Read(file, problems)) Put(file, std::move(*text));
+    }
+    is_indexed_ = false;
+}
+
+void ProjectView::AskForTables() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!project_ || (asked_at_.time_since_epoch().count() != 0 && now - asked_at_ < kAskEvery))
+        return;
+    asked_at_ = now;
+    warehouse_ = tools_.Tables(*project_);
+    is_indexed_ = false;
+}
+
+std::map<std::string, std::vector<PlacedMessage>> ProjectView::Check() {
+    ReadDefinitions();
+    std::vector<PlacedMessage> messages;
+    const auto take = [&](const Error& error) {
+        auto more = SplitMessages(error.message);
+        std::move(more.begin(), more.end(), std::back_inserter(messages));
+    };
+    auto loaded = tools_.Load(root_, unsaved_);
+    std::shared_ptr<const Project> project;
+    if (loaded) {
+        project = project_ = *loaded;
+    } else {
+        take(loaded.error());
+        // The models can still be looked at, with the settings that were good before.
+        if (project_) {
+            auto patched = *project_;
+            patched.definitions.clear();
+            for (const auto& [file, definition] : definitions_) {
+                patched.definitions.push_back({file, definition.text});
+            }
+            project = std::make_shared<const Project>(std::move(patched));
+        }
+    }
+    if (project) {
+        if (auto graph = tools_.Compile(*project)) {
+            graph_ = *graph;
+        } else {
+            take(graph.error());
+        }
+    }
+    AskForTables();
+    is_indexed_ = false;
+    std::map<std::string, std::vector<PlacedMessage>> by_file;
+    for (auto& message : messages) {
+        const auto file = message.file.empty() ? "biwa.yaml" : message.file;
+        by_file[file].push_back(std::move(message));
+    }
+    return by_file;
+}
+
+std::optional<std::string> ProjectView::Text(const std::string& file) const {
+    if (const auto unsaved = unsaved_.find(file); unsaved != unsaved_.end()) return unsaved->second;
+    if (const auto known = definitions_.find(file); known != definitions_.end())
+        return known->second.text;
+    Problems ignored;
+    const ProjectFiles files(root_);
+    return files.Exists(file) ? files.Read(file, ignored) : std::nullopt;
+}
+
+const DefinitionFacts* ProjectView::Facts(const std::string& file) const {
+    const auto known = definitions_.find(file);
+    return known == definitions_.end() ? nullptr : &known->second.facts;
+}
+
+// What the warehouse knows comes first; what definitions say of the same table is added to it.
+void ProjectView::Add(KnownTable table) const {
+    const auto [known, is_new] = tables_.emplace(table.name, table);
+    if (is_new) {
+        by_name_.emplace(table.name.name, table.name);
+        return;
+    }
+    auto& mine = known->second;
+    mine.type = table.type;
+    mine.file = table.file;
+    mine.span = table.span;
+    mine.description = table.description;
+    for (auto& column : table.columns) {
+        const auto same =
+            std::find_if(mine.columns.begin(), mine.columns.end(), [&](const ColumnFacts& other) {
+                return SmallLetters(other.name) == SmallLetters(column.name);
+            });
+        if (same == mine.columns.end()) {
+            mine.columns.push_back(std::move(column));
+        } else if (!column.description.empty()) {
+            same->description = std::move(column.description);
+        }
+    }
+}
+
+void ProjectView::Index() const {
+    if (is_indexed_) return;
+    is_indexed_ = true;
+    tables_.clear();
+    by_name_.clear();
+    std::map<std::string, std::string> streams;  // dataset -> file
+    if (project_) {
+        for (const auto& [name, stream] : project_->streams)
+            streams[stream.dataset] = stream.location.file;
+    }
+    for (const auto& table : warehouse_) {
+        KnownTable known;
+        known.name = table.name;
+        known.columns = table.columns;
+        if (const auto stream = streams.find(table.name.dataset); stream != streams.end()) {
+            known.type = "table of a stream";
+            known.file = stream->second;
+        }
+        Add(std::move(known));
+    }
+    const auto settings = project_ ? project_->models : ModelsConfig();
+    for (const auto& [file, definition] : definitions_) {
+        for (const auto& made : definition.facts.made) {
+            KnownTable known;
+            known.name = {!made.dataset.empty()      ? made.dataset
+                          : made.type == "assertion" ? settings.assertion_dataset
+                                                     : settings.default_dataset,
+                          made.name};
+            known.type = made.type;
+            known.description = made.description;
+            known.columns = made.columns;
+            known.file = file;
+            known.span = made.span;
+            Add(std::move(known));
+        }
+    }
+    if (!graph_) return;
+    // Tables whose names JavaScript computes.
+    for (const auto& action : graph_->actions) {
+        if (action.parent || action.location.file.ends_with(".sqlx")) continue;
+        if (tables_.contains(action.target)) continue;
+        const auto text = Text(action.location.file);
+        if (!text) continue;
+        KnownTable known;
+        known.name = action.target;
+        known.type = ToString(action.type);
+        known.description = action.description;
+        known.file = action.location.file;
+        const auto at =
+            TextIndex(*text).OffsetOfPlace(action.location.line, action.location.column);
+        known.span = {at, at};
+        Add(std::move(known));
+    }
+}
+
+std::optional<KnownTable> ProjectView::Find(const TableMention& mention) const {
+    Index();
+    if (mention.dataset.empty()) {
+        const auto [begin, end] = by_name_.equal_range(mention.name);
+        // The project's own before those of the warehouse.
+        const KnownTable* found = nullptr;
+        for (auto at = begin; at != end; ++at) {
+            const auto& table = tables_.at(at->second);
+            if (found == nullptr || (found->file.empty() && !table.file.empty())) found = &table;
+        }
+        return found == nullptr ? std::nullopt : std::optional(*found);
+    }
+    const TableName name{mention.dataset, mention.name};
+    if (const auto known = tables_.find(name); known != tables_.end()) return known->second;
+    if (!project_) return std::nullopt;
+    for (const auto& [ignored, stream] : project_->streams) {
+        if (stream.dataset != mention.dataset) continue;
+        KnownTable table;
+        table.name = name;
+        table.type = "table of a stream";
+        table.file = stream.location.file;
+        return table;
+    }
+    return std::nullopt;
+}
+
+std::optional<KnownTable> ProjectView::MadeBy(const std::string& file) const {
+    Index();
+    for (const auto& [name, table] : tables_) {
+        if (table.file == file) return table;
+    }
+    return std::nullopt;
+}
+
+std::vector<KnownTable> ProjectView::Tables() const {
+    Index();
+    std::vector<KnownTable> tables;
+    for (const auto& [name, table] : tables_) tables.push_back(table);
+    return tables;
+}
+
+bool ProjectView::IsAmbiguous(const std::string& name) const {
+    Index();
+    return by_name_.count(name) > 1;
+}
+
+std::vector<PlacedMention> ProjectView::MentionsOf(const TableName& table) const {
+    std::vector<PlacedMention> mentions;
+    for (const auto& [file, definition] : definitions_) {
+        for (const auto& mention : definition.facts.mentions) {
+            if (mention.name != table.name) continue;
+            const auto found = Find(mention);
+            if (found && found->name == table) mentions.push_back({file, mention.span});
+        }
+    }
+    return mentions;
+}
+
+}  // namespace biwa::lsp

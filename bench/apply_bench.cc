@@ -7,7 +7,6 @@
 // and of keys anywhere, and 1,000,000 changes of keys anywhere at once, as when far behind. Then
 // the same with the history of the table kept, which begins with a copy of its rows.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,39 +17,12 @@
 #include <vector>
 
 #include "base/log.h"
+#include "bench.h"
 #include "replication/applier.h"
 #include "replication/target_table.h"
-#include "warehouse/duckdb/duckdb_warehouse.h"
 
-namespace biwa {
+namespace biwa::bench {
 namespace {
-
-using Steady = std::chrono::steady_clock;
-
-[[noreturn]] void Die(const Error& error) {
-    fmt::print(stderr, "apply_bench: {}\n", error.ToString());
-    std::exit(1);
-}
-
-template <typename T>
-T Must(Result<T> result) {
-    if (!result) Die(result.error());
-    return std::move(*result);
-}
-void Must(const Status& status) {
-    if (!status) Die(status.error());
-}
-
-double CpuSeconds() {
-    const auto begin_s = bench.Restart(true);
-    const auto history_recent = measure(100'000);
-    const auto history_anywhere = measure(rows);
-    const auto history_behind = bench.Apply(910'000, 90'000, rows);
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 // An applier asks its source only for what a copy has missed: not here.
 class NoSource final : public StreamSource {
@@ -64,6 +36,9 @@ class NoSource final : public StreamSource {
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override { return kNone; }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
                                                  std::chrono::milliseconds) override {
+        return kNone;
+    }
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
         return kNone;
     }
     Result<std::unique_ptr<RowReader>> ReadRows(
@@ -94,9 +69,7 @@ TableSchema Schema() {
 class Bench {
   public:
     Bench(const std::string& folder, std::int64_t rows) : rows_(rows), next_(rows) {
-        DuckDbOptions options;
-        options.path = folder + "/warehouse.duckdb";
-        warehouse_ = Must(OpenDuckDb(options));
+        warehouse_ = OpenWarehouse(folder);
         Must(PrepareStateTables(*warehouse_));
         state_.tables.push_back({.schema = "public", .name = "t"});
         state_.tables[0].phase = TablePhase::kLive;
@@ -150,8 +123,7 @@ class Bench {
         const auto cpu_before = CpuSeconds();
         Must(applier_->Add(std::move(batch)));
         Must(applier_->Commit());
-        return {std::chrono::duration<double>(Steady::now() - begin).count(),
-                CpuSeconds() - cpu_before};
+        return {Since(begin), CpuSeconds() - cpu_before};
     }
 
   private:
@@ -218,8 +190,6 @@ void Run(const std::string& folder, std::int64_t rows, int batches) {
     const auto history_recent = measure(100'000);
     const auto history_anywhere = measure(rows);
     const auto history_behind = bench.Apply(910'000, 90'000, rows);
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
     fmt::print(
         "{{\"rows\": {}, \"recent_ms\": {:.1f}, \"recent_cpu_ms\": {:.1f}, \"anywhere_ms\": "
         "{:.1f}, \"anywhere_cpu_ms\": {:.1f}, \"behind_changes_per_s\": {:.0f}, "
@@ -230,11 +200,11 @@ void Run(const std::string& folder, std::int64_t rows, int batches) {
         rows, recent.seconds * 1000, recent.cpu_s * 1000, anywhere.seconds * 1000,
         anywhere.cpu_s * 1000, 1'000'000 / behind.seconds, behind.cpu_s, begin_s,
         history_recent.seconds * 1000, history_recent.cpu_s * 1000, history_anywhere.seconds * 1000,
-        1'000'000 / history_behind.seconds, history_behind.cpu_s, usage.ru_maxrss / 1024);
+        1'000'000 / history_behind.seconds, history_behind.cpu_s, PeakMegabytes());
 }
 
 }  // namespace
-}  // namespace biwa
+}  // namespace biwa::bench
 
 int main(int argc, char** argv) {
     if (argc < 3) {
@@ -242,5 +212,5 @@ int main(int argc, char** argv) {
         return 64;
     }
     biwa::SetLogLevel(biwa::LogLevel::kWarn);
-    biwa::Run(argv[1], std::atoll(argv[2]), argc > 3 ? std::atoi(argv[3]) : 20);
+    biwa::bench::Run(argv[1], std::atoll(argv[2]), argc > 3 ? std::atoi(argv[3]) : 20);
 }

@@ -1,5 +1,7 @@
 #include "instance/engine.h"
 
+#include <fmt/format.h>
+
 #include <set>
 #include <utility>
 
@@ -94,10 +96,24 @@ std::vector<Resource> DesiredResources(const Project& project,
 Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
                                                const std::string& connection) {
     const auto& config = project.connections.at(connection);
-    const auto settings = ResolveSecrets(project, config);
-    if (!settings) return tl::unexpected(settings.error());
+    return OpenConnection(engine, project, config);
+}
+
+Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
+                                               const ConnectionConfig& config) {
+    auto settings = BIWA_TRY(ResolveSecrets(project, config));
     const auto* kind = engine.sources.Find(config.kind);
-    auto source = kind->open(*settings);
+    if (kind == nullptr) {
+        return Corrupt(
+            fmt::format("connection {} is of unknown kind \"{}\"", config.name, config.kind));
+    }
+    for (const auto& setting : kind->settings) {
+        const auto path = settings.find(setting.name);
+        if (setting.type != SettingType::kPath || path == settings.end()) continue;
+        // One that is absolute stays as it is.
+        if (!path->second.empty()) path->second = (project.root / path->second).string();
+    }
+    auto source = kind->open(settings);
     if (!source) return Within(config.location.ToString(), source.error());
     return std::shared_ptr<Source>(std::move(*source));
 }

@@ -40,6 +40,9 @@ std::vector<Resource> DesiredResources(const Project& project,
 // Opens a connection of the project, its secrets resolved.
 Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
                                                const std::string& connection);
+// One as it was applied, which the files may not say any more.
+Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
+                                               const ConnectionConfig& config);
 
 // A stream's dataset, and which of the source's schemas is the usual one.
 TargetDataset DatasetOf(const Engine& engine, const std::string& dataset,

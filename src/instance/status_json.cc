@@ -41,11 +41,17 @@ json ComparisonJson(const TableComparison& result) {
 json ReconciliationJson(const Reconciliation& reconciliation) {
     json results = json::array();
     for (const auto& result : reconciliation.results) results.push_back(ComparisonJson(result));
-    return {{"running", reconciliation.is_running}, {"repairing", reconciliation.is_repairing},
-            {"table", reconciliation.table},        {"tables_done", reconciliation.tables_done},
-            {"tables", reconciliation.tables},      {"parts_done", reconciliation.parts_done},
-            {"parts", reconciliation.parts},        {"error", reconciliation.error},
-            {"last_run", reconciliation.last_run},  {"results", std::move(results)}};
+    return {{"running", reconciliation.is_running},
+            {"repairing", reconciliation.is_repairing},
+            {"keys_read_anew", reconciliation.keys_read_anew},
+            {"table", reconciliation.table},
+            {"tables_done", reconciliation.tables_done},
+            {"tables", reconciliation.tables},
+            {"parts_done", reconciliation.parts_done},
+            {"parts", reconciliation.parts},
+            {"error", reconciliation.error},
+            {"last_run", reconciliation.last_run},
+            {"results", std::move(results)}};
 }
 
 json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {

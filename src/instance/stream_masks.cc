@@ -133,9 +133,10 @@ Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig&
 }
 
 Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& line,
+                                                 const TableParts& only,
                                                  const TargetDataset& dataset,
                                                  const MaskPolicy& policy, Warehouse& warehouse) {
-    return MaskSource(BIWA_TRY(source.OpenStream(line)), policy, warehouse, dataset);
+    return MaskSource(BIWA_TRY(source.OpenStream(line, only)), policy, warehouse, dataset);
 }
 
 std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& policy,
@@ -182,8 +183,8 @@ Status DropRemasked(const Plan& plan, const Project& wanted,
         if (record.empty()) continue;
         const auto policy = BIWA_TRY(ResolveMaskPolicy(wanted, stream));
         const auto source = BIWA_TRY(open_source(stream.connection));
-        const auto tables = BIWA_TRY(
-            BIWA_TRY(source->OpenStream(stream.name))->Tables(stream.tables, IfMissing::kPassOver));
+        const auto tables = BIWA_TRY(BIWA_TRY(source->OpenStream(stream.name, stream.only))
+                                         ->Tables(stream.tables, IfMissing::kPassOver));
         const auto dataset = dataset_of(stream);
         const auto remasked = BIWA_TRY(FindRemasked(
             dataset, policy, AppliedFields(applied, "stream", step.name), tables, record));

@@ -214,7 +214,10 @@ class Loader {
         std::vector<std::string> kind_names;
         for (const auto& [kind, ignored] : kinds_) kind_names.push_back(kind);
 
+        // A URL, or a service of libpq, says what the other settings would: nothing else is needed,
+        // and no default may speak against it.
         const auto url = document.Peek("url");
+        const bool says_all = url.has_value() || document.Peek("service").has_value();
         const auto kind = document.Peek("kind");
         connection.kind = kind ? kind->text : url ? KindOfUrl(url->text) : "";
         if (!kind && connection.kind.empty()) {
@@ -232,8 +235,7 @@ class Loader {
         }
         auto settings = ConnectionSettings(connection.kind, found->second);
         settings.front().required = kind.has_value();
-        if (url) {
-            // The URL says it all: nothing else is needed, and no default may speak against it.
+        if (says_all) {
             for (auto& setting : settings) {
                 setting.required = false;
                 setting.default_text.clear();
@@ -295,6 +297,7 @@ class Loader {
         stream.tables = CheckPatterns(checked, "tables", stream.table_locations);
         std::map<std::string, SourceLocation> ignored;
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
+        LoadOnly(checked, stream);
         LoadHistory(checked, stream);
         LoadMasks(checked, stream, problems_);
         LoadWalGuard(checked, stream);
@@ -315,6 +318,43 @@ class Loader {
         if (!is_kept && !stream.history.empty()) {
             problems_.Add(checked.Place("history"),
                           "history: names tables whose history is kept; that needs mode: history");
+        }
+    }
+
+    void LoadOnly(const Checked& checked, StreamConfig& stream) {
+        const auto* only = checked.Find("only");
+        if (only == nullptr) return;
+        const auto matches = [](const std::string& pattern, const std::string& table) {
+            return pattern.ends_with('*') ? table.starts_with(pattern.substr(0, pattern.size() - 1))
+                                          : table == pattern;
+        };
+        for (const auto& [table, value] : only->fields) {
+            const auto covers = [&, name = table](const std::string& pattern) {
+                return matches(pattern, name);
+            };
+            const bool is_there =
+                std::any_of(stream.tables.begin(), stream.tables.end(), covers) &&
+                std::none_of(stream.exclude.begin(), stream.exclude.end(), covers);
+            if (table.ends_with('*') || !is_there) {
+                const auto near = DidYouMean(table, stream.tables);
+                problems_.Add(
+                    value.location,
+                    fmt::format("only: \"{}\" is no table of this stream ({}); expected "
+                                "one as schema.table.{}",
+                                table, Join(stream.tables, ", "),
+                                near.empty() ? "" : fmt::format(" Did you mean \"{}\"?", near)));
+                continue;
+            }
+            auto& part = stream.only[table];
+            part.columns = value.Texts("columns");
+            std::sort(part.columns.begin(), part.columns.end());
+            part.columns.erase(std::unique(part.columns.begin(), part.columns.end()),
+                               part.columns.end());
+            part.where = std::string(Trim(value.Text("where")));
+            stream.only_locations[table] = value.location;
+            if (!part.empty()) continue;
+            problems_.Add(value.location,
+                          fmt::format("only.{} names neither columns nor where", table));
         }
     }
 

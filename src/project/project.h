@@ -14,6 +14,7 @@
 #include "model/mask.h"
 #include "model/setting.h"
 #include "model/table.h"
+#include "model/table_part.h"
 
 namespace biwa {
 
@@ -93,6 +94,8 @@ struct StreamConfig {
     std::string dataset;              // of the warehouse; default: the stream's name
     std::vector<std::string> tables;  // patterns "public.answers", "public.*"
     std::vector<std::string> exclude;
+    TableParts only;
+    std::map<std::string, SourceLocation> only_locations;  // of each table of `only`
     std::vector<std::string> history;  // patterns of tables whose history is kept
     std::vector<MaskConfig> masks;
     std::map<std::string, SourceLocation> clear;  // columns that are not masked, and where it says

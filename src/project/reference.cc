@@ -23,6 +23,8 @@ std::string_view TypeName(const Setting& setting) {
             return "size";
         case SettingType::kSecret:
             return "secret";
+        case SettingType::kPath:
+            return "file";
         case SettingType::kTextList:
             return "text or list of texts";
         case SettingType::kObject:
@@ -81,6 +83,7 @@ only when it stays inside of the project.
 - A **duration** is a whole number and `ms`, `s`, `m`, `h` or `d`: `500ms`, `30s`, `5m`, `2h`, `1d`.
 - A **size** is a whole number and `B`, `kB`, `MB`, `GB`, `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`,
   `TiB` (powers of 1024).
+- A **file** that is not written from `/` on begins at the project's folder.
 - A **secret** never stands in a file of the project. Write where it is: `${env:NAME}`, an environment
   variable, or `${file:secrets/app.password}`, a file; a relative path begins at the project's folder,
   and a line end at the end of the file is cut. Every text of a connection may hold such references;

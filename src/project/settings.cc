@@ -171,6 +171,21 @@ std::vector<Setting> StreamSettings() {
          .type = SettingType::kTextList,
          .description = "With mode: history, the tables whose history is kept, written as those of "
                         "tables. Left out: all."},
+        {.name = "only",
+         .type = SettingType::kMap,
+         .description =
+             "Tables of which a part is copied and followed, by their names as schema.table. The "
+             "rest does not leave the source. It takes PostgreSQL 15.",
+         .fields = {{.name = "columns",
+                     .type = SettingType::kTextList,
+                     .description = "The columns to copy, those of the primary key among them. "
+                                    "Left out: all."},
+                    {.name = "where",
+                     .description =
+                         "A condition in the source's SQL on the table's columns: rows of which it "
+                         "is true are copied. Where updates and deletes are followed, it uses "
+                         "columns of the replica identity only (the primary key, if nothing else "
+                         "is set). Left out: all rows."}}},
         {.name = "masks",
          .type = SettingType::kMap,
          .description =

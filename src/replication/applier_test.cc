@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "replication/applier_testing.h"
 #include "replication/target_table.h"
+#include "replication/testing.h"
 
 namespace biwa {
 namespace {

@@ -142,11 +142,12 @@ void ChangeBuffer::FillUnchanged(RowRef row, const Entry& base,
             CopyCell(from, base.row.row, cells, row.row);
         }
         if (still.empty()) return;
-        auto origin = lacking->origin;
-        partials_[std::uint64_t{row.part} << 32 | row.row] = {origin, std::move(still)};
+        const auto origin = lacking->origin;
+        const bool is_nowhere = lacking->is_nowhere;
+        partials_[std::uint64_t{row.part} << 32 | row.row] = {origin, std::move(still), is_nowhere};
         return;
     }
-    partials_[std::uint64_t{row.part} << 32 | row.row] = {base.key, std::move(columns)};
+    partials_[std::uint64_t{row.part} << 32 | row.row] = {base.key, std::move(columns), false};
 }
 
 void ChangeBuffer::Add(TableChanges added, bool exact) {
@@ -207,8 +208,17 @@ void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number,
     for (std::uint32_t row = 0; row < part.kinds.size(); ++row) {
         const KeyRef key{part_number, row, false};
         const RowRef here{part_number, row};
+        std::vector<std::uint32_t> unchanged;
+        for (; next_unchanged < part.unchanged.size() && part.unchanged[next_unchanged].row == row;
+             ++next_unchanged) {
+            unchanged.push_back(part.unchanged[next_unchanged].column);
+        }
         if (part.kinds[row] == ChangeKind::kInsert) {
             auto& entry = EntryOf(key, !exact);
+            if (!unchanged.empty()) {
+                partials_[std::uint64_t{part_number} << 32 | row] = {key, std::move(unchanged),
+                                                                     true};
+            }
             entry.row = here;
             entry.alive = true;
             continue;
@@ -216,11 +226,6 @@ void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number,
         if (part.kinds[row] == ChangeKind::kDelete) {
             EntryOf(key, true).alive = false;
             continue;
-        }
-        std::vector<std::uint32_t> unchanged;
-        for (; next_unchanged < part.unchanged.size() && part.unchanged[next_unchanged].row == row;
-             ++next_unchanged) {
-            unchanged.push_back(part.unchanged[next_unchanged].column);
         }
         const bool key_changed = next_key_change < part.key_changes.size() &&
                                  part.key_changes[next_key_change].row == row;

@@ -99,6 +99,7 @@ class ChangeBuffer {
     struct Partial {
         KeyRef origin;
         std::vector<std::uint32_t> columns;
+        bool is_nowhere = false;  // the warehouse does not have it
     };
 
     struct HistoryItem {

@@ -49,6 +49,9 @@ void ChangeBuffer::FillPartial(std::size_t count, const std::vector<std::size_t>
             const auto& origin = partial_at(i).origin;
             return CellPlace{&KeyCells(origin, k), origin.row};
         });
+        for (std::size_t i = 0; i < count; ++i) {
+            if (partial_at(i).is_nowhere) to->SetNull(i);
+        }
     }
 }
 

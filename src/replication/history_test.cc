@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "replication/applier_testing.h"
 #include "replication/history_session.h"
+#include "replication/testing.h"
 
 namespace biwa {
 namespace {
@@ -188,8 +188,8 @@ TEST(HistoryTest, ASessionOfThePastSaysWhatHasNoHistory) {
         auto transaction = world.warehouse->Begin();
         ASSERT_TRUE((*transaction)
                         ->Execute("CREATE SCHEMA mart; CREATE TABLE mart.one AS FROM "
-                                  "raw.t; CREATE VIEW mart.z AS FROM mart.a; CREATE VIEW "
-                                  "mart.a AS SELECT text FROM raw.t; CREATE VIEW "
+                                  "raw.t; CREATE VIEW mart.z AS SELECT text FROM raw.t; CREATE "
+                                  "VIEW mart.a AS FROM mart.z; CREATE VIEW "
                                   "mart.both AS SELECT m.id FROM mart.one AS m, raw.t"));
         ASSERT_TRUE((*transaction)->Commit());
     }
@@ -206,7 +206,7 @@ TEST(HistoryTest, ASessionOfThePastSaysWhatHasNoHistory) {
     EXPECT_EQ(count(then, "SELECT count(*) FROM raw.t"), "1");
     EXPECT_EQ(count("1970-01-01 00:00:02+00", "SELECT count(*) FROM raw.t"), "0");
     // A view is one of the tables of then.
-    EXPECT_EQ(count(then, "SELECT count(*) FROM mart.z"), "1");
+    EXPECT_EQ(count(then, "SELECT count(*) FROM mart.a"), "1");
     const auto fails = [&](const std::string& moment, const std::string& sql,
                            const std::string& with) {
         const auto said = count(moment, sql);

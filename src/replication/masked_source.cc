@@ -432,6 +432,18 @@ class MaskedSource final : public StreamSource {
         return MaskRows(BIWA_TRY(clear_->ReadRows(clear_table, clear_keys)), std::move(masked),
                         masking_->hash());
     }
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                const KeyRange& range) override {
+        const auto masked = BIWA_TRY(masking_->ForRows(table));
+        if (masked.has_masked_key()) {
+            return UserError(
+                fmt::format("the key of {} is masked: its rows are in no order", table.ToString()),
+                "`biwa stream recopy` reads all of it anew.");
+        }
+        auto clear_table = table;
+        clear_table.columns = *masked.clear;
+        return clear_->ReadKeys(clear_table, range);
+    }
     Result<Position> Head() override { return clear_->Head(); }
     Result<SourceProgress> Progress() override { return clear_->Progress(); }
     Status Remove() override { return clear_->Remove(); }

@@ -21,6 +21,7 @@ using std::chrono::steady_clock;
 constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 // With so many waiting, throughput counts and not the rhythm of commits.
 constexpr std::uint64_t kManyChanges = 50'000;
+constexpr std::size_t kTablesPerCommit = 100;
 constexpr milliseconds kPollTimeout{200};
 // How often the source says how far it is while nothing changes; the books are told less often.
 constexpr milliseconds kPassedEvery{200};
@@ -115,6 +116,8 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         // Written down first: should we die between the slot's making and the next commit, the slot
         // that is found then is known to be ours.
         auto transaction = BIWA_TRY(warehouse_.Begin());
+        // What a beginning before this one had got to.
+        BIWA_TRY(ForgetStream(*transaction, options_.name));
         BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
         BIWA_TRY(transaction->Commit());
     }
@@ -136,6 +139,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
         added.key_repeats = table.columns.key_repeats;
         added.inserts_only = table.columns.key.empty();
+        added.part = table.part.ToString();
         added.from = start->position.order;
         // Described before the copy's moment: what has happened in between is found out later, once
         // too often rather than never.
@@ -146,13 +150,20 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
         BIWA_TRY(SaveTable(*transaction, options_.name, added));
         state_.tables.push_back(std::move(added));
+        // The engine holds a part of a megabyte for each table until the commit. What is committed
+        // here is begun anew as long as the phase says that the line is starting.
+        if (state_.tables.size() % kTablesPerCommit == 0) {
+            BIWA_TRY(transaction->Commit());
+            transaction.reset();
+            transaction = BIWA_TRY(warehouse_.Begin());
+        }
     }
     BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kSnapshot));
     BIWA_TRY(SavePosition(*transaction, options_.name, state_.position, start->time));
     BIWA_TRY(transaction->Commit());
     state_.phase = StreamPhase::kSnapshot;
     snapshot_ = std::move(start->snapshot);
-    is_exact_ = true;
+    is_exact_ = !start->is_later;
     durable_order_ = state_.position.order;
     received_order_ = state_.position.order;
     LogInfo("stream {}: copying {} tables as of {}", options_.name, tables.size(),

@@ -274,6 +274,10 @@ Status StreamRunner::Reconcile(const std::vector<std::string>& tables, bool repa
     return reconciler_.Begin(BIWA_TRY(board_.SourceNames(tables)), repair);
 }
 
+Status StreamRunner::Backfill(const std::string& table, const KeyRange& range) {
+    return reconciler_.BeginBackfill(BIWA_TRY(board_.SourceNames({table})).front(), range);
+}
+
 ReconcileHost StreamRunner::HostOfReconciler() {
     ReconcileHost host;
     host.open_source = [this] { return open_source_(options_.name); };

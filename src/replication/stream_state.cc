@@ -32,9 +32,11 @@ CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
     overlap_until UBIGINT NOT NULL,
     from_order UBIGINT NOT NULL,
     inserts_only BOOLEAN NOT NULL DEFAULT false,
-    shape VARCHAR NOT NULL DEFAULT '');
+    shape VARCHAR NOT NULL DEFAULT '',
+    part VARCHAR NOT NULL DEFAULT '');
 ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS inserts_only BOOLEAN DEFAULT false;
 ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS shape VARCHAR DEFAULT '';
+ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS part VARCHAR DEFAULT '';
 CREATE TABLE IF NOT EXISTS _biwa.stream_columns (
     dataset VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
@@ -173,7 +175,7 @@ Status PrepareStateTables(Warehouse& warehouse) {
         BIWA_TRY(transaction->Execute(
             "INSERT INTO _biwa.stream_tables SELECT stream, source_schema, source_table, '', "
             "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0, false, "
-            "'' "
+            "'', '' "
             "FROM _biwa.old_tables; DROP TABLE _biwa.old_tables"));
     }
     return transaction->Commit();
@@ -201,7 +203,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
     BIWA_TRY(ForEachRow(
         *session,
         fmt::format("SELECT source_schema, source_table, source_id, phase, reason, key_repeats, "
-                    "overlap_until::BIGINT, from_order::BIGINT, inserts_only, shape "
+                    "overlap_until::BIGINT, from_order::BIGINT, inserts_only, shape, part "
                     "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
                     QuoteLiteral(stream)),
         [&](const std::vector<Cells>& columns, std::size_t row) {
@@ -221,6 +223,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
             table.from = columns[7].Get<std::uint64_t>(row);
             table.inserts_only = columns[8].Get<std::uint8_t>(row) != 0;
             table.shape = columns[9].GetString(row);
+            table.part = columns[10].GetString(row);
         }));
     BIWA_TRY(read);
     BIWA_TRY(ForEachRow(
@@ -288,7 +291,7 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
         QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
         QuoteLiteral(table.id), ToString(table.phase), QuoteLiteral(table.reason),
         table.key_repeats, table.overlap_until, table.from, table.inserts_only,
-        QuoteLiteral(table.shape))));
+        QuoteLiteral(table.shape), QuoteLiteral(table.part))));
     std::string values;
     for (const auto& range : table.ranges_left) {
         values +=

@@ -59,6 +59,8 @@ struct StreamState {
         bool key_repeats = false;
         // Whether it is published as one whose inserts alone are followed, and was copied so.
         bool inserts_only = false;
+        // What of it is copied (TablePart::ToString), as it is published by now.
+        std::string part = {};
         // Changes before this may be in the copied rows already. 0: the copy was made exactly at
         // the stream's start, or at `from`.
         std::uint64_t overlap_until = 0;

@@ -91,7 +91,19 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
         const auto same_name = by_name.find(name);
         if (same_name == by_name.end()) {
             const auto same_id = by_id.find(table.id);
+            // A part is of a name: under another one all of it would be copied.
+            if (same_id != by_id.end() && !table.part.empty() && same_id->second->part.empty()) {
+                const auto now = same_id->second->ToString();
+                known[now] = true;
+                if (table.phase != TablePhase::kGone) {
+                    steps.push_back(
+                        {Kind::kGone, name, nullptr,
+                         fmt::format("is called {} now, of which `only` says nothing", now)});
+                }
+                continue;
+            }
             if (same_id != by_id.end() && same_id->second->refusal.empty() &&
+                table.part == same_id->second->part.ToString() &&
                 !known.contains(same_id->second->ToString())) {
                 known[same_id->second->ToString()] = true;
                 steps.push_back({Kind::kRename, name, same_id->second,
@@ -114,6 +126,8 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
             if (table.inserts_only != inserts_only) {
                 steps.push_back(
                     {Kind::kPublish, name, &there, "its rows are told apart otherwise"});
+            } else if (table.part != there.part.ToString()) {
+                steps.push_back({Kind::kPublish, name, &there, "another part of it is wanted"});
             }
             continue;
         }
@@ -122,6 +136,8 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
             reason = "is at the source again";
         } else if (!table.id.empty() && !there.id.empty() && table.id != there.id) {
             reason = "was made anew at the source";
+        } else if (table.part != there.part.ToString()) {
+            reason = "another part of it is wanted";
         } else if (table.key_repeats != there.columns.key_repeats) {
             reason = there.columns.key_repeats ? "has no key any more" : "has got a key";
         } else if (table.inserts_only != inserts_only) {
@@ -212,6 +228,7 @@ std::string ReasonOfShape(const std::string& books, const TableShape& now) {
 std::string Signature(const SourceTable& table) {
     auto text = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", table.ToString(), table.id, table.refusal,
                             table.columns.key_repeats, BooksOf(table.shape));
+    text += "\x1f" + table.part.ToString();
     for (const auto& [part, name] : table.shape.filled_parts) text += "\x1f" + part;
     for (const auto& column : table.columns.columns) {
         text += fmt::format("\x1f{}\x1f{}\x1f{}", column.name, column.number, ToSql(column.type));

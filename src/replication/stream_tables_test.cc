@@ -79,6 +79,27 @@ TEST(CompareTablesTest, RowsThatAreToldApartOtherwiseAreCopiedAnew) {
     }
 }
 
+TEST(CompareTablesTest, AnotherPartIsCopiedAnewAndOneOfAnotherNameIsNotTakenForTheWhole) {
+    auto known = Known("a", "1");
+    auto found = Found("a", "1");
+    known.part = "columns id";
+    found.part.columns = {"id"};
+    EXPECT_EQ(Compare({known}, {found}), Texts{});
+    found.part.where = "id > 0";
+    EXPECT_EQ(Compare({known}, {found}), Texts{"recopy public.a"});
+    known.phase = TablePhase::kWaiting;
+    EXPECT_EQ(Compare({known}, {found}), Texts{"publish public.a"});
+
+    known.phase = TablePhase::kLive;
+    found.name = "b";
+    found.part = {};
+    EXPECT_EQ(Compare({known}, {found}), Texts{"gone public.a"});
+    found.part.columns = {"id"};
+    EXPECT_EQ(Compare({known}, {found}), Texts{"rename public.a"});
+    found.part.where = "id > 0";
+    EXPECT_EQ(Compare({known}, {found}), (Texts{"gone public.a", "add public.b"}));
+}
+
 TEST(WidensTest, IsTrueWhereEachValueReadsTheSame) {
     const Type int16{TypeId::kInt16}, int32{TypeId::kInt32}, int64{TypeId::kInt64};
     const Type text{TypeId::kText}, floating{TypeId::kFloat}, real{TypeId::kDouble};

@@ -152,12 +152,17 @@ Status TableIntake::TakeOver(const StreamState& joined, const std::vector<Source
             continue;
         }
         std::vector<std::string> key;
+        bool has_listed_columns = false;
         for (const auto& there : found) {
-            if (there.ToString() != table.ToString() || there.columns.key_repeats) continue;
+            if (there.ToString() != table.ToString()) continue;
+            has_listed_columns = !there.part.columns.empty();
+            if (there.columns.key_repeats) continue;
             for (const auto column : there.columns.key) {
                 key.push_back(there.columns.columns[column].name);
             }
         }
+        // Where columns are listed there are no others, not even such as were there before.
+        if (has_listed_columns) BIWA_TRY(DropTarget(*transaction, target));
         BIWA_TRY(SwapIn(*transaction, BesideTable(target), target, key));
         taken.push_back(table);
         taken.back().from = joined.position.order;

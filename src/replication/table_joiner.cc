@@ -98,8 +98,9 @@ Status TableJoiner::Attempt(std::stop_token stop) {
             const auto found = std::find_if(
                 tables.begin(), tables.end(),
                 [&](const SourceTable& table) { return table.ToString() == one.ToString(); });
-            return one.phase == TablePhase::kCopying && found != tables.end() &&
-                   NeedsOneMoment(found->columns);
+            if (found == tables.end()) return false;
+            return one.part != found->part.ToString() ||
+                   (one.phase == TablePhase::kCopying && NeedsOneMoment(found->columns));
         });
     if (must_restart) {
         BIWA_TRY(line_.Remove(*source));

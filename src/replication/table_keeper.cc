@@ -187,6 +187,7 @@ Status TableKeeper::Carry(const TableStep& step) {
         table.phase = TablePhase::kWaiting;
         table.reason = step.reason;
         table.inserts_only = step.found->columns.key.empty();
+        table.part = step.found->part.ToString();
         BIWA_TRY(SaveTable(*transaction, options_.name, table));
         BIWA_TRY(transaction->Commit());
         state.tables.push_back(std::move(table));
@@ -203,10 +204,11 @@ Status TableKeeper::Carry(const TableStep& step) {
         BIWA_TRY(RenameTarget(*transaction, from, to));
         BIWA_TRY(
             RenameHistory(*transaction, before, {options_.name, table.schema, table.name, to}));
-    } else if (step.kind == Kind::kPublish) {
+    } else if (step.found != nullptr) {
         table.inserts_only = step.found->columns.key.empty();
-    } else {
-        if (step.found != nullptr) table.inserts_only = step.found->columns.key.empty();
+        table.part = step.found->part.ToString();
+    }
+    if (step.kind != Kind::kRename && step.kind != Kind::kPublish) {
         table.phase = step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting;
         table.reason = step.reason;
         table.ranges_left.clear();

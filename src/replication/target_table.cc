@@ -45,6 +45,7 @@ struct StoredColumn {
     // Of the source's column, as of the last change that was applied; 0 and "" where that is gone.
     std::int32_t number = 0;
     std::string type = {};
+    std::string comment = {};
 };
 
 std::string OfTarget(const TableName& target) {
@@ -69,6 +70,18 @@ Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
                 if (SmallLetters(one.column.name) != SmallLetters(name)) continue;
                 one.number = block->columns[1].Get<std::int32_t>(row);
                 one.type = block->columns[2].GetString(row);
+            }
+        }
+    }
+    const auto comments = BIWA_TRY(transaction.Query(fmt::format(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = {} AND "
+        "table_name = {} AND comment IS NOT NULL AND database_name = current_database()",
+        QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+    while (const auto* block = BIWA_TRY(comments->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            for (auto& one : stored) {
+                if (one.column.name != block->columns[0].GetString(row)) continue;
+                one.comment = block->columns[1].GetString(row);
             }
         }
     }
@@ -193,6 +206,8 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
     std::map<std::string, bool> at_source;
     for (const auto& column : columns.columns) at_source[SmallLetters(column.name)] = true;
 
+    // Books and comments are written together. To look for a comment goes through all columns of
+    // the warehouse.
     const bool is_new = std::all_of(stored.begin(), stored.end(),
                                     [](const StoredColumn& one) { return one.type.empty(); });
 
@@ -213,8 +228,9 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                                 (found == nullptr || found->number == 0);
         // Made for a change that was not committed then, and is read again: it is in no book yet. A
         // column that is kept has a comment.
-        const bool is_ahead = found != nullptr && found->number == 0 && !is_renamed &&
-                              BIWA_TRY(CommentOf(transaction, target, found->column.name)).empty();
+        const bool is_ahead =
+            found != nullptr && found->number == 0 && !is_renamed &&
+            (is_new || BIWA_TRY(CommentOf(transaction, target, found->column.name)).empty());
         if (found != nullptr && !by_number.empty() && !is_renamed && !is_ahead &&
             found->number != number) {
             fit.recopy = fmt::format("column {} is another than before", column.name);
@@ -241,7 +257,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         books_changed = books_changed || found == nullptr || found->number != number ||
                         found->type != ToSql(column.type);
         if (found != nullptr) {
-            const auto comment = BIWA_TRY(CommentOf(transaction, target, found->column.name));
+            const auto& comment = found->comment;
             const auto mask = MaskOfComment(comment);
             const auto said =
                 mask.empty()
@@ -296,10 +312,10 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             continue;
         }
         if (!column.mask.empty()) {
-            const auto comment = BIWA_TRY(CommentOf(transaction, target, found->column.name));
-            if (is_new && comment.empty()) {
+            if (is_new) {
                 fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
-            } else if (MaskOfComment(comment) != column.mask) {
+            } else if (MaskOfComment(BIWA_TRY(
+                           CommentOf(transaction, target, found->column.name))) != column.mask) {
                 fit.recopy = fmt::format("column {} is masked otherwise", column.name);
                 return fit;
             }

@@ -17,6 +17,8 @@
 #include "model/row_store.h"
 #include "model/rows.h"
 #include "model/table.h"
+#include "model/table_part.h"
+#include "source/key_range.h"
 
 namespace biwa {
 
@@ -53,6 +55,8 @@ struct SourceTable {
     std::vector<std::string> notes = {};
     // Columns that are masked, those that are left out too, and how.
     std::map<std::string, std::string> masks = {};
+    // What of it is copied; empty: all. `columns` are those.
+    TablePart part = {};
 
     std::string ToString() const { return schema + "." + name; }
 };
@@ -110,7 +114,9 @@ struct TableChanges {
     };
     std::vector<KeyChange> key_changes;
     RowStore old_keys;
-    // Updates that left a large value as it was, and so did not send it. Ascending by row.
+    // Updates that left a large value as it was, and so did not send it. Ascending by row. An
+    // insert may be here too, of a row that was there before and not of the stream: then the value
+    // is at the source only.
     struct Unchanged {
         std::uint32_t row;
         std::uint32_t column;
@@ -180,7 +186,10 @@ struct SourceProgress {
 struct StreamStart {
     Position position;                         // changes from here on are kept for the stream
     std::unique_ptr<SnapshotReader> snapshot;  // as of exactly that position
-    Micros time = 0;                           // when that was, by the source's clock
+    // The snapshot is of a later moment: changes that follow may be in it already. Their tables
+    // have keys, by which a change can come twice.
+    bool is_later = false;
+    Micros time = 0;  // when that was, by the source's clock
 };
 
 // A table whose changes are followed: those of commits after `from`. Before that its rows hold them
@@ -226,6 +235,10 @@ class StreamSource {
     // left out. Each key as texts, one a column of table.columns.key.
     virtual Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) = 0;
+    // The keys that the table has in the range now, in the columns of its key.
+    virtual Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                        const KeyRange& range) = 0;
+
     // Where the source is now: what was committed before this call lies before it.
     virtual Result<Position> Head() = 0;
     virtual Result<SourceProgress> Progress() = 0;

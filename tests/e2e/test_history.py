@@ -155,7 +155,7 @@ def test_a_table_that_joins_later_and_one_that_is_copied_anew(database, project)
     project.sync()
     assert_replayed(project, "later")
     assert_replayed(project, "first")
-    assert project.command("stream", "recopy", "app.first").returncode == 0
+    assert project.command("stream", "recopy", "app", "first").returncode == 0
     project.settle()
     database.run("UPDATE first SET n = 1001")
     project.sync()

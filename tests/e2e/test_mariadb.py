@@ -10,6 +10,7 @@ import time
 import pymysql
 import pytest
 
+from harness.bastion import Bastion
 from harness.mariadb import MariaDbInstance, MariaDbServer, assert_same_table
 from harness.wait import wait_until
 
@@ -625,3 +626,42 @@ def test_a_large_value_and_a_large_transaction(database, instance):
         instance.sync()
         assert instance.query("SELECT count(*), max(length(a)), count(*) FILTER (a LIKE 'row %!') FROM app.t") == \
             [[300000, 20000000, 299999]]
+
+
+def test_keys_are_read_anew_a_part_is_refused_and_a_bastion_is_passed(database, instance):
+    database.run("CREATE TABLE pairs (a varchar(20) COLLATE utf8mb4_unicode_ci, b int, v text, "
+                 "PRIMARY KEY (a, b)); INSERT INTO pairs SELECT 'a', seq, 'v' FROM seq_1_to_100; "
+                 "INSERT INTO pairs SELECT 'B', seq, 'v' FROM seq_1_to_100")
+    bastion = Bastion()
+    try:
+        instance.write("secrets/bastion.key", bastion.key, 0o600)
+        file = instance.folder / "connections/app_db.yaml"
+        plain = file.read_text()
+        by_port = plain.replace(f"socket: {database.server.socket}",
+                                f"host: 127.0.0.1\nport: {database.server.port}")
+        file.write_text(by_port + f"ssh_host: 127.0.0.1\nssh_port: {bastion.port}\n"
+                        f"ssh_user: {bastion.user}\nssh_host_key: {bastion.host_key}\n"
+                        "ssh_key: ${file:secrets/bastion.key}\n")
+        instance.start()
+        instance.sync()
+        # Changed in a way that the stream does not hear of.
+        database.run("SET SESSION sql_log_bin = 0; UPDATE pairs SET v = 'w' WHERE b IN (10, 20); "
+                     "DELETE FROM pairs WHERE b = 30; SET SESSION sql_log_bin = 1")
+        changed = "SELECT a, b, v FROM app.pairs WHERE b IN (10, 20, 30) ORDER BY a, b"
+        done = instance.command("stream", "backfill", "app", "pairs", "--from", "B", "20", "--to",
+                                "a", "10", "--json")
+        assert done.returncode == 0 and '{"keys":91}' in done.stdout, done.stdout + done.stderr
+        assert instance.query(changed) == [["B", 10, "v"], ["B", 20, "w"], ["a", 10, "w"],
+                                           ["a", 20, "v"], ["a", 30, "v"]]
+        done = instance.command("stream", "backfill", "app", "pairs", "--to", "b")
+        assert done.returncode == 0, done.stderr
+        assert assert_same_table(database, instance, "pairs", ["a", "b", "v"],
+                                 "b, ascii(a)") == 198
+        assert instance.stop() == 0
+    finally:
+        bastion.remove()
+    with open(instance.folder / "streams/app.yaml", "a", encoding="utf-8") as stream:
+        stream.write(f"only: {{ {database.name}.pairs: {{ columns: [a, b] }} }}\n")
+    file.write_text(plain)
+    done = instance.command("up", "--listen", "127.0.0.1:0")
+    assert done.returncode == 1 and "cannot be copied in part" in done.stderr, done.stderr

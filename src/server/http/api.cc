@@ -108,15 +108,18 @@ Result<std::vector<std::string>> ParseNames(const json& body, const char* field)
 }
 
 Result<StreamCommand> ParseStreamCommand(const Request& request, const std::string& stream) {
-    const auto body = BIWA_TRY(ParseBody(request, {"action", "tables"}));
+    const auto body = BIWA_TRY(ParseBody(request, {"action", "tables", "from", "to"}));
     StreamCommand command;
     command.stream = stream;
     const auto action = body.find("action");
     if (action == body.end() || !action->is_string()) {
-        return UserError("\"action\" is missing: recopy, pause, resume, reconcile or repair");
+        return UserError(
+            "\"action\" is missing: recopy, backfill, pause, resume, reconcile or repair");
     }
     command.action = action->get<std::string>();
     command.tables = BIWA_TRY(ParseNames(body, "tables"));
+    command.from = BIWA_TRY(ParseNames(body, "from"));
+    command.to = BIWA_TRY(ParseNames(body, "to"));
     return command;
 }
 

@@ -124,7 +124,8 @@ TEST_F(BinlogDecoderTest, ThePositionIsTheEndOfTheLastCommit) {
     for (const auto& run : batch.tables[0].origins) {
         EXPECT_GT(run.origin.commit, before);
         EXPECT_LT(run.origin.commit, batch.commit->order);
-        EXPECT_EQ(run.origin.commit_time, batch.commit_time);
+        // The server that made this was begun after the time that its sessions had set.
+        EXPECT_GE(run.origin.commit_time, batch.commit_time);
         EXPECT_EQ(run.origin.sequence, 1u);
         before = run.origin.commit;
     }

@@ -28,6 +28,10 @@ class MySqlStreamSource final : public StreamSource {
                                                  std::chrono::milliseconds idle_every) override;
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                const KeyRange& range) override {
+        return ReadKeysInRange(parameters_, table, range);
+    }
     // Follow finds out whether the log is there.
     Result<std::string> CheckHistory(const std::string&, const Position&) override {
         return std::string();

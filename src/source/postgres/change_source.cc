@@ -41,8 +41,8 @@ void AppendBigEndian(std::string& bytes, std::uint64_t value) {
 }  // namespace
 
 StreamResolver::StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                               const std::vector<FollowedTable>& tables)
-    : parameters_(std::move(parameters)), types_(std::move(types)) {
+                               const std::vector<FollowedTable>& tables, TableParts only)
+    : parameters_(std::move(parameters)), only_(std::move(only)), types_(std::move(types)) {
     for (const auto& followed : tables) tables_[followed.table.ToString()] = followed;
 }
 
@@ -118,7 +118,8 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
     if (unknown_column) {
         // It may have been dropped or renamed since: then nothing is known of it.
         const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-        if (auto tables = ReadTables(connection, types_, {followed->first});
+        if (auto tables =
+                ReadTables(connection, types_, {followed->first}, IfMissing::kRefuse, only_);
             tables && tables->size() == 1) {
             const bool repeats = known.key_repeats;
             known = std::move(tables->front().table.columns);

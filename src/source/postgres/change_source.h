@@ -24,11 +24,12 @@ namespace biwa::postgres {
 class StreamResolver final : public RelationResolver {
   public:
     StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                   const std::vector<FollowedTable>& tables);
+                   const std::vector<FollowedTable>& tables, TableParts only);
     Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override;
 
   private:
     const ConnectionParameters parameters_;
+    const TableParts only_;
     TypeCatalog types_;
     std::map<std::string, FollowedTable> tables_;  // by "schema.table"; columns as last seen
 };

@@ -334,6 +334,12 @@ Status PgOutputDecoder::DecodeInsert(Reader& reader) {
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
     for (std::size_t i = 0; i < new_fields_.size(); ++i) {
+        // An update that moved the row into what is published of the table is sent as an insert,
+        // without the large values that it left alone.
+        if (new_fields_[i].kind == 'u') {
+            part.unchanged.push_back(
+                {static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(i)});
+        }
         BIWA_TRY(SetCell(table, i, new_fields_[i], part.rows, i, row));
     }
     Count(part, ChangeKind::kInsert);

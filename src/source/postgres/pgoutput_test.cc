@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "source/postgres/binary_values.h"
 #include "source/postgres/wire_testing.h"
 
 namespace biwa::postgres {
@@ -148,6 +149,20 @@ TEST_F(PgOutputTest, ReadsATransactionOfEveryKindOfChange) {
     EXPECT_EQ(part.old_keys.cells(0).Get<std::int32_t>(part.key_changes[0].old_key), 1);
     EXPECT_EQ(part.rows.cells(0).Get<std::int32_t>(4), 2);
     EXPECT_TRUE(part.rows.cells(1).IsNull(4));
+}
+
+TEST_F(PgOutputTest, AnInsertMayLeaveOutWhatTheRowHadBeforeItWasPublished) {
+    Feed({Begin(), Announce(kAnswers, "answers", kColumns), Insert({"1", "a", kUnchanged}),
+          Insert({"2", "b", "c"}), Commit(0x600)});
+    const auto batch = decoder_.TakeBatch();
+    const auto& part = batch.tables.at(0);
+    EXPECT_EQ(part.kinds, std::vector(2, ChangeKind::kInsert));
+    ASSERT_EQ(part.unchanged.size(), 1u);
+    EXPECT_EQ(part.unchanged[0].row, 0u);
+    EXPECT_EQ(part.unchanged[0].column, 2u);
+    EXPECT_TRUE(decoder_.Decode(Begin()));
+    EXPECT_FALSE(decoder_.Decode("I" + Int32(kAnswers) + "N" + Tuple({kUnchanged, "a", "b"})))
+        << "a key that is left out is known to nobody";
 }
 
 TEST_F(PgOutputTest, AFullOldRowFillsInWhatTheNewOneLeavesOut) {

@@ -9,9 +9,12 @@
 #include "source/postgres/catalog.h"
 #include "source/postgres/change_source.h"
 #include "source/postgres/history.h"
+#include "source/postgres/keyed_rows.h"
 #include "source/postgres/partitions.h"
 #include "source/postgres/pgoutput.h"
+#include "source/postgres/published_part.h"
 #include "source/postgres/snapshot.h"
+#include "source/postgres/standby.h"
 
 namespace biwa::postgres {
 
@@ -27,8 +30,12 @@ tl::unexpected<Error> Lost(std::string what) {
 
 class PostgresStreamSource final : public StreamSource {
   public:
-    PostgresStreamSource(ConnectionParameters parameters, const std::string& stream)
+    PostgresStreamSource(ConnectionParameters parameters,
+                         std::optional<ConnectionParameters> standby, const std::string& stream,
+                         TableParts only)
         : parameters_(std::move(parameters)),
+          standby_(std::move(standby)),
+          only_(std::move(only)),
           name_(SlotName(stream)),
           inserts_(SlotName(stream + kInsertsSuffix)),
           filled_parts_({name_, inserts_}) {}
@@ -45,6 +52,8 @@ class PostgresStreamSource final : public StreamSource {
                                                  std::chrono::milliseconds idle_every) override;
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                const KeyRange& range) override;
     Result<Position> Head() override;
     Result<SourceProgress> Progress() override;
     Status Remove() override;
@@ -58,10 +67,13 @@ class PostgresStreamSource final : public StreamSource {
     Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
 
     const ConnectionParameters parameters_;
+    const std::optional<ConnectionParameters> standby_;
+    const TableParts only_;
     const std::string name_;     // of the slot and of the publication
     const std::string inserts_;  // of the publication of tables whose inserts alone are followed
     FilledParts filled_parts_;
     std::optional<Connection> asking_;
+    PartExaminer parts_;
 };
 
 Result<const Connection*> PostgresStreamSource::Asking() {
@@ -76,10 +88,14 @@ Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
     const std::vector<std::string>& patterns, IfMissing if_missing) {
     const auto& connection = *BIWA_TRY(Asking());
     const auto types = BIWA_TRY(ReadTypes(connection));
-    auto all = BIWA_TRY(ReadTables(connection, types, patterns, if_missing));
+    auto all = BIWA_TRY(ReadTables(connection, types, patterns, if_missing, only_));
     BIWA_TRY(filled_parts_.Note(connection, all));
     std::vector<SourceTable> tables;
-    for (auto& found : all) tables.push_back(std::move(found.table));
+    for (auto& found : all) {
+        BIWA_TRY(parts_.Examine(connection, found.table));
+        if (standby_) RefuseWithoutKey(found.table);
+        tables.push_back(std::move(found.table));
+    }
     return tables;
 }
 
@@ -109,8 +125,10 @@ Status PostgresStreamSource::MakePublications(const Connection& connection,
     std::string all, inserts;
     for (const auto& table : tables) {
         auto& list = table.columns.key.empty() ? inserts : all;
-        list += fmt::format("{}ONLY {}.{}", list.empty() ? "" : ", ", QuoteIdentifier(table.schema),
-                            QuoteIdentifier(table.name));
+        const auto part = only_.find(table.ToString());
+        list += fmt::format("{}ONLY {}.{}{}", list.empty() ? "" : ", ",
+                            QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
+                            part == only_.end() ? "" : PublishedPart(part->second));
     }
     const bool by_root = connection.server_version() >= kPublishRootVersion;
     const auto statement = [&](const std::string& publication, const std::string& list,
@@ -149,6 +167,7 @@ Status PostgresStreamSource::CheckStart() {
             "ALTER SYSTEM SET wal_level = logical; then restart the server. (`biwa doctor` checks "
             "the rest.)");
     }
+    if (standby_) BIWA_TRY(OpenStandby(*standby_, connection));
     const auto slot = BIWA_TRY(connection.Query(
         "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", {name_}));
     if (!slot.empty()) {
@@ -183,14 +202,19 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     const auto made = BIWA_TRY(exporter.Query(fmt::format(
         "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT", QuoteIdentifier(name_))));
     const auto lsn = BIWA_TRY(ParseLsn(made.Text(0, 1)));
-    auto types = BIWA_TRY(ReadTypes(connection));
     StreamStart start;
     start.position = Position{lsn, made.Text(0, 1)};
     const auto time = BIWA_TRY(connection.Query(
         "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint"));
     start.time = time.Number(0, 0);
+    if (standby_) {
+        start.snapshot = BIWA_TRY(ResumeSnapshot());
+        start.is_later = true;
+        return start;
+    }
+    auto types = BIWA_TRY(ReadTypes(connection));
     start.snapshot = std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter),
-                                                        made.Text(0, 2), std::move(types));
+                                                        made.Text(0, 2), std::move(types), only_);
     return start;
 }
 
@@ -199,12 +223,11 @@ Status PostgresStreamSource::Publish(const std::vector<SourceTable>& tables) {
 }
 
 Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
-    auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-    BIWA_TRY(exporter.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-    const auto name = BIWA_TRY(exporter.Query("SELECT pg_catalog.pg_export_snapshot()"));
-    auto types = BIWA_TRY(ReadTypes(exporter));
-    return std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter), name.Text(0, 0),
-                                              std::move(types));
+    if (standby_) {
+        return SnapshotOf(*standby_, BIWA_TRY(OpenStandby(*standby_, *BIWA_TRY(Asking()))), only_);
+    }
+    return SnapshotOf(parameters_, BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql)),
+                      only_);
 }
 
 Result<std::string> PostgresStreamSource::CheckHistory(const std::string& known,
@@ -289,7 +312,8 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
     bool binary = true;
     std::vector<std::string> names;
     for (const auto& wanted : tables) names.push_back(wanted.table.ToString());
-    for (const auto& table : BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver))) {
+    for (const auto& table :
+         BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver, only_))) {
         for (const auto& decoder : table.decoders) binary = binary && !decoder.forces_text;
     }
     // Before PostgreSQL 14 there is no binary form.
@@ -301,13 +325,18 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
         QuoteIdentifier(inserts_), binary ? ", binary 'true'" : "")));
     return std::make_unique<PostgresChangeSource>(
         std::move(following),
-        std::make_unique<StreamResolver>(parameters_, std::move(types), tables), from.order,
+        std::make_unique<StreamResolver>(parameters_, std::move(types), tables, only_), from.order,
         idle_every);
 }
 
 Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(
     const SourceTable& table, const std::vector<std::vector<std::string>>& keys) {
-    return ReadRowsByKey(parameters_, table, keys);
+    return ReadRowsByKey(parameters_, table, keys, only_);
+}
+
+Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadKeys(const SourceTable& table,
+                                                                  const KeyRange& range) {
+    return ReadKeysInRange(parameters_, table, range, only_);
 }
 
 Result<Position> PostgresStreamSource::Head() {
@@ -355,8 +384,11 @@ std::string SlotName(const std::string& stream) {
 }
 
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
-                                                       const std::string& stream) {
-    return std::make_unique<PostgresStreamSource>(parameters, stream);
+                                                       const ConnectionParameters* standby,
+                                                       const std::string& stream,
+                                                       const TableParts& only) {
+    return std::make_unique<PostgresStreamSource>(
+        parameters, standby == nullptr ? std::nullopt : std::optional(*standby), stream, only);
 }
 
 }  // namespace biwa::postgres

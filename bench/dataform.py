@@ -7,7 +7,7 @@ import tempfile
 import time
 
 import models_project
-from servers import BUILD, ROOT, SCALE, command, say
+from servers import BUILD, ROUNDS, SCALE, command, say
 
 
 class Dataform:

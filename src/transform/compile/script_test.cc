@@ -160,6 +160,20 @@ TEST(ScriptTest, MakesActionsWhereTheyWereAskedFor) {
     EXPECT_EQ(z->full.query.lines, (std::vector<int>{2, 2}));
 }
 
+TEST(ScriptTest, RefusesWhatWouldBeLost) {
+    EXPECT_NE(
+        ErrorOf("publish('x').query('SELECT 1').where('true')").find("is for type incremental"),
+        std::string::npos);
+    EXPECT_NE(ErrorOf("test('x').dataset('y')").find("there is no model or table"),
+              std::string::npos);
+    EXPECT_NE(ErrorOf("assert('x', 'SELECT 1').preOps('SET a = 1')").find("not for assertions"),
+              std::string::npos);
+    EXPECT_NE(ErrorOf("publish('x', ctx => ctx.tags('y') + 'SELECT 1')").find("too late"),
+              std::string::npos);
+    EXPECT_NE(ErrorOf("publish('x', 'SELECT 1;')").find("no \";\""), std::string::npos);
+    EXPECT_NE(ErrorOf("notebook({})").find("not run here"), std::string::npos);
+}
+
 TEST(ScriptTest, SeesLaterChangesOfWhatWasMade) {
     const auto graph = Compile(Input(
         {{"definitions/a.js", "publish('a', 'SELECT 1')"},

@@ -21,6 +21,9 @@ class EndOfHistory final : public StreamSource {
     EndOfHistory(KeyShape shape, const Rows& rows, std::uint64_t head)
         : shape_(shape), rows_(rows), head_(head) {}
 
+    Result<std::string> CheckHistory(const std::string&, const Position&) override {
+        return std::string();
+    }
     Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
         return Unavailable("nobody asks for keys here");
     }

@@ -67,9 +67,6 @@ class World final : public StreamSource, public ReconciledStream {
                                                  std::chrono::milliseconds) override {
         return Corrupt("is followed");
     }
-    Result<std::string> CheckHistory(const std::string&, const Position&) override {
-        return std::string();
-    }
     Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
         return Unavailable("nobody asks for keys here");
     }

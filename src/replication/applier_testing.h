@@ -45,6 +45,7 @@ class EndOfHistory final : public StreamSource {
     }
     Status Publish(const std::vector<SourceTable>&) override { return UserError("no"); }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override { return UserError("no"); }
+    Result<std::string> CheckHistory(const std::string&, const Position&) override { return ""; }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
                                                  std::chrono::milliseconds) override {
         return UserError("no");

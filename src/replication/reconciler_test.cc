@@ -62,6 +62,7 @@ class World final : public StreamSource, public ReconciledStream {
         Move();
         return std::make_unique<Snapshot>(*this, rows_);
     }
+    Result<std::string> CheckHistory(const std::string&, const Position&) override { return ""; }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
                                                  std::chrono::milliseconds) override {
         return Corrupt("is followed");

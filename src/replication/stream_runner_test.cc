@@ -35,6 +35,9 @@ struct Server {
     std::map<std::string, bool> slots;
     bool slot_is_foreign = false;
     std::map<std::string, std::uint64_t> acknowledged;
+    // Of its log, for each line; and whether no copy is read to its end.
+    std::map<std::string, std::uint64_t> retained;
+    bool holds_copies = false;
     std::string table_id = "1";
     std::vector<SourceTable> extra_tables;
 };
@@ -63,7 +66,7 @@ class Snapshot final : public SnapshotReader {
     Result<std::unique_ptr<RowReader>> Read(const SourceTable&,
                                             const SnapshotRange& range) override {
         std::lock_guard lock(server_.mutex);
-        if (server_.Breaks()) return Unavailable("the copy broke");
+        if (server_.holds_copies || server_.Breaks()) return Unavailable("the copy broke");
         std::vector<Row> rows;
         for (const auto& [key, row] : rows_) {
             if (std::to_string(row.id % 4) == range.text) rows.push_back(row);
@@ -188,7 +191,12 @@ class Source final : public StreamSource {
         std::lock_guard lock(server_.mutex);
         return Position{server_.changes.size(), ""};
     }
-    Result<SourceProgress> Progress() override { return Unavailable("not told"); }
+    Result<SourceProgress> Progress() override {
+        std::lock_guard lock(server_.mutex);
+        SourceProgress progress;
+        progress.retained_bytes = server_.retained[line_];
+        return progress;
+    }
     Status Remove() override {
         std::lock_guard lock(server_.mutex);
         EXPECT_FALSE(server_.slot_is_foreign) << "another's slot must not be removed";
@@ -202,8 +210,10 @@ class Source final : public StreamSource {
 };
 
 std::unique_ptr<StreamRunner> NewRunner(Warehouse& warehouse, Server& server,
-                                        std::size_t queue_bytes_max = 32 << 20) {
+                                        std::size_t queue_bytes_max = 32 << 20,
+                                        LogGuard guard = {}) {
     StreamOptions options;
+    options.log_guard = guard;
     options.name = "s";
     options.dataset = "raw";
     options.tables = {"*"};
@@ -353,6 +363,44 @@ TEST(StreamRunnerTest, TablesAndColumnsThatDifferInCapitalsOnlyAreRefused) {
         EXPECT_EQ(tables[i].state, StreamStatus::TableState::kRefused);
         EXPECT_FALSE(tables[i].notes.empty());
     }
+}
+
+TEST(StreamRunnerTest, ACopyForWhichTheSourceKeepsTooMuchIsGivenUpAndTheStreamGoesOn) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    Server server(1);
+    server.faults = false;
+    const auto runner = NewRunner(**opened, server, 32 << 20, {100, 1000});
+    const auto state = [&] { return runner->status().tables.at(0).state; };
+    const auto is_live = [&] {
+        const auto status = runner->status();
+        return status.state == StreamStatus::State::kStreaming &&
+               status.tables.at(0).state == StreamStatus::TableState::kLive;
+    };
+    ASSERT_TRUE(WaitUntil(is_live));
+    {
+        std::lock_guard lock(server.mutex);
+        server.holds_copies = true;
+        server.retained[JoinName("s")] = 5000;
+    }
+    ASSERT_TRUE(runner->Ask(StreamRequest::kRecopy, {"t"}));
+    ASSERT_TRUE(WaitUntil([&] {
+        return runner->status().tables.at(0).reason.find("given up") != std::string::npos;
+    })) << runner->status().tables.at(0).reason;
+    EXPECT_NE(state(), StreamStatus::TableState::kLive);
+    ASSERT_TRUE(WaitUntil([&] {
+        std::lock_guard lock(server.mutex);
+        return !server.slots[JoinName("s")];
+    })) << "what is kept for the copy has to go";
+    EXPECT_FALSE(runner->status().error);
+    {
+        std::lock_guard lock(server.mutex);
+        EXPECT_TRUE(server.slots["s"]);
+        server.holds_copies = false;
+        server.retained.clear();
+    }
+    ASSERT_TRUE(runner->Ask(StreamRequest::kRecopy, {"t"}));
+    EXPECT_TRUE(WaitUntil(is_live));
 }
 
 TEST(TableJoinerTest, WhoeverWaitsForItsEndCanBeStopped) {

@@ -45,6 +45,7 @@ struct StoredColumn {
     // Of the source's column, as of the last change that was applied; 0 and "" where that is gone.
     std::int32_t number = 0;
     std::string type = {};
+    std::string comment = {};
 };
 
 std::string OfTarget(const TableName& target) {
@@ -69,6 +70,18 @@ Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
                 if (SmallLetters(one.column.name) != SmallLetters(name)) continue;
                 one.number = block->columns[1].Get<std::int32_t>(row);
                 one.type = block->columns[2].GetString(row);
+            }
+        }
+    }
+    const auto comments = BIWA_TRY(transaction.Query(fmt::format(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = {} AND "
+        "table_name = {} AND comment IS NOT NULL AND database_name = current_database()",
+        QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+    while (const auto* block = BIWA_TRY(comments->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            for (auto& one : stored) {
+                if (one.column.name != block->columns[0].GetString(row)) continue;
+                one.comment = block->columns[1].GetString(row);
             }
         }
     }
@@ -241,7 +254,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         books_changed = books_changed || found == nullptr || found->number != number ||
                         found->type != ToSql(column.type);
         if (found != nullptr) {
-            const auto comment = BIWA_TRY(CommentOf(transaction, target, found->column.name));
+            const auto& comment = found->comment;
             const auto mask = MaskOfComment(comment);
             const auto said =
                 mask.empty()

@@ -101,44 +101,6 @@ def test_a_key_that_is_dropped_while_tables_are_copied_hinders_nobody(database, 
     assert instance.query("SELECT id FROM app.small") == [[1]]
 
 
-def test_the_log_that_is_kept_for_a_copy_is_counted_too(database, instance):
-    def write_stream(exclude):
-        instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\n"
-                       f"exclude: {exclude}\ndiscover_every: 200ms\n"
-                       "wal_guard: { warn: 10MB, stop: 60MB, drop_slot: true }\n")
-
-    database.run("CREATE TABLE big (id int PRIMARY KEY, text text);"
-                 "INSERT INTO big SELECT g, repeat('x', 100) FROM generate_series(1, 1000000) g")
-    write_stream("[public.big]")
-    instance.start(env={"BIWA_SNAPSHOT_SLICE_MS": "20"})
-    instance.sync()
-    write_stream("[]")
-    assert instance.command("apply", "--yes").returncode == 0
-    wait_until(lambda: database.value("SELECT count(*) FROM pg_replication_slots WHERE "
-                                      "slot_name = 'biwa_app_join' AND confirmed_flush_lsn IS NOT NULL"),
-               lambda: instance.stream(), 20)
-    with database.server.connect(database.name) as other:
-        # It holds up the copy, and so the second line; the stream gets on.
-        other.autocommit = False
-        other.cursor().execute("LOCK TABLE big IN ACCESS EXCLUSIVE MODE")
-        for _ in range(16):
-            for _ in range(5):
-                database.run("SELECT pg_logical_emit_message(false, 'test', repeat('x', 1000000))")
-            database.run("CHECKPOINT")
-            instance.sync()
-        wait_until(lambda: "its copy was given up" in notes_of(instance, "big"),
-                   lambda: (instance.stream(), instance.log()), 60)
-        other.rollback()
-    assert database.value("SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'biwa_app%'") == 1
-    # The stream goes on, and the copy waits to be asked for.
-    instance.sync()
-    assert instance.stream()["state"] == "streaming"
-    assert "its copy was given up" in notes_of(instance, "big")
-    assert instance.command("stream", "recopy", "app", "big").returncode == 0
-    instance.settle(120)
-    assert assert_same_table(database, instance, "big") == 1_000_000
-
-
 def test_what_no_stream_made_is_never_touched(database, instance):
     instance.write("definitions/taken.sqlx", """\
         config { type: "operations" }

@@ -4,10 +4,12 @@
 //
 // Makes a table of so many rows of 76 bytes, then applies to it, each in a transaction of its own
 // as the stream does: batches of 10,000 upserts and 1,000 deletes of recent keys (the last 100,000)
-// and of keys anywhere, and at last 1,000,000 changes of keys anywhere at once, as when far behind.
+// and of keys anywhere, and 1,000,000 changes of keys anywhere at once, as when far behind. Then
+// the same with the history of the table kept, which begins with a copy of its rows.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -38,6 +40,7 @@ class NoSource final : public StreamSource {
         const SourceTable&, const std::vector<std::vector<std::string>>&) override {
         return kNone;
     }
+    Result<std::string> CheckHistory(const std::string&, const Position&) override { return kNone; }
     Result<Position> Head() override { return kNone; }
     Result<SourceProgress> Progress() override { return kNone; }
     Status Remove() override { return kNone; }
@@ -68,12 +71,22 @@ class Bench {
         state_.tables[0].phase = TablePhase::kLive;
         Make();
         Must(warehouse_->Checkpoint());
+        Restart(false);
+    }
+
+    // Seconds that it takes to begin.
+    double Restart(bool keeps_history) {
         applier_ = std::make_unique<Applier>(
             *warehouse_, "bench", state_,
             [](const StreamState::Table& table) {
                 return TableName{"bench", table.name};
             },
             source_);
+        std::map<std::string, HistoryKey> kept;
+        if (keeps_history) kept["public.t"] = HistoryKey::Of(*schema_);
+        const auto begin = Steady::now();
+        Must(applier_->KeepHistory(kept));
+        return Since(begin);
     }
 
     // What a batch costs: seconds until it is committed, and those of the processors.
@@ -134,6 +147,8 @@ class Bench {
         rows.cells(5).Set<std::int64_t>(row, 1'767'225'600'000'000 + id);
         rows.cells(6).Set(row, rows.arena().Copy(fmt::format("answer number {}", id)));
         part.kinds.push_back(kind);
+        // Transactions of ten changes.
+        part.SetOrigin({commits_ * 1'000'000 + row / 10, static_cast<Micros>(commits_), row % 10});
     }
 
     const std::int64_t rows_;
@@ -167,12 +182,21 @@ void Run(const std::string& folder, std::int64_t rows, int batches) {
     const auto recent = measure(100'000);
     const auto anywhere = measure(rows);
     const auto behind = bench.Apply(910'000, 90'000, rows);
+    const auto begin_s = bench.Restart(true);
+    const auto history_recent = measure(100'000);
+    const auto history_anywhere = measure(rows);
+    const auto history_behind = bench.Apply(910'000, 90'000, rows);
     fmt::print(
         "{{\"rows\": {}, \"recent_ms\": {:.1f}, \"recent_cpu_ms\": {:.1f}, \"anywhere_ms\": "
         "{:.1f}, \"anywhere_cpu_ms\": {:.1f}, \"behind_changes_per_s\": {:.0f}, "
-        "\"behind_cpu_s\": {:.2f}, \"rss_mb\": {}}}\n",
+        "\"behind_cpu_s\": {:.2f}, \"history_begin_s\": {:.2f}, \"history_recent_ms\": {:.1f}, "
+        "\"history_recent_cpu_ms\": {:.1f}, \"history_anywhere_ms\": {:.1f}, "
+        "\"history_behind_changes_per_s\": {:.0f}, \"history_behind_cpu_s\": {:.2f}, \"rss_mb\": "
+        "{}}}\n",
         rows, recent.seconds * 1000, recent.cpu_s * 1000, anywhere.seconds * 1000,
-        anywhere.cpu_s * 1000, 1'000'000 / behind.seconds, behind.cpu_s, PeakMegabytes());
+        anywhere.cpu_s * 1000, 1'000'000 / behind.seconds, behind.cpu_s, begin_s,
+        history_recent.seconds * 1000, history_recent.cpu_s * 1000, history_anywhere.seconds * 1000,
+        1'000'000 / history_behind.seconds, history_behind.cpu_s, PeakMegabytes());
 }
 
 }  // namespace

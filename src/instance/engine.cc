@@ -5,7 +5,7 @@
 
 #include "plan/resources.h"
 #include "project/secrets.h"
-#include "transform/compile/compile.h"
+#include "transform/compile/prepare.h"
 
 namespace biwa {
 
@@ -37,16 +37,22 @@ ConnectionKinds Engine::connection_kinds() const {
     return kinds;
 }
 
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
-                                                                       const Project& project) {
+transform::CompileInput CompileInputOf(const Engine& engine, const Project& project) {
     transform::CompileInput input;
     input.files = project.definitions;
     input.settings = project.models;
     input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {
-        input.stream_datasets.insert(stream.dataset);
+        for (const auto& dataset : stream.datasets()) input.stream_datasets.insert(dataset);
     }
-    return std::make_shared<const transform::CompiledGraph>(BIWA_TRY(transform::Compile(input)));
+    return input;
+}
+
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project) {
+    auto graph = BIWA_TRY(transform::Compile(CompileInputOf(engine, project)));
+    return std::make_shared<const transform::CompiledGraph>(
+        transform::PrepareForEngine(std::move(graph)));
 }
 
 std::vector<Resource> DesiredResources(const Project& project,

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "plan/plan.h"
 #include "project/secrets.h"
+#include "replication/history.h"
 #include "replication/masked_source.h"
 #include "replication/masked_table.h"
 #include "replication/stream_options.h"
@@ -85,6 +86,8 @@ Result<std::vector<SourceTable>> FindRemasked(const TargetDataset& dataset,
 Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const TargetDataset& dataset,
                    const std::vector<SourceTable>& tables) {
     if (tables.empty()) return {};
+    // The books may be of a Biwa before this one.
+    BIWA_TRY(PrepareStateTables(warehouse));
     auto transaction = BIWA_TRY(warehouse.Begin());
     for (const auto& table : tables) {
         LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,
@@ -94,6 +97,7 @@ Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const Targe
         BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
         // Empty until the copy is done: who reads it gets no rows, and no error.
         BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
+        BIWA_TRY(RemaskHistory(*transaction, {stream.name, table.schema, table.name, target}));
         StreamState::Table forgotten;
         forgotten.schema = table.schema;
         forgotten.name = table.name;

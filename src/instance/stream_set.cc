@@ -141,6 +141,7 @@ Status StreamSet::Start(const Project& project, const StreamConfig& config) {
     options.dataset = DatasetOf(engine_, config.dataset, project.connections.at(config.connection));
     options.tables = config.tables;
     options.exclude = config.exclude;
+    options.history = config.history;
     options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     options.discover_every = config.discover_every;
     options.recopy_when_lost = config.recopy_when_lost;

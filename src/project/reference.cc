@@ -94,8 +94,12 @@ std::string ReferencePage() {
     std::string page = kIntroduction;
     page += "## biwa.yaml\n\n" + Table(BiwaSettings());
     page +=
-        "## workflow_settings.yaml\n\nThe settings file of a Dataform repository. Of its settings "
-        "these count; the others are left\nalone.\n\n" +
+        "## workflow_settings.yaml\n\nThe settings file of a Dataform repository; `biwa.yaml` "
+        "counts "
+        "where both name a dataset or a\nvariable. The older `dataform.json` is read in its place, "
+        "and "
+        "calls some of them otherwise:\n`defaultDatabase`, `defaultSchema`, `assertionSchema`, "
+        "`databaseSuffix`, `schemaSuffix`, `tablePrefix`.\nBoth at once are an error.\n\n" +
         Table(WorkflowSettings());
     page +=
         "## connections/NAME.yaml\n\nWhere a source is. `kind` says what it is and which other "
@@ -108,8 +112,9 @@ std::string ReferencePage() {
             Table(DashboardSettings());
     page +=
         "## definitions/ and includes/\n\n`definitions/**/*.sqlx` and `definitions/**/*.js` are "
-        "models, assertions and declarations in\nDataform's language; `includes/**/*.js` is "
-        "JavaScript that they share.\n";
+        "models, assertions, unit tests and declarations in\nDataform's language, and so are the "
+        "actions of `definitions/**/actions.yaml` with the `.sql` files\nthat it names. "
+        "`includes/**/*.js` is JavaScript that they share. See [models](../models.md).\n";
     return page;
 }
 

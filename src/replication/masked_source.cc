@@ -411,6 +411,9 @@ class MaskedSource final : public StreamSource {
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
         return Mask(BIWA_TRY(clear_->ResumeSnapshot()));
     }
+    Result<std::string> CheckHistory(const std::string& known, const Position& from) override {
+        return clear_->CheckHistory(known, from);
+    }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
                                                  const Position& from,
                                                  std::chrono::milliseconds idle_every) override {

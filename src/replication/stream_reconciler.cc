@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "replication/history.h"
 #include "replication/retry.h"
 #include "replication/stream_state.h"
 #include "replication/target_table.h"
@@ -211,6 +212,8 @@ Status StreamReconciler::Repair(StreamSource& source, const SourceTable& table,
         const auto until = BIWA_TRY(RepairRows(*transaction, source, table, target, keys)).order;
         const auto overlap_until = std::max(known->overlap_until, until);
         BIWA_TRY(SaveOverlap(*transaction, stream_, table.schema, table.name, overlap_until));
+        // No change says what these rows have become.
+        BIWA_TRY(EndEpoch(*transaction, stream_, table.schema, table.name));
         BIWA_TRY(transaction->Commit());
         known->overlap_until = overlap_until;
         return {};

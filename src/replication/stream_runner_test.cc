@@ -166,6 +166,7 @@ class Source final : public StreamSource {
         std::lock_guard lock(server_.mutex);
         return std::make_unique<Snapshot>(server_, server_.states.back());
     }
+    Result<std::string> CheckHistory(const std::string&, const Position&) override { return ""; }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
                                                  const Position& from, milliseconds) override {
         std::lock_guard lock(server_.mutex);
@@ -440,6 +441,36 @@ TEST(StreamRunnerTest, TablesAndColumnsThatDifferInCapitalsOnlyAreRefused) {
         EXPECT_EQ(tables[i].state, StreamStatus::TableState::kRefused);
         EXPECT_FALSE(tables[i].notes.empty());
     }
+}
+
+TEST(TableJoinerTest, WhoeverWaitsForItsEndCanBeStopped) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    ASSERT_TRUE(PrepareStateTables(**opened));
+    Server server(1);
+    server.faults = false;
+    StreamOptions options;
+    options.name = "s";
+    options.dataset = "raw";
+    TableJoiner joiner(
+        **opened, JoinLine(options),
+        [&]() -> Result<std::unique_ptr<StreamSource>> {
+            return std::make_unique<Source>(server, JoinName("s"));
+        },
+        {"public.t"}, milliseconds(2), [](const std::string&, TablePhase, std::int64_t) {}, [] {});
+    ASSERT_TRUE(WaitUntil([&] { return joiner.is_ready(); }));
+    std::stop_source stop;
+    std::jthread stopper([&] {
+        std::this_thread::sleep_for(milliseconds(50));
+        stop.request_stop();
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    // The source never gets there.
+    EXPECT_FALSE(
+        joiner.FinishAt(Position{1'000'000, ""}, std::chrono::minutes(1), stop.get_token()));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    // Asked for what it has, it ends.
+    EXPECT_TRUE(joiner.FinishAt(Position{1, "1"}, std::chrono::minutes(1), {}));
 }
 
 }  // namespace

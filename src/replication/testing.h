@@ -123,7 +123,8 @@ void SetRow(KeyShape shape, const TableSchema& schema, const Row& from, const Ce
 
 // Changes as a source gives them; a truncate begins a new part.
 inline std::vector<TableChanges> PartsOf(KeyShape shape, const std::vector<Change>& changes,
-                                         std::shared_ptr<const TableSchema> schema) {
+                                         std::shared_ptr<const TableSchema> schema,
+                                         std::uint64_t commit = 1, std::uint64_t sequence = 0) {
     std::vector<TableChanges> parts;
     const auto add_part = [&] {
         auto& part = parts.emplace_back();
@@ -140,6 +141,7 @@ inline std::vector<TableChanges> PartsOf(KeyShape shape, const std::vector<Chang
         if (change.kind == Change::Kind::kTruncate) {
             add_part();
             parts.back().truncated_first = true;
+            parts.back().truncated_at = {commit, static_cast<Micros>(commit), ++sequence};
             continue;
         }
         auto& part = parts.back();
@@ -168,6 +170,7 @@ inline std::vector<TableChanges> PartsOf(KeyShape shape, const std::vector<Chang
         part.kinds.push_back(change.kind == Change::Kind::kInsert   ? ChangeKind::kInsert
                              : change.kind == Change::Kind::kUpdate ? ChangeKind::kUpdate
                                                                     : ChangeKind::kDelete);
+        part.SetOrigin({commit, static_cast<Micros>(commit), ++sequence});
     }
     return parts;
 }
@@ -176,11 +179,11 @@ inline ChangeBatch BatchOf(KeyShape shape, const std::vector<Change>& changes,
                            std::shared_ptr<const TableSchema> schema,
                            std::optional<std::uint64_t> commit) {
     ChangeBatch batch;
-    batch.tables = PartsOf(shape, changes, std::move(schema));
+    batch.tables = PartsOf(shape, changes, std::move(schema), commit.value_or(1));
     batch.changes = changes.size();
     for (const auto& part : batch.tables) batch.bytes += part.rows.bytes();
     if (commit) batch.commit = Position{*commit, fmt::format("{}", *commit)};
-    batch.commit_time = 1;
+    batch.commit_time = static_cast<Micros>(commit.value_or(1));
     batch.commits = commit ? 1 : 0;
     return batch;
 }
@@ -341,6 +344,10 @@ class BrokenWarehouse final : public Warehouse {
         return inner_.BeginBeside();
     }
     Result<std::unique_ptr<ReadSession>> OpenSession() override { return inner_.OpenSession(); }
+    Result<std::unique_ptr<ReadSession>> OpenSessionOn(const std::vector<std::string>& datasets,
+                                                       std::vector<std::string> views) override {
+        return inner_.OpenSessionOn(datasets, std::move(views));
+    }
     Result<std::unique_ptr<Workbench>> OpenWorkbench() override { return inner_.OpenWorkbench(); }
     Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
         return inner_.MakeShadowSchema();

@@ -1,6 +1,7 @@
 """A real MariaDB: the copy, changes, every type both ways, kill -9 in both phases, definitions that
 change, what the log leaves out or has lost, and what the doctor says."""
 import contextlib
+import json
 import os
 import random
 import threading
@@ -86,6 +87,43 @@ def test_it_copies_follows_and_goes_on_after_a_restart(database, instance):
     instance.sync()
     assert_same_table(database, instance, "answers", ["id", "pupil", "score"])
     assert instance.log().count("copying ") == 1, instance.log()
+
+
+def test_it_is_compared_with_the_warehouse_and_repaired(database, instance):
+    database.run("""
+        CREATE TABLE answers (id int PRIMARY KEY, pupil varchar(20), score decimal(8,2), at datetime(3),
+                              ratio double, raw varbinary(20), seen tinyint(1));
+        INSERT INTO answers SELECT seq, concat('生徒 ', seq), seq / 4, '2026-01-01 00:00:00.5', seq / 3,
+                                   unhex('00ff'), seq % 2 FROM seq_1_to_20000;
+        CREATE TABLE pairs (a varchar(20), b int, v text, PRIMARY KEY (a, b));
+        INSERT INTO pairs VALUES ('x', 1, 'one'), ('鍵', 2, NULL)""")
+    instance.start()
+    instance.sync()
+
+    def reconcile(*arguments):
+        done = instance.command("reconcile", *arguments, "--json", timeout=120)
+        return done.returncode, {table["source"].split(".")[1]: table
+                                 for table in json.loads(done.stdout)[0]["tables"]}
+
+    code, tables = reconcile()
+    assert code == 0 and {table["outcome"] for table in tables.values()} == {"equal"}, tables
+    # A session whose changes are not in the log.
+    database.run("SET SESSION sql_log_bin = 0; UPDATE answers SET score = 1 WHERE id = 7;"
+                 "DELETE FROM answers WHERE id = 8; INSERT INTO pairs VALUES ('new', 3, 'n');"
+                 "SET SESSION sql_log_bin = 1")
+    instance.sync()
+    code, tables = reconcile()
+    assert code == 1
+    assert sorted((row["difference"], row["key"]) for row in tables["answers"]["keys"]) == \
+        [("different", ["7"]), ("extra", ["8"])]
+    assert [(row["difference"], row["key"]) for row in tables["pairs"]["keys"]] == \
+        [("missing", ["new", "3"])]
+    code, tables = reconcile("--repair")
+    assert code == 0 and tables["answers"]["outcome"] == tables["pairs"]["outcome"] == "repaired"
+    assert instance.query("SELECT v FROM app.pairs WHERE b = 3") == [["n"]]
+    assert_same_table(database, instance, "answers", ["id", "pupil", "score"])
+    code, tables = reconcile()
+    assert code == 0 and {table["outcome"] for table in tables.values()} == {"equal"}, tables
 
 
 def test_tables_that_cannot_be_followed_are_left_out_and_named(database, instance):

@@ -68,7 +68,7 @@ Result<json> ParseBody(const Request& request, const std::vector<std::string>& k
 }
 
 Result<QueryRequest> ParseQuery(const Request& request) {
-    const auto body = BIWA_TRY(ParseBody(request, {"sql", "row_limit"}));
+    const auto body = BIWA_TRY(ParseBody(request, {"sql", "row_limit", "as_of"}));
     const auto sql = body.find("sql");
     if (sql == body.end() || !sql->is_string()) {
         return UserError("the request has no \"sql\"", "Send {\"sql\": \"SELECT …\"}.");
@@ -81,6 +81,13 @@ Result<QueryRequest> ParseQuery(const Request& request) {
             return UserError("\"row_limit\" is not a number of rows");
         }
         query.row_limit = row_limit->get<std::uint64_t>();
+    }
+    const auto as_of = body.find("as_of");
+    if (as_of != body.end() && !as_of->is_null()) {
+        if (!as_of->is_string() || as_of->get<std::string>().empty()) {
+            return UserError("\"as_of\" is not a time", "Send {\"as_of\": \"2026-11-01T09:30Z\"}.");
+        }
+        query.as_of = as_of->get<std::string>();
     }
     query.id = std::string(request.Header("x-query-id"));
     if (!query.id.empty() && !IsQueryId(query.id)) {

@@ -73,6 +73,24 @@ LEFT JOIN missing ON missing.root = a.attrelid AND missing.attname = a.attname
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";
 
+// TableShape, in one statement so that all of it is of one moment. Rows that were written anew are
+// in another file. Whoever describes a column otherwise (its type, a default) writes its row of the
+// catalogue anew; what is done to a generated one is none of the stream's business.
+constexpr const char* kShapeSql = R"(
+WITH RECURSIVE part (root, oid) AS (
+    SELECT oid, oid FROM unnest($1::oid[]) AS wanted (oid)
+    UNION ALL
+    SELECT part.root, i.inhrelid FROM part
+    JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'p'
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
+SELECT part.root, true, c.oid::text, c.relfilenode::text
+FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
+UNION ALL
+SELECT a.attrelid, false, a.attnum::text,
+       CASE WHEN a.attisdropped THEN '' WHEN a.attgenerated <> '' THEN 'generated'
+            ELSE a.xmin::text END
+FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0)";
+
 // Keys in their own order of columns, and whether one is the replica identity by USING INDEX.
 constexpr const char* kKeysSql = R"(
 SELECT i.indrelid, i.indisprimary, i.indisreplident, k.attnum, i.indimmediate
@@ -360,6 +378,15 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         // is too once the table is rewritten: then the catalogue tells no value.
         schema.columns.back().fill_unknown = columns.Boolean(i, 9) && !schema.columns.back().fill;
         one.table.decoders.push_back(std::move(decoder));
+    }
+    const auto shapes = BIWA_TRY(connection.Query(kShapeSql, {oids}));
+    for (int i = 0; i < shapes.size(); ++i) {
+        auto& shape = found.at(shapes.Number(i, 0)).table.table.shape;
+        if (shapes.Boolean(i, 1)) {
+            shape.parts[shapes.Text(i, 2)] = shapes.Text(i, 3);
+        } else {
+            shape.columns[static_cast<std::int32_t>(shapes.Number(i, 2))] = shapes.Text(i, 3);
+        }
     }
     const auto keys = BIWA_TRY(connection.Query(kKeysSql, {oids}));
     for (int i = 0; i < keys.size(); ++i) {

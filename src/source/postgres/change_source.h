@@ -24,14 +24,11 @@ namespace biwa::postgres {
 class StreamResolver final : public RelationResolver {
   public:
     StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                   const std::vector<FollowedTable>& tables, std::vector<std::string> publications,
-                   std::set<std::string> roots);
+                   const std::vector<FollowedTable>& tables);
     Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override;
 
   private:
     const ConnectionParameters parameters_;
-    const std::vector<std::string> publications_;
-    const std::set<std::string> roots_;  // "schema.table" of partitioned tables
     TypeCatalog types_;
     std::map<std::string, FollowedTable> tables_;  // by "schema.table"; columns as last seen
 };

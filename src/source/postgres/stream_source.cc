@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <thread>
 
 #include "base/text.h"
 #include "source/postgres/catalog.h"
 #include "source/postgres/change_source.h"
+#include "source/postgres/history.h"
 #include "source/postgres/partitions.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/snapshot.h"
@@ -19,12 +19,19 @@ namespace {
 
 constexpr const char* kInsertsSuffix = "_inserts";
 
+tl::unexpected<Error> Lost(std::string what) {
+    return Fail(ErrorKind::kConflict, std::move(what),
+                "Changes were lost. With `when_lost: recopy` in the stream's file all tables are "
+                "copied anew, beside those that are there, which stay until then.");
+}
+
 class PostgresStreamSource final : public StreamSource {
   public:
     PostgresStreamSource(ConnectionParameters parameters, const std::string& stream)
         : parameters_(std::move(parameters)),
           name_(SlotName(stream)),
-          inserts_(SlotName(stream + kInsertsSuffix)) {}
+          inserts_(SlotName(stream + kInsertsSuffix)),
+          filled_parts_({name_, inserts_}) {}
 
     Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
                                             IfMissing if_missing) override;
@@ -32,6 +39,7 @@ class PostgresStreamSource final : public StreamSource {
     Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
     Status Publish(const std::vector<SourceTable>& tables) override;
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
+    Result<std::string> CheckHistory(const std::string& known, const Position& from) override;
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
                                                  const Position& from,
                                                  std::chrono::milliseconds idle_every) override;
@@ -45,11 +53,14 @@ class PostgresStreamSource final : public StreamSource {
     // A connection for questions, kept open; opened anew when it broke.
     Result<const Connection*> Asking();
     Status DropSlot(const Connection& connection);
+    // kUser when somebody else reads the slot, kUnavailable when that is not sure.
+    Status CheckFree(const Connection& connection);
     Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
 
     const ConnectionParameters parameters_;
     const std::string name_;     // of the slot and of the publication
     const std::string inserts_;  // of the publication of tables whose inserts alone are followed
+    FilledParts filled_parts_;
     std::optional<Connection> asking_;
 };
 
@@ -65,10 +76,10 @@ Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
     const std::vector<std::string>& patterns, IfMissing if_missing) {
     const auto& connection = *BIWA_TRY(Asking());
     const auto types = BIWA_TRY(ReadTypes(connection));
+    auto all = BIWA_TRY(ReadTables(connection, types, patterns, if_missing));
+    BIWA_TRY(filled_parts_.Note(connection, all));
     std::vector<SourceTable> tables;
-    for (auto& found : BIWA_TRY(ReadTables(connection, types, patterns, if_missing))) {
-        tables.push_back(std::move(found.table));
-    }
+    for (auto& found : all) tables.push_back(std::move(found.table));
     return tables;
 }
 
@@ -175,6 +186,9 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     auto types = BIWA_TRY(ReadTypes(connection));
     StreamStart start;
     start.position = Position{lsn, made.Text(0, 1)};
+    const auto time = BIWA_TRY(connection.Query(
+        "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint"));
+    start.time = time.Number(0, 0);
     start.snapshot = std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter),
                                                         made.Text(0, 2), std::move(types));
     return start;
@@ -193,52 +207,90 @@ Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
                                               std::move(types));
 }
 
-Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
-    const std::vector<FollowedTable>& tables, const Position& from,
-    std::chrono::milliseconds idle_every) {
+Result<std::string> PostgresStreamSource::CheckHistory(const std::string& known,
+                                                       const Position& from) {
     const auto& connection = *BIWA_TRY(Asking());
+    const auto now = BIWA_TRY(ReadHistory(connection));
+    if (const auto other = BIWA_TRY(OtherHistory(parameters_, known, now, from)); !other.empty()) {
+        return Lost(other);
+    }
     const auto slot = BIWA_TRY(connection.Query(
         "SELECT confirmed_flush_lsn, wal_status = 'lost', pg_catalog.pg_current_wal_lsn() "
         "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
         {name_}));
-    const auto start_again =
-        "Changes were lost. With `when_lost: recopy` in the stream's file all tables are copied "
-        "anew, beside those that are there, which stay until then.";
-    if (slot.empty()) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("replication slot {} is gone from the server", name_), start_again);
-    }
+    if (slot.empty())
+        return Lost(fmt::format("replication slot {} is gone from the server", name_));
     if (!slot.IsNull(0, 1) && slot.Boolean(0, 1)) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("the server has thrown away the log that slot {} needed "
-                                "(max_slot_wal_keep_size)",
-                                name_),
-                    start_again);
+        return Lost(fmt::format(
+            "the server has thrown away the log that slot {} needed (max_slot_wal_keep_size)",
+            name_));
     }
     const auto confirmed = BIWA_TRY(ParseLsn(slot.Text(0, 0)));
     if (confirmed > from.order) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("slot {} stands at {}, the warehouse only at {}", name_,
-                                slot.Text(0, 0), from.text),
-                    start_again);
+        // Somebody else may be moving it: a second Biwa, whose place is not to be taken.
+        BIWA_TRY(CheckFree(connection));
+        return Lost(fmt::format("slot {} stands at {}, the warehouse only at {}", name_,
+                                slot.Text(0, 0), from.text));
     }
     if (BIWA_TRY(ParseLsn(slot.Text(0, 2))) < from.order) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("the server's log ends at {}, the warehouse is at {}: the server "
-                                "was restored from a backup, or is another one",
-                                slot.Text(0, 2), from.text),
-                    start_again);
+        return Lost(
+            fmt::format("the server's log ends at {}, the warehouse is at {}: the server was "
+                        "restored from a backup, or is another one",
+                        slot.Text(0, 2), from.text));
     }
-    BIWA_TRY(CheckAttached(connection, {name_, inserts_}));
+    return now.ToString();
+}
+
+Status PostgresStreamSource::CheckFree(const Connection& connection) {
+    // A connection of ours that just broke may hold the slot until the server misses us; it hears
+    // nothing from there. What somebody reads moves.
+    constexpr std::chrono::milliseconds kLook{500}, kShortLook{50};
+    constexpr int kLooks = 12, kShortLooks = 4, kMovesMin = 2;
+    std::string reader, seen;
+    for (int look = 0, moves = 0; look < kLooks; ++look) {
+        // One that was closed just now takes a moment to be gone.
+        if (look > 0) std::this_thread::sleep_for(look <= kShortLooks ? kShortLook : kLook);
+        const auto slot = BIWA_TRY(connection.Query(
+            "SELECT s.active_pid, coalesce(pg_catalog.host(a.client_addr), 'the same machine'), "
+            "coalesce(a.application_name, ''), "
+            "concat_ws(' ', s.confirmed_flush_lsn, pg_catalog.to_jsonb(r) ->> 'reply_time') "
+            "FROM pg_catalog.pg_replication_slots s "
+            "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "
+            "LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
+            "WHERE s.slot_name = $1 AND s.active_pid IS NOT NULL",
+            {name_}));
+        if (slot.empty()) return {};
+        const auto now = slot.Text(0, 0) + " " + slot.Text(0, 3);
+        if (look > 0 && now != seen && reader == slot.Text(0, 0)) ++moves;
+        if (reader != slot.Text(0, 0)) moves = 0;
+        reader = slot.Text(0, 0);
+        seen = now;
+        if (moves < kMovesMin) continue;
+        return UserError(
+            fmt::format("replication slot {} is read by another program: process {} of the server, "
+                        "from {}, application \"{}\"",
+                        name_, reader, slot.Text(0, 1), slot.Text(0, 2)),
+            "Two that read one slot each lose what the other gets. Is another Biwa running for "
+            "this stream? Stop it, or give this one's stream another name, and start again.");
+    }
+    return Unavailable(
+        fmt::format("replication slot {} is in use by process {} of the server", name_, reader),
+        "A connection that broke is let go of after wal_sender_timeout. If it stays so: is another "
+        "Biwa running for this stream?");
+}
+
+Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
+    const std::vector<FollowedTable>& tables, const Position& from,
+    std::chrono::milliseconds idle_every) {
+    const auto& connection = *BIWA_TRY(Asking());
+    BIWA_TRY(CheckFree(connection));
     auto types = BIWA_TRY(ReadTypes(connection));
     // Where the binary form of a column's type is not known, the whole stream comes as text.
     bool binary = true;
-    std::set<std::string> roots;
     std::vector<std::string> names;
     for (const auto& wanted : tables) names.push_back(wanted.table.ToString());
     for (const auto& table : BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver))) {
         for (const auto& decoder : table.decoders) binary = binary && !decoder.forces_text;
-        if (table.is_partitioned) roots.insert(table.table.ToString());
     }
     // Before PostgreSQL 14 there is no binary form.
     binary = binary && connection.server_version() >= 140'000;
@@ -249,10 +301,8 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
         QuoteIdentifier(inserts_), binary ? ", binary 'true'" : "")));
     return std::make_unique<PostgresChangeSource>(
         std::move(following),
-        std::make_unique<StreamResolver>(parameters_, std::move(types), tables,
-                                         std::vector<std::string>{name_, inserts_},
-                                         std::move(roots)),
-        from.order, idle_every);
+        std::make_unique<StreamResolver>(parameters_, std::move(types), tables), from.order,
+        idle_every);
 }
 
 Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(

@@ -19,7 +19,7 @@ format:
 	scripts/cpp-files | xargs clang-format-14 -i
 
 bench:
-	bench/run
+	bench/run all --keep
 
 install: build
 	cmake --install build/release --prefix "$(PREFIX)"

@@ -4,47 +4,25 @@
 //
 // Makes a table of so many rows of 76 bytes, then applies to it, each in a transaction of its own
 // as the stream does: batches of 10,000 upserts and 1,000 deletes of recent keys (the last 100,000)
-// and of keys anywhere, and at last 1,000,000 changes of keys anywhere at once, as when far behind.
+// and of keys anywhere, and 1,000,000 changes of keys anywhere at once, as when far behind. Then
+// the same with the history of the table kept, which begins with a copy of its rows.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
+#include "bench.h"
 #include "replication/applier.h"
 #include "replication/target_table.h"
-#include "warehouse/duckdb/duckdb_warehouse.h"
 
-namespace biwa {
+namespace biwa::bench {
 namespace {
-
-using Steady = std::chrono::steady_clock;
-
-[[noreturn]] void Die(const Error& error) {
-    fmt::print(stderr, "apply_bench: {}\n", error.ToString());
-    std::exit(1);
-}
-
-template <typename T>
-T Must(Result<T> result) {
-    if (!result) Die(result.error());
-    return std::move(*result);
-}
-void Must(const Status& status) {
-    if (!status) Die(status.error());
-}
-
-double CpuSeconds() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 // An applier asks its source only for what a copy has missed: not here.
 class NoSource final : public StreamSource {
@@ -58,6 +36,9 @@ class NoSource final : public StreamSource {
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override { return kNone; }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
                                                  std::chrono::milliseconds) override {
+        return kNone;
+    }
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
         return kNone;
     }
     Result<std::unique_ptr<RowReader>> ReadRows(
@@ -88,20 +69,28 @@ TableSchema Schema() {
 class Bench {
   public:
     Bench(const std::string& folder, std::int64_t rows) : rows_(rows), next_(rows) {
-        DuckDbOptions options;
-        options.path = folder + "/warehouse.duckdb";
-        warehouse_ = Must(OpenDuckDb(options));
+        warehouse_ = OpenWarehouse(folder);
         Must(PrepareStateTables(*warehouse_));
         state_.tables.push_back({.schema = "public", .name = "t"});
         state_.tables[0].phase = TablePhase::kLive;
         Make();
         Must(warehouse_->Checkpoint());
+        Restart(false);
+    }
+
+    // Seconds that it takes to begin.
+    double Restart(bool keeps_history) {
         applier_ = std::make_unique<Applier>(
             *warehouse_, "bench", state_,
             [](const StreamState::Table& table) {
                 return TableName{"bench", table.name};
             },
             source_);
+        std::map<std::string, HistoryKey> kept;
+        if (keeps_history) kept["public.t"] = HistoryKey::Of(*schema_);
+        const auto begin = Steady::now();
+        Must(applier_->KeepHistory(kept));
+        return std::chrono::duration<double>(Steady::now() - begin).count();
     }
 
     // What a batch costs: seconds until it is committed, and those of the processors.
@@ -134,8 +123,7 @@ class Bench {
         const auto cpu_before = CpuSeconds();
         Must(applier_->Add(std::move(batch)));
         Must(applier_->Commit());
-        return {std::chrono::duration<double>(Steady::now() - begin).count(),
-                CpuSeconds() - cpu_before};
+        return {Since(begin), CpuSeconds() - cpu_before};
     }
 
   private:
@@ -163,6 +151,8 @@ class Bench {
         rows.cells(5).Set<std::int64_t>(row, 1'767'225'600'000'000 + id);
         rows.cells(6).Set(row, rows.arena().Copy(fmt::format("answer number {}", id)));
         part.kinds.push_back(kind);
+        // Transactions of ten changes.
+        part.SetOrigin({commits_ * 1'000'000 + row / 10, static_cast<Micros>(commits_), row % 10});
     }
 
     const std::int64_t rows_;
@@ -196,18 +186,25 @@ void Run(const std::string& folder, std::int64_t rows, int batches) {
     const auto recent = measure(100'000);
     const auto anywhere = measure(rows);
     const auto behind = bench.Apply(910'000, 90'000, rows);
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
+    const auto begin_s = bench.Restart(true);
+    const auto history_recent = measure(100'000);
+    const auto history_anywhere = measure(rows);
+    const auto history_behind = bench.Apply(910'000, 90'000, rows);
     fmt::print(
         "{{\"rows\": {}, \"recent_ms\": {:.1f}, \"recent_cpu_ms\": {:.1f}, \"anywhere_ms\": "
         "{:.1f}, \"anywhere_cpu_ms\": {:.1f}, \"behind_changes_per_s\": {:.0f}, "
-        "\"behind_cpu_s\": {:.2f}, \"rss_mb\": {}}}\n",
+        "\"behind_cpu_s\": {:.2f}, \"history_begin_s\": {:.2f}, \"history_recent_ms\": {:.1f}, "
+        "\"history_recent_cpu_ms\": {:.1f}, \"history_anywhere_ms\": {:.1f}, "
+        "\"history_behind_changes_per_s\": {:.0f}, \"history_behind_cpu_s\": {:.2f}, \"rss_mb\": "
+        "{}}}\n",
         rows, recent.seconds * 1000, recent.cpu_s * 1000, anywhere.seconds * 1000,
-        anywhere.cpu_s * 1000, 1'000'000 / behind.seconds, behind.cpu_s, usage.ru_maxrss / 1024);
+        anywhere.cpu_s * 1000, 1'000'000 / behind.seconds, behind.cpu_s, begin_s,
+        history_recent.seconds * 1000, history_recent.cpu_s * 1000, history_anywhere.seconds * 1000,
+        1'000'000 / history_behind.seconds, history_behind.cpu_s, PeakMegabytes());
 }
 
 }  // namespace
-}  // namespace biwa
+}  // namespace biwa::bench
 
 int main(int argc, char** argv) {
     if (argc < 3) {
@@ -215,5 +212,5 @@ int main(int argc, char** argv) {
         return 64;
     }
     biwa::SetLogLevel(biwa::LogLevel::kWarn);
-    biwa::Run(argv[1], std::atoll(argv[2]), argc > 3 ? std::atoi(argv[3]) : 20);
+    biwa::bench::Run(argv[1], std::atoll(argv[2]), argc > 3 ? std::atoi(argv[3]) : 20);
 }

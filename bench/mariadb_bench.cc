@@ -16,49 +16,14 @@
 #include <mysql.h>
 // After mysql.h, whose types it needs.
 #include <mariadb_rpl.h>
-#include <sys/resource.h>
-
-#include <chrono>
-#include <cstdlib>
-#include <string>
-#include <thread>
 
 #include "base/log.h"
-#include "replication/stream_runner.h"
+#include "bench.h"
 #include "source/mysql/mysql_source.h"
 #include "source/mysql/position.h"
-#include "warehouse/duckdb/duckdb_warehouse.h"
 
-namespace biwa {
+namespace biwa::bench {
 namespace {
-
-using Steady = std::chrono::steady_clock;
-
-[[noreturn]] void Die(const std::string& message) {
-    fmt::print(stderr, "mariadb_bench: {}\n", message);
-    std::exit(1);
-}
-
-double Since(Steady::time_point begin) {
-    return std::chrono::duration<double>(Steady::now() - begin).count();
-}
-
-std::string Environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value != nullptr ? value : "";
-}
-
-void PrintResult(double rows, double seconds) {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    fmt::print(
-        "{{\"rows\": {:.0f}, \"seconds\": {:.3f}, \"rows_per_s\": {:.0f}, \"cpu_s\": {:.2f}, "
-        "\"rss_mb\": {}}}\n",
-        rows, seconds, rows / seconds,
-        static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-            static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-        usage.ru_maxrss / 1024);
-}
 
 MYSQL* Connect() {
     MYSQL* connection = mysql_init(nullptr);
@@ -101,9 +66,7 @@ void BinaryLimit(const std::string& table) {
 }
 
 std::uint64_t OrderOf(const std::string& place) {
-    const auto parsed = mysql::BinlogPlace::Parse(place);
-    if (!parsed) Die(parsed.error().ToString());
-    return parsed->ToPosition().order;
+    return Must(mysql::BinlogPlace::Parse(place)).ToPosition().order;
 }
 
 // Counts rows where `changes` is not known.
@@ -159,58 +122,26 @@ std::unique_ptr<Source> OpenSource() {
                                                  {"user", Environment("MARIADB_USER")},
                                                  {"password", Environment("MARIADB_PASSWORD")},
                                                  {"database", "bench"}});
-    if (!source) Die(source.error().ToString());
-    return std::move(*source);
+    return Must(std::move(source));
 }
 
 void Head() {
-    const auto stream = OpenSource()->OpenStream("bench");
-    const auto head = (*stream)->Head();
-    if (!head) Die(head.error().ToString());
-    fmt::print("{{\"head\": \"{}\"}}\n", head->text);
+    const auto source = OpenSource();
+    const auto head = Must(Must(source->OpenStream("bench", {}))->Head());
+    fmt::print("{{\"head\": \"{}\"}}\n", head.text);
 }
 
-void RunStream(const std::string& folder, const std::string& table, const std::string& end) {
-    DuckDbOptions options;
-    options.path = folder + "/warehouse.duckdb";
-    auto warehouse = OpenDuckDb(options);
-    if (!warehouse) Die(warehouse.error().ToString());
+void Stream(const std::string& folder, const std::string& table, const std::string& end) {
     const auto source = OpenSource();
-    const auto begin = Steady::now();
-    double result = 0;
-    {
-        StreamOptions stream;
-        stream.name = "bench";
-        stream.dataset = {"bench", "bench"};
-        stream.tables = {"bench." + table};
-        StreamRunner runner(
-            **warehouse, std::move(stream),
-            [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
-        for (;;) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-            const auto status = runner.status();
-            if (status.error) Die(status.error->ToString());
-            const bool live = status.state == StreamStatus::State::kStreaming ||
-                              status.state == StreamStatus::State::kCatchingUp;
-            if (!live || status.position.empty()) continue;
-            if (end.empty()) {
-                result = static_cast<double>(status.tables.at(0).rows_copied);
-                break;
-            }
-            if (OrderOf(status.position) >= OrderOf(end)) {
-                result = static_cast<double>(status.changes_total);
-                break;
-            }
-        }
-        PrintResult(result, Since(begin));
-    }
+    RunStream(*source, folder, "bench." + table, "bench", end, OrderOf);
 }
 
 }  // namespace
-}  // namespace biwa
+}  // namespace biwa::bench
 
 int main(int argc, char** argv) {
     using namespace biwa;
+    using namespace biwa::bench;
     SetLogLevel(LogLevel::kWarn);
     const std::string command = argc > 1 ? argv[1] : "";
     const auto argument = [&](int i) -> std::string { return i < argc ? argv[i] : ""; };
@@ -225,9 +156,9 @@ int main(int argc, char** argv) {
     } else if (command == "head") {
         Head();
     } else if (command == "snapshot" || command == "start") {
-        RunStream(argument(2), argument(3), "");
+        Stream(argument(2), argument(3), "");
     } else if (command == "changes") {
-        RunStream(argument(2), argument(3), argument(4));
+        Stream(argument(2), argument(3), argument(4));
     } else {
         Die("unknown command: see the top of bench/mariadb_bench.cc");
     }

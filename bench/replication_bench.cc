@@ -6,59 +6,27 @@
 //   snapshot FOLDER TABLE         a stream's copy, until changes are being followed
 //   start FOLDER TABLE            the same, unmeasured: prepares `changes`
 //   changes FOLDER TABLE LSN      a stream's changes, until those before LSN are in the warehouse
-//   freshness FOLDER TABLE RATE SECONDS
+//   follow FOLDER TABLES          a stream, until standard input ends
+//   freshness FOLDER TABLES RATE SECONDS
 //                                 from a commit at the source until a query here sees it, while so
-//                                 many changes a second are made, ten a transaction
+//                                 many changes a second are made of so many tables fresh0, fresh1,
+//                                 …, ten a transaction, and a dashboard is looked at
 // The connection is that of libpq's environment (PGHOST, …).
 #include <fmt/format.h>
 #include <libpq-fe.h>
-#include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <string>
-#include <thread>
 #include <vector>
 
 #include "base/log.h"
-#include "replication/stream_runner.h"
+#include "bench.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/postgres_source.h"
-#include "warehouse/duckdb/duckdb_warehouse.h"
 
-namespace biwa {
+namespace biwa::bench {
 namespace {
-
-using Steady = std::chrono::steady_clock;
-
-[[noreturn]] void Die(const std::string& message) {
-    fmt::print(stderr, "replication_bench: {}\n", message);
-    std::exit(1);
-}
-
-double Since(Steady::time_point begin) {
-    return std::chrono::duration<double>(Steady::now() - begin).count();
-}
-
-std::string Environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value != nullptr ? value : "";
-}
-
-void PrintResult(double rows, double seconds) {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    fmt::print(
-        "{{\"rows\": {:.0f}, \"seconds\": {:.3f}, \"rows_per_s\": {:.0f}, \"cpu_s\": {:.2f}, "
-        "\"rss_mb\": {}}}\n",
-        rows, seconds, rows / seconds,
-        static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-            static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-        usage.ru_maxrss / 1024);
-}
 
 void CopyLimit(const std::string& table) {
     PGconn* connection = PQconnectdb("");
@@ -113,141 +81,179 @@ std::unique_ptr<Source> OpenSource() {
                               {"user", Environment("PGUSER")},
                               {"password", Environment("PGPASSWORD")},
                               {"database", Environment("PGDATABASE")}});
-    if (!source) Die(source.error().ToString());
-    return std::move(*source);
+    return Must(std::move(source));
 }
 
-StreamOptions BenchStream(const std::string& table) {
-    StreamOptions options;
-    options.name = "bench";
-    options.dataset = "bench";
-    options.tables = {table};
-    return options;
-}
-
-void RunStream(const std::string& folder, const std::string& table, const std::string& lsn) {
-    DuckDbOptions options;
-    options.path = folder + "/warehouse.duckdb";
-    auto warehouse = OpenDuckDb(options);
-    if (!warehouse) Die(warehouse.error().ToString());
+void Stream(const std::string& folder, const std::string& table, const std::string& end) {
     const auto source = OpenSource();
-    const auto begin = Steady::now();
-    double result = 0;
-    {
-        StreamRunner runner(
-            **warehouse, BenchStream(table),
-            [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
-        for (;;) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-            const auto status = runner.status();
-            if (status.error) Die(status.error->ToString());
-            const bool live = status.state == StreamStatus::State::kStreaming ||
-                              status.state == StreamStatus::State::kCatchingUp;
-            if (!live || status.position.empty()) continue;
-            if (lsn.empty()) {
-                result = static_cast<double>(status.tables.at(0).rows_copied);
-                break;
-            }
-            if (*postgres::ParseLsn(status.position) >= *postgres::ParseLsn(lsn)) {
-                result = static_cast<double>(status.changes_total);
-                break;
-            }
-        }
-        PrintResult(result, Since(begin));
+    RunStream(*source, folder, table, "public", end,
+              [](const std::string& lsn) { return Must(postgres::ParseLsn(lsn)); });
+}
+
+// Follows tables until its standard input ends; says "following" when it does.
+void Follow(const std::string& folder, const std::string& tables) {
+    const auto warehouse = OpenWarehouse(folder);
+    const auto source = OpenSource();
+    const auto runner = NewRunner(*warehouse, *source, {tables}, "public");
+    while (!IsFollowing(runner->status())) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
+    fmt::print("following\n");
+    std::fflush(stdout);
+    while (std::getchar() != EOF) {
+    }
+    PrintResult(static_cast<double>(runner->status().changes_total), CpuSeconds());
 }
 
 struct Committed {
+    int table;
     std::int64_t id;
     Steady::time_point at;
 };
 
-// Inserts and updates rows of TABLE (id bigint, value bigint); tells when each transaction had
-// committed, by the highest id that it inserted.
-void MakeChanges(const std::string& table, double rate, double seconds, std::mutex& mutex,
+std::string FreshTable(int table) { return fmt::format("fresh{}", table); }
+
+void Run(PGconn* connection, const std::string& sql) {
+    PGresult* result = PQexec(connection, sql.c_str());
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) Die(PQerrorMessage(connection));
+    PQclear(result);
+}
+
+constexpr int kWriters = 4;  // one alone waits for the server's disk at each commit
+
+// Transactions of ten changes of one table each, its share of the tables in turn. Tells when each
+// had committed, by the highest id that it inserted.
+void MakeChanges(int writer, int tables, double rate, double seconds, std::mutex& mutex,
                  std::vector<Committed>& committed) {
     PGconn* connection = PQconnectdb("");
     if (PQstatus(connection) != CONNECTION_OK) Die(PQerrorMessage(connection));
     const auto begin = Steady::now();
     constexpr int kPerTransaction = 10;
-    std::int64_t id = 0;
+    constexpr std::int64_t kFirst = 1'000'000'000;  // above what was there before
     for (std::int64_t n = 0; Since(begin) < seconds; ++n) {
         std::this_thread::sleep_until(
             begin + std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double>(
-                        static_cast<double>(n) * kPerTransaction / rate)));
+                        static_cast<double>(n * kWriters + writer) * kPerTransaction / rate)));
+        const auto turn = n * kWriters + writer;
+        const auto table = static_cast<int>(turn % tables);
+        auto id = kFirst + turn / tables * (kPerTransaction - 2);
         std::string values;
         for (int i = 0; i < kPerTransaction - 2; ++i) {
             values += fmt::format("{}({}, {})", i == 0 ? "" : ", ", ++id, n);
         }
-        const auto sql = fmt::format(
-            "BEGIN; INSERT INTO {0} VALUES {1}; UPDATE {0} SET value = value + 1 WHERE id = {2}; "
-            "DELETE FROM {0} WHERE id = {3}; COMMIT",
-            table, values, id / 2 + 1, id - 4);
-        PGresult* result = PQexec(connection, sql.c_str());
-        if (PQresultStatus(result) != PGRES_COMMAND_OK) Die(PQerrorMessage(connection));
-        PQclear(result);
+        Run(connection,
+            fmt::format("BEGIN; INSERT INTO {0} VALUES {1}; UPDATE {0} SET value = value + 1 "
+                        "WHERE id = {2}; DELETE FROM {0} WHERE id = {3}; COMMIT",
+                        FreshTable(table), values, id - 1, id - 4));
         std::lock_guard lock(mutex);
-        committed.push_back({id, Steady::now()});
+        committed.push_back({table, id, Steady::now()});
     }
     PQfinish(connection);
 }
 
-void Freshness(const std::string& folder, const std::string& table, double rate, double seconds) {
-    DuckDbOptions options;
-    options.path = folder + "/warehouse.duckdb";
-    auto warehouse = OpenDuckDb(options);
-    if (!warehouse) Die(warehouse.error().ToString());
+// As a dashboard that somebody looks at does: five tiles, anew each second.
+void LookAtDashboard(Warehouse& warehouse, int tables, std::stop_token stop,
+                     std::vector<double>& took_ms) {
+    const auto session = Must(warehouse.OpenSession());
+    std::string all;
+    for (int i = 0; i < tables; ++i) {
+        all += fmt::format("{}SELECT {} AS t, id, value FROM bench.{}", i == 0 ? "" : " UNION ALL ",
+                           i, FreshTable(i));
+    }
+    const std::vector<std::string> tiles = {
+        "SELECT count(*), avg(value) FROM (" + all + ")",
+        "SELECT t, count(*), max(value) FROM (" + all + ") GROUP BY t ORDER BY t",
+        "SELECT value % 50 AS v, count(*) FROM (" + all + ") GROUP BY v ORDER BY v",
+        "SELECT t, id FROM (" + all + ") ORDER BY id DESC LIMIT 20",
+        "SELECT count(DISTINCT id % 10000) FROM (" + all + ")"};
+    for (std::size_t n = 0; !stop.stop_requested(); ++n) {
+        const auto begin = Steady::now();
+        const auto rows = Must(session->Query(tiles[n % tiles.size()]));
+        while (Must(rows->Next()) != nullptr) {
+        }
+        took_ms.push_back(Since(begin) * 1000);
+        std::this_thread::sleep_until(begin + std::chrono::milliseconds(200));
+    }
+}
+
+// Which of the committed transactions the warehouse shows, asked again and again until all are.
+std::vector<double> WatchThem(Warehouse& warehouse, int tables, double seconds, std::mutex& mutex,
+                              const std::vector<Committed>& committed) {
+    std::string sql;
+    for (int i = 0; i < tables; ++i) {
+        sql += fmt::format("{}(SELECT max(id) FROM bench.{})", i == 0 ? "SELECT " : ", ",
+                           FreshTable(i));
+    }
+    const auto session = Must(warehouse.OpenSession());
+    std::vector<double> seen_ms;
+    std::vector<std::size_t> unseen;
+    std::size_t known = 0;
+    const auto begin = Steady::now();
+    while (Since(begin) < seconds + 10) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        std::vector<std::int64_t> visible;
+        {
+            const auto rows = Must(session->Query(sql));
+            const auto* block = Must(rows->Next());
+            for (int i = 0; i < tables; ++i) {
+                visible.push_back(block->columns[static_cast<std::size_t>(i)].Get<std::int64_t>(0));
+            }
+        }
+        const auto now = Steady::now();
+        std::lock_guard lock(mutex);
+        for (; known < committed.size(); ++known) unseen.push_back(known);
+        std::erase_if(unseen, [&](std::size_t place) {
+            const auto& one = committed[place];
+            if (one.id > visible[static_cast<std::size_t>(one.table)]) return false;
+            seen_ms.push_back(std::chrono::duration<double, std::milli>(now - one.at).count());
+            return true;
+        });
+        if (unseen.empty() && Since(begin) > seconds + 0.5) return seen_ms;
+    }
+    Die("not everything became visible");
+}
+
+double At(std::vector<double>& values, double part) {
+    std::sort(values.begin(), values.end());
+    return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1))];
+}
+
+void Freshness(const std::string& folder, int tables, double rate, double seconds) {
+    const auto warehouse = OpenWarehouse(folder);
     const auto source = OpenSource();
-    StreamRunner runner(
-        **warehouse, BenchStream(table),
-        [&](const std::string& line) { return source->OpenStream(line); }, nullptr);
-    while (runner.status().state != StreamStatus::State::kStreaming) {
-        if (const auto error = runner.status().error) Die(error->ToString());
+    const auto runner = NewRunner(*warehouse, *source, {"public.fresh*"}, "public");
+    while (runner->status().state != StreamStatus::State::kStreaming) {
+        if (const auto error = runner->status().error) Die(error->ToString());
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     std::mutex mutex;
     std::vector<Committed> committed;
-    std::jthread writer([&] { MakeChanges(table, rate, seconds, mutex, committed); });
-    auto session = (*warehouse)->OpenSession();
-    std::vector<double> seen_ms;
-    const auto begin = Steady::now();
-    for (std::size_t next = 0; Since(begin) < seconds + 5;) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        std::int64_t visible = 0;
-        {
-            auto rows = (*session)->Query(fmt::format("SELECT coalesce(max(id), 0) FROM bench.{}",
-                                                      table.substr(table.find('.') + 1)));
-            if (!rows) Die(rows.error().ToString());
-            const auto block = (*rows)->Next();
-            if (!block) Die(block.error().ToString());
-            visible = (*block)->columns[0].Get<std::int64_t>(0);
+    std::vector<double> seen_ms, tiles_ms;
+    {
+        std::jthread dashboard(
+            [&](std::stop_token stop) { LookAtDashboard(*warehouse, tables, stop, tiles_ms); });
+        std::vector<std::jthread> writers;
+        for (int writer = 0; writer < kWriters; ++writer) {
+            writers.emplace_back(
+                [&, writer] { MakeChanges(writer, tables, rate, seconds, mutex, committed); });
         }
-        const auto now = Steady::now();
-        std::lock_guard lock(mutex);
-        for (; next < committed.size() && committed[next].id <= visible; ++next) {
-            seen_ms.push_back(
-                std::chrono::duration<double, std::milli>(now - committed[next].at).count());
-        }
-        if (next == committed.size() && Since(begin) > seconds + 0.5) break;
+        seen_ms = WatchThem(*warehouse, tables, seconds, mutex, committed);
     }
-    writer.join();
-    if (seen_ms.size() != committed.size()) Die("not everything became visible");
-    std::sort(seen_ms.begin(), seen_ms.end());
-    const auto at = [&](double part) {
-        return seen_ms[static_cast<std::size_t>(part * static_cast<double>(seen_ms.size() - 1))];
-    };
+    const auto made = static_cast<double>(seen_ms.size()) * 10 / seconds;
     fmt::print(
         "{{\"transactions\": {}, \"changes_per_s\": {:.0f}, \"p50_ms\": {:.1f}, "
-        "\"p99_ms\": {:.1f}, \"max_ms\": {:.1f}}}\n",
-        seen_ms.size(), static_cast<double>(seen_ms.size()) * 10 / seconds, at(0.5), at(0.99),
-        at(1));
+        "\"p99_ms\": {:.1f}, \"max_ms\": {:.1f}, \"tiles\": {}, \"tile_p50_ms\": {:.1f}, "
+        "\"tile_p99_ms\": {:.1f}}}\n",
+        seen_ms.size(), made, At(seen_ms, 0.5), At(seen_ms, 0.99), At(seen_ms, 1), tiles_ms.size(),
+        At(tiles_ms, 0.5), At(tiles_ms, 0.99));
 }
 
 }  // namespace
-}  // namespace biwa
+}  // namespace biwa::bench
 
 int main(int argc, char** argv) {
     using namespace biwa;
+    using namespace biwa::bench;
     SetLogLevel(LogLevel::kWarn);
     const std::string command = argc > 1 ? argv[1] : "";
     const auto argument = [&](int i) -> std::string { return i < argc ? argv[i] : ""; };
@@ -256,11 +262,14 @@ int main(int argc, char** argv) {
     } else if (command == "pgoutput-limit") {
         PgOutputLimit(argument(2), argument(3), argument(4));
     } else if (command == "snapshot" || command == "start") {
-        RunStream(argument(2), argument(3), "");
+        Stream(argument(2), argument(3), "");
     } else if (command == "changes") {
-        RunStream(argument(2), argument(3), argument(4));
+        Stream(argument(2), argument(3), argument(4));
+    } else if (command == "follow") {
+        Follow(argument(2), argument(3));
     } else if (command == "freshness") {
-        Freshness(argument(2), argument(3), std::stod(argument(4)), std::stod(argument(5)));
+        Freshness(argument(2), std::stoi(argument(3)), std::stod(argument(4)),
+                  std::stod(argument(5)));
     } else {
         Die("unknown command: see the top of bench/replication_bench.cc");
     }

@@ -7,7 +7,8 @@
 
 #include "base/check.h"
 #include "transform/compile/compile.h"
-#include "transform/compile/graph_json.h"
+#include "transform/compile/dataform_json.h"
+#include "transform/compile/prepare.h"
 
 namespace {
 
@@ -31,17 +32,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     input.settings.vars = {{"v", "1"}};
     input.script_limits = {16 << 20, 256 << 10, std::chrono::milliseconds(50)};
     input.stream_datasets = {"app"};
-    const auto graph = biwa::transform::Compile(input);
-    if (!graph) {
-        BIWA_CHECK(!graph.error().message.empty());
-        return 0;
-    }
+    const auto compilation = biwa::transform::CompileAll(input);
+    BIWA_CHECK(!ToDataformJson(compilation, input.settings).empty());
+    for (const auto& error : compilation.errors)
+        BIWA_CHECK(!error.message.empty() && error.location.line >= 1);
+    if (!compilation.errors.empty()) return 0;
     const auto file_lines = static_cast<int>(std::count(text.begin(), text.end(), '\n')) + 1;
-    for (const auto& action : graph->actions) {
+    for (const auto& action : PrepareForEngine(compilation.graph).actions) {
         CheckLines(action.full.query, file_lines);
-        CheckLines(action.incremental.query, file_lines);
+        CheckLines(compilation.graph.Find(action.target)->incremental.query, file_lines);
         for (const auto& operation : action.operations) CheckLines(operation, file_lines);
     }
-    BIWA_CHECK(!ToJson(*graph).empty());
     return 0;
 }

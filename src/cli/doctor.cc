@@ -55,7 +55,7 @@ Result<std::vector<Finding>> ExamineMasks(const Project& project, const StreamCo
             {Finding::Level::kProblem, policy.error().message, "", policy.error().hint});
         return findings;
     }
-    const auto opened = BIWA_TRY(source.OpenStream(stream.name));
+    const auto opened = BIWA_TRY(source.OpenStream(stream.name, stream.only));
     const auto tables = opened->Tables(stream.tables, IfMissing::kPassOver);
     if (!tables) return findings;  // Examine has said so.
     for (const auto& wrong : CheckMasks(stream, *policy, *tables)) {
@@ -111,7 +111,7 @@ Result<int> Examine(Engine& engine, const Project& project, bool json) {
     int problems = PrintFindings("this machine", ExamineMachine(project), json);
     for (const auto& [name, stream] : project.streams) {
         const auto source = BIWA_TRY(OpenConnection(engine, project, stream.connection));
-        auto findings = BIWA_TRY(source->Examine(name, stream.tables));
+        auto findings = BIWA_TRY(source->Examine(name, stream.tables, stream.only));
         for (auto& finding : BIWA_TRY(ExamineMasks(project, stream, *source))) {
             findings.push_back(std::move(finding));
         }

@@ -38,7 +38,7 @@ Status WriteProjectFor(Engine& engine, const std::filesystem::path& root, const 
     const auto& kind = *engine.sources.Find(database.kind);
     const auto values = BIWA_TRY(kind.parse_url(url));
     const auto source = BIWA_TRY(kind.open(values));
-    const auto stream = BIWA_TRY(source->OpenStream("new"));
+    const auto stream = BIWA_TRY(source->OpenStream("new", {}));
     // Where the usual schema is one of many databases, the others are not meant.
     const auto pattern = kind.usual_schema ? kind.usual_schema(values) + ".*" : std::string("*");
     const auto tables = BIWA_TRY(stream->Tables({pattern}, IfMissing::kPassOver));

@@ -1,11 +1,10 @@
-// biwa validate, biwa compile, biwa schema: what can be said of a project's files alone.
+// biwa validate, biwa schema: what can be said of a project's files alone.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "cli/command.h"
-#include "transform/compile/graph_json.h"
 
 namespace biwa::cli {
 
@@ -34,31 +33,11 @@ void AddValidate(Commands& commands) {
                             "assertions, {} dashboards.",
                             project->name, project->connections.size(), project->streams.size(),
                             graph->actions.size(), project->dashboards.size()));
+            for (const auto& note : graph->notes) Say(note);
             for (const auto& [stream, columns] : masks) {
                 Say(fmt::format("Masks of stream {}:", stream));
                 for (const auto& [name, mask] : columns) Say(fmt::format("  {}: {}", name, mask));
             }
-        }
-        return kGood;
-    });
-}
-
-void AddCompile(Commands& commands) {
-    commands.Add("compile", "Compile the models and print them", [&commands]() -> Result<int> {
-        const auto project = BIWA_TRY(commands.OpenProject());
-        const auto graph = BIWA_TRY(CompileProject(commands.engine, *project));
-        if (commands.json) {
-            Print(transform::ToJson(*graph));
-            return kGood;
-        }
-        for (const auto& action : graph->actions) {
-            Print(fmt::format("-- {} {} ({})\n", transform::ToString(action.type),
-                              action.target.ToString(), action.location.file));
-            for (const auto& operation : action.operations) Print(operation.sql + ";\n");
-            if (action.operations.empty()) {
-                Print(std::string(Trim(action.full.query.sql)) + ";\n");
-            }
-            Print("\n");
         }
         return kGood;
     });

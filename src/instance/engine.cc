@@ -1,12 +1,14 @@
 #include "instance/engine.h"
 
+#include <fmt/format.h>
+
 #include <set>
 #include <utility>
 
 #include "plan/resources.h"
 #include "project/files.h"
 #include "project/secrets.h"
-#include "transform/compile/compile.h"
+#include "transform/compile/prepare.h"
 
 namespace biwa {
 
@@ -38,8 +40,7 @@ ConnectionKinds Engine::connection_kinds() const {
     return kinds;
 }
 
-Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
-                                                                       const Project& project) {
+transform::CompileInput CompileInputOf(const Engine& engine, const Project& project) {
     transform::CompileInput input;
     input.files = project.definitions;
     input.includes = project.includes;
@@ -51,9 +52,16 @@ Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Eng
     input.settings = project.models;
     input.tables = NamedTables(engine, project);
     for (const auto& [name, stream] : project.streams) {
-        input.stream_datasets.insert(stream.dataset);
+        for (const auto& dataset : stream.datasets()) input.stream_datasets.insert(dataset);
     }
-    return std::make_shared<const transform::CompiledGraph>(BIWA_TRY(transform::Compile(input)));
+    return input;
+}
+
+Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
+                                                                       const Project& project) {
+    auto graph = BIWA_TRY(transform::Compile(CompileInputOf(engine, project)));
+    return std::make_shared<const transform::CompiledGraph>(
+        transform::PrepareForEngine(std::move(graph)));
 }
 
 std::vector<Resource> DesiredResources(const Project& project,
@@ -88,10 +96,24 @@ std::vector<Resource> DesiredResources(const Project& project,
 Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
                                                const std::string& connection) {
     const auto& config = project.connections.at(connection);
-    const auto settings = ResolveSecrets(project, config);
-    if (!settings) return tl::unexpected(settings.error());
+    return OpenConnection(engine, project, config);
+}
+
+Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
+                                               const ConnectionConfig& config) {
+    auto settings = BIWA_TRY(ResolveSecrets(project, config));
     const auto* kind = engine.sources.Find(config.kind);
-    auto source = kind->open(*settings);
+    if (kind == nullptr) {
+        return Corrupt(
+            fmt::format("connection {} is of unknown kind \"{}\"", config.name, config.kind));
+    }
+    for (const auto& setting : kind->settings) {
+        const auto path = settings.find(setting.name);
+        if (setting.type != SettingType::kPath || path == settings.end()) continue;
+        // One that is absolute stays as it is.
+        if (!path->second.empty()) path->second = (project.root / path->second).string();
+    }
+    auto source = kind->open(settings);
     if (!source) return Within(config.location.ToString(), source.error());
     return std::shared_ptr<Source>(std::move(*source));
 }

@@ -13,7 +13,7 @@
 #include "replication/target_table.h"
 #include "server/http/http_server.h"
 #include "source/registry.h"
-#include "transform/compile/graph.h"
+#include "transform/compile/compile.h"
 #include "warehouse/warehouse.h"
 
 namespace biwa {
@@ -27,7 +27,9 @@ struct Engine {
     ConnectionKinds connection_kinds() const;
 };
 
-// Compiles a project's definitions against what its streams bring.
+// What the compiler is given: the project's definitions, and what its streams bring.
+transform::CompileInput CompileInputOf(const Engine& engine, const Project& project);
+// Compiles that, and prepares it for the warehouse.
 Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Engine& engine,
                                                                        const Project& project);
 
@@ -38,6 +40,9 @@ std::vector<Resource> DesiredResources(const Project& project,
 // Opens a connection of the project, its secrets resolved.
 Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
                                                const std::string& connection);
+// One as it was applied, which the files may not say any more.
+Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,
+                                               const ConnectionConfig& config);
 
 // A stream's dataset, and which of the source's schemas is the usual one.
 TargetDataset DatasetOf(const Engine& engine, const std::string& dataset,

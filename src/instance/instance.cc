@@ -18,9 +18,8 @@
 #include "instance/status_json.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
+#include "replication/history_session.h"
 #include "replication/target_table.h"
-#include "transform/compile/compile.h"
-#include "transform/compile/graph_json.h"
 #include "transform/run/selection.h"
 
 namespace biwa {
@@ -91,7 +90,11 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
                                     [made = instance.get()](const std::vector<TableName>& tables) {
                                         made->OnTablesChanged(tables);
                                     });
-    instance->queries_ = std::make_unique<QueryService>(*instance->warehouse_);
+    instance->queries_ = std::make_unique<QueryService>(
+        *instance->warehouse_, QueryLimits{},
+        [warehouse = instance->warehouse_.get()](const std::string& moment) {
+            return OpenSessionAsOf(*warehouse, moment);
+        });
     instance->feed_ = std::make_unique<DashboardFeed>(*instance->queries_, instance->clock_);
     return instance;
 }

@@ -28,8 +28,8 @@ json SourcesJson(const std::vector<ColumnSource>& sources) {
 
 std::string DescriptionOf(const transform::Action* action, const std::string& column) {
     if (action == nullptr) return {};
-    for (const auto& [name, text] : action->columns) {
-        if (name == column) return text;
+    for (const auto& note : action->columns) {
+        if (note.path == std::vector{column}) return note.description;
     }
     return {};
 }

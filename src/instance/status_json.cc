@@ -41,11 +41,17 @@ json ComparisonJson(const TableComparison& result) {
 json ReconciliationJson(const Reconciliation& reconciliation) {
     json results = json::array();
     for (const auto& result : reconciliation.results) results.push_back(ComparisonJson(result));
-    return {{"running", reconciliation.is_running}, {"repairing", reconciliation.is_repairing},
-            {"table", reconciliation.table},        {"tables_done", reconciliation.tables_done},
-            {"tables", reconciliation.tables},      {"parts_done", reconciliation.parts_done},
-            {"parts", reconciliation.parts},        {"error", reconciliation.error},
-            {"last_run", reconciliation.last_run},  {"results", std::move(results)}};
+    return {{"running", reconciliation.is_running},
+            {"repairing", reconciliation.is_repairing},
+            {"keys_read_anew", reconciliation.keys_read_anew},
+            {"table", reconciliation.table},
+            {"tables_done", reconciliation.tables_done},
+            {"tables", reconciliation.tables},
+            {"parts_done", reconciliation.parts_done},
+            {"parts", reconciliation.parts},
+            {"error", reconciliation.error},
+            {"last_run", reconciliation.last_run},
+            {"results", std::move(results)}};
 }
 
 json StreamJson(const StreamStatus& stream, const InstanceFacts& facts) {
@@ -209,7 +215,8 @@ Result<std::map<TableName, std::int64_t>> CountTables(Warehouse& warehouse) {
     std::vector<TableName> names;
     BIWA_TRY(ForEachRow(*session,
                         "SELECT schema_name, table_name FROM duckdb_tables() "
-                        "WHERE NOT internal AND schema_name <> '_biwa' ORDER BY 1, 2",
+                        "WHERE database_name = current_database() AND NOT internal AND schema_name "
+                        "<> '_biwa' ORDER BY 1, 2",
                         [&](const std::vector<Cells>& columns, std::size_t row) {
                             TableName name{Text(columns[0], row), Text(columns[1], row)};
                             if (!IsBesideTable(name.name)) names.push_back(std::move(name));
@@ -234,30 +241,32 @@ Result<std::string> CatalogJson(Warehouse& warehouse, const std::map<TableName, 
     const auto session = BIWA_TRY(warehouse.OpenSession());
     std::map<TableName, json> tables;
     std::map<std::string, std::vector<TableName>> datasets;
-    BIWA_TRY(ForEachRow(*session,
-                        "SELECT schema_name, table_name, 'table' FROM duckdb_tables() "
-                        "WHERE NOT internal AND schema_name <> '_biwa' "
-                        "UNION ALL SELECT schema_name, view_name, 'view' FROM duckdb_views() "
-                        "WHERE NOT internal AND schema_name <> '_biwa' ORDER BY 1, 2",
-                        [&](const std::vector<Cells>& columns, std::size_t row) {
-                            const TableName name{Text(columns[0], row), Text(columns[1], row)};
-                            if (IsBesideTable(name.name)) return;
-                            const auto count = rows.find(name);
-                            const auto* model = graph.Find(name);
-                            tables[name] = {
-                                {"name", name.name},
-                                {"kind", Text(columns[2], row)},
-                                {"rows", count == rows.end() ? json(nullptr) : json(count->second)},
-                                {"description", model != nullptr && !model->description.empty()
-                                                    ? json(model->description)
-                                                    : json(nullptr)},
-                                {"columns", json::array()}};
-                            datasets[name.dataset].push_back(name);
-                        }));
+    BIWA_TRY(ForEachRow(
+        *session,
+        "SELECT schema_name, table_name, 'table' FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_biwa' "
+        "UNION ALL SELECT schema_name, view_name, 'view' FROM duckdb_views() "
+        "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_biwa' "
+        "ORDER BY 1, 2",
+        [&](const std::vector<Cells>& columns, std::size_t row) {
+            const TableName name{Text(columns[0], row), Text(columns[1], row)};
+            if (IsBesideTable(name.name)) return;
+            const auto count = rows.find(name);
+            const auto* model = graph.Find(name);
+            tables[name] = {{"name", name.name},
+                            {"kind", Text(columns[2], row)},
+                            {"rows", count == rows.end() ? json(nullptr) : json(count->second)},
+                            {"description", model != nullptr && !model->description.empty()
+                                                ? json(model->description)
+                                                : json(nullptr)},
+                            {"columns", json::array()}};
+            datasets[name.dataset].push_back(name);
+        }));
     BIWA_TRY(ForEachRow(
         *session,
         "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
-        "WHERE NOT internal AND schema_name <> '_biwa' ORDER BY 1, 2, column_index",
+        "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_biwa' "
+        "ORDER BY 1, 2, column_index",
         [&](const std::vector<Cells>& columns, std::size_t row) {
             const TableName name{Text(columns[0], row), Text(columns[1], row)};
             const auto found = tables.find(name);
@@ -265,8 +274,8 @@ Result<std::string> CatalogJson(Warehouse& warehouse, const std::map<TableName, 
             const auto column = Text(columns[2], row);
             json description = nullptr;
             if (const auto* model = graph.Find(name)) {
-                for (const auto& [documented, text] : model->columns) {
-                    if (documented == column) description = text;
+                for (const auto& note : model->columns) {
+                    if (note.path == std::vector{column}) description = note.description;
                 }
             }
             found->second["columns"].push_back({{"name", column},

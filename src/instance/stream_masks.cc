@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "plan/plan.h"
 #include "project/secrets.h"
+#include "replication/history.h"
 #include "replication/masked_source.h"
 #include "replication/masked_table.h"
 #include "replication/stream_options.h"
@@ -85,6 +86,8 @@ Result<std::vector<SourceTable>> FindRemasked(const TargetDataset& dataset,
 Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const TargetDataset& dataset,
                    const std::vector<SourceTable>& tables) {
     if (tables.empty()) return {};
+    // The books may be of a Biwa before this one.
+    BIWA_TRY(PrepareStateTables(warehouse));
     auto transaction = BIWA_TRY(warehouse.Begin());
     for (const auto& table : tables) {
         LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,
@@ -94,6 +97,7 @@ Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const Targe
         BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
         // Empty until the copy is done: who reads it gets no rows, and no error.
         BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
+        BIWA_TRY(RemaskHistory(*transaction, {stream.name, table.schema, table.name, target}));
         StreamState::Table forgotten;
         forgotten.schema = table.schema;
         forgotten.name = table.name;
@@ -129,9 +133,10 @@ Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig&
 }
 
 Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& line,
+                                                 const TableParts& only,
                                                  const TargetDataset& dataset,
                                                  const MaskPolicy& policy, Warehouse& warehouse) {
-    return MaskSource(BIWA_TRY(source.OpenStream(line)), policy, warehouse, dataset);
+    return MaskSource(BIWA_TRY(source.OpenStream(line, only)), policy, warehouse, dataset);
 }
 
 std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& policy,
@@ -178,8 +183,8 @@ Status DropRemasked(const Plan& plan, const Project& wanted,
         if (record.empty()) continue;
         const auto policy = BIWA_TRY(ResolveMaskPolicy(wanted, stream));
         const auto source = BIWA_TRY(open_source(stream.connection));
-        const auto tables = BIWA_TRY(
-            BIWA_TRY(source->OpenStream(stream.name))->Tables(stream.tables, IfMissing::kPassOver));
+        const auto tables = BIWA_TRY(BIWA_TRY(source->OpenStream(stream.name, stream.only))
+                                         ->Tables(stream.tables, IfMissing::kPassOver));
         const auto dataset = dataset_of(stream);
         const auto remasked = BIWA_TRY(FindRemasked(
             dataset, policy, AppliedFields(applied, "stream", step.name), tables, record));

@@ -24,6 +24,7 @@ Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig&
 
 // Opens the source's end of a line of the stream, masked.
 Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& line,
+                                                 const TableParts& only,
                                                  const TargetDataset& dataset,
                                                  const MaskPolicy& policy, Warehouse& warehouse);
 

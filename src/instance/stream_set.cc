@@ -18,6 +18,26 @@
 
 namespace biwa {
 
+namespace {
+
+// What stands against copying these tables in part.
+Status CheckParts(const StreamConfig& stream, const std::vector<SourceTable>& found) {
+    for (const auto& [name, location] : stream.only_locations) {
+        const auto table = std::find_if(found.begin(), found.end(), [&, wanted = name](auto& one) {
+            return one.ToString() == wanted;
+        });
+        const auto place = fmt::format("{}: only", location.ToString());
+        if (table == found.end()) {
+            return UserError(fmt::format("{}: there is no table {}", place, name));
+        }
+        if (table->refusal.empty()) continue;
+        return UserError(fmt::format("{}: {} {}", place, name, table->refusal), table->mend_sql);
+    }
+    return {};
+}
+
+}  // namespace
+
 StreamSet::StreamSet(const Engine& engine, Warehouse& warehouse, OnTablesChanged on_changed)
     : engine_(engine), warehouse_(warehouse), on_changed_(std::move(on_changed)) {}
 
@@ -31,7 +51,7 @@ Status StreamSet::Check(const Plan& plan, const Project& project) {
         const auto& connection = project.connections.at(stream.connection);
         auto source = OpenConnection(engine_, project, stream.connection);
         if (!source) return tl::unexpected(source.error());
-        auto opened = (*source)->OpenStream(stream.name);
+        auto opened = (*source)->OpenStream(stream.name, stream.only);
         if (!opened) return Within(connection.location.ToString(), opened.error());
         const auto policy = BIWA_TRY(ResolveMaskPolicy(project, stream));
         std::vector<SourceTable> found;
@@ -50,6 +70,7 @@ Status StreamSet::Check(const Plan& plan, const Project& project) {
                     .ToString(),
                 tables.error());
         }
+        BIWA_TRY(CheckParts(stream, found));
         for (auto& wrong : CheckMasks(stream, policy, found)) {
             return tl::unexpected(std::move(wrong));
         }
@@ -120,15 +141,10 @@ Status StreamSet::Remove(const Project& project, const std::string& name,
     connection.settings = AppliedFields(applied, "connection", connection.name);
     connection.kind = field(connection.settings, "kind");
     connection.settings.erase("kind");
-    const auto* kind = engine_.sources.Find(connection.kind);
-    if (kind == nullptr) {
-        return Corrupt(fmt::format("stream {} was applied with a connection of unknown kind \"{}\"",
-                                   name, connection.kind));
-    }
-    const auto source = BIWA_TRY(kind->open(BIWA_TRY(ResolveSecrets(project, connection))));
+    const auto source = BIWA_TRY(OpenConnection(engine_, project, connection));
     const auto removed = StreamRunner::Remove(
         warehouse_, name, DatasetOf(engine_, field(stream, "dataset"), connection),
-        [&](const std::string& line) { return source->OpenStream(line); });
+        [&](const std::string& line) { return source->OpenStream(line, {}); });
     if (removed) return {};
     return Within(fmt::format("removing stream {}", name), removed.error());
 }
@@ -141,6 +157,7 @@ Status StreamSet::Start(const Project& project, const StreamConfig& config) {
     options.dataset = DatasetOf(engine_, config.dataset, project.connections.at(config.connection));
     options.tables = config.tables;
     options.exclude = config.exclude;
+    options.history = config.history;
     options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     options.discover_every = config.discover_every;
     options.recopy_when_lost = config.recopy_when_lost;
@@ -150,8 +167,9 @@ Status StreamSet::Start(const Project& project, const StreamConfig& config) {
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
     }
-    auto open = [this, source, policy, dataset = options.dataset](const std::string& line) {
-        return OpenMasked(*source, line, dataset, policy, warehouse_);
+    auto open = [this, source, policy, only = config.only,
+                 dataset = options.dataset](const std::string& line) {
+        return OpenMasked(*source, line, only, dataset, policy, warehouse_);
     };
     auto runner = std::make_unique<StreamRunner>(warehouse_, std::move(options), std::move(open),
                                                  on_changed_);
@@ -183,9 +201,13 @@ Status StreamSet::Ask(const http::StreamCommand& command) {
                                                            {"resume", StreamRequest::kResume}};
     const auto request = requests.find(command.action);
     const bool is_reconcile = command.action == "reconcile" || command.action == "repair";
-    if (request == requests.end() && !is_reconcile) {
+    const bool is_backfill = command.action == "backfill";
+    if (request == requests.end() && !is_reconcile && !is_backfill) {
         return UserError(fmt::format("a stream cannot \"{}\"", command.action),
-                         "It can recopy, pause, resume, reconcile and repair.");
+                         "It can recopy, backfill, pause, resume, reconcile and repair.");
+    }
+    if (!is_backfill && !(command.from.empty() && command.to.empty())) {
+        return UserError("only a backfill takes \"from\" and \"to\"");
     }
     StreamRunner* runner = nullptr;
     std::vector<std::string> names;
@@ -202,6 +224,10 @@ Status StreamSet::Ask(const http::StreamCommand& command) {
                          meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
     }
     if (is_reconcile) return runner->Reconcile(command.tables, command.action == "repair");
+    if (is_backfill) {
+        if (command.tables.size() != 1) return UserError("a backfill is of one table");
+        return runner->Backfill(command.tables.front(), {command.from, command.to});
+    }
     return runner->Ask(request->second, command.tables);
 }
 

@@ -16,6 +16,7 @@ enum class SettingType {
     kDuration,  // "500ms", "30s", "5m", "2h", "1d"
     kBytes,     // "64MB", "4GiB"
     kSecret,    // text that must be a reference: ${env:NAME} or ${file:/path}
+    kPath,      // a file; one that is relative begins at the project's folder
     kTextList,  // one text or a list of texts
     kObject,    // with `fields`
     kObjectList,

@@ -98,6 +98,13 @@ std::string WarningOf(const Step& step) {
                    "what they held may stay in free parts of the warehouse's file and in its "
                    "copies";
         }
+        if (step.action == StepAction::kUpdate &&
+            std::any_of(step.changes.begin(), step.changes.end(), [](const FieldChange& change) {
+                return change.field.starts_with(kOnlyField);
+            })) {
+            return "tables of which another part is wanted are copied anew, and change places with "
+                   "those that are there";
+        }
     }
     const auto before = [&](std::string_view field) {
         for (const auto& change : step.changes) {

@@ -43,6 +43,8 @@ struct Step {
 
 // A stream's field for the mask of columns begins with this; their name follows.
 inline constexpr std::string_view kMaskField = "mask ";
+// And of a part of a table: "only public.answers".
+inline constexpr std::string_view kOnlyField = "only ";
 
 // Whether the step takes a stream away from its source: its slot and its tables go.
 bool ForgetsStream(const Step& step);

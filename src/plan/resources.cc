@@ -52,6 +52,10 @@ std::vector<Resource> ProjectResources(const Project& project) {
         Put(resource, "dataset", stream.dataset);
         Put(resource, "tables", Join(stream.tables, ", "));
         Put(resource, "exclude", Join(stream.exclude, ", "));
+        for (const auto& [table, part] : stream.only) {
+            Put(resource, std::string(kOnlyField) + table, part.ToString());
+        }
+        Put(resource, "history", Join(stream.history, ", "));
         for (const auto& mask : stream.masks) {
             Put(resource, std::string(kMaskField) + mask.columns, ToString(mask.mask));
         }

@@ -62,7 +62,8 @@ class Loader {
         ForEachYaml("dashboards",
                     [this](const std::string& name, const YamlDocument& document,
                            const std::string& file) { LoadDashboard(name, document, file); });
-        project_.definitions = LoadTexts("definitions", {".sqlx", ".js"});
+        project_.definitions =
+            LoadTexts("definitions", {".sqlx", ".js", ".yaml", ".sql", ".ipynb"});
         project_.includes = LoadTexts("includes", {".js"});
         CheckStreams();
         if (!problems_.empty()) return tl::unexpected(problems_.ToError());
@@ -105,25 +106,62 @@ class Loader {
             project_.server.listen = server->Text("listen");
             CheckListen(*server);
         }
-        if (const auto* models = biwa.Find("models")) LoadModels(*models);
+        const auto* models = biwa.Find("models");
+        LoadModels(models ? *models : Checked());
+    }
+
+    // The settings of a Dataform repository, if this is one; by their names in
+    // workflow_settings.yaml.
+    Checked LoadDataformSettings() {
+        constexpr const char* kYaml = "workflow_settings.yaml";
+        constexpr const char* kJson = "dataform.json";
+        if (files_.Exists(kYaml) && files_.Exists(kJson)) {
+            problems_.Add({kJson},
+                          "must not stand beside workflow_settings.yaml, which has taken "
+                          "its place: move over what is still needed and delete it");
+        } else if (files_.Exists(kYaml)) {
+            project_.models.dataform_settings = {kYaml, 1, 1};
+            if (const auto document = Parse(kYaml))
+                return document->Check(WorkflowSettings(), OtherNames::kRefused, problems_);
+        } else if (files_.Exists(kJson)) {
+            project_.models.dataform_settings = {kJson, 1, 1};
+            // Every JSON text is YAML.
+            if (const auto document = Parse(kJson)) {
+                auto checked =
+                    document->Check(DataformJsonSettings(), OtherNames::kRefused, problems_);
+                return WithNewerNames(std::move(checked));
+            }
+        }
+        return {};
+    }
+
+    static Checked WithNewerNames(Checked checked) {
+        auto older = DataformJsonSettings();
+        auto newer = WorkflowSettings();
+        std::erase_if(newer, [](const Setting& setting) {
+            return setting.name == "dataformCoreVersion" || setting.name == "extension";
+        });
+        // `older` begins with the warehouse, and has the others in the same order.
+        for (std::size_t i = 0; i < newer.size(); ++i) {
+            auto field = checked.fields.extract(older[i + 1].name);
+            if (field.empty()) continue;
+            field.key() = newer[i].name;
+            checked.fields.insert(std::move(field));
+        }
+        return checked;
     }
 
     void LoadModels(const Checked& models) {
         auto& config = project_.models;
-        Checked workflow;
-        if (files_.Exists("workflow_settings.yaml")) {
-            if (const auto document = Parse("workflow_settings.yaml")) {
-                workflow = document->Check(WorkflowSettings(), OtherNames::kAccepted, problems_);
-            }
-        }
+        const auto dataform = LoadDataformSettings();
         const auto choose = [&](const std::string& ours, const std::string& theirs) {
             const auto* own = models.Find(ours);
-            const auto* other = workflow.Find(theirs);
+            const auto* other = dataform.Find(theirs);
             if (own && !own->is_default) {
                 CheckDataset(own->location, own->text);
                 return own->text;
             }
-            if (other) {
+            if (other && !other->text.empty()) {
                 CheckDataset(other->location, other->text);
                 return other->text;
             }
@@ -131,12 +169,40 @@ class Loader {
         };
         config.default_dataset = choose("default_dataset", "defaultDataset");
         config.assertion_dataset = choose("assertion_dataset", "defaultAssertionDataset");
-        config.refresh = models.Duration("refresh");
-        CheckRefresh(models);
-        for (const Checked* source : {static_cast<const Checked*>(&workflow), &models}) {
+        const auto* own_assertions = models.Find("assertion_dataset");
+        const bool is_dataforms = !config.dataform_settings.file.empty();
+        if (is_dataforms && !dataform.Find("defaultAssertionDataset") &&
+            (!own_assertions || own_assertions->is_default)) {
+            config.assertion_dataset = config.default_dataset;
+        }
+        if (models.Find("refresh")) {
+            config.refresh = models.Duration("refresh");
+            CheckRefresh(models);
+        }
+        for (const Checked* source : {static_cast<const Checked*>(&dataform), &models}) {
             const auto* vars = source->Find("vars");
             if (!vars) continue;
             for (const auto& [name, value] : vars->fields) config.vars[name] = value.text;
+        }
+        LoadKept(dataform);
+    }
+
+    void LoadKept(const Checked& dataform) {
+        auto& config = project_.models;
+        config.dataset_suffix = dataform.Text("datasetSuffix");
+        config.name_prefix = dataform.Text("namePrefix");
+        config.assertion_name_prefix = dataform.Text("builtinAssertionNamePrefix");
+        config.disable_assertions = dataform.Boolean("disableAssertions");
+        config.default_project = dataform.Text("defaultProject");
+        config.project_suffix = dataform.Text("projectSuffix");
+        config.default_location = dataform.Text("defaultLocation");
+        config.default_reservation = dataform.Text("defaultReservation");
+        config.include_tests = dataform.Boolean("includeTestsInCompiledGraph");
+        config.preserve_governance_controls = dataform.Boolean("preserveGovernanceControls");
+        const auto* iceberg = dataform.Find("defaultIcebergConfig");
+        if (iceberg && !iceberg->is_default) {
+            config.iceberg = {iceberg->Text("bucketName"), iceberg->Text("tableFolderRoot"),
+                              iceberg->Text("tableFolderSubpath"), iceberg->Text("connection")};
         }
     }
 
@@ -148,7 +214,10 @@ class Loader {
         std::vector<std::string> kind_names;
         for (const auto& [kind, ignored] : kinds_) kind_names.push_back(kind);
 
+        // A URL, or a service of libpq, says what the other settings would: nothing else is needed,
+        // and no default may speak against it.
         const auto url = document.Peek("url");
+        const bool says_all = url.has_value() || document.Peek("service").has_value();
         const auto kind = document.Peek("kind");
         connection.kind = kind ? kind->text : url ? KindOfUrl(url->text) : "";
         if (!kind && connection.kind.empty()) {
@@ -166,8 +235,7 @@ class Loader {
         }
         auto settings = ConnectionSettings(connection.kind, found->second);
         settings.front().required = kind.has_value();
-        if (url) {
-            // The URL says it all: nothing else is needed, and no default may speak against it.
+        if (says_all) {
             for (auto& setting : settings) {
                 setting.required = false;
                 setting.default_text.clear();
@@ -229,6 +297,8 @@ class Loader {
         stream.tables = CheckPatterns(checked, "tables", stream.table_locations);
         std::map<std::string, SourceLocation> ignored;
         stream.exclude = CheckPatterns(checked, "exclude", ignored);
+        LoadOnly(checked, stream);
+        LoadHistory(checked, stream);
         LoadMasks(checked, stream, problems_);
         LoadWalGuard(checked, stream);
         stream.discover_every =
@@ -238,6 +308,54 @@ class Loader {
             LoadReconcile(*reconcile, stream);
         }
         project_.streams[name] = std::move(stream);
+    }
+
+    void LoadHistory(const Checked& checked, StreamConfig& stream) {
+        std::map<std::string, SourceLocation> ignored;
+        stream.history = CheckPatterns(checked, "history", ignored);
+        const bool is_kept = checked.Text("mode") == "history";
+        if (is_kept && stream.history.empty()) stream.history = {"*"};
+        if (!is_kept && !stream.history.empty()) {
+            problems_.Add(checked.Place("history"),
+                          "history: names tables whose history is kept; that needs mode: history");
+        }
+    }
+
+    void LoadOnly(const Checked& checked, StreamConfig& stream) {
+        const auto* only = checked.Find("only");
+        if (only == nullptr) return;
+        const auto matches = [](const std::string& pattern, const std::string& table) {
+            return pattern.ends_with('*') ? table.starts_with(pattern.substr(0, pattern.size() - 1))
+                                          : table == pattern;
+        };
+        for (const auto& [table, value] : only->fields) {
+            const auto covers = [&, name = table](const std::string& pattern) {
+                return matches(pattern, name);
+            };
+            const bool is_there =
+                std::any_of(stream.tables.begin(), stream.tables.end(), covers) &&
+                std::none_of(stream.exclude.begin(), stream.exclude.end(), covers);
+            if (table.ends_with('*') || !is_there) {
+                const auto near = DidYouMean(table, stream.tables);
+                problems_.Add(
+                    value.location,
+                    fmt::format("only: \"{}\" is no table of this stream ({}); expected "
+                                "one as schema.table.{}",
+                                table, Join(stream.tables, ", "),
+                                near.empty() ? "" : fmt::format(" Did you mean \"{}\"?", near)));
+                continue;
+            }
+            auto& part = stream.only[table];
+            part.columns = value.Texts("columns");
+            std::sort(part.columns.begin(), part.columns.end());
+            part.columns.erase(std::unique(part.columns.begin(), part.columns.end()),
+                               part.columns.end());
+            part.where = std::string(Trim(value.Text("where")));
+            stream.only_locations[table] = value.location;
+            if (!part.empty()) continue;
+            problems_.Add(value.location,
+                          fmt::format("only.{} names neither columns nor where", table));
+        }
     }
 
     void LoadReconcile(const Checked& reconcile, StreamConfig& stream) {
@@ -402,12 +520,13 @@ class Loader {
                     connection_places_[name],
                     fmt::format("there is no connection \"{}\".{}", stream.connection, suggestion));
             }
-            const auto [owner, is_first] = owners.emplace(Lower(stream.dataset), &stream);
-            if (!is_first) {
+            for (const auto& dataset : stream.datasets()) {
+                const auto [owner, is_first] = owners.emplace(Lower(dataset), &stream);
+                if (is_first) continue;
                 problems_.Add(dataset_places_[name],
                               fmt::format("the dataset \"{}\" is that of stream {} ({}) already; "
                                           "each stream needs its own",
-                                          stream.dataset, owner->second->name,
+                                          dataset, owner->second->name,
                                           dataset_places_[owner->second->name].ToString()));
             }
         }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "model/mask.h"
 #include "model/setting.h"
 #include "model/table.h"
+#include "model/table_part.h"
 
 namespace biwa {
 
@@ -33,13 +35,35 @@ struct WarehouseConfig {
     std::string time_zone = "UTC";         // of timestamps with time zone, where SQL shows them
 };
 
-// biwa.yaml, `models:`; workflow_settings.yaml's defaultDataset and defaultAssertionDataset count
-// where it does not say.
+// biwa.yaml, `models:`, and what Dataform's workflow_settings.yaml or dataform.json says besides.
+// Where both say something, biwa.yaml counts.
 struct ModelsConfig {
     std::string default_dataset = "main";
     std::string assertion_dataset = "assertions";
     std::chrono::milliseconds refresh{5000};  // rebuilt at most this often while serving
     std::map<std::string, std::string> vars;
+    // "dev" makes mart_dev of mart, and dev_daily of daily; of the project's own actions only.
+    std::string dataset_suffix;
+    std::string name_prefix;
+    std::string assertion_name_prefix;  // of assertions that a model's config asks for
+    bool disable_assertions = false;
+
+    // Kept for `compile --json`; the warehouse has no projects, locations or reservations.
+    std::string default_project;
+    std::string project_suffix;
+    std::string default_location;
+    std::string default_reservation;
+    bool include_tests = false;
+    bool preserve_governance_controls = false;
+    struct Iceberg {
+        std::string bucket;
+        std::string folder;
+        std::string subfolder;
+        std::string connection;
+    };
+    std::optional<Iceberg> iceberg;
+    // Where a message about the settings points to; no file where there is none of Dataform's.
+    SourceLocation dataform_settings;
 };
 
 // biwa.yaml, `server:`
@@ -70,6 +94,9 @@ struct StreamConfig {
     std::string dataset;              // of the warehouse; default: the stream's name
     std::vector<std::string> tables;  // patterns "public.answers", "public.*"
     std::vector<std::string> exclude;
+    TableParts only;
+    std::map<std::string, SourceLocation> only_locations;  // of each table of `only`
+    std::vector<std::string> history;  // patterns of tables whose history is kept
     std::vector<MaskConfig> masks;
     std::map<std::string, SourceLocation> clear;  // columns that are not masked, and where it says
     bool mask_by_default = false;
@@ -83,6 +110,12 @@ struct StreamConfig {
     bool reconcile_repairs = false;
     SourceLocation location;
     std::map<std::string, SourceLocation> table_locations;  // of each pattern
+
+    // Its own, and those of its history.
+    std::vector<std::string> datasets() const {
+        if (history.empty()) return {dataset};
+        return {dataset, dataset + "_changes", dataset + "_history"};
+    }
 };
 
 struct TileConfig {
@@ -126,8 +159,9 @@ struct Project {
     std::map<std::string, ConnectionConfig> connections;
     std::map<std::string, StreamConfig> streams;
     std::map<std::string, DashboardConfig> dashboards;
-    std::vector<DefinitionFile> definitions;  // definitions/**, .sqlx and .js; sorted by path
-    std::vector<DefinitionFile> includes;     // includes/**.js; sorted by path
+    // definitions/**: .sqlx, .js, actions.yaml and what those name (.sql, .ipynb); sorted by path
+    std::vector<DefinitionFile> definitions;
+    std::vector<DefinitionFile> includes;  // includes/**.js; sorted by path
 
     // What Biwa itself keeps for this project: <root>/.biwa
     std::filesystem::path state_dir() const { return root / ".biwa"; }

@@ -147,6 +147,42 @@ TEST_F(ProjectTest, WorkflowSettingsCountWhereBiwaYamlDoesNotSay) {
               (std::map<std::string, std::string>{{"a", "one"}, {"b", "three"}}));
 }
 
+TEST_F(ProjectTest, AssertionsGoToDataformsDefaultDatasetWhereNothingElseIsSaid) {
+    Write("workflow_settings.yaml", "defaultDataset: df\ndatasetSuffix: dev\n");
+    const auto project = Load();
+    EXPECT_EQ(project->models.assertion_dataset, "df");
+    EXPECT_EQ(project->models.dataset_suffix, "dev");
+}
+
+TEST_F(ProjectTest, TheOlderDataformJsonIsReadInPlaceOfWorkflowSettings) {
+    Write("dataform.json",
+          R"({"warehouse": "bigquery", "defaultSchema": "df", "assertionSchema": "checks",
+              "defaultDatabase": "p", "tablePrefix": "me", "disableAssertions": true,
+              "vars": {"a": "one"}})");
+    const auto models = Load()->models;
+    EXPECT_EQ(models.default_dataset, "df");
+    EXPECT_EQ(models.assertion_dataset, "checks");
+    EXPECT_EQ(models.default_project, "p");
+    EXPECT_EQ(models.name_prefix, "me");
+    EXPECT_TRUE(models.disable_assertions);
+    EXPECT_EQ(models.vars, (std::map<std::string, std::string>{{"a", "one"}}));
+}
+
+TEST_F(ProjectTest, OnlyOneFileOfDataformsSettingsMayBeThere) {
+    Write("dataform.json", "{}");
+    Write("workflow_settings.yaml", "defaultDataset: df\n");
+    EXPECT_EQ(Problems(),
+              "dataform.json: must not stand beside workflow_settings.yaml, which has taken its "
+              "place: move over what is still needed and delete it");
+}
+
+TEST_F(ProjectTest, MisspeltSettingsOfDataformAreTold) {
+    Write("workflow_settings.yaml", "defaultDataSet: df\n");
+    EXPECT_EQ(Problems(),
+              "workflow_settings.yaml:1:1: there is no setting \"defaultDataSet\". Did you mean "
+              "\"defaultDataset\"?");
+}
+
 TEST_F(ProjectTest, AllProblemsOfAllFilesAreToldAtOnceInOrder) {
     Write("biwa.yaml", "nane: juku\nwarehouse:\n  memory_limit: 4 gigs\n  thread: 2\n");
     Write("streams/app.yaml", "connection: app_bd\ntables: []\n");
@@ -513,6 +549,29 @@ TEST_F(ProjectTest, AGuardThatStopsHasToDropTheSlot) {
     EXPECT_EQ(Load()->streams.at("app").wal_stop_bytes, std::uint64_t{2} << 30);
     EXPECT_EQ(problems("{ warn: 0B }"), "(no problem)");
     EXPECT_EQ(Load()->streams.at("app").wal_warn_bytes, 0u);
+}
+
+TEST_F(ProjectTest, AHistoryIsKeptOfAllTablesOrOfThoseThatAreNamed) {
+    Write("connections/db.yaml", "url: postgres://u@h/d\n");
+    const auto problems = [&](const std::string& more) {
+        return Problems("streams/app.yaml", "connection: db\ntables: public.*\n" + more);
+    };
+    EXPECT_EQ(problems(""), "(no problem)");
+    EXPECT_TRUE(Load()->streams.at("app").history.empty());
+    EXPECT_EQ(problems("mode: history\n"), "(no problem)");
+    EXPECT_EQ(Load()->streams.at("app").history, std::vector<std::string>{"*"});
+    EXPECT_EQ(problems("mode: history\nhistory: [public.a*, school.b]\n"), "(no problem)");
+    EXPECT_EQ(Load()->streams.at("app").history,
+              (std::vector<std::string>{"public.a*", "school.b"}));
+    EXPECT_EQ(
+        problems("history: [public.a]\n"),
+        "streams/app.yaml:3:10: history: names tables whose history is kept; that needs mode: "
+        "history");
+    EXPECT_NE(problems("mode: past\n").find("history"), std::string::npos);
+    // What a history is kept in is taken.
+    Write("streams/b.yaml", "connection: db\ntables: public.*\ndataset: App_history\n");
+    EXPECT_NE(problems("mode: history\n").find("is that of stream app"), std::string::npos);
+    EXPECT_EQ(problems(""), "(no problem)");
 }
 
 TEST(ReferencePageTest, TheCommittedPageIsWhatTheDescriptionsSay) {

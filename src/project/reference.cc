@@ -23,6 +23,8 @@ std::string_view TypeName(const Setting& setting) {
             return "size";
         case SettingType::kSecret:
             return "secret";
+        case SettingType::kPath:
+            return "file";
         case SettingType::kTextList:
             return "text or list of texts";
         case SettingType::kObject:
@@ -81,6 +83,7 @@ only when it stays inside of the project.
 - A **duration** is a whole number and `ms`, `s`, `m`, `h` or `d`: `500ms`, `30s`, `5m`, `2h`, `1d`.
 - A **size** is a whole number and `B`, `kB`, `MB`, `GB`, `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`,
   `TiB` (powers of 1024).
+- A **file** that is not written from `/` on begins at the project's folder.
 - A **secret** never stands in a file of the project. Write where it is: `${env:NAME}`, an environment
   variable, or `${file:secrets/app.password}`, a file; a relative path begins at the project's folder,
   and a line end at the end of the file is cut. Every text of a connection may hold such references;
@@ -94,8 +97,12 @@ std::string ReferencePage() {
     std::string page = kIntroduction;
     page += "## biwa.yaml\n\n" + Table(BiwaSettings());
     page +=
-        "## workflow_settings.yaml\n\nThe settings file of a Dataform repository. Of its settings "
-        "these count; the others are left\nalone.\n\n" +
+        "## workflow_settings.yaml\n\nThe settings file of a Dataform repository; `biwa.yaml` "
+        "counts "
+        "where both name a dataset or a\nvariable. The older `dataform.json` is read in its place, "
+        "and "
+        "calls some of them otherwise:\n`defaultDatabase`, `defaultSchema`, `assertionSchema`, "
+        "`databaseSuffix`, `schemaSuffix`, `tablePrefix`.\nBoth at once are an error.\n\n" +
         Table(WorkflowSettings());
     page +=
         "## connections/NAME.yaml\n\nWhere a source is. `kind` says what it is and which other "
@@ -108,8 +115,9 @@ std::string ReferencePage() {
             Table(DashboardSettings());
     page +=
         "## definitions/ and includes/\n\n`definitions/**/*.sqlx` and `definitions/**/*.js` are "
-        "models, assertions and declarations in\nDataform's language; `includes/**/*.js` is "
-        "JavaScript that they share.\n";
+        "models, assertions, unit tests and declarations in\nDataform's language, and so are the "
+        "actions of `definitions/**/actions.yaml` with the `.sql` files\nthat it names. "
+        "`includes/**/*.js` is JavaScript that they share. See [models](../models.md).\n";
     return page;
 }
 

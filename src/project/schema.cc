@@ -62,6 +62,9 @@ Json SchemaOf(const Setting& setting) {
         case SettingType::kSecret:
             schema = {{"type", "string"}, {"pattern", kReferencePattern}};
             break;
+        case SettingType::kPath:
+            schema = TextSchema(setting);
+            break;
         case SettingType::kTextList: {
             Json list = {{"type", "array"}, {"items", TextSchema(setting)}};
             if (setting.required) list["minItems"] = 1;

@@ -68,14 +68,81 @@ std::vector<Setting> BiwaSettings() {
 
 std::vector<Setting> WorkflowSettings() {
     return {
+        {.name = "dataformCoreVersion", .description = "Read by Dataform only."},
+        {.name = "defaultProject",
+         .description = "Kept for compile --json: the warehouse has no projects."},
         {.name = "defaultDataset",
          .description = "The dataset of a model that names none, where biwa.yaml does not say."},
+        {.name = "defaultLocation",
+         .description = "Kept for compile --json: the warehouse has no locations."},
         {.name = "defaultAssertionDataset",
-         .description = "The dataset of assertions, where biwa.yaml does not say."},
+         .description = "The dataset of assertions, where biwa.yaml does not say. Left out: "
+                        "defaultDataset."},
         {.name = "vars",
          .type = SettingType::kMap,
          .description = "Values that models read as dataform.projectConfig.vars."},
+        {.name = "projectSuffix", .description = "Kept for compile --json."},
+        {.name = "datasetSuffix",
+         .description = "dev makes mart_dev of each dataset that the project's actions go to."},
+        {.name = "namePrefix",
+         .description = "dev makes dev_daily of each name that the project's actions have."},
+        {.name = "builtinAssertionNamePrefix",
+         .description = "Stands before the names of assertions that a model's config asks for."},
+        {.name = "disableAssertions",
+         .type = SettingType::kBoolean,
+         .description = "Assertions are compiled, and not run.",
+         .default_text = "false"},
+        {.name = "defaultReservation", .description = "Kept for compile --json."},
+        {.name = "includeTestsInCompiledGraph",
+         .type = SettingType::kBoolean,
+         .description = "Kept for compile --json.",
+         .default_text = "false"},
+        {.name = "preserveGovernanceControls",
+         .type = SettingType::kBoolean,
+         .description = "Kept for compile --json.",
+         .default_text = "false"},
+        {.name = "defaultIcebergConfig",
+         .type = SettingType::kObject,
+         .description = "Kept for compile --json.",
+         .fields = {{.name = "bucketName", .description = "A bucket."},
+                    {.name = "tableFolderRoot", .description = "A folder."},
+                    {.name = "tableFolderSubpath", .description = "A folder below it."},
+                    {.name = "connection", .description = "A connection of BigQuery."}}},
+        {.name = "defaultNotebookRuntimeOptions",
+         .type = SettingType::kObject,
+         .description = "Notebooks are not run here.",
+         .fields = {{.name = "outputBucket", .description = "A bucket."},
+                    {.name = "runtimeTemplateName", .description = "A template."},
+                    {.name = "repositorySnapshotDestination",
+                     .type = SettingType::kObject,
+                     .description = "A place for the repository's files.",
+                     .fields = {{.name = "repositorySnapshotUri", .description = "A URI."}}}}},
+        {.name = "extension",
+         .type = SettingType::kObject,
+         .description = "Packages that extend Dataform's compiler are not run here.",
+         .fields = {{.name = "name", .description = "A package."},
+                    {.name = "compilationMode", .description = "A mode."}}},
     };
+}
+
+std::vector<Setting> DataformJsonSettings() {
+    // The same, by older names.
+    static const std::map<std::string, std::string> kOlder = {
+        {"defaultProject", "defaultDatabase"},
+        {"defaultDataset", "defaultSchema"},
+        {"defaultAssertionDataset", "assertionSchema"},
+        {"projectSuffix", "databaseSuffix"},
+        {"datasetSuffix", "schemaSuffix"},
+        {"namePrefix", "tablePrefix"}};
+    std::vector<Setting> settings = {
+        {.name = "warehouse", .description = "Kept for compile --json: it is Biwa's own."}};
+    for (auto& setting : WorkflowSettings()) {
+        if (setting.name == "dataformCoreVersion" || setting.name == "extension") continue;
+        const auto older = kOlder.find(setting.name);
+        if (older != kOlder.end()) setting.name = older->second;
+        settings.push_back(std::move(setting));
+    }
+    return settings;
 }
 
 std::vector<Setting> StreamSettings() {
@@ -93,6 +160,32 @@ std::vector<Setting> StreamSettings() {
         {.name = "exclude",
          .type = SettingType::kTextList,
          .description = "Tables to leave out of those, written in the same way."},
+        {.name = "mode",
+         .type = SettingType::kText,
+         .description = "mirror: the tables are as the source has them now. history: so they are, "
+                        "and beside them each change is kept, in the datasets NAME_changes and "
+                        "NAME_history: the rows of any moment.",
+         .default_text = "mirror",
+         .choices = {"mirror", "history"}},
+        {.name = "history",
+         .type = SettingType::kTextList,
+         .description = "With mode: history, the tables whose history is kept, written as those of "
+                        "tables. Left out: all."},
+        {.name = "only",
+         .type = SettingType::kMap,
+         .description =
+             "Tables of which a part is copied and followed, by their names as schema.table. The "
+             "rest does not leave the source. It takes PostgreSQL 15.",
+         .fields = {{.name = "columns",
+                     .type = SettingType::kTextList,
+                     .description = "The columns to copy, those of the primary key among them. "
+                                    "Left out: all."},
+                    {.name = "where",
+                     .description =
+                         "A condition in the source's SQL on the table's columns: rows of which it "
+                         "is true are copied. Where updates and deletes are followed, it uses "
+                         "columns of the replica identity only (the primary key, if nothing else "
+                         "is set). Left out: all rows."}}},
         {.name = "masks",
          .type = SettingType::kMap,
          .description =

@@ -8,10 +8,11 @@
 
 namespace biwa {
 
-std::vector<Setting> BiwaSettings();       // biwa.yaml
-std::vector<Setting> WorkflowSettings();   // workflow_settings.yaml: what counts of it
-std::vector<Setting> StreamSettings();     // streams/*.yaml
-std::vector<Setting> DashboardSettings();  // dashboards/*.yaml
+std::vector<Setting> BiwaSettings();          // biwa.yaml
+std::vector<Setting> WorkflowSettings();      // workflow_settings.yaml, Dataform's
+std::vector<Setting> DataformJsonSettings();  // dataform.json, as Dataform had it before
+std::vector<Setting> StreamSettings();        // streams/*.yaml
+std::vector<Setting> DashboardSettings();     // dashboards/*.yaml
 // connections/*.yaml of a kind: `kind` and the kind's own.
 std::vector<Setting> ConnectionSettings(const std::string& kind, const std::vector<Setting>& own);
 

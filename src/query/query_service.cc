@@ -61,8 +61,8 @@ struct QueryService::Query {
     std::optional<std::stop_callback<std::function<void()>>> on_stop;
 };
 
-QueryService::QueryService(Warehouse& warehouse, QueryLimits limits)
-    : warehouse_(warehouse), limits_(limits) {
+QueryService::QueryService(Warehouse& warehouse, QueryLimits limits, OpenAsOf open_as_of)
+    : warehouse_(warehouse), limits_(limits), open_as_of_(std::move(open_as_of)) {
     BIWA_CHECK(limits_.running_max > 0);
     for (std::size_t i = 0; i < limits_.running_max; ++i) {
         threads_.emplace_back([this](std::stop_token stop) { Work(std::move(stop)); });
@@ -180,7 +180,7 @@ void QueryService::Work(std::stop_token stop) {
             WakeAll();
         }
         // An interrupt may have hit the end of the query's transaction instead of the query.
-        if (was_stopped) session.reset();
+        if (was_stopped || !query->request.as_of.empty()) session.reset();
         query->on_stop.reset();
         query->sink.reset();
         query->done(result);
@@ -188,6 +188,11 @@ void QueryService::Work(std::stop_token stop) {
 }
 
 Result<QueryStats> QueryService::Execute(Query& query, std::unique_ptr<ReadSession>& session) {
+    const auto& as_of = query.request.as_of;
+    if (!as_of.empty()) {
+        if (!open_as_of_) return UserError("there is no history to look back to");
+        session = BIWA_TRY(open_as_of_(as_of));
+    }
     if (!session) session = BIWA_TRY(warehouse_.OpenSession());
     {
         std::lock_guard lock(mutex_);

@@ -33,6 +33,7 @@ struct QueryRequest {
     std::string sql;
     std::string id = {};                                    // to cancel it by; may be empty
     std::optional<std::uint64_t> row_limit = std::nullopt;  // rows beyond it are not delivered
+    std::string as_of = {};  // the moment whose rows are meant; empty: now
     // Instead of the service's.
     std::optional<std::chrono::milliseconds> running_time_max = std::nullopt;
 };
@@ -43,8 +44,12 @@ class QueryService {
   public:
     using Done = std::function<void(const Result<QueryStats>&)>;
 
+    // Opens a session on the rows of a moment.
+    using OpenAsOf = std::function<Result<std::unique_ptr<ReadSession>>(const std::string& moment)>;
+
     // The warehouse outlives the service.
-    explicit QueryService(Warehouse& warehouse, QueryLimits limits = {});
+    explicit QueryService(Warehouse& warehouse, QueryLimits limits = {},
+                          OpenAsOf open_as_of = nullptr);
     // Cancels what runs and waits for it; sinks that wait must give up by themselves.
     ~QueryService();
     QueryService(const QueryService&) = delete;
@@ -74,6 +79,7 @@ class QueryService {
 
     Warehouse& warehouse_;
     const QueryLimits limits_;
+    const OpenAsOf open_as_of_;
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     bool must_watch_ = false;  // something has changed that the watcher has not seen

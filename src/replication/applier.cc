@@ -17,7 +17,9 @@ Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& st
     : warehouse_(warehouse),
       stream_(std::move(stream)),
       source_(source),
-      known_until_(state.position.order) {
+      known_until_(state.position.order),
+      commit_time_before_(state.commit_time),
+      commit_time_(state.commit_time) {
     for (const auto& known : state.tables) {
         if (known.phase != TablePhase::kLive && known.phase != TablePhase::kGone) continue;
         auto& table = tables_[known.ToString()];
@@ -63,11 +65,16 @@ Status Applier::Add(ChangeBatch batch) {
                                   table.prepared->columns == part.columns->columns &&
                                   table.prepared->key == part.columns->key;
         if (!is_as_before) {
-            BIWA_TRY(Prepare(table, part.columns));
+            BIWA_TRY(Prepare(table, part));
             if (table.is_passed_over) continue;
         }
-        if (table.waiting.empty()) {
-            table.waiting.push_back({{}, table.kept, std::make_unique<ChangeBuffer>(part.columns)});
+        // What came before a truncate is gone from the mirror, and not from the history.
+        if (table.waiting.empty() || (part.truncated_first && table.history)) {
+            table.waiting.push_back(
+                {{}, table.kept, std::make_unique<ChangeBuffer>(part.columns), table.history_key});
+        }
+        if (!part.origins.empty()) {
+            table.last_change = std::max(table.last_change, part.origins.back().origin.commit_time);
         }
         // A batch that lies across the end of the overlap is treated as inside it: slower, as
         // right.
@@ -78,7 +85,7 @@ Status Applier::Add(ChangeBatch batch) {
     if (batch.commit) {
         position_ = batch.commit;
         known_until_ = batch.commit->order;
-        if (batch.commit_time != 0) commit_time_ = batch.commit_time;
+        commit_time_ = std::max(commit_time_, batch.commit_time);
     }
     if (!at_commit_ && bytes() > kBytesMax) {
         // A transaction that does not fit into memory is applied in parts, unseen until its end.
@@ -91,7 +98,8 @@ Status Applier::Add(ChangeBatch batch) {
 // Gives the target its columns before any change that waits is applied, in a transaction of its
 // own: DuckDB cannot commit one that deletes rows of a table and then alters it. A column that
 // comes too early does no harm.
-Status Applier::Prepare(Table& table, const std::shared_ptr<const TableSchema>& columns) {
+Status Applier::Prepare(Table& table, const TableChanges& part) {
+    const auto& columns = part.columns;
     // What the columns are is told by the books, which the changes before have to have written.
     const bool books_wait =
         std::any_of(table.waiting.begin(), table.waiting.end(),
@@ -106,6 +114,7 @@ Status Applier::Prepare(Table& table, const std::shared_ptr<const TableSchema>& 
         std::unique_ptr<WriteTransaction> own;
         if (!transaction_) own = BIWA_TRY(warehouse_.Begin());
         fit = BIWA_TRY(FitTarget(transaction_ ? *transaction_ : *own, table.target, *columns));
+        if (fit.recopy.empty() && table.history) fit.recopy = HistoryClash(*columns);
         if (!fit.recopy.empty()) return PassOver(table, fit.recopy);
         if (is_written && !fit.alter.empty()) {
             transaction_.reset();
@@ -113,6 +122,9 @@ Status Applier::Prepare(Table& table, const std::shared_ptr<const TableSchema>& 
         }
         for (const auto& step : fit.alter) {
             BIWA_TRY((own ? *own : *transaction_).Execute(step));
+        }
+        if (table.history && !fit.alter.empty()) {
+            BIWA_TRY(FitHistory(own ? *own : *transaction_, HistoryOf(table)));
         }
         if (own) BIWA_TRY(own->Commit());
     }
@@ -125,8 +137,20 @@ Status Applier::Prepare(Table& table, const std::shared_ptr<const TableSchema>& 
     table.prepared = columns;
     table.kept = fit.kept;
     // Changes with other columns, or told apart by another key, are not folded into one.
-    table.waiting.push_back(
-        {std::move(fit.before_rows), std::move(fit.kept), std::make_unique<ChangeBuffer>(columns)});
+    auto& waiting = table.waiting.emplace_back();
+    waiting.before_rows = std::move(fit.before_rows);
+    waiting.kept = std::move(fit.kept);
+    waiting.buffer = std::make_unique<ChangeBuffer>(columns);
+    waiting.key = HistoryKey::Of(*columns);
+    const auto key_before = std::exchange(table.history_key, waiting.key);
+    if (!table.history) return {};
+    for (const auto& [from, to] : fit.renamed) {
+        waiting.before_rows.push_back(RenameInHistory(table.target, *table.history, from, to));
+    }
+    if (waiting.key != key_before) {
+        waiting.another_key =
+            part.origins.empty() ? part.truncated_at : part.origins.front().origin;
+    }
     return {};
 }
 
@@ -138,6 +162,79 @@ Status Applier::PassOver(Table& table, std::string reason) {
     table.known.reason = std::move(reason);
     passed_over_.push_back(table.known);
     return {};
+}
+
+HistoryTable Applier::HistoryOf(const Table& table) const {
+    return {stream_, table.known.schema, table.known.name, table.target};
+}
+
+Micros Applier::HistoryFloor(const Table& table) const {
+    return std::max(commit_time_before_, table.history->began_at);
+}
+
+Status Applier::KeepHistory(const std::map<std::string, HistoryKey>& tables) {
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    const auto open = BIWA_TRY(OpenEpochs(*transaction, stream_));
+    bool is_changed = false;
+    for (auto& [name, table] : tables_) {
+        const auto wanted = tables.find(name);
+        table.wants_history = wanted != tables.end();
+        if (table.wants_history) table.history_key = wanted->second;
+        const auto found = open.find(name);
+        if (found == open.end()) {
+            is_changed = is_changed || table.wants_history;
+            continue;
+        }
+        // One that is gone stays as it is.
+        if (!table.wants_history && table.known.phase != TablePhase::kGone) {
+            BIWA_TRY(EndEpoch(*transaction, stream_, table.known.schema, table.known.name));
+            is_changed = true;
+            continue;
+        }
+        table.history = found->second;
+        table.history_key = found->second.key;
+    }
+    if (!is_changed) return {};
+    transaction_ = std::move(transaction);
+    BIWA_TRY(BeginHistories({known_until_, ""}));
+    BIWA_TRY(transaction_->Commit());
+    transaction_.reset();
+    return {};
+}
+
+Status Applier::BeginHistories(const Position& position) {
+    for (auto& [name, table] : tables_) {
+        if (!table.wants_history || table.history || table.is_passed_over ||
+            table.known.phase != TablePhase::kLive ||
+            position.order < std::max(table.known.overlap_until, table.known.from)) {
+            continue;
+        }
+        ChangeOrigin at;
+        at.commit = position.order;
+        at.commit_time = commit_time_ != 0 ? commit_time_ : SystemClock().Now();
+        table.history =
+            BIWA_TRY(BeginEpoch(*transaction_, HistoryOf(table), table.history_key, at));
+        touched_[table.target] = true;
+    }
+    return {};
+}
+
+Status Applier::WriteHistoryOf(Table& table, const Waiting& waiting) {
+    if (!table.history) return {};
+    const auto floor = HistoryFloor(table);
+    const auto begins_at = [&](ChangeOrigin at) {
+        at.commit_time = std::max(at.commit_time, floor);
+        return at;
+    };
+    if (waiting.buffer->truncated()) {
+        table.history = BIWA_TRY(BeginEmptyEpoch(*transaction_, HistoryOf(table), waiting.key,
+                                                 waiting.another_key.has_value(),
+                                                 begins_at(waiting.buffer->truncated_at())));
+    } else if (waiting.another_key) {
+        table.history = BIWA_TRY(BeginEpoch(*transaction_, HistoryOf(table), waiting.key,
+                                            begins_at(*waiting.another_key)));
+    }
+    return WriteHistory(*transaction_, table.target, *table.history, *waiting.buffer, floor);
 }
 
 Status Applier::FlushAll() {
@@ -157,6 +254,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     const auto target = table.target.ToSql();
     touched_[table.target] = true;
     for (const auto& step : waiting.before_rows) BIWA_TRY(transaction_->Execute(step));
+    BIWA_TRY(WriteHistoryOf(table, waiting));
     if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));
     if (columns.key_repeats) BIWA_TRY(DeleteCopies(table, buffer));
     const auto partial_rows = buffer.PartialRows();
@@ -305,6 +403,8 @@ Status Applier::MendMissing(Table& table, const TableSchema& columns) {
                                        {{"rows", rows}}));
     // These rows are ahead of the changes: until those have caught up it is as after such a copy.
     table.known.overlap_until = BIWA_TRY(source_.Head()).order;
+    table.history.reset();
+    BIWA_TRY(EndEpoch(*transaction_, stream_, table.known.schema, table.known.name));
     return SaveOverlap(*transaction_, stream_, table.known.schema, table.known.name,
                        table.known.overlap_until);
 }
@@ -312,8 +412,13 @@ Status Applier::MendMissing(Table& table, const TableSchema& columns) {
 Result<Applier::Applied> Applier::Commit() {
     BIWA_TRY(Open());
     BIWA_TRY(FlushAll());
-    for (const auto& table : passed_over_) BIWA_TRY(SaveTable(*transaction_, stream_, table));
+    for (const auto& table : passed_over_) {
+        BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name,
+                          std::max(commit_time_before_, tables_[table.ToString()].last_change)));
+        BIWA_TRY(SaveTable(*transaction_, stream_, table));
+    }
     BIWA_TRY(SavePosition(*transaction_, stream_, *position_, commit_time_));
+    BIWA_TRY(BeginHistories(*position_));
     BIWA_TRY(transaction_->Commit());
     transaction_.reset();
     Applied applied;
@@ -322,6 +427,11 @@ Result<Applier::Applied> Applier::Commit() {
     applied.commit_time = commit_time_;
     applied.changes = changes_;
     for (const auto& [name, is_touched] : touched_) applied.tables.push_back(name);
+    for (const auto& [name, table] : tables_) {
+        if (!table.history || !touched_.contains(table.target)) continue;
+        applied.tables.push_back(ChangesTable(table.target));
+        applied.tables.push_back(HistoryView(table.target));
+    }
     touched_.clear();
     changes_ = 0;
     return applied;

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "model/table.h"
 #include "replication/change_buffer.h"
+#include "replication/history.h"
 #include "replication/stream_state.h"
 #include "source/source.h"
 #include "warehouse/warehouse.h"
@@ -26,6 +27,10 @@ class Applier {
     Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
             const TargetOf& target_of, StreamSource& source);
     ~Applier();
+
+    // Before anything is added: keeps the history of these tables ("schema.table" of the source),
+    // whose rows are told apart so, from now on, and of no others.
+    Status KeepHistory(const std::map<std::string, HistoryKey>& tables);
 
     // Takes a batch in. The warehouse is touched only if memory must be freed (a transaction larger
     // than `bytes_max`) or a table's columns changed.
@@ -57,6 +62,9 @@ class Applier {
         std::vector<std::string> before_rows;
         std::vector<Column> kept;
         std::unique_ptr<ChangeBuffer> buffer;
+        // History: what is known of its rows' key, and where another span begins with it.
+        HistoryKey key = {};
+        std::optional<ChangeOrigin> another_key = {};
     };
     struct Table {
         StreamState::Table known;
@@ -66,16 +74,27 @@ class Applier {
         bool is_passed_over = false;                  // has to be copied anew first
         // One for each set of columns that the waiting changes have, in their order.
         std::vector<Waiting> waiting;
+
+        bool wants_history = false;
+        std::optional<HistoryEpoch> history;  // the span that is open
+        HistoryKey history_key;               // of the changes that were taken in last
+        Micros last_change = 0;               // of those
     };
 
     Status Open();
-    Status Prepare(Table& table, const std::shared_ptr<const TableSchema>& columns);
+    Status Prepare(Table& table, const TableChanges& part);
     Status PassOver(Table& table, std::string reason);
     Status Flush(Table& table);
     Status FlushWaiting(Table& table, const Waiting& waiting);
     // Where keys repeat: rids the table of so many copies of each row.
     Status DeleteCopies(Table& table, const ChangeBuffer& buffer);
     Status FlushAll();
+    HistoryTable HistoryOf(const Table& table) const;
+    // No time of its changes is before this.
+    Micros HistoryFloor(const Table& table) const;
+    Status WriteHistoryOf(Table& table, const Waiting& waiting);
+    // Of tables that have got so far that their rows are those of one moment.
+    Status BeginHistories(const Position& position);
     Status Complete(Table& table, const ChangeBuffer& buffer, RowSource& partial_rows);
     Status MendMissing(Table& table, const TableSchema& columns);
 
@@ -88,7 +107,8 @@ class Applier {
     std::vector<StreamState::Table> passed_over_;  // since the last commit
     std::uint64_t known_until_;                    // changes up to here were taken in
     std::optional<Position> position_;
-    Micros commit_time_ = 0;
+    const Micros commit_time_before_;
+    Micros commit_time_;  // never goes back
     std::uint64_t changes_ = 0;
     bool at_commit_ = true;
 };

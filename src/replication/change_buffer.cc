@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
-#include <set>
 
 #include "base/check.h"
+#include "replication/item_source.h"
 
 namespace biwa {
 
@@ -38,108 +37,6 @@ template <typename T>
 void AppendBytes(T value, std::string& to) {
     to.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
-
-// Hands out blocks of a list of `size` items to any number of readers.
-class BlockCursor {
-  public:
-    explicit BlockCursor(std::size_t size) : size_(size) {}
-    struct Block {
-        std::size_t begin = 0, end = 0;
-    };
-    Block Take() {
-        const auto begin = std::min(next_.fetch_add(kBlockRows), size_);
-        return {begin, std::min(begin + kBlockRows, size_)};
-    }
-    std::size_t size() const { return size_; }
-
-  private:
-    const std::size_t size_;
-    std::atomic<std::size_t> next_ = 0;
-};
-
-// A row source over items of the buffer that can be had in any order: `fill` writes those of a
-// block.
-template <typename FillBlock>
-class ItemSource final : public RowSource {
-  public:
-    ItemSource(std::vector<Column> columns, std::size_t size, FillBlock fill)
-        : columns_(std::move(columns)), cursor_(size), fill_(std::move(fill)) {}
-
-    const std::vector<Column>& columns() const override { return columns_; }
-    std::size_t threads_max() const override {
-        // A thread is worth its start from some row groups on.
-        return cursor_.size() > 200'000 ? 2 : 1;
-    }
-    std::size_t rows_estimate() const override { return cursor_.size(); }
-    Result<std::unique_ptr<RowReader>> Open() override { return std::make_unique<Reader>(*this); }
-
-  private:
-    class Reader final : public RowReader {
-      public:
-        explicit Reader(ItemSource& source) : source_(source) {}
-        Result<std::size_t> Fill(RowBlock& block) override {
-            const auto items = source_.cursor_.Take();
-            if (items.begin == items.end) return std::size_t{0};
-            source_.fill_(items.begin, items.end, block);
-            return items.end - items.begin;
-        }
-
-      private:
-        ItemSource& source_;
-    };
-
-    const std::vector<Column> columns_;
-    BlockCursor cursor_;
-    const FillBlock fill_;
-};
-
-template <typename FillBlock>
-std::unique_ptr<RowSource> MakeItemSource(std::vector<Column> columns, std::size_t size,
-                                          FillBlock fill) {
-    if (size == 0) return nullptr;
-    return std::make_unique<ItemSource<FillBlock>>(std::move(columns), size, std::move(fill));
-}
-
-// Copies cells of one width from places that `from` names: from(i) gives cells and row.
-template <typename Cell, typename From>
-void CopyCells(std::size_t count, Cells& to, const From& from) {
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto [cells, row] = from(i);
-        if (cells->IsNull(row)) {
-            to.SetNull(i);
-        } else {
-            to.Set(i, cells->template Get<Cell>(row));
-        }
-    }
-}
-
-template <typename From>
-void CopyColumn(std::size_t count, Cells& to, const From& from) {
-    if (to.type.id == TypeId::kList) {
-        for (std::size_t i = 0; i < count; ++i) {
-            const auto [cells, row] = from(i);
-            CopyCell(*cells, row, to, i);
-        }
-        return;
-    }
-    switch (CellBytes(to.type)) {
-        case 1:
-            return CopyCells<std::uint8_t>(count, to, from);
-        case 2:
-            return CopyCells<std::uint16_t>(count, to, from);
-        case 4:
-            return CopyCells<std::uint32_t>(count, to, from);
-        case 8:
-            return CopyCells<std::uint64_t>(count, to, from);
-        default:
-            return CopyCells<Int128>(count, to, from);
-    }
-}
-
-struct CellPlace {
-    const Cells* cells;
-    std::size_t row;
-};
 
 }  // namespace
 
@@ -245,11 +142,12 @@ void ChangeBuffer::FillUnchanged(RowRef row, const Entry& base,
             CopyCell(from, base.row.row, cells, row.row);
         }
         if (still.empty()) return;
-        auto origin = lacking->origin;
-        partials_[std::uint64_t{row.part} << 32 | row.row] = {origin, std::move(still)};
+        const auto origin = lacking->origin;
+        const bool is_nowhere = lacking->is_nowhere;
+        partials_[std::uint64_t{row.part} << 32 | row.row] = {origin, std::move(still), is_nowhere};
         return;
     }
-    partials_[std::uint64_t{row.part} << 32 | row.row] = {base.key, std::move(columns)};
+    partials_[std::uint64_t{row.part} << 32 | row.row] = {base.key, std::move(columns), false};
 }
 
 void ChangeBuffer::Add(TableChanges added, bool exact) {
@@ -263,6 +161,7 @@ void ChangeBuffer::Add(TableChanges added, bool exact) {
         key_arena_ = Arena();
         bytes_ = 0;
         truncated_ = true;
+        truncated_at_ = added.truncated_at;
         exact_ = true;
         ++changes_;
     }
@@ -309,8 +208,17 @@ void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number,
     for (std::uint32_t row = 0; row < part.kinds.size(); ++row) {
         const KeyRef key{part_number, row, false};
         const RowRef here{part_number, row};
+        std::vector<std::uint32_t> unchanged;
+        for (; next_unchanged < part.unchanged.size() && part.unchanged[next_unchanged].row == row;
+             ++next_unchanged) {
+            unchanged.push_back(part.unchanged[next_unchanged].column);
+        }
         if (part.kinds[row] == ChangeKind::kInsert) {
             auto& entry = EntryOf(key, !exact);
+            if (!unchanged.empty()) {
+                partials_[std::uint64_t{part_number} << 32 | row] = {key, std::move(unchanged),
+                                                                     true};
+            }
             entry.row = here;
             entry.alive = true;
             continue;
@@ -318,11 +226,6 @@ void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number,
         if (part.kinds[row] == ChangeKind::kDelete) {
             EntryOf(key, true).alive = false;
             continue;
-        }
-        std::vector<std::uint32_t> unchanged;
-        for (; next_unchanged < part.unchanged.size() && part.unchanged[next_unchanged].row == row;
-             ++next_unchanged) {
-            unchanged.push_back(part.unchanged[next_unchanged].column);
         }
         const bool key_changed = next_key_change < part.key_changes.size() &&
                                  part.key_changes[next_key_change].row == row;
@@ -404,65 +307,6 @@ std::unique_ptr<RowSource> ChangeBuffer::Rows() const {
                 CopyColumn(end - begin, block.columns[column], [&](std::size_t i) {
                     const auto& row = rows[begin + i];
                     return CellPlace{&parts_[row.part].rows.cells(column), row.row};
-                });
-            }
-        });
-}
-
-std::vector<std::size_t> ChangeBuffer::partial_columns() const {
-    std::set<std::size_t> columns;
-    for (const auto& [row, partial] : partials_) {
-        columns.insert(partial.columns.begin(), partial.columns.end());
-    }
-    return {columns.begin(), columns.end()};
-}
-
-std::unique_ptr<RowSource> ChangeBuffer::PartialRows() const {
-    struct Item {
-        RowRef row;
-        const Partial* partial;
-    };
-    std::vector<Item> items;
-    if (!partials_.empty()) {
-        for (const auto& entry : entries_) {
-            const auto* partial = entry.alive ? PartialOf(entry.row) : nullptr;
-            if (partial != nullptr) items.push_back({entry.row, partial});
-        }
-    }
-    auto columns = columns_->columns;
-    const auto kept = partial_columns();
-    for (const auto column : kept) {
-        columns.push_back({fmt::format("keep {}", column), {TypeId::kBool}, false, ""});
-    }
-    for (std::size_t i = 0; i < columns_->key.size(); ++i) {
-        auto origin = columns_->columns[columns_->key[i]];
-        origin.name = fmt::format("origin {}", i);
-        columns.push_back(std::move(origin));
-    }
-    const auto size = items.size();
-    return MakeItemSource(
-        std::move(columns), size,
-        [this, items = std::move(items), kept](std::size_t begin, std::size_t end,
-                                               RowBlock& block) {
-            std::size_t to = 0;
-            for (std::size_t column = 0; column < columns_->columns.size(); ++column, ++to) {
-                CopyColumn(end - begin, block.columns[to], [&](std::size_t i) {
-                    const auto& row = items[begin + i].row;
-                    return CellPlace{&parts_[row.part].rows.cells(column), row.row};
-                });
-            }
-            for (std::size_t k = 0; k < kept.size(); ++k, ++to) {
-                for (auto i = begin; i < end; ++i) {
-                    const auto& lacking = items[i].partial->columns;
-                    block.columns[to].Set<std::uint8_t>(
-                        i - begin,
-                        std::binary_search(lacking.begin(), lacking.end(), kept[k]) ? 1 : 0);
-                }
-            }
-            for (std::size_t k = 0; k < columns_->key.size(); ++k, ++to) {
-                CopyColumn(end - begin, block.columns[to], [&](std::size_t i) {
-                    const auto& origin = items[begin + i].partial->origin;
-                    return CellPlace{&KeyCells(origin, k), origin.row};
                 });
             }
         });

@@ -64,6 +64,19 @@ class ChangeBuffer {
     // Places in columns() that are missing in any partial row, ascending.
     std::vector<std::size_t> partial_columns() const;
 
+    // Every change one after another, not folded (but for those before the last truncate), in any
+    // order: its row and what HistoryColumns() names. An update that changed the key is two rows:
+    // the old key, "moved", and the row. No time is before `not_before`.
+    //
+    // Of partial rows there is an own source, with the columns of PartialRows before those.
+    std::unique_ptr<RowSource> History(Micros not_before) const;
+    std::unique_ptr<RowSource> PartialHistory(Micros not_before) const;
+    // Of the last of truncates.
+    const ChangeOrigin& truncated_at() const { return truncated_at_; }
+
+    // Operation, commit, its time, and the place within the transaction.
+    static const std::vector<Column>& HistoryColumns();
+
   private:
     // A place in the parts; `old_key` counts in the part's old_keys.
     struct RowRef {
@@ -86,7 +99,23 @@ class ChangeBuffer {
     struct Partial {
         KeyRef origin;
         std::vector<std::uint32_t> columns;
+        bool is_nowhere = false;  // the warehouse does not have it
     };
+
+    struct HistoryItem {
+        KeyRef place;
+        const char* operation;
+        std::uint32_t row;  // of the change; of an old key, `place` has another
+        const TableChanges::Run* run;
+        const Partial* partial;
+    };
+    std::vector<HistoryItem> HistoryItems(bool is_partial) const;
+    std::unique_ptr<RowSource> HistorySource(bool is_partial, Micros not_before) const;
+    std::vector<Column> PartialColumns(const std::vector<std::size_t>& kept) const;
+    // Fills what PartialColumns adds to a row.
+    template <typename PartialAt>
+    void FillPartial(std::size_t count, const std::vector<std::size_t>& kept, Cells* to,
+                     const PartialAt& partial_at) const;
 
     void AddByKey(const TableChanges& part, std::uint32_t part_number, bool exact);
     void AddCounted(const TableChanges& part, std::uint32_t part_number);
@@ -109,6 +138,7 @@ class ChangeBuffer {
     std::uint64_t changes_ = 0;
     std::size_t bytes_ = 0;
     bool truncated_ = false;
+    ChangeOrigin truncated_at_;
     bool exact_ = true;
 };
 

@@ -26,4 +26,12 @@ Error LogGuard::Stopped(std::uint64_t retained) const {
             "stream up, then start Biwa again: the tables are copied anew."};
 }
 
+std::string LogGuard::CopyStopped(std::uint64_t retained) const {
+    return fmt::format(
+        "its copy was given up, as the source kept {} of log for it, more than wal_guard.stop "
+        "({}); "
+        "`biwa stream recopy` begins it again",
+        HumanBytes(retained), HumanBytes(stop_bytes));
+}
+
 }  // namespace biwa

@@ -21,6 +21,8 @@ struct LogGuard {
     std::string Warning(std::uint64_t retained) const;
     // Of a stream that was given up.
     Error Stopped(std::uint64_t retained) const;
+    // Of tables that were being copied beside a stream.
+    std::string CopyStopped(std::uint64_t retained) const;
 };
 
 }  // namespace biwa

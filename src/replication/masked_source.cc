@@ -411,6 +411,9 @@ class MaskedSource final : public StreamSource {
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
         return Mask(BIWA_TRY(clear_->ResumeSnapshot()));
     }
+    Result<std::string> CheckHistory(const std::string& known, const Position& from) override {
+        return clear_->CheckHistory(known, from);
+    }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
                                                  const Position& from,
                                                  std::chrono::milliseconds idle_every) override {
@@ -428,6 +431,18 @@ class MaskedSource final : public StreamSource {
         clear_table.columns = *masked.clear;
         return MaskRows(BIWA_TRY(clear_->ReadRows(clear_table, clear_keys)), std::move(masked),
                         masking_->hash());
+    }
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                const KeyRange& range) override {
+        const auto masked = BIWA_TRY(masking_->ForRows(table));
+        if (masked.has_masked_key()) {
+            return UserError(
+                fmt::format("the key of {} is masked: its rows are in no order", table.ToString()),
+                "`biwa stream recopy` reads all of it anew.");
+        }
+        auto clear_table = table;
+        clear_table.columns = *masked.clear;
+        return clear_->ReadKeys(clear_table, range);
     }
     Result<Position> Head() override { return clear_->Head(); }
     Result<SourceProgress> Progress() override { return clear_->Progress(); }

@@ -62,9 +62,13 @@ class World final : public StreamSource, public ReconciledStream {
         Move();
         return std::make_unique<Snapshot>(*this, rows_);
     }
+    Result<std::string> CheckHistory(const std::string&, const Position&) override { return ""; }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
                                                  std::chrono::milliseconds) override {
         return Corrupt("is followed");
+    }
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
+        return Unavailable("nobody asks for keys here");
     }
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable&, const std::vector<std::vector<std::string>>& keys) override {

@@ -53,7 +53,8 @@ struct TableComparison {
 struct Reconciliation {
     bool is_running = false;
     bool is_repairing = false;
-    std::string table;  // that is being compared
+    std::string table;                 // that is being compared
+    std::uint64_t keys_read_anew = 0;  // by the last backfill
     std::size_t tables_done = 0, tables = 0;
     std::size_t parts_done = 0, parts = 0;  // of the table
     // Of the last run: why it ended before its end.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,6 +21,7 @@ using std::chrono::steady_clock;
 constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 // With so many waiting, throughput counts and not the rhythm of commits.
 constexpr std::uint64_t kManyChanges = 50'000;
+constexpr std::size_t kTablesPerCommit = 100;
 constexpr milliseconds kPollTimeout{200};
 // How often the source says how far it is while nothing changes; the books are told less often.
 constexpr milliseconds kPassedEvery{200};
@@ -87,6 +89,24 @@ Status StreamLine::SetPhase(StreamState::Table& table, TablePhase phase, std::st
     return {};
 }
 
+std::map<std::string, HistoryKey> StreamLine::WantedHistories(
+    const std::vector<SourceTable>& tables) const {
+    std::map<std::string, HistoryKey> wanted;
+    for (const auto& table : tables) {
+        const auto name = table.ToString();
+        if (!table.refusal.empty() ||
+            !MatchesAny(options_.history, name, options_.dataset.usual_schema)) {
+            continue;
+        }
+        if (const auto clash = HistoryClash(table.columns); !clash.empty()) {
+            LogWarn("stream {}: table {} {}", options_.name, name, clash);
+            continue;
+        }
+        wanted[name] = HistoryKey::Of(table.columns);
+    }
+    return wanted;
+}
+
 Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& tables) {
     const bool replace = state_.phase == StreamPhase::kStarting;
     // Before it is written down that we are about to make a slot: one that is there now is not
@@ -96,6 +116,8 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         // Written down first: should we die between the slot's making and the next commit, the slot
         // that is found then is known to be ours.
         auto transaction = BIWA_TRY(warehouse_.Begin());
+        // What a beginning before this one had got to.
+        BIWA_TRY(ForgetStream(*transaction, options_.name));
         BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStarting));
         BIWA_TRY(transaction->Commit());
     }
@@ -109,26 +131,39 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         return tl::unexpected(std::move(start).error());
     }
     state_.position = start->position;
+    // What is copied is of that moment.
+    state_.commit_time = start->time;
     state_.tables.clear();
     auto transaction = BIWA_TRY(warehouse_.Begin());
     for (const auto& table : tables) {
         StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
         added.key_repeats = table.columns.key_repeats;
         added.inserts_only = table.columns.key.empty();
+        added.part = table.part.ToString();
         added.from = start->position.order;
+        // Described before the copy's moment: what has happened in between is found out later, once
+        // too often rather than never.
+        added.shape = BooksOf(table.shape);
         added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
         const auto target = TargetOf(table.schema, table.name);
         BIWA_TRY(DropTarget(*transaction, target));
         BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
         BIWA_TRY(SaveTable(*transaction, options_.name, added));
         state_.tables.push_back(std::move(added));
+        // The engine holds a part of a megabyte for each table until the commit. What is committed
+        // here is begun anew as long as the phase says that the line is starting.
+        if (state_.tables.size() % kTablesPerCommit == 0) {
+            BIWA_TRY(transaction->Commit());
+            transaction.reset();
+            transaction = BIWA_TRY(warehouse_.Begin());
+        }
     }
     BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kSnapshot));
-    BIWA_TRY(SavePosition(*transaction, options_.name, state_.position, 0));
+    BIWA_TRY(SavePosition(*transaction, options_.name, state_.position, start->time));
     BIWA_TRY(transaction->Commit());
     state_.phase = StreamPhase::kSnapshot;
     snapshot_ = std::move(start->snapshot);
-    is_exact_ = true;
+    is_exact_ = !start->is_later;
     durable_order_ = state_.position.order;
     received_order_ = state_.position.order;
     LogInfo("stream {}: copying {} tables as of {}", options_.name, tables.size(),
@@ -153,16 +188,30 @@ Status StreamLine::StartOver(StreamSource& source, const std::vector<SourceTable
     const auto start = BIWA_TRY(source.Start(tables, true));
     auto transaction = BIWA_TRY(warehouse_.Begin());
     BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kStreaming));
-    BIWA_TRY(SavePosition(*transaction, options_.name, start.position, 0));
+    BIWA_TRY(SavePosition(*transaction, options_.name, start.position, start.time));
+    // It may be another one from here on.
+    BIWA_TRY(SaveHistory(*transaction, options_.name, ""));
     BIWA_TRY(transaction->Commit());
     LogInfo("stream {}: begins again at {}: {}", options_.name, start.position.text, reason);
     return Read();
 }
 
+Status StreamLine::CheckHistory(StreamSource& source) {
+    auto history = source.CheckHistory(state_.history, state_.position);
+    has_lost_history_ = !history && history.error().kind == ErrorKind::kConflict;
+    if (!history) return tl::unexpected(std::move(history).error());
+    if (*history == state_.history) return {};
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    BIWA_TRY(SaveHistory(*transaction, options_.name, *history));
+    BIWA_TRY(transaction->Commit());
+    state_.history = std::move(*history);
+    return {};
+}
+
 Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& tables,
-                        std::stop_token stop) {
+                        std::stop_token stop, const std::function<bool()>& is_enough) {
     for (auto& table : state_.tables) {
-        if (stop.stop_requested()) return {};
+        if (stop.stop_requested() || is_enough()) return {};
         if (table.phase != TablePhase::kCopying) continue;
         observer_.OnState(StreamStatus::State::kSnapshot);
         const auto* described = FindTable(tables, table.ToString());
@@ -173,7 +222,16 @@ Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& ta
         } else if (!is_exact_ && NeedsOneMoment(described->columns)) {
             BIWA_TRY(SetPhase(table, TablePhase::kWaiting, "its copy was cut off"));
         } else {
-            BIWA_TRY(CopyTable(source, *described, table, stop));
+            const auto copied = CopyTable(source, *described, table, stop, is_enough);
+            if (!copied && copied.error().kind == ErrorKind::kUser) {
+                table.failure = copied.error().message;
+                BIWA_TRY(
+                    SetPhase(table, TablePhase::kWaiting, "cannot be copied: " + table.failure));
+            } else if (!copied) {
+                return copied;
+            }
+            // Stopped in its midst.
+            if (table.phase == TablePhase::kCopying) return {};
         }
     }
     snapshot_.reset();
@@ -188,9 +246,10 @@ Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& ta
 }
 
 Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
-                             StreamState::Table& table, std::stop_token stop) {
+                             StreamState::Table& table, std::stop_token stop,
+                             const std::function<bool()>& is_enough) {
     const auto target = TargetOf(table.schema, table.name);
-    rows_copied_ = 0;
+    if (std::exchange(copying_, table.ToString()) != table.ToString()) rows_copied_ = 0;
     {
         // The table may have got columns since an earlier start made the target.
         auto transaction = BIWA_TRY(warehouse_.Begin());
@@ -198,9 +257,10 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
         BIWA_TRY(transaction->Commit());
         if (!recopy.empty()) return SetPhase(table, TablePhase::kWaiting, std::move(recopy));
     }
-    observer_.OnTable(table.ToString(), TablePhase::kCopying, "", 0);
+    observer_.OnTable(table.ToString(), TablePhase::kCopying, "", rows_copied_);
     bool are_current = false;
     while (!table.ranges_left.empty()) {
+        if (stop.stop_requested() || is_enough()) return {};
         if (!snapshot_) {
             snapshot_ = BIWA_TRY(source.ResumeSnapshot());
             LogInfo("stream {}: going on with the copy of {}, {} parts left", options_.name,
@@ -225,6 +285,7 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
         observer_.OnCopied(target);
     }
     // A later look at the source has changes in it that are still to come through the stream.
+    copying_.clear();
     table.overlap_until = is_exact_ ? 0 : BIWA_TRY(source.Head()).order;
     BIWA_TRY(SetPhase(table, TablePhase::kLive, "", rows_copied_.exchange(0)));
     observer_.OnCopied(target);
@@ -244,6 +305,7 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         one.table.id = table.id;
         one.from = table.from;
     }
+    BIWA_TRY(CheckHistory(source));
     auto opened = source.Follow(followed, state_.position, kPassedEvery);
     has_lost_history_ = !opened && opened.error().kind == ErrorKind::kConflict;
     const auto changes = BIWA_TRY(std::move(opened));
@@ -257,7 +319,7 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
             queue.Close();
         });
         std::stop_callback stop_reader(stop, [&] { reader.request_stop(); });
-        auto applied = ApplyQueue(source, queue, stop, is_enough);
+        auto applied = ApplyQueue(source, WantedHistories(tables), queue, stop, is_enough);
         reader.request_stop();
         queue.Close();
         reader.join();
@@ -341,12 +403,15 @@ Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& que
     }
 }
 
-Status StreamLine::ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& queue,
-                              std::stop_token stop, const std::function<bool()>& is_enough) {
+Status StreamLine::ApplyQueue(StreamSource& source,
+                              const std::map<std::string, HistoryKey>& histories,
+                              BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
+                              const std::function<bool()>& is_enough) {
     Applier applier(
         warehouse_, options_.name, state_,
         [this](const StreamState::Table& table) { return TargetOf(table.schema, table.name); },
         source);
+    BIWA_TRY(TryAgain(applier.KeepHistory(histories)));
     next_commit_ = steady_clock::now();
     while (!stop.stop_requested() && !is_enough()) {
         auto batch = queue.Pop(stop, kPollTimeout);
@@ -367,6 +432,7 @@ Status StreamLine::ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& q
         // queries.
         next_commit_ = std::max(begin + options_.commit_every, end + (end - begin));
         state_.position = applied.position;
+        state_.commit_time = applied.commit_time;
         durable_order_ = applied.position.order;
         changes_applied_ += applied.changes;
         progressed_ = true;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -18,6 +19,7 @@
 #include "base/bounded_queue.h"
 #include "base/result.h"
 #include "replication/applier.h"
+#include "replication/history.h"
 #include "replication/snapshot_loader.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
@@ -30,7 +32,8 @@ namespace biwa {
 struct LineOptions {
     std::string name;  // in the warehouse's books
     TargetDataset dataset;
-    bool beside = false;  // into tables that readers do not see yet
+    bool beside = false;               // into tables that readers do not see yet
+    std::vector<std::string> history;  // patterns of tables whose history is kept
     SnapshotOptions snapshot;
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
@@ -65,16 +68,26 @@ class StreamLine {
                     std::int64_t rows_copied = 0);
     TableName TargetOf(const std::string& schema, const std::string& name) const;
 
+    // Those of the tables whose history is to be kept, by "schema.table", and what tells their rows
+    // apart.
+    std::map<std::string, HistoryKey> WantedHistories(const std::vector<SourceTable>& tables) const;
+
     // Makes what the line needs at the source, and empty targets.
     Status Begin(StreamSource& source, const std::vector<SourceTable>& tables);
     // Begins again at the source's present, which is asked for anew; what was followed or copied so
     // far is to be copied anew, beside what is there.
     Status StartOver(StreamSource& source, const std::vector<SourceTable>& tables,
                      const std::string& reason);
-    // Whether the last Follow found that the source does not have the history any more.
+    // kConflict when the source does not have the history any more from which the line would go on,
+    // or has another one. Follow looks itself.
+    Status CheckHistory(StreamSource& source);
+    // Whether the last CheckHistory or Follow found that.
     bool has_lost_history() const { return has_lost_history_; }
-    // Copies whatever is still to be copied.
-    Status Copy(StreamSource& source, const std::vector<SourceTable>& tables, std::stop_token stop);
+    // Copies whatever is still to be copied, until an error, a stop, or `is_enough`, which is asked
+    // between slices; then the next call goes on. A table that cannot be copied for a reason of its
+    // own is left to wait, StreamState::Table::failure says why, and does not hold up the others.
+    Status Copy(StreamSource& source, const std::vector<SourceTable>& tables, std::stop_token stop,
+                const std::function<bool()>& is_enough);
     // Follows the live tables until an error, a stop, or `is_enough`, which is asked between
     // commits.
     Status Follow(StreamSource& source, const std::vector<SourceTable>& tables,
@@ -100,13 +113,15 @@ class StreamLine {
   private:
     Status ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
                        std::stop_token stop);
-    Status ApplyQueue(StreamSource& source, BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
+    Status ApplyQueue(StreamSource& source, const std::map<std::string, HistoryKey>& histories,
+                      BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
                       const std::function<bool()>& is_enough);
     // Gathers until a commit is due. False: there is nothing more to come.
     Result<bool> Gather(Applier& applier, BoundedQueue<ChangeBatch>& queue, ChangeBatch first,
                         std::stop_token stop);
     Status CopyTable(StreamSource& source, const SourceTable& described, StreamState::Table& table,
-                     std::stop_token stop);
+                     std::stop_token stop, const std::function<bool()>& is_enough);
+
     Warehouse& warehouse_;
     const LineOptions options_;
     LineObserver& observer_;
@@ -114,6 +129,7 @@ class StreamLine {
     // Of the line's own position; while it is there, a copy is exact.
     std::unique_ptr<SnapshotReader> snapshot_;
     bool is_exact_ = false;
+    std::string copying_;  // the table that was begun last
     bool has_lost_history_ = false;
     std::chrono::steady_clock::time_point next_commit_{};
 

@@ -15,6 +15,7 @@ LineOptions OwnLine(const StreamOptions& options) {
     LineOptions line;
     line.name = options.name;
     line.dataset = options.dataset;
+    line.history = options.history;
     line.snapshot = options.snapshot;
     line.commit_every = options.commit_every;
     line.queue_bytes_max = options.queue_bytes_max;
@@ -25,6 +26,8 @@ LineOptions JoinLine(const StreamOptions& options) {
     auto line = OwnLine(options);
     line.name = JoinName(options.name);
     line.beside = true;
+    // It begins when they are the stream's.
+    line.history.clear();
     line.snapshot.slice = std::min(line.snapshot.slice, kSliceBeside);
     // Its position has to reach the stream's soon, changes or not.
     line.idle_every = std::chrono::milliseconds(200);

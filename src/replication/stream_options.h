@@ -21,6 +21,7 @@ struct StreamOptions {
     TargetDataset dataset;
     std::vector<std::string> tables;   // patterns
     std::vector<std::string> exclude;  // "schema.table", "schema.prefix*"
+    std::vector<std::string> history;  // those of them whose history is kept
     SnapshotOptions snapshot;
     // Changes become visible at most this often, unless many wait: a commit costs, and each makes
     // dashboards and models look again.

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "replication/backfill.h"
+#include "replication/history.h"
 #include "replication/retry.h"
 #include "replication/stream_state.h"
 #include "replication/target_table.h"
@@ -69,6 +71,14 @@ void StreamReconciler::Stop() {
 }
 
 Status StreamReconciler::Begin(const std::vector<std::string>& tables, bool repair) {
+    return Begin(Request{tables, repair});
+}
+
+Status StreamReconciler::BeginBackfill(const std::string& table, const KeyRange& range) {
+    return Begin(Request{{table}, true, range});
+}
+
+Status StreamReconciler::Begin(Request request) {
     {
         std::lock_guard lock(mutex_);
         if (request_ || status_.is_running) {
@@ -76,9 +86,9 @@ Status StreamReconciler::Begin(const std::vector<std::string>& tables, bool repa
                         fmt::format("stream {} is being compared already", stream_),
                         "`biwa status` shows how far it is.");
         }
-        request_ = Request{tables, repair};
         status_.is_running = true;
-        status_.is_repairing = repair;
+        status_.is_repairing = request.repair;
+        request_ = std::move(request);
     }
     asked_.notify_all();
     return {};
@@ -112,7 +122,8 @@ void StreamReconciler::Run(std::stop_token stop) {
         if (!SleepFor(stop, milliseconds(100))) return;
     }
     while (const auto request = WaitForRequest(stop)) {
-        const auto compared = CompareAll(*request, stop);
+        const auto compared =
+            request->range ? ReadAnew(*request, stop) : CompareAll(*request, stop);
         {
             std::lock_guard lock(mutex_);
             status_.is_running = false;
@@ -154,11 +165,7 @@ Status StreamReconciler::CompareAll(const Request& request, std::stop_token stop
                             const std::vector<std::vector<std::string>>& keys) {
             return Repair(*source, one, target, keys);
         };
-        hosted.on_parts = [&](std::size_t done, std::size_t all) {
-            std::lock_guard lock(mutex_);
-            status_.parts_done = done;
-            status_.parts = all;
-        };
+        hosted.on_parts = [&](std::size_t done, std::size_t all) { ShowParts(done, all); };
         TableComparison result;
         if (!table.refusal.empty()) {
             result.outcome = TableComparison::Outcome::kNotComparable;
@@ -197,6 +204,44 @@ Status StreamReconciler::CompareAll(const Request& request, std::stop_token stop
     return {};
 }
 
+void StreamReconciler::ShowParts(std::size_t done, std::size_t all) {
+    std::lock_guard lock(mutex_);
+    status_.parts_done = done;
+    status_.parts = all;
+}
+
+Status StreamReconciler::ReadAnew(const Request& request, std::stop_token stop) {
+    const auto& name = request.tables.front();
+    {
+        std::lock_guard lock(mutex_);
+        status_.last_run.clear();
+        status_.table = name;
+        status_.tables_done = status_.parts_done = status_.parts = 0;
+        status_.tables = 1;
+        status_.keys_read_anew = 0;
+    }
+    const auto source = BIWA_TRY(host_.open_source());
+    const auto tables = BIWA_TRY(host_.find_tables(*source));
+    const auto table = std::find_if(tables.begin(), tables.end(),
+                                    [&](const SourceTable& one) { return one.ToString() == name; });
+    if (table == tables.end() || !table->refusal.empty() || !host_.is_live(name)) {
+        return Unavailable(fmt::format("{} is not followed at present", name));
+    }
+    const auto target = TargetTable(dataset_, table->schema, table->name);
+    HostedStream hosted;
+    hosted.repair = [&](const SourceTable& one, const std::vector<std::vector<std::string>>& keys) {
+        return Repair(*source, one, target, keys);
+    };
+    hosted.on_parts = [&](std::size_t done, std::size_t all) { ShowParts(done, all); };
+    const auto keys =
+        BIWA_TRY(Backfill(warehouse_, *source, hosted, *table, target, *request.range, stop));
+    LogInfo("stream {}: {} keys of {} were read anew", stream_, keys, name);
+    std::lock_guard lock(mutex_);
+    status_.keys_read_anew = keys;
+    status_.tables_done = 1;
+    return {};
+}
+
 // On the stream's thread no change waits to be written: the next ones are told apart by the
 // position up to which these rows may have them already.
 Status StreamReconciler::Repair(StreamSource& source, const SourceTable& table,
@@ -211,11 +256,13 @@ Status StreamReconciler::Repair(StreamSource& source, const SourceTable& table,
         const auto until = BIWA_TRY(RepairRows(*transaction, source, table, target, keys)).order;
         const auto overlap_until = std::max(known->overlap_until, until);
         BIWA_TRY(SaveOverlap(*transaction, stream_, table.schema, table.name, overlap_until));
+        // No change says what these rows have become.
+        BIWA_TRY(EndEpoch(*transaction, stream_, table.schema, table.name));
         BIWA_TRY(transaction->Commit());
         known->overlap_until = overlap_until;
         return {};
     }));
-    LogInfo("stream {}: {} rows of {} were read anew", stream_, keys.size(), table.ToString());
+    LogDebug("stream {}: {} rows of {} were read anew", stream_, keys.size(), table.ToString());
     host_.on_changed(target);
     return {};
 }

@@ -50,6 +50,8 @@ class StreamReconciler {
 
     // Begins to compare these tables (names at the source; none: all). kConflict while it compares.
     Status Begin(const std::vector<std::string>& tables, bool repair);
+    // Begins to read the keys of the range anew. kConflict as above.
+    Status BeginBackfill(const std::string& table, const KeyRange& range);
     Reconciliation status() const;
     // Ends what it does. Before the stream's thread is joined, which it may be waiting for.
     void Stop();
@@ -61,12 +63,17 @@ class StreamReconciler {
     struct Request {
         std::vector<std::string> tables;
         bool repair = false;
+        std::optional<KeyRange> range = {};  // to be read anew, whatever differs
     };
+
+    Status Begin(Request request);
 
     void Run(std::stop_token stop);
     // Until it is asked or due; nothing when stopped.
     std::optional<Request> WaitForRequest(std::stop_token stop);
     Status CompareAll(const Request& request, std::stop_token stop);
+    Status ReadAnew(const Request& request, std::stop_token stop);
+    void ShowParts(std::size_t done, std::size_t all);
     Status Repair(StreamSource& source, const SourceTable& table, const TableName& target,
                   const std::vector<std::vector<std::string>>& keys);
     Status ReadResults();

@@ -67,7 +67,7 @@ void StreamRunner::OnState(StreamStatus::State state) { board_.ShowState(state);
 void StreamRunner::OnTable(const std::string& source_name, TablePhase phase,
                            const std::string& reason, std::int64_t rows_copied) {
     if (phase == TablePhase::kWaiting) {
-        LogWarn("stream {}: table {} is copied anew: {}", options_.name, source_name, reason);
+        LogWarn("stream {}: table {} is to be copied: {}", options_.name, source_name, reason);
         wake_ = true;
     }
     reconciler_.watch().NoteAll();
@@ -143,7 +143,6 @@ Status StreamRunner::Attempt(std::stop_token stop) {
     const auto phase = line_.state().phase;
     if (phase == StreamPhase::kStarting && !line_.state().tables.empty()) {
         // It was beginning again: what readers see stays until it is copied anew.
-        BIWA_TRY(keeper_.Look(*source));
         BIWA_TRY(StartOver(*source, Error{ErrorKind::kUnavailable, "it was cut off", ""}));
     } else if (phase == StreamPhase::kNew || phase == StreamPhase::kStarting) {
         BIWA_TRY(Begin(*source));
@@ -153,15 +152,21 @@ Status StreamRunner::Attempt(std::stop_token stop) {
         errands_.Do();
         // Without a connection to the source, from the top.
         if (line_.state().is_paused) return {};
+        // First of all: what follows would do things to another server than it was meant for.
+        if (const auto checked = line_.CheckHistory(*source); !checked) {
+            if (!line_.has_lost_history() || !options_.recopy_when_lost) return checked;
+            BIWA_TRY(StartOver(*source, checked.error()));
+        }
         BIWA_TRY(keeper_.Adjust(*source));
-        BIWA_TRY(line_.Copy(*source, keeper_.found(), stop));
+        const auto is_woken = [this] { return wake_.load(); };
+        BIWA_TRY(line_.Copy(*source, keeper_.found(), stop, is_woken));
         if (stop.stop_requested()) break;
-        const auto taken_over = BIWA_TRY(intake_.Join(keeper_.found()));
+        if (line_.state().phase == StreamPhase::kSnapshot) continue;
+        const auto taken_over = BIWA_TRY(intake_.Join(keeper_.found(), stop));
         for (const auto& table : taken_over) keeper_.Replaced(table);
         // Those are compared with the source as it is by now.
         if (!taken_over.empty()) continue;
-        const auto followed =
-            line_.Follow(*source, keeper_.found(), stop, [this] { return wake_.load(); });
+        const auto followed = line_.Follow(*source, keeper_.found(), stop, is_woken);
         if (followed) continue;
         if (!line_.has_lost_history() || !options_.recopy_when_lost) return followed;
         BIWA_TRY(StartOver(*source, followed.error()));
@@ -193,6 +198,7 @@ Status StreamRunner::Begin(StreamSource& source) {
 Status StreamRunner::StartOver(StreamSource& source, const Error& lost) {
     LogWarn("stream {}: {}; all tables are copied anew", options_.name, lost.message);
     intake_.Pause();
+    BIWA_TRY(keeper_.Look(source));
     std::vector<SourceTable> followable;
     for (const auto& table : keeper_.found()) {
         if (table.refusal.empty()) followable.push_back(table);
@@ -250,6 +256,7 @@ Status StreamRunner::Fulfil(StreamRequest request, const std::vector<std::string
         return UserError(fmt::format("stream {} has no table \"{}\"", options_.name, name),
                          meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
     }
+    if (request != StreamRequest::kPause) intake_.TryAgain();
     for (auto* table : chosen) {
         const bool is_at_source = table->phase != TablePhase::kGone;
         if (request == StreamRequest::kPause && is_at_source) {
@@ -265,6 +272,10 @@ Status StreamRunner::Fulfil(StreamRequest request, const std::vector<std::string
 
 Status StreamRunner::Reconcile(const std::vector<std::string>& tables, bool repair) {
     return reconciler_.Begin(BIWA_TRY(board_.SourceNames(tables)), repair);
+}
+
+Status StreamRunner::Backfill(const std::string& table, const KeyRange& range) {
+    return reconciler_.BeginBackfill(BIWA_TRY(board_.SourceNames({table})).front(), range);
 }
 
 ReconcileHost StreamRunner::HostOfReconciler() {
@@ -311,6 +322,8 @@ Status StreamRunner::GiveUp(StreamSource& source) {
 
 Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
                             const TargetDataset& dataset, const OpenStreamSource& open_source) {
+    // The books may be of a Biwa before this one.
+    BIWA_TRY(PrepareStateTables(warehouse));
     for (const auto& line : {JoinName(stream), stream}) {
         const auto state = BIWA_TRY(ReadStreamState(warehouse, line));
         // What it has not made is not its to take away.
@@ -322,7 +335,9 @@ Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
         for (const auto& table : state.tables) {
             const auto target = TargetTable(dataset, table.schema, table.name);
             BIWA_TRY(DropTarget(*transaction, line == stream ? target : BesideTable(target)));
+            if (line == stream) BIWA_TRY(DropOldNames(*transaction, target));
         }
+        BIWA_TRY(DropHistories(*transaction, line));
         BIWA_TRY(ForgetStream(*transaction, line));
         BIWA_TRY(transaction->Commit());
     }

@@ -56,6 +56,9 @@ class StreamRunner final : private LineObserver {
     // kConflict while it is being done. From any thread.
     Status Reconcile(const std::vector<std::string>& tables, bool repair);
 
+    // Begins to read the rows of these keys of a table, named as for Ask, anew; else as above.
+    Status Backfill(const std::string& table, const KeyRange& range);
+
     // Takes away what a stream that does not run has at its source, its tables and its books.
     static Status Remove(Warehouse& warehouse, const std::string& stream,
                          const TargetDataset& dataset, const OpenStreamSource& open_source);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <limits>
 #include <map>
 
@@ -35,6 +36,10 @@ struct Server {
     std::map<std::string, bool> slots;
     bool slot_is_foreign = false;
     std::map<std::string, std::uint64_t> acknowledged;
+    std::uint64_t heard = 0;  // how often a client has told what it has
+    // Of its log, for each line; and whether no copy is read to its end.
+    std::map<std::string, std::uint64_t> retained;
+    bool holds_copies = false;
     std::string table_id = "1";
     std::vector<SourceTable> extra_tables;
 };
@@ -63,7 +68,7 @@ class Snapshot final : public SnapshotReader {
     Result<std::unique_ptr<RowReader>> Read(const SourceTable&,
                                             const SnapshotRange& range) override {
         std::lock_guard lock(server_.mutex);
-        if (server_.Breaks()) return Unavailable("the copy broke");
+        if (server_.holds_copies || server_.Breaks()) return Unavailable("the copy broke");
         std::vector<Row> rows;
         for (const auto& [key, row] : rows_) {
             if (std::to_string(row.id % 4) == range.text) rows.push_back(row);
@@ -117,6 +122,7 @@ class Changes final : public ChangeSource {
 
   private:
     Status Hear(const Position& durable) {
+        ++server_.heard;
         auto& acknowledged = server_.acknowledged[line_];
         acknowledged = std::max(acknowledged, durable.order);
         return {};
@@ -163,6 +169,7 @@ class Source final : public StreamSource {
         std::lock_guard lock(server_.mutex);
         return std::make_unique<Snapshot>(server_, server_.states.back());
     }
+    Result<std::string> CheckHistory(const std::string&, const Position&) override { return ""; }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
                                                  const Position& from, milliseconds) override {
         std::lock_guard lock(server_.mutex);
@@ -171,6 +178,9 @@ class Source final : public StreamSource {
             return Fail(ErrorKind::kConflict, "what was acknowledged is gone");
         }
         return std::make_unique<Changes>(server_, line_, from.order, tables);
+    }
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
+        return Unavailable("nobody asks for keys here");
     }
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable&, const std::vector<std::vector<std::string>>& keys) override {
@@ -187,7 +197,12 @@ class Source final : public StreamSource {
         std::lock_guard lock(server_.mutex);
         return Position{server_.changes.size(), ""};
     }
-    Result<SourceProgress> Progress() override { return Unavailable("not told"); }
+    Result<SourceProgress> Progress() override {
+        std::lock_guard lock(server_.mutex);
+        SourceProgress progress;
+        progress.retained_bytes = server_.retained[line_];
+        return progress;
+    }
     Status Remove() override {
         std::lock_guard lock(server_.mutex);
         EXPECT_FALSE(server_.slot_is_foreign) << "another's slot must not be removed";
@@ -201,8 +216,10 @@ class Source final : public StreamSource {
 };
 
 std::unique_ptr<StreamRunner> NewRunner(Warehouse& warehouse, Server& server,
-                                        std::size_t queue_bytes_max = 32 << 20) {
+                                        std::size_t queue_bytes_max = 32 << 20,
+                                        LogGuard guard = {}) {
     StreamOptions options;
+    options.log_guard = guard;
     options.name = "s";
     options.dataset = "raw";
     options.tables = {"*"};
@@ -227,8 +244,34 @@ bool WaitUntil(const std::function<bool()>& done) {
     return false;
 }
 
+// How many histories are played; each takes a part of a second.
+std::uint64_t Seeds(std::uint64_t usually) {
+    const char* text = std::getenv("BIWA_SEEDS");
+    return text != nullptr ? std::strtoull(text, nullptr, 10) : usually;
+}
+
+// Waits until the runner is where the source is, with nothing breaking any more.
+void Settle(StreamRunner& runner, Server& server) {
+    std::uint64_t end = 0;
+    {
+        std::lock_guard lock(server.mutex);
+        server.faults = false;
+        end = server.changes.size();
+    }
+    // The position alone does not do: the last connection may have broken, while faults were on,
+    // after everything was committed.
+    ASSERT_TRUE(WaitUntil([&] {
+        const auto status = runner.status();
+        return status.state == StreamStatus::State::kFailed ||
+               (status.state == StreamStatus::State::kStreaming &&
+                status.position == std::to_string(end));
+    }));
+    const auto status = runner.status();
+    ASSERT_FALSE(status.error) << status.error->message;
+}
+
 TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
-    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    for (std::uint64_t seed = 1; seed <= Seeds(12); ++seed) {
         SCOPED_TRACE(seed);
         auto opened = OpenDuckDb({});
         ASSERT_TRUE(opened);
@@ -247,27 +290,86 @@ TEST(StreamRunnerTest, WhateverBreaksTheTableBecomesThatOfTheSource) {
                 runner = NewRunner(**opened, server, queue_bytes);
             }
         }
-        std::uint64_t end = 0;
-        {
-            std::lock_guard lock(server.mutex);
-            server.faults = false;
-            end = server.changes.size();
-        }
-        // The position alone does not do: the last connection may have broken, while faults were
-        // on, after everything was committed.
-        const auto is_done = [&] {
-            const auto status = runner->status();
-            return status.state == StreamStatus::State::kFailed ||
-                   (status.state == StreamStatus::State::kStreaming &&
-                    status.position == std::to_string(end));
-        };
-        ASSERT_TRUE(WaitUntil(is_done));
-        const auto status = runner->status();
-        ASSERT_FALSE(status.error) << status.error->message;
+        ASSERT_NO_FATAL_FAILURE(Settle(*runner, server));
         runner.reset();
         EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
-        EXPECT_LE(server.acknowledged["s"], end);
+        EXPECT_LE(server.acknowledged["s"], server.changes.size());
     }
+}
+
+TEST(StreamRunnerTest, WhateverBreaksInTheWarehouseNothingIsLostAndNothingAcknowledgedTooEarly) {
+    std::array<int, BrokenWarehouse::kMoments> broken{};
+    for (std::uint64_t seed = 1; seed <= Seeds(8); ++seed) {
+        SCOPED_TRACE(seed);
+        auto opened = OpenDuckDb({});
+        ASSERT_TRUE(opened);
+        BrokenWarehouse warehouse(**opened, seed);
+        warehouse.BreakOneIn(9);
+        Server server(seed);
+        server.faults = seed % 2 == 0;
+        auto runner = NewRunner(warehouse, server);
+        for (int step = 0; step < 60; ++step) {
+            {
+                std::lock_guard lock(server.mutex);
+                for (int i = 0; i < 3; ++i) server.Write();
+            }
+            std::this_thread::sleep_for(milliseconds(4));
+            std::uint64_t acknowledged = 0;
+            {
+                std::lock_guard lock(server.mutex);
+                acknowledged = server.acknowledged["s"];
+            }
+            // Asked for afterwards, so that it can only be further on.
+            const auto state = ReadStreamState(**opened, "s");
+            if (state) {
+                EXPECT_GE(state->position.order, acknowledged);
+            }
+            if (step % 17 == 16) {
+                runner.reset();
+                runner = NewRunner(warehouse, server);
+            }
+        }
+        warehouse.BreakOneIn(0);
+        ASSERT_NO_FATAL_FAILURE(Settle(*runner, server));
+        runner.reset();
+        EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
+        for (std::size_t i = 0; i < broken.size(); ++i) broken[i] += warehouse.broken()[i];
+    }
+    for (const auto count : broken) EXPECT_GT(count, 0) << "a moment at which nothing broke";
+}
+
+TEST(StreamRunnerTest, AWarehouseThatStandsStillHoldsTheSourceUpAndNoMoreMemory) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    BrokenWarehouse warehouse(**opened, 1);
+    Server server(1);
+    server.faults = false;
+    constexpr std::size_t kQueueBytes = 64 << 10;
+    auto runner = NewRunner(warehouse, server, kQueueBytes);
+    ASSERT_NO_FATAL_FAILURE(Settle(*runner, server));
+    warehouse.Stall(true);
+    {
+        std::lock_guard lock(server.mutex);
+        for (int i = 0; i < 20'000; ++i) server.Write();
+    }
+    ASSERT_TRUE(WaitUntil([&] { return runner->status().queue_bytes > kQueueBytes / 2; }));
+    const auto heard = [&] {
+        std::lock_guard lock(server.mutex);
+        return server.heard;
+    };
+    const auto before = heard();
+    std::size_t most = 0;
+    for (int i = 0; i < 20; ++i) {
+        std::this_thread::sleep_for(milliseconds(20));
+        most = std::max(most, runner->status().queue_bytes);
+    }
+    // What does not fit waits outside: one batch of at most five changes.
+    EXPECT_LE(most, kQueueBytes + (16 << 10));
+    EXPECT_GT(heard(), before) << "the source has to hear of us, or it gives the connection up";
+    warehouse.Stall(false);
+    ASSERT_NO_FATAL_FAILURE(Settle(*runner, server));
+    runner.reset();
+    EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
 }
 
 TEST(StreamRunnerTest, ATableThatIsMadeAnewIsCopiedBesideTheStreamWhateverBreaks) {
@@ -352,6 +454,74 @@ TEST(StreamRunnerTest, TablesAndColumnsThatDifferInCapitalsOnlyAreRefused) {
         EXPECT_EQ(tables[i].state, StreamStatus::TableState::kRefused);
         EXPECT_FALSE(tables[i].notes.empty());
     }
+}
+
+TEST(StreamRunnerTest, ACopyForWhichTheSourceKeepsTooMuchIsGivenUpAndTheStreamGoesOn) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    Server server(1);
+    server.faults = false;
+    const auto runner = NewRunner(**opened, server, 32 << 20, {100, 1000});
+    const auto state = [&] { return runner->status().tables.at(0).state; };
+    const auto is_live = [&] {
+        const auto status = runner->status();
+        return status.state == StreamStatus::State::kStreaming &&
+               status.tables.at(0).state == StreamStatus::TableState::kLive;
+    };
+    ASSERT_TRUE(WaitUntil(is_live));
+    {
+        std::lock_guard lock(server.mutex);
+        server.holds_copies = true;
+        server.retained[JoinName("s")] = 5000;
+    }
+    ASSERT_TRUE(runner->Ask(StreamRequest::kRecopy, {"t"}));
+    ASSERT_TRUE(WaitUntil([&] {
+        return runner->status().tables.at(0).reason.find("given up") != std::string::npos;
+    })) << runner->status().tables.at(0).reason;
+    EXPECT_NE(state(), StreamStatus::TableState::kLive);
+    ASSERT_TRUE(WaitUntil([&] {
+        std::lock_guard lock(server.mutex);
+        return !server.slots[JoinName("s")];
+    })) << "what is kept for the copy has to go";
+    EXPECT_FALSE(runner->status().error);
+    {
+        std::lock_guard lock(server.mutex);
+        EXPECT_TRUE(server.slots["s"]);
+        server.holds_copies = false;
+        server.retained.clear();
+    }
+    ASSERT_TRUE(runner->Ask(StreamRequest::kRecopy, {"t"}));
+    EXPECT_TRUE(WaitUntil(is_live));
+}
+
+TEST(TableJoinerTest, WhoeverWaitsForItsEndCanBeStopped) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    ASSERT_TRUE(PrepareStateTables(**opened));
+    Server server(1);
+    server.faults = false;
+    StreamOptions options;
+    options.name = "s";
+    options.dataset = "raw";
+    TableJoiner joiner(
+        **opened, JoinLine(options),
+        [&]() -> Result<std::unique_ptr<StreamSource>> {
+            return std::make_unique<Source>(server, JoinName("s"));
+        },
+        {"public.t"}, milliseconds(2), [](const std::string&, TablePhase, std::int64_t) {}, [] {});
+    ASSERT_TRUE(WaitUntil([&] { return joiner.is_ready(); }));
+    std::stop_source stop;
+    std::jthread stopper([&] {
+        std::this_thread::sleep_for(milliseconds(50));
+        stop.request_stop();
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    // The source never gets there.
+    EXPECT_FALSE(
+        joiner.FinishAt(Position{1'000'000, ""}, std::chrono::minutes(1), stop.get_token()));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    // Asked for what it has, it ends.
+    EXPECT_TRUE(joiner.FinishAt(Position{1, "1"}, std::chrono::minutes(1), {}));
 }
 
 }  // namespace

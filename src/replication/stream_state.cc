@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "replication/history.h"
 
 namespace biwa {
 
@@ -16,8 +17,10 @@ CREATE TABLE IF NOT EXISTS _biwa.streams (
     position VARCHAR NOT NULL,
     position_order UBIGINT NOT NULL,
     commit_time TIMESTAMPTZ,
-    paused BOOLEAN NOT NULL DEFAULT false);
+    paused BOOLEAN NOT NULL DEFAULT false,
+    history VARCHAR NOT NULL DEFAULT '');
 ALTER TABLE _biwa.streams ADD COLUMN IF NOT EXISTS paused BOOLEAN DEFAULT false;
+ALTER TABLE _biwa.streams ADD COLUMN IF NOT EXISTS history VARCHAR DEFAULT '';
 CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
     stream VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
@@ -28,8 +31,12 @@ CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
     key_repeats BOOLEAN NOT NULL,
     overlap_until UBIGINT NOT NULL,
     from_order UBIGINT NOT NULL,
-    inserts_only BOOLEAN NOT NULL DEFAULT false);
+    inserts_only BOOLEAN NOT NULL DEFAULT false,
+    shape VARCHAR NOT NULL DEFAULT '',
+    part VARCHAR NOT NULL DEFAULT '');
 ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS inserts_only BOOLEAN DEFAULT false;
+ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS shape VARCHAR DEFAULT '';
+ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS part VARCHAR DEFAULT '';
 CREATE TABLE IF NOT EXISTS _biwa.stream_columns (
     dataset VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
@@ -57,6 +64,18 @@ CREATE TABLE IF NOT EXISTS _biwa.reconciliations (
     different BIGINT NOT NULL,
     changing BIGINT NOT NULL,
     repaired BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS _biwa.histories (
+    stream VARCHAR NOT NULL,
+    source_schema VARCHAR NOT NULL,
+    source_table VARCHAR NOT NULL,
+    dataset VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    epoch INTEGER NOT NULL,
+    key VARCHAR[] NOT NULL,
+    key_repeats BOOLEAN NOT NULL,
+    began UBIGINT NOT NULL,
+    began_at TIMESTAMPTZ NOT NULL,
+    ended_at TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS _biwa.differing_rows (
     stream VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
@@ -155,7 +174,8 @@ Status PrepareStateTables(Warehouse& warehouse) {
     if (old != nullptr) {
         BIWA_TRY(transaction->Execute(
             "INSERT INTO _biwa.stream_tables SELECT stream, source_schema, source_table, '', "
-            "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0, false "
+            "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0, false, "
+            "'', '' "
             "FROM _biwa.old_tables; DROP TABLE _biwa.old_tables"));
     }
     return transaction->Commit();
@@ -165,25 +185,25 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
     const auto session = BIWA_TRY(warehouse.OpenSession());
     StreamState state;
     std::string phase = PhaseName(StreamPhase::kNew);
-    BIWA_TRY(ForEachRow(
-        *session,
-        fmt::format(
-            "SELECT phase, position, position_order::BIGINT, "
-            "coalesce(epoch_us(commit_time), 0), paused FROM _biwa.streams WHERE stream = {}",
-            QuoteLiteral(stream)),
-        [&](const std::vector<Cells>& columns, std::size_t row) {
-            phase = columns[0].GetString(row);
-            state.position.text = columns[1].GetString(row);
-            state.position.order = columns[2].Get<std::uint64_t>(row);
-            state.commit_time = columns[3].Get<std::int64_t>(row);
-            state.is_paused = columns[4].Get<std::uint8_t>(row) != 0;
-        }));
+    BIWA_TRY(ForEachRow(*session,
+                        fmt::format("SELECT phase, position, position_order::BIGINT, "
+                                    "coalesce(epoch_us(commit_time), 0), paused, history FROM "
+                                    "_biwa.streams WHERE stream = {}",
+                                    QuoteLiteral(stream)),
+                        [&](const std::vector<Cells>& columns, std::size_t row) {
+                            phase = columns[0].GetString(row);
+                            state.position.text = columns[1].GetString(row);
+                            state.position.order = columns[2].Get<std::uint64_t>(row);
+                            state.commit_time = columns[3].Get<std::int64_t>(row);
+                            state.is_paused = columns[4].Get<std::uint8_t>(row) != 0;
+                            state.history = columns[5].GetString(row);
+                        }));
     state.phase = BIWA_TRY(ParsePhase(phase));
     Status read;
     BIWA_TRY(ForEachRow(
         *session,
         fmt::format("SELECT source_schema, source_table, source_id, phase, reason, key_repeats, "
-                    "overlap_until::BIGINT, from_order::BIGINT, inserts_only "
+                    "overlap_until::BIGINT, from_order::BIGINT, inserts_only, shape, part "
                     "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
                     QuoteLiteral(stream)),
         [&](const std::vector<Cells>& columns, std::size_t row) {
@@ -202,6 +222,8 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
             table.overlap_until = columns[6].Get<std::uint64_t>(row);
             table.from = columns[7].Get<std::uint64_t>(row);
             table.inserts_only = columns[8].Get<std::uint8_t>(row) != 0;
+            table.shape = columns[9].GetString(row);
+            table.part = columns[10].GetString(row);
         }));
     BIWA_TRY(read);
     BIWA_TRY(ForEachRow(
@@ -228,7 +250,7 @@ Status SavePhase(WriteTransaction& transaction, const std::string& stream, Strea
         {}));
     if (changed > 0) return {};
     return transaction.Execute(
-        fmt::format("INSERT INTO _biwa.streams VALUES ({}, '{}', '', 0, NULL, false)",
+        fmt::format("INSERT INTO _biwa.streams VALUES ({}, '{}', '', 0, NULL, false, '')",
                     QuoteLiteral(stream), PhaseName(phase)));
 }
 
@@ -250,14 +272,26 @@ Status SavePosition(WriteTransaction& transaction, const std::string& stream,
         QuoteLiteral(stream)));
 }
 
+Status SaveHistory(WriteTransaction& transaction, const std::string& stream,
+                   const std::string& history) {
+    return transaction.Execute(
+        fmt::format("UPDATE _biwa.streams SET history = {} WHERE stream = {}",
+                    QuoteLiteral(history), QuoteLiteral(stream)));
+}
+
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table) {
     BIWA_TRY(ForgetTable(transaction, stream, table));
+    // From here on there are changes that it is not told.
+    if (table.phase != TablePhase::kLive && table.phase != TablePhase::kGone) {
+        BIWA_TRY(EndEpoch(transaction, stream, table.schema, table.name));
+    }
     BIWA_TRY(transaction.Execute(fmt::format(
-        "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {}, {})",
+        "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {}, {}, {})",
         QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
         QuoteLiteral(table.id), ToString(table.phase), QuoteLiteral(table.reason),
-        table.key_repeats, table.overlap_until, table.from, table.inserts_only)));
+        table.key_repeats, table.overlap_until, table.from, table.inserts_only,
+        QuoteLiteral(table.shape), QuoteLiteral(table.part))));
     std::string values;
     for (const auto& range : table.ranges_left) {
         values +=
@@ -267,6 +301,12 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
     }
     if (values.empty()) return {};
     return transaction.Execute("INSERT INTO _biwa.snapshot_ranges VALUES " + values);
+}
+
+Status SaveShape(WriteTransaction& transaction, const std::string& stream,
+                 const StreamState::Table& table) {
+    return transaction.Execute(fmt::format("UPDATE _biwa.stream_tables SET shape = {} WHERE {}",
+                                           QuoteLiteral(table.shape), OfTable(stream, table)));
 }
 
 Status SaveOverlap(WriteTransaction& transaction, const std::string& stream,
@@ -301,6 +341,7 @@ Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
 }
 
 Status ForgetStream(WriteTransaction& transaction, const std::string& stream) {
+    BIWA_TRY(EndEpochs(transaction, stream));
     for (const auto* table :
          {"differing_rows", "reconciliations", "snapshot_ranges", "stream_tables", "streams"}) {
         BIWA_TRY(transaction.Execute(

@@ -5,6 +5,7 @@
 //   _biwa.stream_columns   which column of the source each column of their targets is
 //   (target_table.h) _biwa.snapshot_ranges  the parts of tables that were copied, or are still to
 //   be
+//   _biwa.histories        of which spans of time their history is known (history.h)
 //   _biwa.reconciliations  what the last comparison of each table has found (stream_reconciler.h)
 //   _biwa.differing_rows   the first rows that differed then
 #pragma once
@@ -43,24 +44,31 @@ struct StreamState {
     StreamPhase phase = StreamPhase::kNew;
     Position position;  // everything up to here is in the warehouse, or a copy will bring it
     Micros commit_time = 0;
-    bool is_paused = false;  // stands still until somebody resumes it
+    std::string history = {};  // of the source, which the position is of (CheckHistory)
+    bool is_paused = false;    // stands still until somebody resumes it
 
     struct Table {
         std::string schema;
         std::string name;
         std::string id = {};  // SourceTable::id
+        // SourceTable::shape, as BooksOf writes it, when it was copied or last looked at.
+        std::string shape = {};
         TablePhase phase = TablePhase::kCopying;
         std::string reason = {};  // why it waits, is paused or gone
         // Whether it was copied as one whose keys repeat.
         bool key_repeats = false;
         // Whether it is published as one whose inserts alone are followed, and was copied so.
         bool inserts_only = false;
+        // What of it is copied (TablePart::ToString), as it is published by now.
+        std::string part = {};
         // Changes before this may be in the copied rows already. 0: the copy was made exactly at
         // the stream's start, or at `from`.
         std::uint64_t overlap_until = 0;
         // Changes up to here are in the rows, and must not be applied again.
         std::uint64_t from = 0;
         std::vector<SnapshotRange> ranges_left = {};
+        // Why it could not be copied; in no book, since another try may do.
+        std::string failure = {};
 
         std::string ToString() const { return schema + "." + name; }
     };
@@ -79,8 +87,12 @@ Status SavePhase(WriteTransaction& transaction, const std::string& stream, Strea
 Status SavePaused(WriteTransaction& transaction, const std::string& stream, bool is_paused);
 Status SavePosition(WriteTransaction& transaction, const std::string& stream,
                     const Position& position, Micros commit_time);
+Status SaveHistory(WriteTransaction& transaction, const std::string& stream,
+                   const std::string& history);
 // All of it, its ranges_left too.
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
+                 const StreamState::Table& table);
+Status SaveShape(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table);
 Status SaveOverlap(WriteTransaction& transaction, const std::string& stream,
                    const std::string& schema, const std::string& name, std::uint64_t overlap_until);
@@ -88,6 +100,7 @@ Status SaveRangesDone(WriteTransaction& transaction, const std::string& stream,
                       const StreamState::Table& table, const std::vector<SnapshotRange>& ranges);
 Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
                    const StreamState::Table& table);
+// Its history stays, and ends.
 Status ForgetStream(WriteTransaction& transaction, const std::string& stream);
 
 }  // namespace biwa

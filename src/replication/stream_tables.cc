@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include "base/text.h"
 #include "replication/target_table.h"
@@ -41,6 +43,13 @@ void RefuseClashes(const std::string& target, std::map<std::string, std::string>
 
 }  // namespace
 
+bool MatchesAny(const std::vector<std::string>& patterns, const std::string& name,
+                const std::string& usual_schema) {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return Matches(pattern, name, usual_schema);
+    });
+}
+
 Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDataset& dataset,
                                             const std::vector<std::string>& patterns,
                                             const std::vector<std::string>& exclude,
@@ -51,9 +60,7 @@ Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDa
     std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
     for (auto& table : found) {
         const auto name = table.ToString();
-        if (std::any_of(exclude.begin(), exclude.end(), [&](const std::string& pattern) {
-                return Matches(pattern, name, dataset.usual_schema);
-            })) {
+        if (MatchesAny(exclude, name, dataset.usual_schema)) {
             continue;
         }
         tables.push_back(std::move(table));
@@ -84,7 +91,19 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
         const auto same_name = by_name.find(name);
         if (same_name == by_name.end()) {
             const auto same_id = by_id.find(table.id);
+            // A part is of a name: under another one all of it would be copied.
+            if (same_id != by_id.end() && !table.part.empty() && same_id->second->part.empty()) {
+                const auto now = same_id->second->ToString();
+                known[now] = true;
+                if (table.phase != TablePhase::kGone) {
+                    steps.push_back(
+                        {Kind::kGone, name, nullptr,
+                         fmt::format("is called {} now, of which `only` says nothing", now)});
+                }
+                continue;
+            }
             if (same_id != by_id.end() && same_id->second->refusal.empty() &&
+                table.part == same_id->second->part.ToString() &&
                 !known.contains(same_id->second->ToString())) {
                 known[same_id->second->ToString()] = true;
                 steps.push_back({Kind::kRename, name, same_id->second,
@@ -107,6 +126,8 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
             if (table.inserts_only != inserts_only) {
                 steps.push_back(
                     {Kind::kPublish, name, &there, "its rows are told apart otherwise"});
+            } else if (table.part != there.part.ToString()) {
+                steps.push_back({Kind::kPublish, name, &there, "another part of it is wanted"});
             }
             continue;
         }
@@ -115,11 +136,15 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
             reason = "is at the source again";
         } else if (!table.id.empty() && !there.id.empty() && table.id != there.id) {
             reason = "was made anew at the source";
+        } else if (table.part != there.part.ToString()) {
+            reason = "another part of it is wanted";
         } else if (table.key_repeats != there.columns.key_repeats) {
             reason = there.columns.key_repeats ? "has no key any more" : "has got a key";
         } else if (table.inserts_only != inserts_only) {
             reason = inserts_only ? "has nothing any more that changes could be told by"
                                   : "has got a key";
+        } else {
+            reason = ReasonOfShape(table.shape, there.shape);
         }
         if (!reason.empty()) steps.push_back({Kind::kRecopy, name, &there, reason});
     }
@@ -131,9 +156,80 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
     return steps;
 }
 
+namespace {
+
+std::map<std::string, std::string> ReadPairs(std::string_view text) {
+    std::map<std::string, std::string> pairs;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const auto end = std::min(text.find(' ', begin), text.size());
+        const auto pair = text.substr(begin, end - begin);
+        const auto colon = pair.find(':');
+        if (colon != std::string_view::npos) {
+            pairs.emplace(pair.substr(0, colon), pair.substr(colon + 1));
+        }
+        begin = end + 1;
+    }
+    return pairs;
+}
+
+}  // namespace
+
+std::string BooksOf(const TableShape& shape) {
+    if (shape.parts.empty() && shape.columns.empty()) return "";
+    std::string text;
+    for (const auto& [part, file] : shape.parts) {
+        text += fmt::format("{}{}:{}", text.empty() ? "" : " ", part, file);
+    }
+    text += '|';
+    const auto* space = "";
+    for (const auto& [number, said] : shape.columns) {
+        text += fmt::format("{}{}:{}", std::exchange(space, " "), number, said);
+    }
+    return text;
+}
+
+std::string ReasonOfShape(const std::string& books, const TableShape& now) {
+    const auto bar = books.find('|');
+    if (bar == std::string::npos || now.columns.empty()) return "";
+    const auto parts = ReadPairs(std::string_view(books).substr(0, bar));
+    const auto columns = ReadPairs(std::string_view(books).substr(bar + 1));
+    for (const auto& [part, name] : now.filled_parts) {
+        if (!parts.contains(part)) {
+            return fmt::format("{} had rows when it was made a partition of it", name);
+        }
+    }
+    const bool is_stored_anew =
+        std::any_of(now.parts.begin(), now.parts.end(), [&](const auto& part) {
+            const auto before = parts.find(part.first);
+            return before != parts.end() && before->second != part.second;
+        });
+    std::int32_t last = 0;
+    for (const auto& [number, said] : columns) last = std::max(last, std::stoi(number));
+    bool is_one_dropped = false;
+    for (const auto& [number, said] : now.columns) {
+        const bool is_new = number > last;
+        if (said.empty()) {
+            is_one_dropped = is_one_dropped || is_new;
+            continue;
+        }
+        if (said == "generated") continue;
+        // Either may have had the other's name.
+        if (is_new && is_one_dropped) {
+            return "has got columns, some of which were dropped before they were noticed";
+        }
+        const auto before = columns.find(fmt::format("{}", number));
+        if (is_stored_anew && (before == columns.end() || before->second != said)) {
+            return "was stored anew with other columns: its values may be others too";
+        }
+    }
+    return "";
+}
+
 std::string Signature(const SourceTable& table) {
-    auto text = fmt::format("{}\x1f{}\x1f{}\x1f{}", table.ToString(), table.id, table.refusal,
-                            table.columns.key_repeats);
+    auto text = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", table.ToString(), table.id, table.refusal,
+                            table.columns.key_repeats, BooksOf(table.shape));
+    text += "\x1f" + table.part.ToString();
+    for (const auto& [part, name] : table.shape.filled_parts) text += "\x1f" + part;
     for (const auto& column : table.columns.columns) {
         text += fmt::format("\x1f{}\x1f{}\x1f{}", column.name, column.number, ToSql(column.type));
     }

@@ -12,6 +12,10 @@
 
 namespace biwa {
 
+// Whether "schema.table" is one of those: "public.answers", "answers", "public.a*".
+bool MatchesAny(const std::vector<std::string>& patterns, const std::string& name,
+                const std::string& usual_schema);
+
 // The tables of the patterns (StreamSource::Tables) less those that are excluded. Of those that the
 // warehouse could not tell apart all but one are refused (SourceTable::refusal), as are those that
 // the source refuses. One of `known`, which the stream has already ("schema.name"), comes first.
@@ -39,6 +43,11 @@ struct TableStep {
 // Compares without asking anybody. `found` outlives the steps.
 std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tables,
                                      const std::vector<SourceTable>& found);
+
+// A shape as the stream's books have it; and why a table that had that shape has to be copied anew.
+// Empty when it has not, and where either is not known.
+std::string BooksOf(const TableShape& shape);
+std::string ReasonOfShape(const std::string& books, const TableShape& now);
 
 // Texts that are others when a table has come, gone or changed its columns.
 std::string Signature(const SourceTable& table);

@@ -79,6 +79,27 @@ TEST(CompareTablesTest, RowsThatAreToldApartOtherwiseAreCopiedAnew) {
     }
 }
 
+TEST(CompareTablesTest, AnotherPartIsCopiedAnewAndOneOfAnotherNameIsNotTakenForTheWhole) {
+    auto known = Known("a", "1");
+    auto found = Found("a", "1");
+    known.part = "columns id";
+    found.part.columns = {"id"};
+    EXPECT_EQ(Compare({known}, {found}), Texts{});
+    found.part.where = "id > 0";
+    EXPECT_EQ(Compare({known}, {found}), Texts{"recopy public.a"});
+    known.phase = TablePhase::kWaiting;
+    EXPECT_EQ(Compare({known}, {found}), Texts{"publish public.a"});
+
+    known.phase = TablePhase::kLive;
+    found.name = "b";
+    found.part = {};
+    EXPECT_EQ(Compare({known}, {found}), Texts{"gone public.a"});
+    found.part.columns = {"id"};
+    EXPECT_EQ(Compare({known}, {found}), Texts{"rename public.a"});
+    found.part.where = "id > 0";
+    EXPECT_EQ(Compare({known}, {found}), (Texts{"gone public.a", "add public.b"}));
+}
+
 TEST(WidensTest, IsTrueWhereEachValueReadsTheSame) {
     const Type int16{TypeId::kInt16}, int32{TypeId::kInt32}, int64{TypeId::kInt64};
     const Type text{TypeId::kText}, floating{TypeId::kFloat}, real{TypeId::kDouble};
@@ -106,6 +127,51 @@ TEST(WidensTest, IsTrueWhereEachValueReadsTheSame) {
                                             {{TypeId::kTimestamp}, {TypeId::kTimestampTz}}}) {
         EXPECT_FALSE(Widens(from, to)) << ToSql(from) << " " << ToSql(to);
     }
+}
+
+TableShape Shape(std::map<std::string, std::string> parts,
+                 std::map<std::int32_t, std::string> columns) {
+    return {std::move(parts), {}, std::move(columns)};
+}
+
+TEST(ReasonOfShapeTest, ValuesMayBeOthersWhereTheTableWasStoredAnewWithOtherColumns) {
+    const auto books = BooksOf(Shape({{"10", "100"}}, {{1, "7"}, {2, "7"}}));
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "100"}}, {{1, "7"}, {2, "7"}})), "");
+    // VACUUM FULL; SET NOT NULL; a column dropped; a generated one made.
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "101"}}, {{1, "7"}, {2, "7"}})), "");
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "100"}}, {{1, "7"}, {2, "8"}})), "");
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "101"}}, {{1, "7"}, {2, ""}})), "");
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "101"}}, {{1, "7"}, {2, "7"}, {3, "generated"}})),
+              "");
+    EXPECT_NE(ReasonOfShape(books, Shape({{"10", "101"}}, {{1, "7"}, {2, "8"}})), "");
+    EXPECT_NE(ReasonOfShape(books, Shape({{"10", "101"}}, {{1, "7"}, {2, "7"}, {3, "8"}})), "");
+}
+
+TEST(ReasonOfShapeTest, AColumnMayHaveHadTheNameOfOneThatWasDroppedUnseen) {
+    const auto books = BooksOf(Shape({{"10", "100"}}, {{1, "7"}, {2, ""}}));
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "100"}}, {{1, "7"}, {2, ""}, {3, "8"}})), "");
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "100"}}, {{1, "7"}, {2, ""}, {3, "8"}, {4, ""}})),
+              "");
+    EXPECT_NE(ReasonOfShape(books, Shape({{"10", "100"}}, {{1, "7"}, {2, ""}, {3, ""}, {4, "8"}})),
+              "");
+}
+
+TEST(ReasonOfShapeTest, PartsComeAndGoAndOnlyOneThatHadRowsCounts) {
+    const auto books = BooksOf(Shape({{"10", "100"}, {"11", "101"}}, {{1, "7"}}));
+    auto now = Shape({{"11", "101"}, {"12", "102"}}, {{1, "7"}});
+    EXPECT_EQ(ReasonOfShape(books, now), "");
+    now.filled_parts = {{"11", "public.old"}};
+    EXPECT_EQ(ReasonOfShape(books, now), "");
+    now.filled_parts = {{"12", "public.new"}};
+    EXPECT_EQ(ReasonOfShape(books, now), "public.new had rows when it was made a partition of it");
+}
+
+TEST(ReasonOfShapeTest, WhereNothingIsKnownNothingIsSaid) {
+    EXPECT_EQ(BooksOf({}), "");
+    EXPECT_EQ(ReasonOfShape("", Shape({{"10", "100"}}, {{1, "7"}})), "");
+    EXPECT_EQ(ReasonOfShape(BooksOf(Shape({{"10", "100"}}, {{1, "7"}})), {}), "");
+    // Of a root without partitions.
+    EXPECT_EQ(ReasonOfShape(BooksOf(Shape({}, {{1, "7"}})), Shape({{"1", "2"}}, {{1, "7"}})), "");
 }
 
 }  // namespace

@@ -96,18 +96,40 @@ void StreamWatch::Measure(double seconds) {
 void StreamWatch::AskProgress(StreamSource& source) {
     const auto progress = source.Progress();
     if (!progress) return;
+    // The log is one: what is kept for both is what is kept for the one that is further behind.
+    const auto in_all = std::max(progress->retained_bytes, RetainedBeside());
     board_.Change([&](StreamStatus& status) {
         status.lag_bytes = progress->lag_bytes;
-        status.retained_bytes = progress->retained_bytes;
+        status.retained_bytes = in_all;
     });
-    Guard(source, progress->retained_bytes);
+    Guard(source, progress->retained_bytes, in_all);
 }
 
-void StreamWatch::Guard(StreamSource& source, std::uint64_t retained) {
+std::uint64_t StreamWatch::RetainedBeside() {
+    if (!intake_.is_joining()) {
+        beside_.reset();
+        return 0;
+    }
+    if (!beside_) {
+        auto opened = open_source_(JoinName(options_.name));
+        if (!opened) return 0;
+        beside_ = std::move(*opened);
+    }
+    // An error: its place in the log is not made yet.
+    const auto progress = beside_->Progress();
+    if (!progress) return 0;
+    const auto retained = progress->retained_bytes;
+    if (options_.log_guard.stops(retained)) {
+        intake_.GiveUpFor(options_.log_guard.CopyStopped(retained));
+        host_.wake();
+    }
+    return retained;
+}
+
+void StreamWatch::Guard(StreamSource& source, std::uint64_t retained, std::uint64_t in_all) {
     const auto& guard = options_.log_guard;
     if (guard.stops(retained) && !given_up_.exchange(true)) host_.stop();
-    const auto warning =
-        guard.warns(retained) && !given_up_ ? guard.Warning(retained) : std::string();
+    const auto warning = guard.warns(in_all) && !given_up_ ? guard.Warning(in_all) : std::string();
     bool is_new = false;
     board_.Change([&](StreamStatus& status) {
         is_new = status.warning.empty() && !warning.empty();
@@ -144,7 +166,13 @@ void StreamWatch::Look(StreamSource& source) {
     }
     const auto found = keeper_.Find(source, IfMissing::kPassOver, known);
     if (!found) return;
-    if (board_.state() == StreamStatus::State::kStreaming && keeper_.AreNews(*found)) host_.wake();
+    // While tables are copied too: what is published otherwise than its key is makes the
+    // application's own updates fail.
+    const auto state = board_.state();
+    const bool is_running = state == StreamStatus::State::kSnapshot ||
+                            state == StreamStatus::State::kCatchingUp ||
+                            state == StreamStatus::State::kStreaming;
+    if (is_running && keeper_.AreNews(*found)) host_.wake();
 }
 
 }  // namespace biwa

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <thread>
 
@@ -46,8 +47,12 @@ class StreamWatch {
     void Run(std::stop_token stop);
     void Measure(double seconds);
     void AskProgress(StreamSource& source);
-    // What the source keeps for the stream, against the guard's limits.
-    void Guard(StreamSource& source, std::uint64_t retained_bytes);
+    // What the source keeps for what is copied beside the stream; 0 when nothing is. Over the
+    // guard's limit that copy is given up: the stream itself is not what fills the disk.
+    std::uint64_t RetainedBeside();
+    // What the source keeps for the stream, against the guard's limits. `in_all`: for its second
+    // line too.
+    void Guard(StreamSource& source, std::uint64_t retained_bytes, std::uint64_t in_all);
     void Look(StreamSource& source);
 
     const StreamOptions& options_;
@@ -58,6 +63,7 @@ class StreamWatch {
     TableIntake& intake_;
     const WatchHost host_;
 
+    std::unique_ptr<StreamSource> beside_;  // while something is copied beside the stream
     std::uint64_t last_changes_ = 0;
     std::int64_t last_rows_ = 0;
     std::atomic<bool> given_up_ = false;

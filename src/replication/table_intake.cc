@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "replication/history.h"
 #include "replication/target_table.h"
 
 namespace biwa {
@@ -31,36 +32,91 @@ TableIntake::TableIntake(Warehouse& warehouse, const StreamOptions& options,
       board_(board),
       wake_(std::move(wake)) {}
 
-Result<std::vector<std::string>> TableIntake::Join(const std::vector<SourceTable>& found) {
-    auto& state = line_.state();
+Result<std::vector<std::string>> TableIntake::Join(const std::vector<SourceTable>& found,
+                                                   std::stop_token stop) {
     std::vector<std::string> taken;
+    std::string give_up_for;
+    {
+        std::lock_guard lock(mutex_);
+        give_up_for = std::exchange(give_up_for_, "");
+    }
+    ShowFailures();
     if (joiner_) {
         const auto failed = joiner_->failed();
-        if (!failed) {
+        if (!give_up_for.empty()) {
+            NoteFailure(give_up_for, SteadyTime::max());
+            EndJoiner();
+            BIWA_TRY(ForgetJoined(false));
+        } else if (failed) {
+            NoteFailure(failed->message, steady_clock::now() + kJoinAgainAfter);
+        } else {
             if (!joiner_->is_ready()) return taken;
-            const auto joined = joiner_->FinishAt(state.position, kHandOverMax);
+            const auto joined = joiner_->FinishAt(line_.state().position, kHandOverMax, stop);
             if (!joined) return taken;
             BIWA_TRY(TakeOver(*joined, found, taken));
-        } else {
-            for (const auto& table : state.tables) {
-                if (table.phase != TablePhase::kWaiting) continue;
-                board_.ShowPhase(table.ToString(), table.phase,
-                                 table.reason + "; " + failed->message, 0);
-            }
         }
-        const auto rows = joiner_->rows_total();
-        std::lock_guard lock(mutex_);
-        if (failed) not_before_ = steady_clock::now() + kJoinAgainAfter;
-        joiner_.reset();
-        board_.Change([&](StreamStatus& status) { status.rows_total += rows; });
+        EndJoiner();
     }
-    std::vector<std::string> waiting;
-    for (const auto& table : state.tables) {
-        if (table.phase == TablePhase::kWaiting) waiting.push_back(table.ToString());
-    }
-    BIWA_TRY(ForgetJoined(!waiting.empty()));
-    if (!waiting.empty() && steady_clock::now() >= not_before_) StartJoiner(std::move(waiting));
+    const auto& tables = line_.state().tables;
+    const bool none_waits = std::none_of(tables.begin(), tables.end(), [](const auto& table) {
+        return table.phase == TablePhase::kWaiting;
+    });
+    BIWA_TRY(ForgetJoined(!none_waits));
+    auto next = NextTables();
+    ShowFailures();
+    if (!next.empty()) StartJoiner(std::move(next));
     return taken;
+}
+
+void TableIntake::NoteFailure(const std::string& reason, SteadyTime again) {
+    const auto& tables = joiner_->tables();
+    if (tables.size() == 1 || again == SteadyTime::max()) {
+        for (const auto& table : tables) failures_[table] = {reason, again};
+    } else {
+        alone_.insert(tables.begin(), tables.end());
+    }
+}
+
+void TableIntake::EndJoiner() {
+    std::lock_guard lock(mutex_);
+    if (!joiner_) return;
+    const auto rows = joiner_->rows_total();
+    joiner_.reset();
+    board_.Change([&](StreamStatus& status) { status.rows_total += rows; });
+}
+
+std::vector<std::string> TableIntake::NextTables() const {
+    std::vector<std::string> together, alone;
+    const auto now = steady_clock::now();
+    for (const auto& table : line_.state().tables) {
+        if (table.phase != TablePhase::kWaiting) continue;
+        const auto name = table.ToString();
+        const auto failure = failures_.find(name);
+        if (failure != failures_.end() && now < failure->second.again) continue;
+        (alone_.contains(name) ? alone : together).push_back(name);
+    }
+    if (!together.empty()) return together;
+    if (alone.size() > 1) alone.resize(1);
+    return alone;
+}
+
+void TableIntake::ShowFailures() {
+    auto again = SteadyTime::max();
+    for (auto failure = failures_.begin(); failure != failures_.end();) {
+        const auto* table = line_.state().Find(failure->first);
+        if (table == nullptr || table->phase != TablePhase::kWaiting) {
+            failure = failures_.erase(failure);
+            continue;
+        }
+        const auto& reason = failure->second.reason;
+        const bool is_said = table->reason.find(reason) != std::string::npos;
+        board_.ShowPhase(failure->first, table->phase,
+                         is_said ? table->reason : table->reason + "; " + reason, 0);
+        again = std::min(again, failure->second.again);
+        ++failure;
+    }
+    std::lock_guard lock(mutex_);
+    again_ = again;
 }
 
 void TableIntake::StartJoiner(std::vector<std::string> tables) {
@@ -81,6 +137,7 @@ Status TableIntake::TakeOver(const StreamState& joined, const std::vector<Source
     auto& state = line_.state();
     std::vector<TableName> changed;
     std::vector<StreamState::Table> taken;
+    const auto histories = line_.WantedHistories(found);
     auto transaction = BIWA_TRY(warehouse_.Begin());
     for (const auto& table : joined.tables) {
         const auto target = TargetTable(options_.dataset, table.schema, table.name);
@@ -88,19 +145,33 @@ Status TableIntake::TakeOver(const StreamState& joined, const std::vector<Source
         if (table.phase != TablePhase::kLive || mine == nullptr ||
             mine->phase != TablePhase::kWaiting) {
             BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
+            if (!table.failure.empty()) {
+                failures_[table.ToString()] = {table.failure,
+                                               steady_clock::now() + kJoinAgainAfter};
+            }
             continue;
         }
         std::vector<std::string> key;
+        bool has_listed_columns = false;
         for (const auto& there : found) {
-            if (there.ToString() != table.ToString() || there.columns.key_repeats) continue;
+            if (there.ToString() != table.ToString()) continue;
+            has_listed_columns = !there.part.columns.empty();
+            if (there.columns.key_repeats) continue;
             for (const auto column : there.columns.key) {
                 key.push_back(there.columns.columns[column].name);
             }
         }
+        // Where columns are listed there are no others, not even such as were there before.
+        if (has_listed_columns) BIWA_TRY(DropTarget(*transaction, target));
         BIWA_TRY(SwapIn(*transaction, BesideTable(target), target, key));
         taken.push_back(table);
         taken.back().from = joined.position.order;
         BIWA_TRY(SaveTable(*transaction, options_.name, taken.back()));
+        if (const auto history = histories.find(table.ToString());
+            history != histories.end() && joined.position.order >= table.overlap_until) {
+            BIWA_TRY(BeginEpoch(*transaction, {options_.name, table.schema, table.name, target},
+                                history->second, {joined.position.order, joined.commit_time}));
+        }
         changed.push_back(target);
     }
     BIWA_TRY(SavePhase(*transaction, JoinName(options_.name), StreamPhase::kLeaving));
@@ -110,6 +181,8 @@ Status TableIntake::TakeOver(const StreamState& joined, const std::vector<Source
                 joined.position.text);
         observer_.OnTable(table.ToString(), TablePhase::kLive, "", 0);
         names.push_back(table.ToString());
+        failures_.erase(table.ToString());
+        alone_.erase(table.ToString());
         *state.Find(table.ToString()) = std::move(table);
     }
     if (on_changed_ && !changed.empty()) on_changed_(changed);
@@ -147,11 +220,19 @@ std::int64_t TableIntake::rows_copied() const {
 
 bool TableIntake::IsDueAgain() {
     std::lock_guard lock(mutex_);
-    if (not_before_ == steady_clock::time_point{} || steady_clock::now() < not_before_) {
-        return false;
-    }
-    not_before_ = {};
+    if (steady_clock::now() < again_) return false;
+    again_ = SteadyTime::max();
     return true;
+}
+
+bool TableIntake::is_joining() const {
+    std::lock_guard lock(mutex_);
+    return joiner_ != nullptr;
+}
+
+void TableIntake::GiveUpFor(std::string reason) {
+    std::lock_guard lock(mutex_);
+    give_up_for_ = std::move(reason);
 }
 
 }  // namespace biwa

@@ -7,8 +7,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,9 +36,14 @@ class TableIntake {
 
     // Has the stream's tables that wait copied beside it, and takes over those that were. Which it
     // took over, by their names at the source. `found`: what the source has.
-    Result<std::vector<std::string>> Join(const std::vector<SourceTable>& found);
+    //
+    // What cannot be copied is tried again later, and shown; it does not hold up the others.
+    Result<std::vector<std::string>> Join(const std::vector<SourceTable>& found,
+                                          std::stop_token stop);
     // Lets go of what is being copied. The next Join goes on with it.
     void Pause();
+    // What could not be copied is tried again at once.
+    void TryAgain() { failures_.clear(); }
     // Takes away what the second line has left at the source and here.
     Status Forget();
 
@@ -43,8 +51,23 @@ class TableIntake {
     // again what has failed.
     std::int64_t rows_copied() const;
     bool IsDueAgain();
+    bool is_joining() const;
+    // Has the next Join give up what is being copied, until somebody asks for it.
+    void GiveUpFor(std::string reason);
 
   private:
+    using SteadyTime = std::chrono::steady_clock::time_point;
+    struct Failure {
+        std::string reason;
+        SteadyTime again;
+    };
+
+    // Ends a joiner that has failed, or that is to.
+    void NoteFailure(const std::string& reason, SteadyTime again);
+    void EndJoiner();
+    // Those that wait and are to be copied now, together.
+    std::vector<std::string> NextTables() const;
+    void ShowFailures();
     void StartJoiner(std::vector<std::string> tables);
     Status TakeOver(const StreamState& joined, const std::vector<SourceTable>& found,
                     std::vector<std::string>& taken);
@@ -60,9 +83,14 @@ class TableIntake {
     StreamBoard& board_;
     const std::function<void()> wake_;
 
-    mutable std::mutex mutex_;  // guards the two below against the watcher
+    std::map<std::string, Failure> failures_;
+    // One of them makes the copy of all fail, and it is not known which.
+    std::set<std::string> alone_;
+
+    mutable std::mutex mutex_;  // guards the three below against the watcher
     std::unique_ptr<TableJoiner> joiner_;
-    std::chrono::steady_clock::time_point not_before_{};  // after a joiner has given up
+    SteadyTime again_ = SteadyTime::max();  // the first time that something is to be tried again
+    std::string give_up_for_;
 };
 
 }  // namespace biwa

@@ -36,10 +36,11 @@ std::optional<Error> TableJoiner::failed() const {
 }
 
 std::optional<StreamState> TableJoiner::FinishAt(const Position& position,
-                                                 std::chrono::milliseconds timeout) {
+                                                 std::chrono::milliseconds timeout,
+                                                 std::stop_token stop) {
     finish_at_ = std::max<std::uint64_t>(position.order, 1);
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, timeout, [&] { return is_finished_ || failed_; });
+    changed_.wait_for(lock, stop, timeout, [&] { return is_finished_ || failed_; });
     if (is_finished_) return line_.state();
     finish_at_ = 0;
     is_ready_ = false;
@@ -97,8 +98,9 @@ Status TableJoiner::Attempt(std::stop_token stop) {
             const auto found = std::find_if(
                 tables.begin(), tables.end(),
                 [&](const SourceTable& table) { return table.ToString() == one.ToString(); });
-            return one.phase == TablePhase::kCopying && found != tables.end() &&
-                   NeedsOneMoment(found->columns);
+            if (found == tables.end()) return false;
+            return one.part != found->part.ToString() ||
+                   (one.phase == TablePhase::kCopying && NeedsOneMoment(found->columns));
         });
     if (must_restart) {
         BIWA_TRY(line_.Remove(*source));
@@ -114,7 +116,7 @@ Status TableJoiner::Attempt(std::stop_token stop) {
         if (now.empty()) return Fail(ErrorKind::kConflict, "the tables are not there any more");
         BIWA_TRY(line_.Begin(*source, now));
     }
-    BIWA_TRY(line_.Copy(*source, tables, stop));
+    BIWA_TRY(line_.Copy(*source, tables, stop, [] { return false; }));
     if (stop.stop_requested()) return {};
     const auto is_finished = [this] {
         const auto finish_at = finish_at_.load();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,15 +42,16 @@ class TableJoiner final : private LineObserver {
 
     // Whether all changes so far are in the copies: it is worth calling FinishAt.
     bool is_ready() const { return is_ready_; }
+    const std::vector<std::string>& tables() const { return tables_; }
     // Set when it has given up.
     std::optional<Error> failed() const;
     std::int64_t rows_copied() const { return line_.rows_copied(); }
     std::uint64_t rows_total() const { return line_.rows_total(); }
 
     // Goes on until everything up to `position` is in the copies, ends there, and tells where that
-    // is. Nothing when it takes longer than `timeout`: the line then follows on.
-    std::optional<StreamState> FinishAt(const Position& position,
-                                        std::chrono::milliseconds timeout);
+    // is. Nothing when it takes longer than `timeout`, or is stopped: the line then follows on.
+    std::optional<StreamState> FinishAt(const Position& position, std::chrono::milliseconds timeout,
+                                        std::stop_token stop);
 
   private:
     void Run(std::stop_token stop);
@@ -76,7 +78,7 @@ class TableJoiner final : private LineObserver {
     std::atomic<bool> is_ready_ = false;
     std::atomic<std::uint64_t> finish_at_ = 0;  // 0: not asked for
     mutable std::mutex mutex_;
-    std::condition_variable changed_;
+    std::condition_variable_any changed_;
     bool is_finished_ = false;     // guarded by mutex_
     std::optional<Error> failed_;  // guarded by mutex_
     std::jthread thread_;

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "replication/history.h"
 #include "replication/target_table.h"
 
 namespace biwa {
@@ -22,8 +24,19 @@ TableKeeper::TableKeeper(Warehouse& warehouse, const StreamOptions& options, Str
 
 Result<std::vector<SourceTable>> TableKeeper::Find(StreamSource& source, IfMissing if_missing,
                                                    const std::set<std::string>& known) const {
-    return FindTables(source, options_.dataset, options_.tables, options_.exclude, if_missing,
-                      known);
+    auto found = BIWA_TRY(
+        FindTables(source, options_.dataset, options_.tables, options_.exclude, if_missing, known));
+    const auto taken = BIWA_TRY(NamesTaken(warehouse_, options_.dataset.name));
+    for (auto& table : found) {
+        const auto target = TargetTable(options_.dataset, table.schema, table.name);
+        // Its own may be from before there were books of what streams have made.
+        if (known.contains(table.ToString())) continue;
+        if (!table.refusal.empty() || !taken.contains(SmallLetters(target.name))) continue;
+        table.refusal =
+            fmt::format("the warehouse has a {} already, which no stream made", target.ToString());
+        table.mend_sql = "give that another name, or the stream another dataset";
+    }
+    return found;
 }
 
 Status TableKeeper::Look(StreamSource& source) {
@@ -67,7 +80,31 @@ Status TableKeeper::Adjust(StreamSource& source) {
     if (!to_publish.empty()) BIWA_TRY(Publish(source, to_publish));
     for (const auto& step : to_publish) BIWA_TRY(Carry(step));
     for (const auto& step : BIWA_TRY(CompareColumns())) BIWA_TRY(Carry(step));
+    BIWA_TRY(NoteShapes());
     board_.ShowTables(found_, line_.state().tables);
+    return {};
+}
+
+// What changes of a table need no copy of it are not to be looked at again.
+Status TableKeeper::NoteShapes() {
+    std::unique_ptr<WriteTransaction> transaction;
+    std::vector<std::pair<StreamState::Table*, std::string>> changed;
+    for (const auto& table : found_) {
+        auto* known = line_.state().Find(table.ToString());
+        auto shape = BooksOf(table.shape);
+        if (known == nullptr || known->shape == shape || known->id != table.id ||
+            (known->phase != TablePhase::kLive && known->phase != TablePhase::kCopying)) {
+            continue;
+        }
+        if (!transaction) transaction = BIWA_TRY(warehouse_.Begin());
+        auto noted = *known;
+        noted.shape = shape;
+        BIWA_TRY(SaveShape(*transaction, options_.name, noted));
+        changed.emplace_back(known, std::move(shape));
+    }
+    if (!transaction) return {};
+    BIWA_TRY(transaction->Commit());
+    for (auto& [known, shape] : changed) known->shape = std::move(shape);
     return {};
 }
 
@@ -88,44 +125,55 @@ Result<std::vector<TableStep>> TableKeeper::CompareColumns() {
         compared_[name] = std::move(signature);
         if (!fit.recopy.empty()) {
             steps.push_back({TableStep::Kind::kRecopy, name, &table, fit.recopy});
+            continue;
         }
+        for (const auto& comment : fit.comments) BIWA_TRY(transaction->Execute(comment));
     }
+    if (transaction) BIWA_TRY(transaction->Commit());
     return steps;
 }
 
 // What is to be copied has to be published first: what changes in between comes twice.
 Status TableKeeper::Publish(StreamSource& source, std::vector<TableStep>& steps) {
-    const auto publish = [&](bool with_new) {
+    using Kind = TableStep::Kind;
+    std::set<std::string> added;
+    const auto publish = [&] {
         std::vector<SourceTable> tables;
         for (const auto& table : found_) {
-            const auto* known = line_.state().Find(table.ToString());
-            const bool is_new = std::any_of(steps.begin(), steps.end(), [&](const TableStep& step) {
-                return step.kind == TableStep::Kind::kAdd && step.table == table.ToString();
-            });
-            if (table.refusal.empty() && (is_new ? with_new : known != nullptr)) {
+            const auto name = table.ToString();
+            if (!table.refusal.empty()) continue;
+            if (line_.state().Find(name) != nullptr || added.contains(name)) {
                 tables.push_back(table);
             }
         }
         return source.Publish(tables);
     };
-    const auto published = publish(true);
-    if (published || published.error().kind != ErrorKind::kUser) return published;
-    // A new table that is not ours to publish must not end the stream of the others.
+    for (const auto& step : steps) {
+        if (step.kind == Kind::kAdd) added.insert(step.table);
+    }
+    auto published = publish();
+    if (published || published.error().kind != ErrorKind::kUser || added.empty()) return published;
+    // A new table that is not ours to publish must not end the stream of the others, nor keep other
+    // new ones out of it.
+    added.clear();
     std::vector<TableStep> kept;
     for (auto& step : steps) {
-        if (step.kind != TableStep::Kind::kAdd) {
-            kept.push_back(step);
+        if (step.kind == Kind::kAdd) added.insert(step.table);
+        published = publish();
+        if (published) {
+            kept.push_back(std::move(step));
             continue;
         }
+        if (step.kind != Kind::kAdd || published.error().kind != ErrorKind::kUser) return published;
+        added.erase(step.table);
         for (auto& table : found_) {
             if (table.ToString() != step.table) continue;
             table.refusal = "cannot be published: " + published.error().message;
             table.mend_sql = published.error().hint;
         }
     }
-    if (kept.size() == steps.size()) return published;
     steps = std::move(kept);
-    return publish(false);
+    return publish();
 }
 
 Status TableKeeper::Carry(const TableStep& step) {
@@ -139,6 +187,7 @@ Status TableKeeper::Carry(const TableStep& step) {
         table.phase = TablePhase::kWaiting;
         table.reason = step.reason;
         table.inserts_only = step.found->columns.key.empty();
+        table.part = step.found->part.ToString();
         BIWA_TRY(SaveTable(*transaction, options_.name, table));
         BIWA_TRY(transaction->Commit());
         state.tables.push_back(std::move(table));
@@ -147,15 +196,19 @@ Status TableKeeper::Carry(const TableStep& step) {
     auto& table = *state.Find(step.table);
     if (step.kind == Kind::kRename) {
         const auto from = TargetTable(options_.dataset, table.schema, table.name);
+        const HistoryTable before{options_.name, table.schema, table.name, from};
         BIWA_TRY(ForgetTable(*transaction, options_.name, table));
         table.schema = step.found->schema;
         table.name = step.found->name;
         const auto to = TargetTable(options_.dataset, table.schema, table.name);
         BIWA_TRY(RenameTarget(*transaction, from, to));
-    } else if (step.kind == Kind::kPublish) {
+        BIWA_TRY(
+            RenameHistory(*transaction, before, {options_.name, table.schema, table.name, to}));
+    } else if (step.found != nullptr) {
         table.inserts_only = step.found->columns.key.empty();
-    } else {
-        if (step.found != nullptr) table.inserts_only = step.found->columns.key.empty();
+        table.part = step.found->part.ToString();
+    }
+    if (step.kind != Kind::kRename && step.kind != Kind::kPublish) {
         table.phase = step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting;
         table.reason = step.reason;
         table.ranges_left.clear();

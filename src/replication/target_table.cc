@@ -15,6 +15,16 @@ constexpr std::string_view kBesidePrefix = "_biwa_beside_";
 constexpr std::string_view kMasked = "masked: ";
 constexpr std::string_view kAfterMask = "; ";
 constexpr const char* kKept = "is not at the source any more; its last values are kept";
+constexpr std::string_view kCalled = "is called ";
+constexpr std::string_view kNow = " at the source now";
+
+std::string CalledNow(const std::string& name) {
+    return std::string(kCalled) + name + std::string(kNow);
+}
+
+bool SaysItIsGone(std::string_view comment) {
+    return comment == kKept || (comment.starts_with(kCalled) && comment.ends_with(kNow));
+}
 
 // How many decimal digits a whole number of the type may have.
 int Digits(const Type& type) {
@@ -35,6 +45,7 @@ struct StoredColumn {
     // Of the source's column, as of the last change that was applied; 0 and "" where that is gone.
     std::int32_t number = 0;
     std::string type = {};
+    std::string comment = {};
 };
 
 std::string OfTarget(const TableName& target) {
@@ -62,6 +73,18 @@ Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
             }
         }
     }
+    const auto comments = BIWA_TRY(transaction.Query(fmt::format(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = {} AND "
+        "table_name = {} AND comment IS NOT NULL AND database_name = current_database()",
+        QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+    while (const auto* block = BIWA_TRY(comments->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            for (auto& one : stored) {
+                if (one.column.name != block->columns[0].GetString(row)) continue;
+                one.comment = block->columns[1].GetString(row);
+            }
+        }
+    }
     return stored;
 }
 
@@ -76,12 +99,35 @@ Result<std::string> CommentOf(WriteTransaction& transaction, const TableName& ta
     return block == nullptr ? std::string() : std::string(block->columns[0].GetString(0));
 }
 
-// A table that was renamed at the source has left a view under its old name.
-Status DropViewInTheWay(WriteTransaction& transaction, const TableName& target) {
+// What no stream made: tables that are in no books of columns, and views that stand for no renamed
+// table.
+std::string TakenSql(const std::string& dataset) {
+    return fmt::format(
+        "SELECT lower(table_name) AS name FROM duckdb_tables() AS t WHERE schema_name = {0} AND "
+        "database_name = current_database() AND NOT EXISTS (FROM _biwa.stream_columns AS c "
+        "WHERE c.dataset = {0} AND lower(c.table_name) = lower(t.table_name)) "
+        "UNION ALL SELECT lower(view_name) FROM duckdb_views() WHERE schema_name = {0} AND "
+        "database_name = current_database() AND NOT internal AND "
+        "NOT (coalesce(comment, '') LIKE '{1}%{2}')",
+        QuoteLiteral(dataset), kCalled, kNow);
+}
+
+// Makes room for the target, where it is not there: a table that was renamed at the source has left
+// a view under its old name. kUser where the name is of something that is not ours.
+Status MakeRoom(WriteTransaction& transaction, const TableName& target) {
+    const auto name = QuoteLiteral(SmallLetters(target.name));
+    const auto taken = BIWA_TRY(transaction.Query(
+        fmt::format("SELECT 1 FROM ({}) WHERE name = {}", TakenSql(target.dataset), name)));
+    if (BIWA_TRY(taken->Next()) != nullptr) {
+        return UserError(fmt::format("the warehouse has a {} already, which no stream made: it is "
+                                     "left as it is",
+                                     target.ToString()),
+                         "Give that another name, or the stream another dataset.");
+    }
     const auto rows = BIWA_TRY(transaction.Query(
-        fmt::format("SELECT 1 FROM duckdb_views() WHERE schema_name = {} AND view_name = {} AND "
-                    "database_name = current_database()",
-                    QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+        fmt::format("SELECT 1 FROM duckdb_views() WHERE schema_name = {} AND lower(view_name) = {} "
+                    "AND database_name = current_database()",
+                    QuoteLiteral(target.dataset), name)));
     const bool found = BIWA_TRY(rows->Next()) != nullptr;
     return found ? transaction.Execute("DROP VIEW " + target.ToSql()) : Status();
 }
@@ -96,7 +142,7 @@ std::string BehindMask(const std::string& before, const std::string& text) {
 
 std::string Comment(const TableName& target, const std::string& column, const std::string& text) {
     return fmt::format("COMMENT ON COLUMN {}.{} IS {}", target.ToSql(), QuoteIdentifier(column),
-                       QuoteLiteral(text));
+                       text.empty() ? "NULL" : QuoteLiteral(text));
 }
 
 }  // namespace
@@ -160,6 +206,8 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
     std::map<std::string, bool> at_source;
     for (const auto& column : columns.columns) at_source[SmallLetters(column.name)] = true;
 
+    // Books and comments are written together. To look for a comment goes through all columns of
+    // the warehouse.
     const bool is_new = std::all_of(stored.begin(), stored.end(),
                                     [](const StoredColumn& one) { return one.type.empty(); });
 
@@ -180,8 +228,9 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                                 (found == nullptr || found->number == 0);
         // Made for a change that was not committed then, and is read again: it is in no book yet. A
         // column that is kept has a comment.
-        const bool is_ahead = found != nullptr && found->number == 0 && !is_renamed &&
-                              BIWA_TRY(CommentOf(transaction, target, found->column.name)).empty();
+        const bool is_ahead =
+            found != nullptr && found->number == 0 && !is_renamed &&
+            (is_new || BIWA_TRY(CommentOf(transaction, target, found->column.name)).empty());
         if (found != nullptr && !by_number.empty() && !is_renamed && !is_ahead &&
             found->number != number) {
             fit.recopy = fmt::format("column {} is another than before", column.name);
@@ -207,6 +256,19 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                              QuoteLiteral(column.name), number, ToSql(column.type));
         books_changed = books_changed || found == nullptr || found->number != number ||
                         found->type != ToSql(column.type);
+        if (found != nullptr) {
+            const auto& comment = found->comment;
+            const auto mask = MaskOfComment(comment);
+            const auto said =
+                mask.empty()
+                    ? comment
+                    : comment.substr(std::min(comment.size(),
+                                              kMasked.size() + mask.size() + kAfterMask.size()));
+            if (SaysItIsGone(said)) {
+                fit.comments.push_back(
+                    Comment(target, found->column.name, mask.empty() ? "" : MaskComment(mask)));
+            }
+        }
         bool has_old_values = is_renamed;
         if (is_renamed) {
             const auto& old_name = known->second->column.name;
@@ -221,6 +283,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             }
             new_name[old_name] = column.name;
             if (has_old_values) {
+                fit.renamed.emplace_back(old_name, column.name);
                 fit.before_rows.push_back(fmt::format("UPDATE {} SET {} = {}", target.ToSql(), name,
                                                       QuoteIdentifier(old_name)));
             }
@@ -249,10 +312,10 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             continue;
         }
         if (!column.mask.empty()) {
-            const auto comment = BIWA_TRY(CommentOf(transaction, target, found->column.name));
-            if (is_new && comment.empty()) {
+            if (is_new) {
                 fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
-            } else if (MaskOfComment(comment) != column.mask) {
+            } else if (MaskOfComment(BIWA_TRY(
+                           CommentOf(transaction, target, found->column.name))) != column.mask) {
                 fit.recopy = fmt::format("column {} is masked otherwise", column.name);
                 return fit;
             }
@@ -279,9 +342,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         const auto renamed = new_name.find(one.column.name);
         const auto before = BIWA_TRY(CommentOf(transaction, target, one.column.name));
         const auto comment = BehindMask(
-            before, renamed == new_name.end()
-                        ? std::string(kKept)
-                        : fmt::format("is called {} at the source now", renamed->second));
+            before, renamed == new_name.end() ? std::string(kKept) : CalledNow(renamed->second));
         if (before != comment) {
             fit.alter.push_back(Comment(target, one.column.name, comment));
             // What rows got that were there when it came is not for those that come now.
@@ -304,7 +365,7 @@ Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName
                                    QuoteIdentifier(column.name), ToSql(column.type));
     }
     BIWA_TRY(transaction.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target.dataset)));
-    BIWA_TRY(DropViewInTheWay(transaction, target));
+    BIWA_TRY(MakeRoom(transaction, target));
     BIWA_TRY(transaction.Execute(
         fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", target.ToSql(), definitions)));
     const auto fit = BIWA_TRY(FitTarget(transaction, target, columns));
@@ -317,7 +378,7 @@ Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName
 Status SwapIn(WriteTransaction& transaction, const TableName& beside, const TableName& target,
               const std::vector<std::string>& key) {
     std::vector<Column> there, copied;
-    BIWA_TRY(DropViewInTheWay(transaction, target));
+    BIWA_TRY(MakeRoom(transaction, target));
     BIWA_TRY(transaction.Execute(fmt::format("CREATE TABLE IF NOT EXISTS {} AS FROM {} LIMIT 0",
                                              target.ToSql(), beside.ToSql())));
     const auto columns_of = [&](const TableName& table) -> Result<std::vector<Column>> {
@@ -373,20 +434,53 @@ Status RenameTarget(WriteTransaction& transaction, const TableName& from, const 
                         QuoteLiteral(to.name), OfTarget(from)));
     }
     // It may be back at a name that it had before.
-    BIWA_TRY(DropViewInTheWay(transaction, to));
+    BIWA_TRY(MakeRoom(transaction, to));
     return transaction.Execute(fmt::format(
         "ALTER TABLE {} RENAME TO {}; CREATE VIEW {} AS FROM {}; "
         "COMMENT ON VIEW {} IS {}; UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",
         from.ToSql(), QuoteIdentifier(to.name), from.ToSql(), to.ToSql(), from.ToSql(),
-        QuoteLiteral("is called " + to.name + " at the source now"), QuoteLiteral(to.name),
-        OfTarget(from)));
+        QuoteLiteral(CalledNow(to.name)), QuoteLiteral(to.name), OfTarget(from)));
 }
 
 Status DropTarget(WriteTransaction& transaction, const TableName& target) {
-    BIWA_TRY(DropViewInTheWay(transaction, target));
+    BIWA_TRY(MakeRoom(transaction, target));
     return transaction.Execute(
         fmt::format("DROP TABLE IF EXISTS {}; DELETE FROM _biwa.stream_columns WHERE {}",
                     target.ToSql(), OfTarget(target)));
+}
+
+Status DropOldNames(WriteTransaction& transaction, const TableName& target) {
+    std::vector<std::string> views;
+    {
+        const auto rows = BIWA_TRY(transaction.Query(fmt::format(
+            "SELECT view_name FROM duckdb_views() WHERE schema_name = {} AND comment = {} AND "
+            "database_name = current_database()",
+            QuoteLiteral(target.dataset), QuoteLiteral(CalledNow(target.name)))));
+        while (const auto* block = BIWA_TRY(rows->Next())) {
+            for (std::size_t row = 0; row < block->rows; ++row) {
+                views.emplace_back(block->columns[0].GetString(row));
+            }
+        }
+    }
+    for (const auto& view : views) {
+        const TableName old{target.dataset, view};
+        BIWA_TRY(transaction.Execute("DROP VIEW IF EXISTS " + old.ToSql()));
+        // Renamed more than once.
+        BIWA_TRY(DropOldNames(transaction, old));
+    }
+    return {};
+}
+
+Result<std::set<std::string>> NamesTaken(Warehouse& warehouse, const std::string& dataset) {
+    const auto session = BIWA_TRY(warehouse.OpenSession());
+    const auto rows = BIWA_TRY(session->Query(TakenSql(dataset)));
+    std::set<std::string> names;
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            names.emplace(block->columns[0].GetString(row));
+        }
+    }
+    return names;
 }
 
 }  // namespace biwa

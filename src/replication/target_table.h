@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -44,9 +46,14 @@ struct TargetFit {
     // What has to be altered first, in a transaction that has not written to the table: columns
     // that it lacks, types that have become wider. Nothing is taken away.
     std::vector<std::string> alter;
+    // Takes away what is said of columns that have gone, where the source has them again. Not for
+    // whoever applies changes: those that are read again may be from before they were gone.
+    std::vector<std::string> comments;
     // What belongs between the rows with the columns as they were and those with these: a renamed
     // column gets the values that it had.
     std::vector<std::string> before_rows;
+    // Those that were renamed, and whose values go along: the old name and the new.
+    std::vector<std::pair<std::string, std::string>> renamed;
     // Columns of the target that the source has no more. They stay, and keep their values.
     std::vector<Column> kept;
 };
@@ -69,6 +76,13 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
 Status RenameTarget(WriteTransaction& transaction, const TableName& from, const TableName& to);
 
 Status DropTarget(WriteTransaction& transaction, const TableName& target);
+
+// The views that renamings have left under the target's old names.
+Status DropOldNames(WriteTransaction& transaction, const TableName& target);
+
+// What is in the dataset and was not made by a stream, in small letters. What would replace, rename
+// or drop one of these gives kUser instead.
+Result<std::set<std::string>> NamesTaken(Warehouse& warehouse, const std::string& dataset);
 
 // Whether each value of `from` is one of `to`, and reads the same after a cast.
 bool Widens(const Type& from, const Type& to);

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +18,8 @@
 #include <thread>
 #include <vector>
 
+#include "replication/applier.h"
+#include "replication/target_table.h"
 #include "source/source.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 #include "warehouse/warehouse.h"
@@ -121,7 +126,8 @@ void SetRow(KeyShape shape, const TableSchema& schema, const Row& from, const Ce
 
 // Changes as a source gives them; a truncate begins a new part.
 inline std::vector<TableChanges> PartsOf(KeyShape shape, const std::vector<Change>& changes,
-                                         std::shared_ptr<const TableSchema> schema) {
+                                         std::shared_ptr<const TableSchema> schema,
+                                         std::uint64_t commit = 1, std::uint64_t sequence = 0) {
     std::vector<TableChanges> parts;
     const auto add_part = [&] {
         auto& part = parts.emplace_back();
@@ -138,6 +144,7 @@ inline std::vector<TableChanges> PartsOf(KeyShape shape, const std::vector<Chang
         if (change.kind == Change::Kind::kTruncate) {
             add_part();
             parts.back().truncated_first = true;
+            parts.back().truncated_at = {commit, static_cast<Micros>(commit), ++sequence};
             continue;
         }
         auto& part = parts.back();
@@ -166,6 +173,7 @@ inline std::vector<TableChanges> PartsOf(KeyShape shape, const std::vector<Chang
         part.kinds.push_back(change.kind == Change::Kind::kInsert   ? ChangeKind::kInsert
                              : change.kind == Change::Kind::kUpdate ? ChangeKind::kUpdate
                                                                     : ChangeKind::kDelete);
+        part.SetOrigin({commit, static_cast<Micros>(commit), ++sequence});
     }
     return parts;
 }
@@ -174,11 +182,11 @@ inline ChangeBatch BatchOf(KeyShape shape, const std::vector<Change>& changes,
                            std::shared_ptr<const TableSchema> schema,
                            std::optional<std::uint64_t> commit) {
     ChangeBatch batch;
-    batch.tables = PartsOf(shape, changes, std::move(schema));
+    batch.tables = PartsOf(shape, changes, std::move(schema), commit.value_or(1));
     batch.changes = changes.size();
     for (const auto& part : batch.tables) batch.bytes += part.rows.bytes();
     if (commit) batch.commit = Position{*commit, fmt::format("{}", *commit)};
-    batch.commit_time = 1;
+    batch.commit_time = static_cast<Micros>(commit.value_or(1));
     batch.commits = commit ? 1 : 0;
     return batch;
 }
@@ -306,6 +314,201 @@ class RowsReader final : public RowReader {
     const TableSchema schema_ = SchemaOf(shape_);
     std::size_t next_ = 0;
     Arena arena_;
+};
+
+// Answers for rows that are asked for by key, with the table as it is in the end.
+class EndOfHistory final : public StreamSource {
+  public:
+    EndOfHistory(KeyShape shape, const Rows& rows, std::uint64_t head)
+        : shape_(shape), rows_(rows), head_(head) {}
+
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable&, const KeyRange&) override {
+        return Unavailable("nobody asks for keys here");
+    }
+    Result<std::unique_ptr<RowReader>> ReadRows(
+        const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override {
+        EXPECT_EQ(table.ToString(), "public.t");
+        std::vector<Row> found;
+        for (const auto& key : keys) {
+            ++asked_for;
+            for (const auto& [number, row] : rows_) {
+                if (KeyTexts(shape_, number) == key) found.push_back(row);
+            }
+        }
+        return std::make_unique<RowsReader>(shape_, std::move(found));
+    }
+    Result<Position> Head() override { return Position{head_, ""}; }
+
+    // Not of an applier's world.
+    Result<std::vector<SourceTable>> Tables(const std::vector<std::string>&, IfMissing) override {
+        return UserError("no");
+    }
+    Status CheckStart() override { return UserError("no"); }
+    Result<StreamStart> Start(const std::vector<SourceTable>&, bool) override {
+        return UserError("no");
+    }
+    Status Publish(const std::vector<SourceTable>&) override { return UserError("no"); }
+    Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override { return UserError("no"); }
+    Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
+                                                 std::chrono::milliseconds) override {
+        return UserError("no");
+    }
+    Result<std::string> CheckHistory(const std::string& known, const Position&) override {
+        return known;
+    }
+    Result<SourceProgress> Progress() override { return UserError("no"); }
+    Status Remove() override { return UserError("no"); }
+
+    int asked_for = 0;
+
+  private:
+    const KeyShape shape_;
+    const Rows& rows_;
+    const std::uint64_t head_;
+};
+
+struct World {
+    explicit World(KeyShape key_shape, std::uint64_t overlap_until = 0, std::uint64_t head = 0)
+        : World(key_shape, SchemaOf(key_shape), overlap_until, head) {}
+    World(KeyShape key_shape, TableSchema columns, std::uint64_t overlap_until, std::uint64_t head)
+        : shape(key_shape),
+          schema(std::make_shared<const TableSchema>(std::move(columns))),
+          source(key_shape, rows, head) {
+        auto opened = OpenDuckDb({});
+        EXPECT_TRUE(opened);
+        warehouse = std::move(*opened);
+        EXPECT_TRUE(PrepareStateTables(*warehouse));
+        state.phase = StreamPhase::kStreaming;
+        state.tables.push_back({.schema = "public", .name = "t"});
+        state.tables[0].phase = TablePhase::kLive;
+        state.tables[0].overlap_until = overlap_until;
+        auto transaction = warehouse->Begin();
+        EXPECT_TRUE(SavePhase(**transaction, "s", StreamPhase::kStreaming));
+        EXPECT_TRUE(SaveTable(**transaction, "s", state.tables[0]));
+        EXPECT_TRUE(PrepareTarget(**transaction, {"raw", "t"}, *schema));
+        EXPECT_TRUE((*transaction)->Commit());
+    }
+
+    void Store(std::vector<Row> stored) {
+        class Source final : public RowSource {
+          public:
+            Source(KeyShape shape, std::vector<Row> rows)
+                : columns_(SchemaOf(shape).columns),
+                  reader_(std::make_unique<RowsReader>(shape, std::move(rows))) {}
+            const std::vector<Column>& columns() const override { return columns_; }
+            std::size_t rows_estimate() const override { return 1; }
+            Result<std::unique_ptr<RowReader>> Open() override { return std::move(reader_); }
+
+          private:
+            const std::vector<Column> columns_;
+            std::unique_ptr<RowReader> reader_;
+        };
+        Source stored_source(shape, std::move(stored));
+        auto transaction = warehouse->Begin();
+        EXPECT_TRUE(
+            (*transaction)
+                ->ExecuteWith("INSERT INTO raw.t SELECT * FROM $rows", {{"rows", stored_source}}));
+        EXPECT_TRUE((*transaction)->Commit());
+    }
+
+    std::unique_ptr<Applier> NewApplier() {
+        return std::make_unique<Applier>(
+            *warehouse, "s", state,
+            [](const StreamState::Table& table) {
+                return TableName{"raw", table.name};
+            },
+            source);
+    }
+
+    const KeyShape shape;
+    const std::shared_ptr<const TableSchema> schema;
+    Rows rows;  // as the source has them in the end
+    EndOfHistory source;
+    std::unique_ptr<Warehouse> warehouse;
+    StreamState state;
+};
+
+// A warehouse that breaks at moments of chance, and can be made to stand still. Reading is well.
+class BrokenWarehouse final : public Warehouse {
+  public:
+    enum Moment { kBegin, kStatement, kBeforeCommit, kAfterCommit, kMoments };
+
+    BrokenWarehouse(Warehouse& inner, std::uint64_t seed) : inner_(inner), random_(seed) {}
+
+    // One in so many of each moment breaks; 0: none.
+    void BreakOneIn(unsigned many) { one_in_ = many; }
+    void Stall(bool stall) {
+        std::lock_guard lock(mutex_);
+        is_stalled_ = stall;
+        goes_on_.notify_all();
+    }
+    std::array<int, kMoments> broken() const {
+        std::lock_guard lock(mutex_);
+        return broken_;
+    }
+
+    Result<std::unique_ptr<WriteTransaction>> Begin() override {
+        {
+            std::unique_lock lock(mutex_);
+            goes_on_.wait(lock, [&] { return !is_stalled_; });
+        }
+        BIWA_TRY(MayBreak(kBegin, "no transaction can be begun"));
+        return std::make_unique<Transaction>(*this, BIWA_TRY(inner_.Begin()));
+    }
+    Result<std::unique_ptr<WriteTransaction>> BeginBeside() override {
+        return inner_.BeginBeside();
+    }
+    Result<std::unique_ptr<ReadSession>> OpenSession() override { return inner_.OpenSession(); }
+    Result<std::unique_ptr<Workbench>> OpenWorkbench() override { return inner_.OpenWorkbench(); }
+    Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
+        return inner_.MakeShadowSchema();
+    }
+    Status Checkpoint() override { return inner_.Checkpoint(); }
+    std::uint64_t size_bytes() const override { return inner_.size_bytes(); }
+
+  private:
+    class Transaction final : public WriteTransaction {
+      public:
+        Transaction(BrokenWarehouse& owner, std::unique_ptr<WriteTransaction> inner)
+            : owner_(owner), inner_(std::move(inner)) {}
+        Status Execute(std::string_view sql) override {
+            BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));
+            return inner_->Execute(sql);
+        }
+        Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
+            return inner_->Query(sql);
+        }
+        Result<std::uint64_t> ExecuteWith(std::string_view sql,
+                                          const std::vector<NamedRows>& rows) override {
+            BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));
+            return inner_->ExecuteWith(sql, rows);
+        }
+        Status Commit() override {
+            BIWA_TRY(owner_.MayBreak(kBeforeCommit, "nothing was committed"));
+            BIWA_TRY(inner_->Commit());
+            return owner_.MayBreak(kAfterCommit, "it was committed, and nobody knows");
+        }
+        void Interrupt() override { inner_->Interrupt(); }
+
+      private:
+        BrokenWarehouse& owner_;
+        const std::unique_ptr<WriteTransaction> inner_;
+    };
+
+    Status MayBreak(Moment moment, const char* what) {
+        std::lock_guard lock(mutex_);
+        if (one_in_ == 0 || random_() % one_in_ != 0) return {};
+        ++broken_.at(moment);
+        return Unavailable(what);
+    }
+
+    Warehouse& inner_;
+    mutable std::mutex mutex_;
+    std::condition_variable goes_on_;
+    std::mt19937_64 random_;
+    std::atomic<unsigned> one_in_ = 0;
+    bool is_stalled_ = false;
+    std::array<int, kMoments> broken_{};
 };
 
 }  // namespace biwa::replication_testing

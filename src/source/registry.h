@@ -22,10 +22,13 @@ class Source {
   public:
     virtual ~Source() = default;
     // The source's end of a stream. `stream`: its name in the project, unique in the instance.
-    virtual Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream) = 0;
+    // Nothing but these parts of the tables in `only` leaves the source; kUser where it cannot.
+    virtual Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream,
+                                                             const TableParts& only) = 0;
     // Looks at whatever could hinder a stream of these tables; changes nothing.
     virtual Result<std::vector<Finding>> Examine(const std::string& stream,
-                                                 const std::vector<std::string>& tables) = 0;
+                                                 const std::vector<std::string>& tables,
+                                                 const TableParts& only) = 0;
 };
 
 struct SourceKind {

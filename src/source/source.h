@@ -17,8 +17,22 @@
 #include "model/row_store.h"
 #include "model/rows.h"
 #include "model/table.h"
+#include "model/table_part.h"
+#include "source/key_range.h"
 
 namespace biwa {
+
+// What a table has been through that no change tells of: each text is another one after such a
+// thing.
+struct TableShape {
+    // Where the rows lie, by what stays the same of each part (a partition; else the table itself).
+    std::map<std::string, std::string> parts;
+    // The names of parts that had rows already when they became the table's.
+    std::map<std::string, std::string> filled_parts;
+    // Of what was said of each column, by its number, those that the stream leaves out too; "" of
+    // one that was dropped.
+    std::map<std::int32_t, std::string> columns;
+};
 
 // A table of a source.
 //
@@ -31,6 +45,7 @@ struct SourceTable {
     // Tells the table from another that had its name before or has it later; empty: not known.
     std::string id = {};
     TableSchema columns;
+    TableShape shape = {};  // empty: the source does not tell
     std::int64_t rows_estimate = 0;
     std::int64_t bytes = 0;
     // Why this table cannot be streamed as it is, and what would mend it; empty when it can.
@@ -40,6 +55,8 @@ struct SourceTable {
     std::vector<std::string> notes = {};
     // Columns that are masked, those that are left out too, and how.
     std::map<std::string, std::string> masks = {};
+    // What of it is copied; empty: all. `columns` are those.
+    TablePart part = {};
 
     std::string ToString() const { return schema + "." + name; }
 };
@@ -68,6 +85,17 @@ class SnapshotReader {
 
 enum class ChangeKind : std::uint8_t { kInsert, kUpdate, kDelete };
 
+// Where a change stands in its source's history.
+struct ChangeOrigin {
+    // Of the transaction: grows from each to the one that was committed next, and is less than the
+    // Position::order of its end.
+    std::uint64_t commit = 0;
+    // When it was committed, by the source's clock; never before those that come before it.
+    Micros commit_time = 0;
+    // Grows from each change of the transaction to the next, over all tables.
+    std::uint64_t sequence = 0;
+};
+
 // The changes of one table, in the order of their commits, since the part before.
 struct TableChanges {
     std::string schema;  // as the source names the table
@@ -86,17 +114,39 @@ struct TableChanges {
     };
     std::vector<KeyChange> key_changes;
     RowStore old_keys;
-    // Updates that left a large value as it was, and so did not send it. Ascending by row.
+    // Updates that left a large value as it was, and so did not send it. Ascending by row. An
+    // insert may be here too, of a row that was there before and not of the stream: then the value
+    // is at the source only.
     struct Unchanged {
         std::uint32_t row;
         std::uint32_t column;
     };
     std::vector<Unchanged> unchanged;
-    // The table was emptied before the first of these changes.
+    // One for each run of rows of one transaction whose sequence numbers follow one another: its
+    // first row, and that row's origin. Ascending.
+    struct Run {
+        std::uint32_t row;
+        ChangeOrigin origin;
+    };
+    std::vector<Run> origins;
+    // The table was emptied before the first of these changes, there.
     bool truncated_first = false;
+    ChangeOrigin truncated_at = {};
     // Why the table has to be copied anew: its rows have changed in a way that the source cannot
     // tell. No changes of it follow.
     std::string recopy = {};
+
+    // Says where the last of `kinds` stands.
+    void SetOrigin(const ChangeOrigin& origin) {
+        const auto row = static_cast<std::uint32_t>(kinds.size() - 1);
+        if (!origins.empty()) {
+            const auto& last = origins.back();
+            const bool goes_on = last.origin.commit == origin.commit &&
+                                 last.origin.sequence + (row - last.row) == origin.sequence;
+            if (goes_on) return;
+        }
+        origins.push_back({row, origin});
+    }
 };
 
 // What a source has read since the last Poll.
@@ -136,6 +186,10 @@ struct SourceProgress {
 struct StreamStart {
     Position position;                         // changes from here on are kept for the stream
     std::unique_ptr<SnapshotReader> snapshot;  // as of exactly that position
+    // The snapshot is of a later moment: changes that follow may be in it already. Their tables
+    // have keys, by which a change can come twice.
+    bool is_later = false;
+    Micros time = 0;  // when that was, by the source's clock
 };
 
 // A table whose changes are followed: those of commits after `from`. Before that its rows hold them
@@ -167,6 +221,10 @@ class StreamSource {
     virtual Status Publish(const std::vector<SourceTable>& tables) = 0;
     // For a snapshot that was cut off: reads as of now, which is later than the position of Start.
     virtual Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() = 0;
+    // Whether the source still has the history after `from`, and the same one that led there:
+    // kConflict when it has not. Tells which history it is, to be remembered with the position and
+    // given as `known` the next time; "" where that is not known.
+    virtual Result<std::string> CheckHistory(const std::string& known, const Position& from) = 0;
     // The changes of these tables after `from`; those of any other are passed over. While there are
     // none, how far the source has got is given as a batch without changes, at most every
     // `idle_every`. kConflict when the source no longer has the history from there on.
@@ -177,6 +235,10 @@ class StreamSource {
     // left out. Each key as texts, one a column of table.columns.key.
     virtual Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) = 0;
+    // The keys that the table has in the range now, in the columns of its key.
+    virtual Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                        const KeyRange& range) = 0;
+
     // Where the source is now: what was committed before this call lies before it.
     virtual Result<Position> Head() = 0;
     virtual Result<SourceProgress> Progress() = 0;

@@ -100,6 +100,12 @@ class Warehouse {
     // For long writes of tables that nobody else writes (models): beside the writer.
     virtual Result<std::unique_ptr<WriteTransaction>> BeginBeside() = 0;
     virtual Result<std::unique_ptr<ReadSession>> OpenSession() = 0;
+    // One for which the warehouse has these views and nothing else. They are CREATE VIEW statements
+    // in any order; one whose query has names that are not there is left out. In their queries the
+    // warehouse itself is the catalogue that current_database() names, which the session's own
+    // queries must not.
+    virtual Result<std::unique_ptr<ReadSession>> OpenSessionOn(
+        const std::vector<std::string>& datasets, std::vector<std::string> views) = 0;
     virtual Result<std::unique_ptr<Workbench>> OpenWorkbench() = 0;
 
     virtual Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() = 0;

@@ -1,6 +1,7 @@
 """A real MariaDB: the copy, changes, every type both ways, kill -9 in both phases, definitions that
 change, what the log leaves out or has lost, and what the doctor says."""
 import contextlib
+import json
 import os
 import random
 import threading
@@ -9,6 +10,7 @@ import time
 import pymysql
 import pytest
 
+from harness.bastion import Bastion
 from harness.mariadb import MariaDbInstance, MariaDbServer, assert_same_table
 from harness.wait import wait_until
 
@@ -86,6 +88,43 @@ def test_it_copies_follows_and_goes_on_after_a_restart(database, instance):
     instance.sync()
     assert_same_table(database, instance, "answers", ["id", "pupil", "score"])
     assert instance.log().count("copying ") == 1, instance.log()
+
+
+def test_it_is_compared_with_the_warehouse_and_repaired(database, instance):
+    database.run("""
+        CREATE TABLE answers (id int PRIMARY KEY, pupil varchar(20), score decimal(8,2), at datetime(3),
+                              ratio double, raw varbinary(20), seen tinyint(1));
+        INSERT INTO answers SELECT seq, concat('生徒 ', seq), seq / 4, '2026-01-01 00:00:00.5', seq / 3,
+                                   unhex('00ff'), seq % 2 FROM seq_1_to_20000;
+        CREATE TABLE pairs (a varchar(20), b int, v text, PRIMARY KEY (a, b));
+        INSERT INTO pairs VALUES ('x', 1, 'one'), ('鍵', 2, NULL)""")
+    instance.start()
+    instance.sync()
+
+    def reconcile(*arguments):
+        done = instance.command("reconcile", *arguments, "--json", timeout=120)
+        return done.returncode, {table["source"].split(".")[1]: table
+                                 for table in json.loads(done.stdout)[0]["tables"]}
+
+    code, tables = reconcile()
+    assert code == 0 and {table["outcome"] for table in tables.values()} == {"equal"}, tables
+    # A session whose changes are not in the log.
+    database.run("SET SESSION sql_log_bin = 0; UPDATE answers SET score = 1 WHERE id = 7;"
+                 "DELETE FROM answers WHERE id = 8; INSERT INTO pairs VALUES ('new', 3, 'n');"
+                 "SET SESSION sql_log_bin = 1")
+    instance.sync()
+    code, tables = reconcile()
+    assert code == 1
+    assert sorted((row["difference"], row["key"]) for row in tables["answers"]["keys"]) == \
+        [("different", ["7"]), ("extra", ["8"])]
+    assert [(row["difference"], row["key"]) for row in tables["pairs"]["keys"]] == \
+        [("missing", ["new", "3"])]
+    code, tables = reconcile("--repair")
+    assert code == 0 and tables["answers"]["outcome"] == tables["pairs"]["outcome"] == "repaired"
+    assert instance.query("SELECT v FROM app.pairs WHERE b = 3") == [["n"]]
+    assert_same_table(database, instance, "answers", ["id", "pupil", "score"])
+    code, tables = reconcile()
+    assert code == 0 and {table["outcome"] for table in tables.values()} == {"equal"}, tables
 
 
 def test_tables_that_cannot_be_followed_are_left_out_and_named(database, instance):
@@ -587,3 +626,42 @@ def test_a_large_value_and_a_large_transaction(database, instance):
         instance.sync()
         assert instance.query("SELECT count(*), max(length(a)), count(*) FILTER (a LIKE 'row %!') FROM app.t") == \
             [[300000, 20000000, 299999]]
+
+
+def test_keys_are_read_anew_a_part_is_refused_and_a_bastion_is_passed(database, instance):
+    database.run("CREATE TABLE pairs (a varchar(20) COLLATE utf8mb4_unicode_ci, b int, v text, "
+                 "PRIMARY KEY (a, b)); INSERT INTO pairs SELECT 'a', seq, 'v' FROM seq_1_to_100; "
+                 "INSERT INTO pairs SELECT 'B', seq, 'v' FROM seq_1_to_100")
+    bastion = Bastion()
+    try:
+        instance.write("secrets/bastion.key", bastion.key, 0o600)
+        file = instance.folder / "connections/app_db.yaml"
+        plain = file.read_text()
+        by_port = plain.replace(f"socket: {database.server.socket}",
+                                f"host: 127.0.0.1\nport: {database.server.port}")
+        file.write_text(by_port + f"ssh_host: 127.0.0.1\nssh_port: {bastion.port}\n"
+                        f"ssh_user: {bastion.user}\nssh_host_key: {bastion.host_key}\n"
+                        "ssh_key: ${file:secrets/bastion.key}\n")
+        instance.start()
+        instance.sync()
+        # Changed in a way that the stream does not hear of.
+        database.run("SET SESSION sql_log_bin = 0; UPDATE pairs SET v = 'w' WHERE b IN (10, 20); "
+                     "DELETE FROM pairs WHERE b = 30; SET SESSION sql_log_bin = 1")
+        changed = "SELECT a, b, v FROM app.pairs WHERE b IN (10, 20, 30) ORDER BY a, b"
+        done = instance.command("stream", "backfill", "app", "pairs", "--from", "B", "20", "--to",
+                                "a", "10", "--json")
+        assert done.returncode == 0 and '{"keys":91}' in done.stdout, done.stdout + done.stderr
+        assert instance.query(changed) == [["B", 10, "v"], ["B", 20, "w"], ["a", 10, "w"],
+                                           ["a", 20, "v"], ["a", 30, "v"]]
+        done = instance.command("stream", "backfill", "app", "pairs", "--to", "b")
+        assert done.returncode == 0, done.stderr
+        assert assert_same_table(database, instance, "pairs", ["a", "b", "v"],
+                                 "b, ascii(a)") == 198
+        assert instance.stop() == 0
+    finally:
+        bastion.remove()
+    with open(instance.folder / "streams/app.yaml", "a", encoding="utf-8") as stream:
+        stream.write(f"only: {{ {database.name}.pairs: {{ columns: [a, b] }} }}\n")
+    file.write_text(plain)
+    done = instance.command("up", "--listen", "127.0.0.1:0")
+    assert done.returncode == 1 and "cannot be copied in part" in done.stderr, done.stderr

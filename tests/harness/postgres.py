@@ -20,12 +20,10 @@ SCRIPT = ROOT / "scripts" / "postgres"
 class PostgresServer:
     """Owned by whoever made it: stop() ends it and removes its folder."""
 
-    def __init__(self, settings="fsync=off synchronous_commit=off"):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="biwa-test-pg-", dir="/tmp"))
-        started = subprocess.run(
-            [SCRIPT, "start", self.folder],
-            env={**os.environ, "PG_SETTINGS": settings},
-            capture_output=True, text=True, timeout=120, check=False)
+    def __init__(self, settings="fsync=off synchronous_commit=off", within="/tmp"):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="biwa-test-pg-", dir=within))
+        self.settings = settings
+        started = self._start()
         if started.returncode != 0:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise RuntimeError(started.stderr)
@@ -34,6 +32,37 @@ class PostgresServer:
         self.host, self.port = found["PGHOST"], int(found["PGPORT"])
         self.user, self.password = found["PGUSER"], found["PGPASSWORD"]
         self._numbers = itertools.count(1)
+
+    def _start(self):
+        return subprocess.run([SCRIPT, "start", self.folder],
+                              env={**os.environ, "PG_SETTINGS": self.settings},
+                              capture_output=True, text=True, timeout=120, check=False)
+
+    def is_running(self):
+        return subprocess.run([SCRIPT, "status", self.folder], capture_output=True, timeout=30,
+                              check=False).returncode == 0
+
+    def restart(self, mode):
+        """`mode`: "fast", or "immediate", which is as a crash."""
+        subprocess.run([SCRIPT, "stop", self.folder], check=False, capture_output=True, timeout=150,
+                       env={**os.environ, "PG_STOP_MODE": mode})
+        started = self._start()
+        assert started.returncode == 0, started.stderr
+
+    def use_tls(self):
+        """From now on it can: with a certificate that it has signed itself."""
+        key, certificate = self.folder / "tls.key", self.folder / "tls.crt"
+        subprocess.run(["openssl", "req", "-new", "-x509", "-days", "2", "-nodes", "-subj",
+                        "/CN=localhost", "-newkey", "rsa:2048", "-keyout", key, "-out", certificate],
+                       check=True, capture_output=True)
+        for file in (key, certificate):
+            file.chmod(0o600)
+            if os.geteuid() == 0:
+                shutil.chown(file, "postgres")
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            for setting in (f"ssl_key_file = '{key}'", f"ssl_cert_file = '{certificate}'", "ssl = on"):
+                cursor.execute(f"ALTER SYSTEM SET {setting}")
+            cursor.execute("SELECT pg_reload_conf()")
 
     def stop(self):
         subprocess.run([SCRIPT, "stop", self.folder], capture_output=True, timeout=150, check=False)

@@ -68,7 +68,7 @@ Result<json> ParseBody(const Request& request, const std::vector<std::string>& k
 }
 
 Result<QueryRequest> ParseQuery(const Request& request) {
-    const auto body = BIWA_TRY(ParseBody(request, {"sql", "row_limit"}));
+    const auto body = BIWA_TRY(ParseBody(request, {"sql", "row_limit", "as_of"}));
     const auto sql = body.find("sql");
     if (sql == body.end() || !sql->is_string()) {
         return UserError("the request has no \"sql\"", "Send {\"sql\": \"SELECT …\"}.");
@@ -81,6 +81,13 @@ Result<QueryRequest> ParseQuery(const Request& request) {
             return UserError("\"row_limit\" is not a number of rows");
         }
         query.row_limit = row_limit->get<std::uint64_t>();
+    }
+    const auto as_of = body.find("as_of");
+    if (as_of != body.end() && !as_of->is_null()) {
+        if (!as_of->is_string() || as_of->get<std::string>().empty()) {
+            return UserError("\"as_of\" is not a time", "Send {\"as_of\": \"2026-11-01T09:30Z\"}.");
+        }
+        query.as_of = as_of->get<std::string>();
     }
     query.id = std::string(request.Header("x-query-id"));
     if (!query.id.empty() && !IsQueryId(query.id)) {
@@ -101,15 +108,18 @@ Result<std::vector<std::string>> ParseNames(const json& body, const char* field)
 }
 
 Result<StreamCommand> ParseStreamCommand(const Request& request, const std::string& stream) {
-    const auto body = BIWA_TRY(ParseBody(request, {"action", "tables"}));
+    const auto body = BIWA_TRY(ParseBody(request, {"action", "tables", "from", "to"}));
     StreamCommand command;
     command.stream = stream;
     const auto action = body.find("action");
     if (action == body.end() || !action->is_string()) {
-        return UserError("\"action\" is missing: recopy, pause, resume, reconcile or repair");
+        return UserError(
+            "\"action\" is missing: recopy, backfill, pause, resume, reconcile or repair");
     }
     command.action = action->get<std::string>();
     command.tables = BIWA_TRY(ParseNames(body, "tables"));
+    command.from = BIWA_TRY(ParseNames(body, "from"));
+    command.to = BIWA_TRY(ParseNames(body, "to"));
     return command;
 }
 

@@ -21,6 +21,8 @@ struct StreamCommand {
     std::string stream;
     std::string action;               // of kStreamBody in routes.cc
     std::vector<std::string> tables;  // none: the stream as a whole
+    // Of a backfill: the first and the last key, a text for each column; none: no end.
+    std::vector<std::string> from, to;
 };
 
 // Called by several of the server's worker threads at once, never by a network thread: what takes

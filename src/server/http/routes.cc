@@ -24,7 +24,12 @@ constexpr std::string_view kRunBody = R"({"type": "object", "additionalPropertie
                      "description": "Build incremental models anew."}}})";
 constexpr std::string_view kStreamBody = R"({"type": "object", "required": ["action"],
     "additionalProperties": false, "properties": {
-    "action": {"type": "string", "enum": ["recopy", "pause", "resume", "reconcile", "repair"]},
+    "action": {"type": "string", "enum": ["recopy", "backfill", "pause", "resume", "reconcile",
+               "repair"]},
+    "from": {"type": "array", "items": {"type": "string"},
+             "description": "backfill: the first key, a text for each of its columns."},
+    "to": {"type": "array", "items": {"type": "string"},
+           "description": "backfill: the last key, a text for each of its columns."},
     "tables": {"type": "array", "items": {"type": "string"},
                "description": "Which of its tables; none means the stream as a whole."}}})";
 constexpr std::string_view kEventStream = "text/event-stream";

@@ -51,10 +51,16 @@ BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool che
 
 Status BinlogDecoder::Decode(std::string_view bytes) {
     const auto event = BIWA_TRY(ReadEvent(bytes, checksums_));
+    const auto begin = end_;
     if (!event.is_artificial() && event.type != EventType::kHeartbeat) {
         auto end = (end_ & ~std::uint64_t{0xffffffff}) | event.end;
         if (end < end_) end += std::uint64_t{1} << 32;
         end_ = end;
+    }
+    if (!in_transaction_) {
+        // That of its first event, which the server makes when it commits.
+        origin_ = {OrderOf(file_number_, begin),
+                   std::max(origin_.commit_time, Micros{event.time_s} * 1'000'000), 0};
     }
     if (IsRowsEvent(event.type)) return DecodeRows(event);
     switch (event.type) {
@@ -111,7 +117,8 @@ ChangeBatch BinlogDecoder::TakeBatch() {
     for (auto& [id, table] : tables_) table.in_batch.reset();
     for (const auto& part : batch_.tables) {
         batch_.bytes += part.rows.bytes() + part.old_keys.bytes() + part.kinds.size() +
-                        (part.key_changes.size() + part.unchanged.size()) * 8;
+                        (part.key_changes.size() + part.unchanged.size()) * 8 +
+                        part.origins.size() * sizeof(TableChanges::Run);
     }
     auto batch = std::move(batch_);
     batch_ = ChangeBatch();
@@ -286,7 +293,10 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
             table.in_batch.reset();
         }
     }
-    NewPart(followed->columns, effect.schema, effect.table).truncated_first = true;
+    auto& part = NewPart(followed->columns, effect.schema, effect.table);
+    part.truncated_first = true;
+    ++origin_.sequence;
+    part.truncated_at = origin_;
     ++batch_.changes;
     return {};
 }
@@ -451,6 +461,8 @@ Status BinlogDecoder::CheckKey(const Table& table, const std::vector<Field>& fie
 
 void BinlogDecoder::Count(TableChanges& part, ChangeKind kind) {
     part.kinds.push_back(kind);
+    ++origin_.sequence;
+    part.SetOrigin(origin_);
     ++batch_.changes;
     ++rows_in_transaction_;
 }

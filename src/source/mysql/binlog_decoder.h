@@ -147,6 +147,8 @@ class BinlogDecoder {
     std::set<std::string> dropped_;         // "schema.table" of the stream that are gone
     std::set<std::string> passed_over_;     // those that have to be copied anew
     std::map<std::string, bool> prepared_;  // XA transactions: whether they had rows of ours
+    // Of the last change; `commit` is where its transaction begins in the log.
+    ChangeOrigin origin_;
     ChangeBatch batch_;
     std::uint64_t unrepresentable_ = 0;
     std::vector<std::size_t> before_columns_, after_columns_;

@@ -119,6 +119,17 @@ TEST_F(BinlogDecoderTest, ThePositionIsTheEndOfTheLastCommit) {
     EXPECT_GT(place->made_s, 0u);
     EXPECT_TRUE(place->gtids.ToString().starts_with("0-1-")) << batch.commit->text;
     EXPECT_EQ(batch.commit->order, OrderOf(7, place->offset));
+    // Each change says in which transaction it is: where that begins, and when it was committed.
+    std::uint64_t before = 0;
+    for (const auto& run : batch.tables[0].origins) {
+        EXPECT_GT(run.origin.commit, before);
+        EXPECT_LT(run.origin.commit, batch.commit->order);
+        // The server that made this was begun after the time that its sessions had set.
+        EXPECT_GE(run.origin.commit_time, batch.commit_time);
+        EXPECT_EQ(run.origin.sequence, 1u);
+        before = run.origin.commit;
+    }
+    EXPECT_GT(before, OrderOf(7, 4));
     EXPECT_EQ(decoder_->TakeBatch().commit, std::nullopt);
 }
 

@@ -146,9 +146,15 @@ Result<Connection> Connection::OpenOnce(const ConnectionParameters& parameters, 
     const auto text = [](const std::string& value) {
         return value.empty() ? nullptr : value.c_str();
     };
-    if (mysql_real_connect(mysql, parameters.socket.empty() ? text(parameters.host) : nullptr,
+    auto host = parameters.host;
+    auto port = parameters.port;
+    if (parameters.tunnel) {
+        port = BIWA_TRY(parameters.tunnel->Open()).front();
+        host = "127.0.0.1";
+    }
+    if (mysql_real_connect(mysql, parameters.socket.empty() ? text(host) : nullptr,
                            text(parameters.user), text(parameters.password),
-                           text(parameters.database), parameters.port, text(parameters.socket),
+                           text(parameters.database), port, text(parameters.socket),
                            0) == nullptr) {
         return tl::unexpected(ConnectError(mysql));
     }

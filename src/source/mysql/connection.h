@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "source/ssh_tunnel.h"
 
 namespace biwa::mysql {
 
@@ -25,6 +26,7 @@ struct ConnectionParameters {
     TlsMode tls = TlsMode::kPrefer;
     std::string tls_ca, tls_cert, tls_key;  // files
     unsigned connect_timeout_s = 10;
+    std::shared_ptr<SshTunnel> tunnel = {};  // leads to host and port; null: there is no bastion
     // How a copy on several connections gets the same moment for all (snapshot.h).
     bool snapshot_lock = false;
 };

@@ -25,7 +25,7 @@ std::vector<Setting> Settings() {
                          const char* default_text = "") {
         return Setting{name, SettingType::kText, description, required, default_text, {}, {}};
     };
-    return {
+    std::vector<Setting> settings = {
         text("url", "All of the connection in one: mysql://user@host:3306/database.", false),
         text("host", "Name or address of the server.", false, "127.0.0.1"),
         text("port", "Port of the server.", false, "3306"),
@@ -46,9 +46,13 @@ std::vector<Setting> Settings() {
          "prefer",
          kTlsModes,
          {}},
-        text("ssl_ca", "File of the certificates that the server's is checked against.", false),
-        text("ssl_cert", "File of the client's certificate.", false),
-        text("ssl_key", "File of the client's key.", false),
+        {.name = "ssl_ca",
+         .type = SettingType::kPath,
+         .description = "File of the certificates that the server's is checked against."},
+        {.name = "ssl_cert",
+         .type = SettingType::kPath,
+         .description = "File of the client's certificate."},
+        {.name = "ssl_key", .type = SettingType::kPath, .description = "File of the client's key."},
         text("connect_timeout", "Seconds to wait for a connection.", false, "10"),
         {"snapshot_lock",
          SettingType::kText,
@@ -59,6 +63,8 @@ std::vector<Setting> Settings() {
          {"auto", "brief"},
          {}},
     };
+    for (auto& setting : SshSettings()) settings.push_back(std::move(setting));
+    return settings;
 }
 
 Result<unsigned> Number(const SettingValues& values, const std::string& name, unsigned usual,
@@ -94,6 +100,16 @@ Result<ConnectionParameters> Parameters(SettingValues values) {
     const auto found = std::find(kTlsModes.begin(), kTlsModes.end(), mode);
     if (found == kTlsModes.end()) return UserError(fmt::format("ssl_mode: \"{}\" is none", mode));
     parameters.tls = static_cast<TlsMode>(found - kTlsModes.begin());
+    parameters.tunnel = BIWA_TRY(
+        MakeTunnel(values, {{parameters.host, static_cast<std::uint16_t>(parameters.port)}}));
+    if (parameters.tunnel && !parameters.socket.empty()) {
+        return UserError("ssh_host leads to a host, and socket is set", "Take one of them out.");
+    }
+    if (parameters.tunnel && parameters.tls == TlsMode::kVerifyFull) {
+        return UserError(
+            "through a bastion the server's certificate cannot be checked for its name",
+            "Set ssl_mode to verify-ca.");
+    }
     return parameters;
 }
 
@@ -101,15 +117,27 @@ class MySqlSource final : public Source {
   public:
     explicit MySqlSource(ConnectionParameters parameters) : parameters_(std::move(parameters)) {}
 
-    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream) override {
+    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream,
+                                                     const TableParts& only) override {
+        if (!only.empty()) return NoParts(only);
         return mysql::OpenStreamSource(parameters_, Acknowledged(stream));
     }
-    Result<std::vector<Finding>> Examine(const std::string&,
-                                         const std::vector<std::string>& tables) override {
+    Result<std::vector<Finding>> Examine(const std::string&, const std::vector<std::string>& tables,
+                                         const TableParts& only) override {
+        if (!only.empty()) return NoParts(only);
         return mysql::Examine(parameters_, tables);
     }
 
   private:
+    // The binary log has whole rows, and is sent as it is.
+    static tl::unexpected<Error> NoParts(const TableParts& only) {
+        return UserError(
+            fmt::format("only: {} cannot be copied in part: MariaDB and MySQL send their binary "
+                        "log whole",
+                        only.begin()->first),
+            "A mask `drop` leaves a column out of the warehouse, `exclude` a table.");
+    }
+
     // The server does not know how far a stream is: whoever asks is told by whoever follows.
     std::shared_ptr<std::atomic<std::uint64_t>> Acknowledged(const std::string& stream) {
         std::lock_guard lock(mutex_);

@@ -252,14 +252,17 @@ Result<std::unique_ptr<RowReader>> MySqlSnapshot::Read(const SourceTable& table,
         [this](std::optional<Connection> used) { GiveBack(std::move(used)); }, &unrepresentable_));
 }
 
-Result<std::unique_ptr<RowReader>> ReadRowsByKey(
-    const ConnectionParameters& parameters, const SourceTable& table,
-    const std::vector<std::vector<std::string>>& keys) {
-    auto connection = BIWA_TRY(Connection::Open(parameters));
+namespace {
+
+// What reads these columns of the table as it is now.
+Result<std::vector<ColumnDecoder>> DecodersOf(const Connection& connection,
+                                              const ConnectionParameters& parameters,
+                                              const SourceTable& table,
+                                              const TableSchema& columns) {
     const auto tables = BIWA_TRY(ReadTables(connection, parameters.database, {table.ToString()}));
     const auto& now = tables.front();
     std::vector<ColumnDecoder> decoders;
-    for (const auto& column : table.columns.columns) {
+    for (const auto& column : columns.columns) {
         const auto place = now.table.columns.Find(column.name);
         if (!place || !(now.table.columns.columns[*place].type == column.type)) {
             return Fail(ErrorKind::kConflict,
@@ -269,6 +272,16 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
         }
         decoders.push_back(now.decoders[*place]);
     }
+    return decoders;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RowReader>> ReadRowsByKey(
+    const ConnectionParameters& parameters, const SourceTable& table,
+    const std::vector<std::vector<std::string>>& keys) {
+    auto connection = BIWA_TRY(Connection::Open(parameters));
+    auto decoders = BIWA_TRY(DecodersOf(connection, parameters, table, table.columns));
     std::string where;
     for (const auto& key : keys) {
         where += where.empty() ? "(" : " OR (";
@@ -283,6 +296,33 @@ Result<std::unique_ptr<RowReader>> ReadRowsByKey(
                                  TableText(table), where.empty() ? "FALSE" : where);
     return BIWA_TRY(ResultRows::Open(std::move(connection), sql, std::move(decoders),
                                      fmt::format("reading rows of {}", table.ToString()),
+                                     [](std::optional<Connection>) {}));
+}
+
+Result<std::unique_ptr<RowReader>> ReadKeysInRange(const ConnectionParameters& parameters,
+                                                   const SourceTable& table,
+                                                   const KeyRange& range) {
+    auto connection = BIWA_TRY(Connection::Open(parameters));
+    TableSchema key;
+    std::vector<std::string> names, from, to;
+    for (const auto place : table.columns.key) {
+        const auto& column = table.columns.columns[place];
+        const auto i = key.columns.size();
+        key.columns.push_back(column);
+        auto name = QuoteName(column.name);
+        // In the order that the warehouse has, which knows no collation.
+        if (column.type.id == TypeId::kText) name = fmt::format("CAST({} AS BINARY)", name);
+        names.push_back(std::move(name));
+        if (i < range.from.size()) {
+            from.push_back(KeyLiteral(connection, column.type, range.from[i]));
+        }
+        if (i < range.to.size()) to.push_back(KeyLiteral(connection, column.type, range.to[i]));
+    }
+    auto decoders = BIWA_TRY(DecodersOf(connection, parameters, table, key));
+    const auto sql = fmt::format("SELECT {} FROM {} WHERE {}", ColumnList(key), TableText(table),
+                                 InRange(names, from, to));
+    return BIWA_TRY(ResultRows::Open(std::move(connection), sql, std::move(decoders),
+                                     fmt::format("reading keys of {}", table.ToString()),
                                      [](std::optional<Connection>) {}));
 }
 

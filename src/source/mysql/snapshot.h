@@ -30,6 +30,9 @@ namespace biwa::mysql {
 // Where the server's binary log ends now.
 Result<BinlogPlace> ReadHead(const Connection& connection);
 
+// The keys in the range, as they are now, on a connection of their own: StreamSource::ReadKeys.
+Result<std::unique_ptr<RowReader>> ReadKeysInRange(const ConnectionParameters& parameters,
+                                                   const SourceTable& table, const KeyRange& range);
 // The rows of these keys as they are now, on a connection of their own: StreamSource::ReadRows.
 Result<std::unique_ptr<RowReader>> ReadRowsByKey(const ConnectionParameters& parameters,
                                                  const SourceTable& table,

@@ -28,6 +28,14 @@ class MySqlStreamSource final : public StreamSource {
                                                  std::chrono::milliseconds idle_every) override;
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                const KeyRange& range) override {
+        return ReadKeysInRange(parameters_, table, range);
+    }
+    // Follow finds out whether the log is there.
+    Result<std::string> CheckHistory(const std::string&, const Position&) override {
+        return std::string();
+    }
     Result<Position> Head() override;
     Result<SourceProgress> Progress() override;
     Status Remove() override { return {}; }
@@ -88,6 +96,9 @@ Result<StreamStart> MySqlStreamSource::Start(const std::vector<SourceTable>&, bo
     StreamStart start;
     start.position = snapshot->place().ToPosition();
     start.snapshot = std::move(snapshot);
+    const auto time = BIWA_TRY(
+        BIWA_TRY(Asking())->Query("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"));
+    start.time = time.Number(0, 0);
     return start;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "source/postgres/partitions.h"
+#include "source/postgres/published_part.h"
 #include "source/postgres/text_values.h"
 
 namespace biwa::postgres {
@@ -73,6 +74,24 @@ LEFT JOIN missing ON missing.root = a.attrelid AND missing.attname = a.attname
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";
 
+// TableShape, in one statement so that all of it is of one moment. Rows that were written anew are
+// in another file. Whoever describes a column otherwise (its type, a default) writes its row of the
+// catalogue anew; what is done to a generated one is none of the stream's business.
+constexpr const char* kShapeSql = R"(
+WITH RECURSIVE part (root, oid) AS (
+    SELECT oid, oid FROM unnest($1::oid[]) AS wanted (oid)
+    UNION ALL
+    SELECT part.root, i.inhrelid FROM part
+    JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'p'
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
+SELECT part.root, true, c.oid::text, c.relfilenode::text
+FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
+UNION ALL
+SELECT a.attrelid, false, a.attnum::text,
+       CASE WHEN a.attisdropped THEN '' WHEN a.attgenerated <> '' THEN 'generated'
+            ELSE a.xmin::text END
+FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0)";
+
 // Keys in their own order of columns, and whether one is the replica identity by USING INDEX.
 constexpr const char* kKeysSql = R"(
 SELECT i.indrelid, i.indisprimary, i.indisreplident, k.attnum, i.indimmediate
@@ -126,7 +145,41 @@ struct FoundTable {
     bool key_deferrable = false;
     std::map<std::int64_t, std::size_t> column_of;  // attnum -> place in columns
     std::vector<std::size_t> identity_index;
+    std::map<std::int64_t, std::string> left_out;  // columns not of the part that is wanted
+    std::string left_out_of_key;                   // one of those
 };
+
+// What hinders the part of a table that is wanted, as far as the table's columns say.
+void JudgePart(FoundTable& found, int server_version) {
+    auto& table = found.table.table;
+    const auto& part = table.part;
+    if (part.empty() || !table.refusal.empty()) return;
+    const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+    if (server_version < kPublishPartVersion) {
+        table.refusal =
+            fmt::format("cannot be copied in part: that takes PostgreSQL 15, and this is {}",
+                        server_version / 10'000);
+        table.mend_sql = "take it out of `only`; a mask `drop` leaves columns out of the warehouse";
+        return;
+    }
+    for (const auto& column : part.columns) {
+        if (table.columns.Find(column)) continue;
+        table.refusal =
+            fmt::format("has no column {} that could be copied, which `only` names", column);
+        table.mend_sql = "write `only` as the table has it (a generated column is not published)";
+        return;
+    }
+    if (part.columns.empty()) return;
+    if (!found.left_out_of_key.empty()) {
+        table.refusal =
+            fmt::format("has column {} in its key, which `only` leaves out", found.left_out_of_key);
+        table.mend_sql = fmt::format("add {} to its columns in `only`", found.left_out_of_key);
+    } else if (found.replica_identity == 'f') {
+        table.refusal =
+            "has REPLICA IDENTITY FULL: PostgreSQL then publishes all of its columns or none";
+        table.mend_sql = fmt::format("ALTER TABLE {} REPLICA IDENTITY DEFAULT;", name);
+    }
+}
 
 // By what its rows are told apart in the stream of changes, and what hinders it.
 void Judge(FoundTable& found) {
@@ -281,7 +334,7 @@ bool MatchesPattern(const std::string& pattern, const std::string& schema,
 
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const TypeCatalog& types,
                                              const std::vector<std::string>& patterns,
-                                             IfMissing if_missing) {
+                                             IfMissing if_missing, const TableParts& only) {
     const auto rows = BIWA_TRY(connection.Query(kTablesSql));
     const bool by_root = connection.server_version() >= kPublishRootVersion;
     std::map<std::int64_t, FoundTable> found;
@@ -308,6 +361,9 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         one.table.table.schema = schema;
         one.table.table.name = name;
         one.table.table.id = rows.Text(i, 0);
+        if (const auto part = only.find(schema + "." + name); part != only.end()) {
+            one.table.table.part = part->second;
+        }
         one.replica_identity = rows.Text(i, 3)[0];
         one.not_in_log = rows.Text(i, 4);
         one.table.is_partitioned = is_partitioned;
@@ -338,6 +394,12 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
     const auto columns = BIWA_TRY(connection.Query(kColumnsSql, {oids}));
     for (int i = 0; i < columns.size(); ++i) {
         auto& one = found.at(columns.Number(i, 0));
+        const auto& wanted = one.table.table.part.columns;
+        if (!wanted.empty() &&
+            std::find(wanted.begin(), wanted.end(), columns.Text(i, 1)) == wanted.end()) {
+            one.left_out[columns.Number(i, 5)] = columns.Text(i, 1);
+            continue;
+        }
         // Generated columns are not in the stream of changes (before PostgreSQL 18).
         if (columns.Boolean(i, 6)) {
             one.table.table.notes.push_back(fmt::format(
@@ -361,9 +423,22 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         schema.columns.back().fill_unknown = columns.Boolean(i, 9) && !schema.columns.back().fill;
         one.table.decoders.push_back(std::move(decoder));
     }
+    const auto shapes = BIWA_TRY(connection.Query(kShapeSql, {oids}));
+    for (int i = 0; i < shapes.size(); ++i) {
+        auto& shape = found.at(shapes.Number(i, 0)).table.table.shape;
+        if (shapes.Boolean(i, 1)) {
+            shape.parts[shapes.Text(i, 2)] = shapes.Text(i, 3);
+        } else {
+            shape.columns[static_cast<std::int32_t>(shapes.Number(i, 2))] = shapes.Text(i, 3);
+        }
+    }
     const auto keys = BIWA_TRY(connection.Query(kKeysSql, {oids}));
     for (int i = 0; i < keys.size(); ++i) {
         auto& one = found.at(keys.Number(i, 0));
+        if (const auto left_out = one.left_out.find(keys.Number(i, 3));
+            left_out != one.left_out.end()) {
+            one.left_out_of_key = left_out->second;
+        }
         const auto column = one.column_of.find(keys.Number(i, 3));
         if (column == one.column_of.end()) continue;
         if (keys.Boolean(i, 1)) {
@@ -376,6 +451,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
     for (const auto oid : order) {
         auto& one = found.at(oid);
         Judge(one);
+        JudgePart(one, connection.server_version());
         tables.push_back(std::move(one.table));
     }
     return tables;

@@ -22,10 +22,11 @@ Result<TypeCatalog> ReadTypes(const Connection& connection);
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"
 // (of schema public), "*". A pattern that names nothing gives kUser, with what was near, or is
-// passed over.
+// passed over. Of tables in `only` these columns are all that there are.
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const TypeCatalog& types,
                                              const std::vector<std::string>& patterns,
-                                             IfMissing if_missing = IfMissing::kRefuse);
+                                             IfMissing if_missing = IfMissing::kRefuse,
+                                             const TableParts& only = {});
 
 // Whether "schema.table" is named by the pattern.
 bool MatchesPattern(const std::string& pattern, const std::string& schema,

@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "source/postgres/binary_values.h"
-#include "source/postgres/partitions.h"
 
 namespace biwa::postgres {
 
@@ -42,12 +41,8 @@ void AppendBigEndian(std::string& bytes, std::uint64_t value) {
 }  // namespace
 
 StreamResolver::StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                               const std::vector<FollowedTable>& tables,
-                               std::vector<std::string> publications, std::set<std::string> roots)
-    : parameters_(std::move(parameters)),
-      publications_(std::move(publications)),
-      roots_(std::move(roots)),
-      types_(std::move(types)) {
+                               const std::vector<FollowedTable>& tables, TableParts only)
+    : parameters_(std::move(parameters)), only_(std::move(only)), types_(std::move(types)) {
     for (const auto& followed : tables) tables_[followed.table.ToString()] = followed;
 }
 
@@ -107,11 +102,6 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
         return one.second.table.id.empty() ? one.first == name : one.second.table.id == id;
     });
     if (followed == tables_.end()) return std::optional<ResolvedRelation>();
-    if (roots_.contains(followed->first)) {
-        // It is announced anew when its partitions have changed.
-        const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-        BIWA_TRY(CheckAttached(connection, publications_));
-    }
     // A type made after the stream began: types of extensions and enums have OIDs from 16,384 on.
     const bool unknown_type = std::any_of(
         relation.columns.begin(), relation.columns.end(), [&](const RelationColumn& column) {
@@ -128,7 +118,8 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
     if (unknown_column) {
         // It may have been dropped or renamed since: then nothing is known of it.
         const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-        if (auto tables = ReadTables(connection, types_, {followed->first});
+        if (auto tables =
+                ReadTables(connection, types_, {followed->first}, IfMissing::kRefuse, only_);
             tables && tables->size() == 1) {
             const bool repeats = known.key_repeats;
             known = std::move(tables->front().table.columns);

@@ -24,14 +24,12 @@ namespace biwa::postgres {
 class StreamResolver final : public RelationResolver {
   public:
     StreamResolver(ConnectionParameters parameters, TypeCatalog types,
-                   const std::vector<FollowedTable>& tables, std::vector<std::string> publications,
-                   std::set<std::string> roots);
+                   const std::vector<FollowedTable>& tables, TableParts only);
     Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override;
 
   private:
     const ConnectionParameters parameters_;
-    const std::vector<std::string> publications_;
-    const std::set<std::string> roots_;  // "schema.table" of partitioned tables
+    const TableParts only_;
     TypeCatalog types_;
     std::map<std::string, FollowedTable> tables_;  // by "schema.table"; columns as last seen
 };

@@ -16,6 +16,11 @@ Error FromResult(const PGresult* result, std::string_view doing) {
     Error error;
     error.message = fmt::format("{}: {}", doing,
                                 Trim(primary != nullptr ? primary : PQresultErrorMessage(result)));
+    const char* detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    // 0A not supported, 42 syntax and rights: their details are about SQL. Others may show values.
+    if (detail != nullptr && (state.starts_with("0A") || state.starts_with("42"))) {
+        error.message += fmt::format(" ({})", Trim(detail));
+    }
     error.hint = hint != nullptr ? hint : "";
     // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 40 rolled back to let others
     // go on, 53 resources, 55 object state, 57 operator intervention, 58 system.
@@ -27,19 +32,34 @@ Error FromResult(const PGresult* result, std::string_view doing) {
     return error;
 }
 
-Error ConnectError(PGconn* connection) {
-    const std::string message(Trim(PQerrorMessage(connection)));
+Error ConnectError(PGconn* connection, SshTunnel* tunnel) {
+    std::string message(Trim(PQerrorMessage(connection)));
+    if (tunnel != nullptr) {
+        const auto complaint = tunnel->TakeComplaint();
+        if (!complaint.empty()) message += fmt::format(" (the bastion: {})", complaint);
+    }
     Error error;
     error.kind = ErrorKind::kUnavailable;
     error.message = "cannot connect to PostgreSQL: " + HidePasswords(message);
     const auto has = [&](const char* text) { return message.find(text) != std::string::npos; };
-    if (has("password authentication failed") || has("no password supplied") ||
-        has("pg_hba.conf")) {
+    if (has("root certificate file")) {
+        error.kind = ErrorKind::kUser;
+        error.hint = "Check sslrootcert of the connection.";
+    } else if (has("password authentication failed") || has("no password supplied") ||
+               has("pg_hba.conf")) {
         error.kind = ErrorKind::kUser;
         error.hint = "Check user and password of the connection, and what pg_hba.conf lets in.";
     } else if (has("does not exist")) {
         error.kind = ErrorKind::kUser;
         error.hint = "Check database and user of the connection.";
+    } else if (has("certificate verify failed") || has("does not match host name")) {
+        error.hint =
+            "Check sslrootcert and host of the connection: sslmode verify-ca wants a certificate "
+            "that it vouches for, verify-full one with the name in host too.";
+    } else if (has("server does not support SSL")) {
+        error.hint = "Turn ssl on at the server, or set sslmode of the connection.";
+    } else if (has("session is read-only") || has("server is in hot standby mode")) {
+        error.hint = "No host of the connection is as target_session_attrs wants it.";
     } else if (has("Connection refused") || has("No such file or directory")) {
         error.hint = "Is the server running there? Check host and port of the connection.";
     } else if (has("could not translate host name")) {
@@ -52,14 +72,29 @@ Error ConnectError(PGconn* connection) {
 }  // namespace
 
 Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind kind) {
-    auto all = parameters;
-    all.try_emplace("application_name", "biwa");
-    all.try_emplace("connect_timeout", "10");
-    // A network that swallows everything is found out within a minute, not in a quarter of an hour.
-    all.try_emplace("keepalives_idle", "30");
-    all.try_emplace("keepalives_interval", "10");
-    all.try_emplace("keepalives_count", "3");
-    all.try_emplace("tcp_user_timeout", "60000");
+    auto all = parameters.keywords;
+    if (parameters.tunnel) {
+        const auto ports = BIWA_TRY(parameters.tunnel->Open());
+        std::string addresses, numbers;
+        for (const auto port : ports) {
+            addresses += addresses.empty() ? "127.0.0.1" : ",127.0.0.1";
+            numbers += fmt::format("{}{}", numbers.empty() ? "" : ",", port);
+        }
+        // The host stays what a certificate is checked against.
+        all["hostaddr"] = addresses;
+        all["port"] = numbers;
+    }
+    all.try_emplace("fallback_application_name", "biwa");
+    // What is said here counts before what a service says.
+    if (!all.contains("service")) {
+        all.try_emplace("connect_timeout", "10");
+        // A network that swallows everything is found out within a minute, not in a quarter of an
+        // hour.
+        all.try_emplace("keepalives_idle", "30");
+        all.try_emplace("keepalives_interval", "10");
+        all.try_emplace("keepalives_count", "3");
+        all.try_emplace("tcp_user_timeout", "60000");
+    }
     all["client_encoding"] = "UTF8";
     if (kind == Kind::kReplication) all["replication"] = "database";
     // Text forms that the decoders know, whatever the server's or the role's settings are.
@@ -79,7 +114,9 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
     values.push_back(nullptr);
     Connection connection(PQconnectdbParams(keywords.data(), values.data(), 0));
     if (!connection.connection_) return Unavailable("cannot connect to PostgreSQL: out of memory");
-    if (!connection.is_good()) return tl::unexpected(ConnectError(connection.raw()));
+    if (!connection.is_good()) {
+        return tl::unexpected(ConnectError(connection.raw(), parameters.tunnel.get()));
+    }
     PQsetNoticeProcessor(
         connection.raw(), [](void*, const char*) {}, nullptr);
     return connection;

@@ -10,11 +10,16 @@
 #include <vector>
 
 #include "base/result.h"
+#include "source/ssh_tunnel.h"
 
 namespace biwa::postgres {
 
-// libpq's keywords ("host", "dbname", …) and their values.
-using ConnectionParameters = std::map<std::string, std::string>;
+struct ConnectionParameters {
+    // libpq's keywords ("host", "dbname", …) and their values.
+    std::map<std::string, std::string> keywords;
+    // Leads to the hosts, in the order in which they are named; null: there is no bastion.
+    std::shared_ptr<SshTunnel> tunnel = {};
+};
 
 struct ResultDeleter {
     void operator()(PGresult* result) const { PQclear(result); }

@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 #include "source/postgres/catalog.h"
+#include "source/postgres/published_part.h"
+#include "source/postgres/standby.h"
 #include "source/postgres/stream_source.h"
 
 namespace biwa::postgres {
@@ -17,11 +19,30 @@ class Examination {
     Examination(const Connection& connection, std::string slot)
         : connection_(connection), slot_(std::move(slot)) {}
 
-    Status Run(const std::vector<std::string>& tables) {
+    Status Run(const std::vector<std::string>& tables, const TableParts& only) {
         BIWA_TRY(Server());
         BIWA_TRY(Role());
         BIWA_TRY(Slots());
-        BIWA_TRY(Tables(tables));
+        BIWA_TRY(Tables(tables, only));
+        return {};
+    }
+    Status Standby(const ConnectionParameters& parameters) {
+        const auto standby = OpenStandby(parameters, connection_);
+        if (!standby) {
+            Add(Level::kProblem, standby.error().message, "tables are to be copied there",
+                standby.error().hint);
+            return {};
+        }
+        const auto feedback =
+            BIWA_TRY(standby->Query("SELECT current_setting('hot_standby_feedback')")).Text(0, 0);
+        if (feedback == "on") {
+            Add(Level::kGood, "the standby of snapshot_from has replayed what the primary wrote");
+        } else {
+            Add(Level::kWarning, "the standby's hot_standby_feedback is " + feedback,
+                "it may cut off a copy for the sake of the log that it replays; the copy then goes "
+                "on where it was",
+                "ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf();  -- there");
+        }
         return {};
     }
     std::vector<Finding> TakeFindings() { return std::move(findings_); }
@@ -143,14 +164,16 @@ class Examination {
         return {};
     }
 
-    Status Tables(const std::vector<std::string>& patterns) {
+    Status Tables(const std::vector<std::string>& patterns, const TableParts& only) {
         const auto types = BIWA_TRY(ReadTypes(connection_));
-        const auto tables = ReadTables(connection_, types, patterns);
+        auto tables = ReadTables(connection_, types, patterns, IfMissing::kRefuse, only);
         if (!tables) {
             Add(Level::kProblem, tables.error().message, "", tables.error().hint);
             return {};
         }
-        for (const auto& found : *tables) {
+        PartExaminer parts;
+        for (auto& found : *tables) {
+            BIWA_TRY(parts.Examine(connection_, found.table));
             const auto& table = found.table;
             const auto name = table.ToString();
             const auto quoted = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
@@ -196,11 +219,13 @@ class Examination {
 }  // namespace
 
 Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
-                                     const std::string& stream,
-                                     const std::vector<std::string>& tables) {
+                                     const ConnectionParameters* standby, const std::string& stream,
+                                     const std::vector<std::string>& tables,
+                                     const TableParts& only) {
     const auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
     Examination examination(connection, SlotName(stream));
-    BIWA_TRY(examination.Run(tables));
+    BIWA_TRY(examination.Run(tables, only));
+    if (standby != nullptr) BIWA_TRY(examination.Standby(*standby));
     return examination.TakeFindings();
 }
 

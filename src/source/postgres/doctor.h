@@ -10,8 +10,10 @@
 namespace biwa::postgres {
 
 // Changes nothing. An error is one of reaching the server at all.
+// `standby`: where copies are read; null: at the server itself.
 Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
-                                     const std::string& stream,
-                                     const std::vector<std::string>& tables);
+                                     const ConnectionParameters* standby, const std::string& stream,
+                                     const std::vector<std::string>& tables,
+                                     const TableParts& only);
 
 }  // namespace biwa::postgres

@@ -48,8 +48,7 @@ WITH RECURSIVE part (root, published, oid, attached) AS (
            CASE WHEN pg_catalog.age(i.xmin) < pg_catalog.age(part.attached)
                 THEN i.xmin ELSE part.attached END
     FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
-SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), part.root::regclass::text,
-       part.attached::text
+SELECT part.root, c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), part.attached::text
 FROM part
 JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -80,19 +79,29 @@ Result<std::string> NameOfLeaf(const Connection& connection, const std::string& 
     return rows.empty() ? std::string() : rows.Text(0, 0);
 }
 
-Status CheckAttached(const Connection& connection, const std::vector<std::string>& publications) {
-    const auto names = fmt::format("{{{}}}", fmt::join(publications, ","));
+Status FilledParts::Note(const Connection& connection, std::vector<CatalogTable>& tables) {
+    std::map<std::string, CatalogTable*> roots;
+    for (auto& table : tables) {
+        if (table.is_partitioned) roots[table.table.id] = &table;
+    }
+    if (roots.empty()) return {};
+    const auto names = fmt::format("{{{}}}", fmt::join(publications_, ","));
     const auto attached = BIWA_TRY(connection.Query(kAttachedSql, {names}));
     for (int i = 0; i < attached.size(); ++i) {
-        const auto leaf = attached.Text(i, 0), root = attached.Text(i, 1);
-        const auto older = BIWA_TRY(
-            connection.Query(fmt::format(kOlderRowsSql, leaf, "'" + attached.Text(i, 2) + "'")));
-        if (!older.Boolean(0, 0)) continue;
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("{} had rows when it was made a partition of {}: they are not in "
-                                "the changes",
-                                leaf, root),
-                    "Take the table out of the stream and in again: it is copied anew.");
+        const auto root = roots.find(attached.Text(i, 0));
+        if (root == roots.end()) continue;
+        const auto oid = attached.Text(i, 1), leaf = attached.Text(i, 2), by = attached.Text(i, 3);
+        const auto [known, is_new] = known_.try_emplace(oid + " " + by, false);
+        if (is_new) {
+            const auto older = connection.Query(fmt::format(kOlderRowsSql, leaf, "'" + by + "'"));
+            // Dropped meanwhile, or locked by whoever alters it: at the next look.
+            if (!older) {
+                known_.erase(known);
+                continue;
+            }
+            known->second = older->Boolean(0, 0);
+        }
+        if (known->second) root->second->table.shape.filled_parts[oid] = leaf;
     }
     return {};
 }

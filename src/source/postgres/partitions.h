@@ -3,14 +3,18 @@
 // only leaves have pages.
 //
 // What is done to whole partitions is not in the log as changes of rows:
-//   attached with rows  CheckAttached finds it, and the stream stops: those rows are nowhere here
+//   attached with rows  FilledParts finds it, and the table is copied anew: those rows are nowhere
+//                       here
 //   attached empty, made as a partition  what is written to it from then on comes as any change
 //   detached, dropped, truncated by its own name  its rows stay in the warehouse
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "source/postgres/catalog.h"
 #include "source/postgres/connection.h"
 
 namespace biwa::postgres {
@@ -34,8 +38,18 @@ Result<std::vector<Leaf>> LeavesOf(const Connection& connection, const std::stri
 Result<std::string> NameOfLeaf(const Connection& connection, const std::string& root,
                                const std::string& oid);
 
-// kConflict when a table that had rows was made a partition of one of the publications' roots after
-// that root was published.
-Status CheckAttached(const Connection& connection, const std::vector<std::string>& publications);
+// Tables that had rows when they were made partitions of roots that were published already.
+class FilledParts {
+  public:
+    explicit FilledParts(std::vector<std::string> publications)
+        : publications_(std::move(publications)) {}
+
+    // Notes them with their roots.
+    Status Note(const Connection& connection, std::vector<CatalogTable>& tables);
+
+  private:
+    const std::vector<std::string> publications_;
+    std::map<std::string, bool> known_;  // by leaf and attachment: looked at once
+};
 
 }  // namespace biwa::postgres

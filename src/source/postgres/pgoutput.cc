@@ -93,6 +93,14 @@ tl::unexpected<Error> NoIdentityOf(const Relation& relation) {
                    "Has its REPLICA IDENTITY been changed? Copy the table anew.");
 }
 
+Result<Micros> CommitTime(std::int64_t time) {
+    Micros micros = 0;
+    if (__builtin_add_overflow(time, kEpochMicros, &micros)) {
+        return Corrupt("a transaction was committed at a time that cannot be");
+    }
+    return micros;
+}
+
 }  // namespace
 
 Status PgOutputDecoder::Decode(std::string_view message) {
@@ -135,7 +143,8 @@ ChangeBatch PgOutputDecoder::TakeBatch() {
     for (auto& [id, table] : tables_) table.in_batch.reset();
     for (const auto& part : batch_.tables) {
         batch_.bytes += part.rows.bytes() + part.old_keys.bytes() + part.kinds.size() +
-                        (part.key_changes.size() + part.unchanged.size()) * 8;
+                        (part.key_changes.size() + part.unchanged.size()) * 8 +
+                        part.origins.size() * sizeof(TableChanges::Run);
     }
     auto batch = std::move(batch_);
     batch_ = ChangeBatch();
@@ -146,9 +155,13 @@ ChangeBatch PgOutputDecoder::TakeBatch() {
 
 Status PgOutputDecoder::DecodeBegin(Reader& reader) {
     if (in_transaction_) return Corrupt("a transaction begins inside another");
-    transaction_commit_ = reader.Number<std::uint64_t>();
-    reader.Bytes(12);
+    origin_.commit = reader.Number<std::uint64_t>();
+    const auto time = reader.Number<std::int64_t>();
+    reader.Bytes(4);
     if (!reader.at_end()) return CutOff('B');
+    // Those that commit at the same time may be logged in another order than that of their times.
+    origin_.commit_time = std::max(origin_.commit_time, BIWA_TRY(CommitTime(time)));
+    origin_.sequence = 0;
     in_transaction_ = true;
     return {};
 }
@@ -191,17 +204,13 @@ Status PgOutputDecoder::DecodeCommit(Reader& reader) {
     const auto time = reader.Number<std::int64_t>();
     if (!reader.at_end()) return CutOff('C');
     // To acknowledge a position that never was would make the server forget what comes before it.
-    if (commit != transaction_commit_ || end <= commit || end - commit > kCommitRecordBytesMax) {
+    if (commit != origin_.commit || end <= commit || end - commit > kCommitRecordBytesMax) {
         return Corrupt(fmt::format("a transaction that was to end at {} ends at {}, {}",
-                                   LsnText(transaction_commit_), LsnText(commit), LsnText(end)));
+                                   LsnText(origin_.commit), LsnText(commit), LsnText(end)));
     }
-    Micros commit_time = 0;
-    if (__builtin_add_overflow(time, kEpochMicros, &commit_time)) {
-        return Corrupt("a transaction was committed at a time that cannot be");
-    }
+    batch_.commit_time = BIWA_TRY(CommitTime(time));
     in_transaction_ = false;
     batch_.commit = Position{end, LsnText(end)};
-    batch_.commit_time = commit_time;
     ++batch_.commits;
     return {};
 }
@@ -310,6 +319,8 @@ Status PgOutputDecoder::CheckKey(const Table& table, const std::vector<Field>& f
 
 void PgOutputDecoder::Count(TableChanges& part, ChangeKind kind) {
     part.kinds.push_back(kind);
+    ++origin_.sequence;
+    part.SetOrigin(origin_);
     ++batch_.changes;
 }
 
@@ -323,6 +334,12 @@ Status PgOutputDecoder::DecodeInsert(Reader& reader) {
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
     for (std::size_t i = 0; i < new_fields_.size(); ++i) {
+        // An update that moved the row into what is published of the table is sent as an insert,
+        // without the large values that it left alone.
+        if (new_fields_[i].kind == 'u') {
+            part.unchanged.push_back(
+                {static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(i)});
+        }
         BIWA_TRY(SetCell(table, i, new_fields_[i], part.rows, i, row));
     }
     Count(part, ChangeKind::kInsert);
@@ -421,7 +438,10 @@ Status PgOutputDecoder::DecodeTruncate(Reader& reader) {
         auto& table = *BIWA_TRY(ReadTable(reader));
         if (IsPassedOver(table)) continue;
         table.in_batch.reset();
-        PartOf(table).truncated_first = true;
+        auto& part = PartOf(table);
+        part.truncated_first = true;
+        ++origin_.sequence;
+        part.truncated_at = origin_;
         ++batch_.changes;
     }
     return reader.at_end() ? Status() : Status(CutOff('T'));

@@ -113,7 +113,7 @@ class PgOutputDecoder {
     static Status CheckKey(const Table& table, const std::vector<Field>& fields);
     // Whether the changes of this transaction are none of the table's.
     bool IsPassedOver(const Table& table) const {
-        return !table.resolved || transaction_commit_ < table.resolved->from;
+        return !table.resolved || origin_.commit < table.resolved->from;
     }
     void Count(TableChanges& part, ChangeKind kind);
 
@@ -123,7 +123,8 @@ class PgOutputDecoder {
     Table* last_table_ = nullptr;
     ChangeBatch batch_;
     bool in_transaction_ = false;
-    std::uint64_t transaction_commit_ = 0;  // where the record of its commit begins
+    // Of the last change; `commit` is where the record of its transaction's commit begins.
+    ChangeOrigin origin_;
     std::uint64_t unrepresentable_ = 0;
     std::vector<Field> old_fields_, new_fields_;
 };

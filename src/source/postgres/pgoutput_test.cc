@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "source/postgres/binary_values.h"
 #include "source/postgres/wire_testing.h"
 
 namespace biwa::postgres {
@@ -150,6 +151,20 @@ TEST_F(PgOutputTest, ReadsATransactionOfEveryKindOfChange) {
     EXPECT_TRUE(part.rows.cells(1).IsNull(4));
 }
 
+TEST_F(PgOutputTest, AnInsertMayLeaveOutWhatTheRowHadBeforeItWasPublished) {
+    Feed({Begin(), Announce(kAnswers, "answers", kColumns), Insert({"1", "a", kUnchanged}),
+          Insert({"2", "b", "c"}), Commit(0x600)});
+    const auto batch = decoder_.TakeBatch();
+    const auto& part = batch.tables.at(0);
+    EXPECT_EQ(part.kinds, std::vector(2, ChangeKind::kInsert));
+    ASSERT_EQ(part.unchanged.size(), 1u);
+    EXPECT_EQ(part.unchanged[0].row, 0u);
+    EXPECT_EQ(part.unchanged[0].column, 2u);
+    EXPECT_TRUE(decoder_.Decode(Begin()));
+    EXPECT_FALSE(decoder_.Decode("I" + Int32(kAnswers) + "N" + Tuple({kUnchanged, "a", "b"})))
+        << "a key that is left out is known to nobody";
+}
+
 TEST_F(PgOutputTest, AFullOldRowFillsInWhatTheNewOneLeavesOut) {
     Feed({Begin(), Announce(kAnswers, "answers", kColumns),
           UpdateFrom('O', {"1", "a", "large"}, {"1", "b", kUnchanged}),
@@ -198,6 +213,39 @@ TEST_F(PgOutputTest, ATruncateBeginsANewPart) {
     EXPECT_TRUE(batch.tables[1].truncated_first);
     EXPECT_EQ(batch.tables[1].kinds.size(), 1u);
     EXPECT_EQ(batch.changes, 3u);
+}
+
+TEST_F(PgOutputTest, EachChangeSaysWhereItStandsAndTimeDoesNotGoBack) {
+    const auto begin = [](std::uint64_t commit, std::int64_t time) {
+        return "B" + Int64(static_cast<std::int64_t>(commit)) + Int64(time) + Int32(7);
+    };
+    const auto end = [](std::uint64_t commit, std::int64_t time) {
+        return "C" + Int8(0) + Int64(static_cast<std::int64_t>(commit)) +
+               Int64(static_cast<std::int64_t>(commit) + 8) + Int64(time);
+    };
+    Feed({Announce(kAnswers, "answers", kColumns), begin(0x500, 2'000'000), Insert({"1", "a", "b"}),
+          Insert({"2", "a", "b"}), Truncate({kAnswers}), Insert({"3", "a", "b"}),
+          end(0x500, 2'000'000),
+          // Committed a second before, logged after.
+          begin(0x600, 1'000'000), Update({"3", "c", "d"}), end(0x600, 1'000'000),
+          begin(0x700, 3'000'000), Update({"3", "e", "f"}), end(0x700, 3'000'000)});
+    const auto batch = decoder_.TakeBatch();
+    ASSERT_EQ(batch.tables.size(), 2u);
+    const auto is = [](const ChangeOrigin& origin, std::uint64_t commit, std::int64_t time,
+                       std::uint64_t sequence) {
+        EXPECT_EQ(origin.commit, commit);
+        EXPECT_EQ(origin.commit_time, kEpochMicros + time);
+        EXPECT_EQ(origin.sequence, sequence);
+    };
+    ASSERT_EQ(batch.tables[0].origins.size(), 1u);
+    EXPECT_EQ(batch.tables[0].origins[0].row, 0u);
+    is(batch.tables[0].origins[0].origin, 0x500, 2'000'000, 1);
+    is(batch.tables[1].truncated_at, 0x500, 2'000'000, 3);
+    ASSERT_EQ(batch.tables[1].origins.size(), 3u);
+    is(batch.tables[1].origins[0].origin, 0x500, 2'000'000, 4);
+    EXPECT_EQ(batch.tables[1].origins[1].row, 1u);
+    is(batch.tables[1].origins[1].origin, 0x600, 2'000'000, 1);
+    is(batch.tables[1].origins[2].origin, 0x700, 3'000'000, 1);
 }
 
 TEST_F(PgOutputTest, AChangedTableInTheMiddleBeginsANewPart) {

@@ -1,5 +1,11 @@
 #include "source/postgres/postgres_source.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+#include "base/text.h"
 #include "source/postgres/connection.h"
 #include "source/postgres/doctor.h"
 #include "source/postgres/stream_source.h"
@@ -27,6 +33,9 @@ constexpr Keyword kKeywords[] = {
     {"sslkey", "sslkey"},
     {"application_name", "application_name"},
     {"connect_timeout", "connect_timeout"},
+    {"service", "service"},
+    {"passfile", "passfile"},
+    {"target_session_attrs", "target_session_attrs"},
 };
 
 std::vector<Setting> Settings() {
@@ -36,12 +45,31 @@ std::vector<Setting> Settings() {
     };
     std::vector<Setting> settings = {
         text("url", "All of the connection in one: postgres://user@host:5432/database.", false),
-        text("host", "Name or address of the server, or the folder of its Unix socket.", true),
-        {"port", SettingType::kText, "Port of the server.", false, "5432", {}, {}},
+        {.name = "service",
+         .description =
+             "A service of libpq, which says all that is not said here: a section of the "
+             "file in PGSERVICEFILE, or of ~/.pg_service.conf."},
+        text(
+            "host",
+            "Name or address of the server, or the folder of its Unix socket. Several, with commas "
+            "between: the first that answers and is as target_session_attrs wants it.",
+            true),
+        {"port",
+         SettingType::kText,
+         "Port of the server; of several hosts one, or one each.",
+         false,
+         "5432",
+         {},
+         {}},
         text("database", "Name of the database.", true),
         text("user", "Role to connect as; it needs LOGIN, REPLICATION and SELECT on the tables.",
              true),
         {"password", SettingType::kSecret, "Password of the role.", false, "", {}, {}},
+        {.name = "passfile",
+         .type = SettingType::kPath,
+         .description =
+             "File of passwords in the format of ~/.pgpass, which is read where there is "
+             "no password."},
         {"sslmode",
          SettingType::kText,
          "How far the connection has to be encrypted and checked.",
@@ -49,30 +77,106 @@ std::vector<Setting> Settings() {
          "prefer",
          {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
          {}},
-        text("sslrootcert", "File of the certificates that the server's is checked against.",
+        {.name = "sslrootcert",
+         .type = SettingType::kPath,
+         .description = "File of the certificates that the server's is checked against."},
+        {.name = "sslcert",
+         .type = SettingType::kPath,
+         .description = "File of the client's certificate."},
+        {.name = "sslkey",
+         .type = SettingType::kPath,
+         .description = "File of the client's key, which nobody else may read."},
+        {.name = "target_session_attrs",
+         .description = "Of several hosts, which will do. Left out: read-write, since changes are "
+                        "followed at the primary.",
+         .choices = {"any", "read-write", "primary"}},
+        text("snapshot_from",
+             "A standby of the server, HOST or HOST:PORT, at which tables are copied and compared; "
+             "all else is as for the server. Tables without a key cannot be read there.",
              false),
-        text("sslcert", "File of the client's certificate.", false),
-        text("sslkey", "File of the client's key.", false),
         text("application_name", "What pg_stat_activity shows.", false, "biwa"),
         text("connect_timeout", "Seconds to wait for a connection.", false, "10"),
     };
+    for (auto& setting : SshSettings()) settings.push_back(std::move(setting));
     return settings;
+}
+
+Result<std::uint16_t> ParsePort(std::string_view text) {
+    std::uint16_t port = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, port);
+    if (error == std::errc() && at == end && port != 0) return port;
+    return UserError(fmt::format("\"{}\" is no port", text));
+}
+
+// "db.internal:5433", "[::1]:5433", "db.internal", "::1"
+Result<Endpoint> ParseEndpoint(const std::string& text) {
+    Endpoint endpoint{text, 5432};
+    const auto colon = text.rfind(':');
+    const bool has_port = colon != std::string::npos &&
+                          (text.find(':') == colon || (colon > 0 && text[colon - 1] == ']'));
+    if (has_port) {
+        endpoint.port = BIWA_TRY(ParsePort(std::string_view(text).substr(colon + 1)));
+        endpoint.host = text.substr(0, colon);
+    }
+    auto& host = endpoint.host;
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    return endpoint;
+}
+
+// The hosts of libpq's lists of hosts and ports.
+Result<std::vector<Endpoint>> Endpoints(const std::map<std::string, std::string>& keywords) {
+    const auto list = [&](const char* name) {
+        const auto found = keywords.find(name);
+        return Split(found == keywords.end() ? std::string_view() : found->second, ',');
+    };
+    const auto hosts = list("host"), ports = list("port");
+    std::vector<Endpoint> endpoints;
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        const auto port = ports.size() == 1  ? ports[0]
+                          : i < ports.size() ? ports[i]
+                                             : std::string();
+        endpoints.push_back({hosts[i], 5432});
+        if (!port.empty()) endpoints.back().port = BIWA_TRY(ParsePort(port));
+    }
+    return endpoints;
+}
+
+Status AddTunnel(const SettingValues& values, ConnectionParameters& parameters) {
+    const auto bastion = values.find("ssh_host");
+    std::vector<Endpoint> targets;
+    if (bastion != values.end() && !bastion->second.empty()) {
+        targets = BIWA_TRY(Endpoints(parameters.keywords));
+        const bool has_none = targets.empty() || targets[0].host.empty();
+        if (has_none || targets[0].host.starts_with('/')) {
+            return UserError("ssh_host leads to a host, and the connection has none",
+                             "Set host to the server's name or address as the bastion sees it.");
+        }
+    }
+    parameters.tunnel = BIWA_TRY(MakeTunnel(values, std::move(targets)));
+    return {};
 }
 
 class PostgresSource final : public Source {
   public:
-    explicit PostgresSource(ConnectionParameters parameters) : parameters_(std::move(parameters)) {}
+    PostgresSource(ConnectionParameters parameters, std::optional<ConnectionParameters> standby)
+        : parameters_(std::move(parameters)), standby_(std::move(standby)) {}
 
-    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream) override {
-        return postgres::OpenStreamSource(parameters_, stream);
+    Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream,
+                                                     const TableParts& only) override {
+        return postgres::OpenStreamSource(parameters_, standby(), stream, only);
     }
     Result<std::vector<Finding>> Examine(const std::string& stream,
-                                         const std::vector<std::string>& tables) override {
-        return postgres::Examine(parameters_, stream, tables);
+                                         const std::vector<std::string>& tables,
+                                         const TableParts& only) override {
+        return postgres::Examine(parameters_, standby(), stream, tables, only);
     }
 
   private:
+    const ConnectionParameters* standby() const { return standby_ ? &*standby_ : nullptr; }
+
     const ConnectionParameters parameters_;
+    const std::optional<ConnectionParameters> standby_;
 };
 
 }  // namespace
@@ -92,10 +196,27 @@ void RegisterPostgresSource(SourceRegistry& sources) {
                      for (const auto& [setting, libpq] : kKeywords) {
                          const auto found = all.find(setting);
                          if (found != all.end() && !found->second.empty()) {
-                             parameters[libpq] = found->second;
+                             parameters.keywords[libpq] = found->second;
                          }
                      }
-                     return std::make_unique<PostgresSource>(std::move(parameters));
+                     auto& keywords = parameters.keywords;
+                     if (const auto host = keywords.find("host");
+                         host != keywords.end() && host->second.find(',') != std::string::npos) {
+                         keywords.try_emplace("target_session_attrs", "read-write");
+                     }
+                     BIWA_TRY(AddTunnel(all, parameters));
+                     std::optional<ConnectionParameters> standby;
+                     if (const auto from = all.find("snapshot_from");
+                         from != all.end() && !from->second.empty()) {
+                         standby = parameters;
+                         const auto there = BIWA_TRY(ParseEndpoint(from->second));
+                         standby->keywords["host"] = there.host;
+                         standby->keywords["port"] = std::to_string(there.port);
+                         standby->keywords.erase("target_session_attrs");
+                         BIWA_TRY(AddTunnel(all, *standby));
+                     }
+                     return std::make_unique<PostgresSource>(std::move(parameters),
+                                                             std::move(standby));
                  },
                  .parse_url = ParsePostgresUrl,
                  .usual_schema = nullptr});

@@ -7,8 +7,9 @@
 #include <set>
 
 #include "base/text.h"
-#include "source/postgres/copy_reader.h"
+#include "source/postgres/copy_rows.h"
 #include "source/postgres/partitions.h"
+#include "source/postgres/published_part.h"
 
 namespace biwa::postgres {
 
@@ -17,89 +18,12 @@ namespace {
 // Small enough that a few threads share a table evenly and a restart repeats little, large enough
 // that starting a COPY does not count: 16 MB of PostgreSQL's usual pages.
 constexpr std::int64_t kPagesPerRange = 2048;
-// A block ends early where its strings are large: what is read ahead of the warehouse stays small.
-constexpr std::size_t kBlockBytesMax = 16 << 20;
 // Reading by ranges of ctid without passing over the rest came with PostgreSQL 14.
 constexpr int kRangeScanVersion = 140'000;
-
-// Reads one COPY. Gives its connection back when it read to the end; else the connection goes,
-// which ends the COPY at the server too.
-class CopyRowReader final : public RowReader {
-  public:
-    using GiveBack = std::function<void(Connection)>;
-
-    // `unrepresentable` is added to, and outlives this.
-    CopyRowReader(GiveBack give_back, Connection connection, CatalogTable table,
-                  std::atomic<std::uint64_t>* unrepresentable)
-        : give_back_(std::move(give_back)),
-          unrepresentable_(unrepresentable),
-          connection_(std::move(connection)),
-          table_(std::move(table)),
-          decoder_(table_.decoders) {}
-
-    Result<std::size_t> Fill(RowBlock& block) override {
-        if (ended_) return std::size_t{0};
-        arena_ = Arena();
-        DecodeContext context{&arena_};
-        std::size_t row = 0;
-        while (row < kBlockRows && arena_.bytes() < kBlockBytesMax) {
-            char* buffer = nullptr;
-            const int length = PQgetCopyData(connection_->raw(), &buffer, 0);
-            if (length < 0) {
-                BIWA_TRY(Finish(length));
-                break;
-            }
-            const auto piece = decoder_.Decode(
-                std::string_view(buffer, static_cast<std::size_t>(length)), block, row, context);
-            PQfreemem(buffer);
-            if (!piece) {
-                return Within(fmt::format("copying {}", table_.table.ToString()), piece.error());
-            }
-            if (*piece == CopyDecoder::Piece::kRow) ++row;
-        }
-        if (unrepresentable_ != nullptr) *unrepresentable_ += context.unrepresentable;
-        return row;
-    }
-
-  private:
-    Status Finish(int length) {
-        const auto doing = fmt::format("copying {}", table_.table.ToString());
-        if (length == -2) return tl::unexpected(connection_->LastError(doing));
-        const std::unique_ptr<PGresult, ResultDeleter> result(PQgetResult(connection_->raw()));
-        if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
-            return tl::unexpected(connection_->LastError(doing));
-        }
-        while (PGresult* more = PQgetResult(connection_->raw())) PQclear(more);
-        ended_ = true;
-        give_back_(std::move(*connection_));
-        connection_.reset();
-        return {};
-    }
-
-    const GiveBack give_back_;
-    std::atomic<std::uint64_t>* const unrepresentable_;
-    std::optional<Connection> connection_;
-    const CatalogTable table_;
-    CopyDecoder decoder_;
-    Arena arena_;
-    bool ended_ = false;
-};
-
-// A column as a COPY asks for it. A cast to text may be a function of its own (an inet's always
-// says the mask); what the stream sends is the text of the type's output function.
-std::string Selected(const std::string& column, bool as_text) {
-    const auto name = QuoteIdentifier(column);
-    if (!as_text) return name;
-    return fmt::format("CASE WHEN {0} IS DISTINCT FROM NULL THEN pg_catalog.concat({0}) END", name);
-}
 
 class NoRows final : public RowReader {
     Result<std::size_t> Fill(RowBlock&) override { return std::size_t{0}; }
 };
-
-std::string QualifiedName(const SourceTable& table) {
-    return QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
-}
 
 // The range of a partitioned table that is all of it, read through the root.
 constexpr const char* kWholeTree = "*";
@@ -109,9 +33,9 @@ constexpr const char* kWholeTree = "*";
 // rewritten; "16423:0-2048@16384", of the leaf with that OID. Empty where the leaf is no longer the
 // table's.
 Result<std::string> FromClause(const Connection& connection, const SourceTable& table,
-                               const std::string& range) {
+                               const std::string& range, const TablePart& part) {
     auto name = QualifiedName(table);
-    if (range == kWholeTree) return name;
+    if (range == kWholeTree) return name + " WHERE true" + AndWhere(part);
     auto pages = range;
     if (const auto colon = range.find(':'); colon != std::string::npos) {
         pages = range.substr(colon + 1);
@@ -120,20 +44,23 @@ Result<std::string> FromClause(const Connection& connection, const SourceTable& 
     }
     pages = pages.substr(0, pages.find('@'));
     const auto dash = pages.find('-');
-    auto from = fmt::format("ONLY {} WHERE ctid >= '({},0)'::tid", name, pages.substr(0, dash));
+    // A condition may name the table in front of its columns.
+    auto from = fmt::format("ONLY {} AS {} WHERE ctid >= '({},0)'::tid", name,
+                            QuoteIdentifier(table.name), pages.substr(0, dash));
     if (const auto end = pages.substr(dash + 1); !end.empty()) {
         from += fmt::format(" AND ctid < '({},0)'::tid", end);
     }
-    return from;
+    return from + AndWhere(part);
 }
 
 }  // namespace
 
 PostgresSnapshot::PostgresSnapshot(ConnectionParameters parameters, Connection exporter,
-                                   std::string snapshot_name, TypeCatalog types)
+                                   std::string snapshot_name, TypeCatalog types, TableParts only)
     : parameters_(std::move(parameters)),
       snapshot_name_(std::move(snapshot_name)),
       types_(std::move(types)),
+      only_(std::move(only)),
       exporter_(std::move(exporter)) {}
 
 Result<std::vector<SnapshotRange>> PostgresSnapshot::Split(const SourceTable& table) {
@@ -184,7 +111,7 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
     }
     auto connection = BIWA_TRY(TakeConnection());
     auto tables =
-        BIWA_TRY(ReadTables(connection, types_, {table.ToString()}, IfMissing::kPassOver));
+        BIWA_TRY(ReadTables(connection, types_, {table.ToString()}, IfMissing::kPassOver, only_));
     GiveBack(std::move(connection));
     if (tables.empty()) {
         return Unavailable(fmt::format("{} has gone since the copy began", table.ToString()));
@@ -240,64 +167,12 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
         select += (i == 0 ? "" : ", ") +
                   Selected(table.columns.columns[i].name, described.decoders[i].text_only);
     }
-    const auto from = BIWA_TRY(FromClause(connection, table, range.text));
+    const auto from = BIWA_TRY(FromClause(connection, table, range.text, described.table.part));
     if (from.empty()) return std::make_unique<NoRows>();
     BIWA_TRY(connection.BeginCopy(
         fmt::format("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", select, from)));
-    return std::make_unique<CopyRowReader>([this](Connection used) { GiveBack(std::move(used)); },
-                                           std::move(connection), std::move(described),
-                                           &unrepresentable_);
-}
-
-Result<std::unique_ptr<RowReader>> ReadRowsByKey(
-    const ConnectionParameters& parameters, const SourceTable& table,
-    const std::vector<std::vector<std::string>>& keys) {
-    auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
-    const auto types = BIWA_TRY(ReadTypes(connection));
-    const auto found =
-        BIWA_TRY(ReadTables(connection, types, {table.ToString()}, IfMissing::kPassOver));
-    if (found.empty()) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("{} has gone since the copy was cut off", table.ToString()));
-    }
-    const auto& now = found.front();
-    CatalogTable wanted{table, {}, now.is_partitioned};
-    std::string select, where;
-    for (const auto& column : table.columns.columns) {
-        const auto place = now.table.columns.Find(column.name);
-        if (!place || !(now.table.columns.columns[*place].type == column.type)) {
-            return Fail(ErrorKind::kConflict,
-                        fmt::format("column {} of {} has changed since the copy was cut off",
-                                    column.name, table.ToString()),
-                        "Take the table out of the stream and in again: it is copied anew.");
-        }
-        const auto& decoder = now.decoders[*place];
-        select += (select.empty() ? "" : ", ") + Selected(column.name, decoder.text_only);
-        wanted.decoders.push_back(decoder);
-    }
-    // A literal takes the type of what it is compared with.
-    if (table.columns.key.size() == 1) {
-        for (const auto& key : keys) where += (where.empty() ? "" : ", ") + QuoteLiteral(key[0]);
-        if (!where.empty()) {
-            const auto& column = table.columns.columns[table.columns.key[0]].name;
-            where = fmt::format("{} IN ({})", QuoteIdentifier(column), where);
-        }
-    } else {
-        for (const auto& key : keys) {
-            where += where.empty() ? "(" : " OR (";
-            for (std::size_t i = 0; i < key.size(); ++i) {
-                const auto& column = table.columns.columns[table.columns.key[i]].name;
-                where += (i == 0 ? "" : " AND ") + QuoteIdentifier(column) + " = " +
-                         QuoteLiteral(key[i]);
-            }
-            where += ")";
-        }
-    }
-    BIWA_TRY(connection.BeginCopy(fmt::format(
-        "COPY (SELECT {} FROM {}{} WHERE {}) TO STDOUT (FORMAT binary)", select,
-        now.is_partitioned ? "" : "ONLY ", QualifiedName(table), where.empty() ? "false" : where)));
-    return std::make_unique<CopyRowReader>([](Connection) {}, std::move(connection),
-                                           std::move(wanted), nullptr);
+    return ReadCopy(std::move(connection), std::move(described), &unrepresentable_,
+                    [this](Connection used) { GiveBack(std::move(used)); });
 }
 
 Result<Connection> PostgresSnapshot::TakeConnection() {

@@ -14,16 +14,11 @@
 
 namespace biwa::postgres {
 
-// The rows of these keys as they are now, on a connection of their own: StreamSource::ReadRows.
-Result<std::unique_ptr<RowReader>> ReadRowsByKey(const ConnectionParameters& parameters,
-                                                 const SourceTable& table,
-                                                 const std::vector<std::vector<std::string>>& keys);
-
 class PostgresSnapshot final : public SnapshotReader {
   public:
     // `exporter` holds the transaction of `snapshot_name` open.
     PostgresSnapshot(ConnectionParameters parameters, Connection exporter,
-                     std::string snapshot_name, TypeCatalog types);
+                     std::string snapshot_name, TypeCatalog types, TableParts only);
 
     Result<std::vector<SnapshotRange>> Split(const SourceTable& table) override;
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
@@ -40,6 +35,7 @@ class PostgresSnapshot final : public SnapshotReader {
     const ConnectionParameters parameters_;
     const std::string snapshot_name_;
     const TypeCatalog types_;
+    const TableParts only_;
     std::atomic<std::uint64_t> unrepresentable_ = 0;
     std::mutex mutex_;
     Connection exporter_;

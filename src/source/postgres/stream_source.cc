@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <thread>
 
 #include "base/text.h"
 #include "source/postgres/catalog.h"
 #include "source/postgres/change_source.h"
+#include "source/postgres/history.h"
+#include "source/postgres/keyed_rows.h"
 #include "source/postgres/partitions.h"
 #include "source/postgres/pgoutput.h"
+#include "source/postgres/published_part.h"
 #include "source/postgres/snapshot.h"
+#include "source/postgres/standby.h"
 
 namespace biwa::postgres {
 
@@ -19,12 +22,23 @@ namespace {
 
 constexpr const char* kInsertsSuffix = "_inserts";
 
+tl::unexpected<Error> Lost(std::string what) {
+    return Fail(ErrorKind::kConflict, std::move(what),
+                "Changes were lost. With `when_lost: recopy` in the stream's file all tables are "
+                "copied anew, beside those that are there, which stay until then.");
+}
+
 class PostgresStreamSource final : public StreamSource {
   public:
-    PostgresStreamSource(ConnectionParameters parameters, const std::string& stream)
+    PostgresStreamSource(ConnectionParameters parameters,
+                         std::optional<ConnectionParameters> standby, const std::string& stream,
+                         TableParts only)
         : parameters_(std::move(parameters)),
+          standby_(std::move(standby)),
+          only_(std::move(only)),
           name_(SlotName(stream)),
-          inserts_(SlotName(stream + kInsertsSuffix)) {}
+          inserts_(SlotName(stream + kInsertsSuffix)),
+          filled_parts_({name_, inserts_}) {}
 
     Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
                                             IfMissing if_missing) override;
@@ -32,11 +46,14 @@ class PostgresStreamSource final : public StreamSource {
     Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
     Status Publish(const std::vector<SourceTable>& tables) override;
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
+    Result<std::string> CheckHistory(const std::string& known, const Position& from) override;
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
                                                  const Position& from,
                                                  std::chrono::milliseconds idle_every) override;
     Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) override;
+    Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
+                                                const KeyRange& range) override;
     Result<Position> Head() override;
     Result<SourceProgress> Progress() override;
     Status Remove() override;
@@ -45,12 +62,18 @@ class PostgresStreamSource final : public StreamSource {
     // A connection for questions, kept open; opened anew when it broke.
     Result<const Connection*> Asking();
     Status DropSlot(const Connection& connection);
+    // kUser when somebody else reads the slot, kUnavailable when that is not sure.
+    Status CheckFree(const Connection& connection);
     Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
 
     const ConnectionParameters parameters_;
+    const std::optional<ConnectionParameters> standby_;
+    const TableParts only_;
     const std::string name_;     // of the slot and of the publication
     const std::string inserts_;  // of the publication of tables whose inserts alone are followed
+    FilledParts filled_parts_;
     std::optional<Connection> asking_;
+    PartExaminer parts_;
 };
 
 Result<const Connection*> PostgresStreamSource::Asking() {
@@ -65,8 +88,12 @@ Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
     const std::vector<std::string>& patterns, IfMissing if_missing) {
     const auto& connection = *BIWA_TRY(Asking());
     const auto types = BIWA_TRY(ReadTypes(connection));
+    auto all = BIWA_TRY(ReadTables(connection, types, patterns, if_missing, only_));
+    BIWA_TRY(filled_parts_.Note(connection, all));
     std::vector<SourceTable> tables;
-    for (auto& found : BIWA_TRY(ReadTables(connection, types, patterns, if_missing))) {
+    for (auto& found : all) {
+        BIWA_TRY(parts_.Examine(connection, found.table));
+        if (standby_) RefuseWithoutKey(found.table);
         tables.push_back(std::move(found.table));
     }
     return tables;
@@ -98,8 +125,10 @@ Status PostgresStreamSource::MakePublications(const Connection& connection,
     std::string all, inserts;
     for (const auto& table : tables) {
         auto& list = table.columns.key.empty() ? inserts : all;
-        list += fmt::format("{}ONLY {}.{}", list.empty() ? "" : ", ", QuoteIdentifier(table.schema),
-                            QuoteIdentifier(table.name));
+        const auto part = only_.find(table.ToString());
+        list += fmt::format("{}ONLY {}.{}{}", list.empty() ? "" : ", ",
+                            QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
+                            part == only_.end() ? "" : PublishedPart(part->second));
     }
     const bool by_root = connection.server_version() >= kPublishRootVersion;
     const auto statement = [&](const std::string& publication, const std::string& list,
@@ -138,6 +167,7 @@ Status PostgresStreamSource::CheckStart() {
             "ALTER SYSTEM SET wal_level = logical; then restart the server. (`biwa doctor` checks "
             "the rest.)");
     }
+    if (standby_) BIWA_TRY(OpenStandby(*standby_, connection));
     const auto slot = BIWA_TRY(connection.Query(
         "SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", {name_}));
     if (!slot.empty()) {
@@ -172,11 +202,19 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     const auto made = BIWA_TRY(exporter.Query(fmt::format(
         "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT", QuoteIdentifier(name_))));
     const auto lsn = BIWA_TRY(ParseLsn(made.Text(0, 1)));
-    auto types = BIWA_TRY(ReadTypes(connection));
     StreamStart start;
     start.position = Position{lsn, made.Text(0, 1)};
+    const auto time = BIWA_TRY(connection.Query(
+        "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint"));
+    start.time = time.Number(0, 0);
+    if (standby_) {
+        start.snapshot = BIWA_TRY(ResumeSnapshot());
+        start.is_later = true;
+        return start;
+    }
+    auto types = BIWA_TRY(ReadTypes(connection));
     start.snapshot = std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter),
-                                                        made.Text(0, 2), std::move(types));
+                                                        made.Text(0, 2), std::move(types), only_);
     return start;
 }
 
@@ -185,60 +223,98 @@ Status PostgresStreamSource::Publish(const std::vector<SourceTable>& tables) {
 }
 
 Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
-    auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-    BIWA_TRY(exporter.Execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-    const auto name = BIWA_TRY(exporter.Query("SELECT pg_catalog.pg_export_snapshot()"));
-    auto types = BIWA_TRY(ReadTypes(exporter));
-    return std::make_unique<PostgresSnapshot>(parameters_, std::move(exporter), name.Text(0, 0),
-                                              std::move(types));
+    if (standby_) {
+        return SnapshotOf(*standby_, BIWA_TRY(OpenStandby(*standby_, *BIWA_TRY(Asking()))), only_);
+    }
+    return SnapshotOf(parameters_, BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql)),
+                      only_);
+}
+
+Result<std::string> PostgresStreamSource::CheckHistory(const std::string& known,
+                                                       const Position& from) {
+    const auto& connection = *BIWA_TRY(Asking());
+    const auto now = BIWA_TRY(ReadHistory(connection));
+    if (const auto other = BIWA_TRY(OtherHistory(parameters_, known, now, from)); !other.empty()) {
+        return Lost(other);
+    }
+    const auto slot = BIWA_TRY(connection.Query(
+        "SELECT confirmed_flush_lsn, wal_status = 'lost', pg_catalog.pg_current_wal_lsn() "
+        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+        {name_}));
+    if (slot.empty())
+        return Lost(fmt::format("replication slot {} is gone from the server", name_));
+    if (!slot.IsNull(0, 1) && slot.Boolean(0, 1)) {
+        return Lost(fmt::format(
+            "the server has thrown away the log that slot {} needed (max_slot_wal_keep_size)",
+            name_));
+    }
+    const auto confirmed = BIWA_TRY(ParseLsn(slot.Text(0, 0)));
+    if (confirmed > from.order) {
+        // Somebody else may be moving it: a second Biwa, whose place is not to be taken.
+        BIWA_TRY(CheckFree(connection));
+        return Lost(fmt::format("slot {} stands at {}, the warehouse only at {}", name_,
+                                slot.Text(0, 0), from.text));
+    }
+    if (BIWA_TRY(ParseLsn(slot.Text(0, 2))) < from.order) {
+        return Lost(
+            fmt::format("the server's log ends at {}, the warehouse is at {}: the server was "
+                        "restored from a backup, or is another one",
+                        slot.Text(0, 2), from.text));
+    }
+    return now.ToString();
+}
+
+Status PostgresStreamSource::CheckFree(const Connection& connection) {
+    // A connection of ours that just broke may hold the slot until the server misses us; it hears
+    // nothing from there. What somebody reads moves.
+    constexpr std::chrono::milliseconds kLook{500}, kShortLook{50};
+    constexpr int kLooks = 12, kShortLooks = 4, kMovesMin = 2;
+    std::string reader, seen;
+    for (int look = 0, moves = 0; look < kLooks; ++look) {
+        // One that was closed just now takes a moment to be gone.
+        if (look > 0) std::this_thread::sleep_for(look <= kShortLooks ? kShortLook : kLook);
+        const auto slot = BIWA_TRY(connection.Query(
+            "SELECT s.active_pid, coalesce(pg_catalog.host(a.client_addr), 'the same machine'), "
+            "coalesce(a.application_name, ''), "
+            "concat_ws(' ', s.confirmed_flush_lsn, pg_catalog.to_jsonb(r) ->> 'reply_time') "
+            "FROM pg_catalog.pg_replication_slots s "
+            "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "
+            "LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid "
+            "WHERE s.slot_name = $1 AND s.active_pid IS NOT NULL",
+            {name_}));
+        if (slot.empty()) return {};
+        const auto now = slot.Text(0, 0) + " " + slot.Text(0, 3);
+        if (look > 0 && now != seen && reader == slot.Text(0, 0)) ++moves;
+        if (reader != slot.Text(0, 0)) moves = 0;
+        reader = slot.Text(0, 0);
+        seen = now;
+        if (moves < kMovesMin) continue;
+        return UserError(
+            fmt::format("replication slot {} is read by another program: process {} of the server, "
+                        "from {}, application \"{}\"",
+                        name_, reader, slot.Text(0, 1), slot.Text(0, 2)),
+            "Two that read one slot each lose what the other gets. Is another Biwa running for "
+            "this stream? Stop it, or give this one's stream another name, and start again.");
+    }
+    return Unavailable(
+        fmt::format("replication slot {} is in use by process {} of the server", name_, reader),
+        "A connection that broke is let go of after wal_sender_timeout. If it stays so: is another "
+        "Biwa running for this stream?");
 }
 
 Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
     const std::vector<FollowedTable>& tables, const Position& from,
     std::chrono::milliseconds idle_every) {
     const auto& connection = *BIWA_TRY(Asking());
-    const auto slot = BIWA_TRY(connection.Query(
-        "SELECT confirmed_flush_lsn, wal_status = 'lost', pg_catalog.pg_current_wal_lsn() "
-        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
-        {name_}));
-    const auto start_again =
-        "Changes were lost. With `when_lost: recopy` in the stream's file all tables are copied "
-        "anew, beside those that are there, which stay until then.";
-    if (slot.empty()) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("replication slot {} is gone from the server", name_), start_again);
-    }
-    if (!slot.IsNull(0, 1) && slot.Boolean(0, 1)) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("the server has thrown away the log that slot {} needed "
-                                "(max_slot_wal_keep_size)",
-                                name_),
-                    start_again);
-    }
-    const auto confirmed = BIWA_TRY(ParseLsn(slot.Text(0, 0)));
-    if (confirmed > from.order) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("slot {} stands at {}, the warehouse only at {}", name_,
-                                slot.Text(0, 0), from.text),
-                    start_again);
-    }
-    if (BIWA_TRY(ParseLsn(slot.Text(0, 2))) < from.order) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("the server's log ends at {}, the warehouse is at {}: the server "
-                                "was restored from a backup, or is another one",
-                                slot.Text(0, 2), from.text),
-                    start_again);
-    }
-    BIWA_TRY(CheckAttached(connection, {name_, inserts_}));
+    BIWA_TRY(CheckFree(connection));
     auto types = BIWA_TRY(ReadTypes(connection));
     // Where the binary form of a column's type is not known, the whole stream comes as text.
     bool binary = true;
-    std::set<std::string> roots;
     std::vector<std::string> names;
     for (const auto& wanted : tables) names.push_back(wanted.table.ToString());
-    for (const auto& table : BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver))) {
+    for (const auto& table :
+         BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver, only_))) {
         for (const auto& decoder : table.decoders) binary = binary && !decoder.forces_text;
-        if (table.is_partitioned) roots.insert(table.table.ToString());
     }
     // Before PostgreSQL 14 there is no binary form.
     binary = binary && connection.server_version() >= 140'000;
@@ -249,15 +325,18 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
         QuoteIdentifier(inserts_), binary ? ", binary 'true'" : "")));
     return std::make_unique<PostgresChangeSource>(
         std::move(following),
-        std::make_unique<StreamResolver>(parameters_, std::move(types), tables,
-                                         std::vector<std::string>{name_, inserts_},
-                                         std::move(roots)),
-        from.order, idle_every);
+        std::make_unique<StreamResolver>(parameters_, std::move(types), tables, only_), from.order,
+        idle_every);
 }
 
 Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadRows(
     const SourceTable& table, const std::vector<std::vector<std::string>>& keys) {
-    return ReadRowsByKey(parameters_, table, keys);
+    return ReadRowsByKey(parameters_, table, keys, only_);
+}
+
+Result<std::unique_ptr<RowReader>> PostgresStreamSource::ReadKeys(const SourceTable& table,
+                                                                  const KeyRange& range) {
+    return ReadKeysInRange(parameters_, table, range, only_);
 }
 
 Result<Position> PostgresStreamSource::Head() {
@@ -305,8 +384,11 @@ std::string SlotName(const std::string& stream) {
 }
 
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
-                                                       const std::string& stream) {
-    return std::make_unique<PostgresStreamSource>(parameters, stream);
+                                                       const ConnectionParameters* standby,
+                                                       const std::string& stream,
+                                                       const TableParts& only) {
+    return std::make_unique<PostgresStreamSource>(
+        parameters, standby == nullptr ? std::nullopt : std::optional(*standby), stream, only);
 }
 
 }  // namespace biwa::postgres

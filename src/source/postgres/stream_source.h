@@ -12,7 +12,10 @@ namespace biwa::postgres {
 // "biwa_<stream>", in the letters that a slot's name may have.
 std::string SlotName(const std::string& stream);
 
+// `standby`: where copies are read; null: at the server itself.
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
-                                                       const std::string& stream);
+                                                       const ConnectionParameters* standby,
+                                                       const std::string& stream,
+                                                       const TableParts& only);
 
 }  // namespace biwa::postgres

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "transform/compile/table_names.h"
 
 namespace biwa::transform {
 
@@ -10,10 +11,10 @@ namespace {
 
 // Keys and conditions are SQL expressions, so they stand as they were written.
 std::string UniqueKeySql(const TableName& table, const std::vector<std::string>& key) {
-    const auto columns = Join(key, ", ");
     return fmt::format(
-        "SELECT {0}, count(*) AS index_row_count\nFROM {1}\nGROUP BY {0}\nHAVING count(*) > 1",
-        columns, table.ToSql());
+        "SELECT\n  *\nFROM (\n  SELECT\n    {0},\n    COUNT(1) AS index_row_count\n  FROM {1}\n"
+        "  GROUP BY {0}\n  ) AS data\nWHERE index_row_count > 1",
+        Join(key, ", "), table.ToSql());
 }
 
 // A condition that comes to NULL does not fail.
@@ -21,7 +22,7 @@ std::string RowConditionsSql(const TableName& table, const std::vector<std::stri
     std::vector<std::string> selects;
     for (const auto& condition : conditions) {
         selects.push_back(
-            fmt::format("SELECT {} AS failing_row_condition, *\nFROM {}\nWHERE NOT ({})",
+            fmt::format("SELECT\n  {} AS failing_row_condition,\n  *\nFROM {}\nWHERE NOT ({})",
                         QuoteLiteral(condition), table.ToSql(), condition));
     }
     return Join(selects, "\nUNION ALL\n");
@@ -30,16 +31,19 @@ std::string RowConditionsSql(const TableName& table, const std::vector<std::stri
 }  // namespace
 
 std::vector<Action> MakeAssertions(const Action& model, const AssertionsConfig& config,
-                                   const std::string& assertion_dataset) {
+                                   const ModelsConfig& settings) {
     std::vector<Action> assertions;
+    const auto& prefix = settings.assertion_name_prefix;
     const auto add = [&](const std::string& suffix, std::string sql) {
         Action action;
-        action.target = {assertion_dataset, fmt::format("{}_{}_assertions_{}", model.target.dataset,
-                                                        model.target.name, suffix)};
+        action.canonical = {settings.assertion_dataset,
+                            fmt::format("{}{}_{}_assertions_{}", prefix.empty() ? "" : prefix + "_",
+                                        model.canonical.dataset, model.canonical.name, suffix)};
+        action.target = WithAffixes(action.canonical, settings);
         action.type = ActionType::kAssertion;
         action.location = model.location;
-        action.tags = model.tags;
-        action.disabled = model.disabled;
+        action.tags = EachOnce(model.tags);
+        action.disabled = model.disabled || settings.disable_assertions;
         action.full.query.sql = std::move(sql);
         action.parent = model.target;
         action.dependencies = {model.target};

@@ -9,8 +9,8 @@
 namespace biwa::transform {
 
 // Named as Dataform does: DATASET_TABLE_assertions_uniqueKey_0,
-// DATASET_TABLE_assertions_rowConditions.
+// DATASET_TABLE_assertions_rowConditions; and with its SQL.
 std::vector<Action> MakeAssertions(const Action& model, const AssertionsConfig& config,
-                                   const std::string& assertion_dataset);
+                                   const ModelsConfig& settings);
 
 }  // namespace biwa::transform

@@ -28,6 +28,18 @@ struct CompileInput {
     std::set<std::string> stream_datasets;  // filled by streams: any of their tables may be read
 };
 
+struct CompilationError {
+    SourceLocation location;
+    std::string message;
+};
+
+struct Compilation {
+    CompiledGraph graph;                   // what could be made of it, where there are errors
+    std::vector<CompilationError> errors;  // sorted by place
+};
+
+Compilation CompileAll(const CompileInput& input);
+
 // The error holds all that is wrong, one "file:line:column: …" a line.
 Result<CompiledGraph> Compile(const CompileInput& input);
 

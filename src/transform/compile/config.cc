@@ -2,318 +2,376 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <functional>
-#include <map>
-#include <set>
 
 #include "base/text.h"
-#include "project/quantity.h"
+#include "transform/compile/config_reader.h"
 
 namespace biwa::transform {
 
 namespace {
 
-using Kind = Expression::Kind;
+using Type = DefinitionType;
 
-constexpr std::chrono::milliseconds kRefreshMin{100};
+constexpr std::array<std::pair<std::string_view, Type>, 10> kTypes = {
+    {{"declaration", Type::kDeclaration},
+     {"table", Type::kTable},
+     {"view", Type::kView},
+     {"incremental", Type::kIncremental},
+     {"assertion", Type::kAssertion},
+     {"operations", Type::kOperations},
+     {"test", Type::kTest},
+     {"notebook", Type::kNotebook},
+     {"dataPreparation", Type::kDataPreparation},
+     {"propertyGraph", Type::kPropertyGraph}}};
 
-std::string MeantHint(std::string_view name, const std::vector<std::string>& candidates) {
-    const auto meant = DidYouMean(name, candidates);
-    return meant.empty() ? "" : fmt::format(". Did you mean \"{}\"?", meant);
+// Sets of types, a bit each.
+constexpr unsigned Bit(Type type) { return 1u << static_cast<unsigned>(type); }
+constexpr unsigned kStored = Bit(Type::kTable) | Bit(Type::kIncremental);
+constexpr unsigned kModels = kStored | Bit(Type::kView);
+constexpr unsigned kActions = kModels | Bit(Type::kAssertion) | Bit(Type::kOperations);
+constexpr unsigned kOthers =
+    Bit(Type::kNotebook) | Bit(Type::kDataPreparation) | Bit(Type::kPropertyGraph);
+constexpr unsigned kAll = kActions | kOthers | Bit(Type::kDeclaration) | Bit(Type::kTest);
+
+std::string Describe(unsigned types) {
+    std::vector<std::string> names;
+    for (const auto& [name, type] : kTypes) {
+        if ((types & Bit(type)) != 0) names.emplace_back(name);
+    }
+    if (names.size() == 1) return fmt::format("type \"{}\"", names[0]);
+    const auto last = names.back();
+    names.pop_back();
+    return fmt::format("types {} and {}", Join(names, ", "), last);
 }
 
-tl::unexpected<Problem> WrongType(const Expression& found, std::string_view expected) {
-    return Wrong(found.offset,
-                 fmt::format("expected {}, found {}", expected, Describe(found.kind)));
+// Of BigQuery: "project.location.name", the same as a path, "DEFAULT" or nothing.
+bool IsConnection(const std::string& text) {
+    const auto dots = Split(text, '.');
+    const auto slashes = Split(text, '/');
+    const auto is_full = [](const std::string& part) { return !part.empty(); };
+    return text.empty() || text == "DEFAULT" ||
+           (dots.size() == 3 && std::all_of(dots.begin(), dots.end(), is_full)) ||
+           (slashes.size() == 6 && slashes[0] == "projects" && slashes[2] == "locations" &&
+            slashes[4] == "connections");
 }
 
-// Reads values one by one and collects what is wrong with them.
-class Reader {
+class DefinitionReader {
   public:
-    Reader(const ModelsConfig& settings, std::vector<Problem>& problems)
-        : settings_(settings), problems_(problems) {}
+    DefinitionReader(const ModelsConfig& settings, std::vector<Problem>& problems)
+        : settings_(settings), reader_(settings, problems), problems_(problems) {}
 
-    using Fields = std::map<std::string, std::function<void(const Expression&)>, std::less<>>;
-
-    // Hands each value of the object to its field.
-    void ReadObject(const Expression& object, std::string_view what, const Fields& fields) {
-        if (object.kind != Kind::kObject) return Add(WrongType(object, "an object").value());
-        std::vector<std::string> known;
-        for (const auto& field : fields) known.push_back(field.first);
-        for (std::size_t i = 0; i < object.items.size(); ++i) {
-            const auto& key = object.keys[i];
-            const auto field = fields.find(key.text);
-            if (field != fields.end()) {
-                field->second(object.items[i]);
-            } else if (what == "config" && kOfDataform.contains(key.text)) {
-                Add({key.offset,
-                     fmt::format("the config key \"{}\" of Dataform is not supported", key.text)});
-            } else {
-                Add({key.offset, fmt::format("unknown {} key \"{}\"{}", what, key.text,
-                                             MeantHint(key.text, known))});
-            }
+    DefinitionConfig Read(const Expression& object, Type type, ConfigPlace place) {
+        config_.offset = object.offset;
+        config_.type = type;
+        if (object.kind != Expression::Kind::kObject) {
+            reader_.Expected(object, "an object");
+            return std::move(config_);
         }
+        // What a key is good for depends on the type.
+        const auto* named = place == ConfigPlace::kBlock ? object.Find("type") : nullptr;
+        if (named != nullptr && !ReadType(*named)) type_is_known_ = false;
+        AddKeys(place);
+        ReadKeys(object, keys_, "config");
+        // As Dataform has it: only models keep a tag that is given twice.
+        if (config_.type == Type::kAssertion || config_.type == Type::kOperations)
+            config_.tags = EachOnce(config_.tags);
+        if (problems_.empty()) CheckTogether(object);
+        return std::move(config_);
     }
-
-    std::string Text(const Expression& value) {
-        auto text = ReadText(value, settings_);
-        if (text) return std::move(*text);
-        Add(std::move(text).error());
-        return {};
-    }
-
-    // A name of a table or dataset.
-    std::string Name(const Expression& value) {
-        auto name = Text(value);
-        if (name.find('.') != std::string::npos)
-            Add({value.offset, fmt::format("\"{}\" must have no \".\" in it", name)});
-        return name;
-    }
-
-    bool Bool(const Expression& value) {
-        if (value.kind != Kind::kBool) Add(WrongType(value, "true or false").value());
-        return value.truth;
-    }
-
-    // One text or an array of them.
-    std::vector<std::string> Texts(const Expression& value) {
-        std::vector<std::string> texts;
-        if (value.kind == Kind::kArray) {
-            for (const auto& item : value.items) texts.push_back(Text(item));
-        } else if (value.kind == Kind::kString || value.kind == Kind::kTemplate) {
-            texts.push_back(Text(value));
-        } else {
-            Add(WrongType(value, "a string or an array of strings").value());
-        }
-        return texts;
-    }
-
-    std::optional<ActionType> Type(const Expression& value) {
-        const auto text = Text(value);
-        std::vector<std::string> known{"declaration"};
-        for (const auto type : {ActionType::kTable, ActionType::kView, ActionType::kIncremental,
-                                ActionType::kAssertion, ActionType::kOperations}) {
-            if (text == ToString(type)) return type;
-            known.emplace_back(ToString(type));
-        }
-        if (text != "declaration" && !text.empty()) {
-            Add({value.offset, fmt::format("unknown type \"{}\"{}; expected one of {}", text,
-                                           MeantHint(text, known), Join(known, ", "))});
-            return ActionType::kTable;
-        }
-        return std::nullopt;
-    }
-
-    std::optional<std::chrono::milliseconds> Duration(const Expression& value) {
-        const auto text = Text(value);
-        const auto duration = ParseDuration(text);
-        if (duration && *duration < kRefreshMin) {
-            Add({value.offset, fmt::format("\"{}\" is too short; expected 100ms at least", text)});
-        }
-        if (duration) return duration;
-        if (value.kind == Kind::kString) {
-            Add({value.offset, fmt::format("\"{}\" is no duration; expected one such as \"500ms\", "
-                                           "\"5s\", \"10m\", \"2h\" or \"1d\"",
-                                           text)});
-        }
-        return std::nullopt;
-    }
-
-    std::vector<std::pair<std::string, std::string>> Columns(const Expression& value) {
-        std::vector<std::pair<std::string, std::string>> columns;
-        if (value.kind != Kind::kObject) Add(WrongType(value, "an object").value());
-        for (std::size_t i = 0; i < value.keys.size(); ++i) {
-            std::string description;
-            const auto& column = value.items[i];
-            if (column.kind == Kind::kObject) {
-                ReadObject(column, "column",
-                           {{"description", [&](const auto& v) { description = Text(v); }}});
-            } else {
-                description = Text(column);
-            }
-            columns.emplace_back(value.keys[i].text, std::move(description));
-        }
-        return columns;
-    }
-
-    std::vector<TableReference> Dependencies(const Expression& value) {
-        std::vector<TableReference> references;
-        const auto add = [&](const Expression& item) {
-            if (item.kind == Kind::kObject) {
-                auto table = ReadTableObject(item, settings_);
-                if (table) return references.push_back(std::move(*table));
-                return Add(std::move(table).error());
-            }
-            TableReference reference{item.offset, {}, Text(item), false};
-            const auto parts = Split(reference.name, '.');
-            if (parts.size() > 2) {
-                return Add({item.offset, fmt::format("\"{}\" names no table: expected \"table\" or "
-                                                     "\"dataset.table\"",
-                                                     reference.name)});
-            }
-            if (parts.size() == 2) {
-                reference.dataset = parts[0];
-                reference.name = parts[1];
-            }
-            if (!reference.name.empty()) references.push_back(std::move(reference));
-        };
-        if (value.kind == Kind::kArray) {
-            for (const auto& item : value.items) add(item);
-        } else {
-            add(value);
-        }
-        return references;
-    }
-
-    AssertionsConfig Assertions(const Expression& value) {
-        AssertionsConfig assertions;
-        std::vector<std::string> non_null;
-        ReadObject(
-            value, "assertions",
-            {{"uniqueKey", [&](const auto& v) { assertions.unique_keys.push_back(Texts(v)); }},
-             {"uniqueKeys",
-              [&](const auto& v) {
-                  if (v.kind != Kind::kArray)
-                      return Add(WrongType(v, "an array of arrays of strings").value());
-                  for (const auto& key : v.items) assertions.unique_keys.push_back(Texts(key));
-              }},
-             {"nonNull", [&](const auto& v) { non_null = Texts(v); }},
-             {"rowConditions", [&](const auto& v) { assertions.row_conditions = Texts(v); }}});
-        if (value.Find("uniqueKey") != nullptr && value.Find("uniqueKeys") != nullptr) {
-            Add({value.offset, "give assertions.uniqueKey or assertions.uniqueKeys, not both"});
-        }
-        for (auto& key : assertions.unique_keys) {
-            if (key.empty()) Add({value.offset, "a unique key needs a column"});
-        }
-        for (const auto& column : non_null) {
-            assertions.row_conditions.push_back(column + " IS NOT NULL");
-        }
-        return assertions;
-    }
-
-    void Add(Problem problem) { problems_.push_back(std::move(problem)); }
 
   private:
-    // Told apart from misspelt ones: they are not wrong, only nothing that Biwa has.
-    inline static const std::set<std::string, std::less<>> kOfDataform = {"bigquery",
-                                                                          "database",
-                                                                          "project",
-                                                                          "hermetic",
-                                                                          "protected",
-                                                                          "partitionBy",
-                                                                          "clusterBy",
-                                                                          "labels",
-                                                                          "onSchemaChange",
-                                                                          "updatePartitionFilter",
-                                                                          "materialized",
-                                                                          "metadata",
-                                                                          "iceberg",
-                                                                          "reservation",
-                                                                          "partitionExpirationDays",
-                                                                          "additionalOptions",
-                                                                          "requirePartitionFilter",
-                                                                          "extraProperties",
-                                                                          "reservation"};
+    struct Key {
+        std::string_view name;
+        unsigned types;
+        std::function<void(const Expression&)> read;
+        // A key that is kept and that the engine has no use for.
+        bool unused = false;
+    };
+
+    bool ReadType(const Expression& value) {
+        const auto text = reader_.Text(value);
+        std::vector<std::string> known;
+        for (const auto& [name, type] : kTypes) {
+            known.emplace_back(name);
+            if (name != text) continue;
+            config_.type = type;
+            return true;
+        }
+        if (!text.empty()) {
+            reader_.Add(
+                {value.offset, fmt::format("unknown type \"{}\"{}; expected one of {}", text,
+                                           MeantHint(text, known), Join(known, ", "))});
+        }
+        return false;
+    }
+
+    void ReadKeys(const Expression& object, const std::vector<Key>& keys, std::string_view what) {
+        if (object.kind != Expression::Kind::kObject) return reader_.Expected(object, "an object");
+        std::vector<std::string> known;
+        for (const auto& key : keys) known.emplace_back(key.name);
+        for (std::size_t i = 0; i < object.keys.size(); ++i) {
+            const auto& name = object.keys[i];
+            const auto key = std::find_if(keys.begin(), keys.end(),
+                                          [&](const Key& k) { return k.name == name.text; });
+            if (key == keys.end()) {
+                reader_.Add({name.offset, fmt::format("unknown {} key \"{}\"{}", what, name.text,
+                                                      MeantHint(name.text, known))});
+            } else if (type_is_known_ && (key->types & Bit(config_.type)) == 0) {
+                reader_.Add({name.offset, fmt::format("\"{}\" is for {} only", name.text,
+                                                      Describe(key->types))});
+            } else {
+                key->read(object.items[i]);
+                if (key->unused) config_.unused.emplace_back(name.text, name.offset);
+            }
+        }
+    }
+
+    void Add(std::string_view name, unsigned types, std::function<void(const Expression&)> read) {
+        keys_.push_back({name, types, std::move(read)});
+    }
+    void AddUnused(std::string_view name, unsigned types,
+                   std::function<void(const Expression&)> read) {
+        keys_.push_back({name, types, std::move(read), true});
+    }
+
+    void AddKeys(ConfigPlace place) {
+        auto& c = config_;
+        auto& r = reader_;
+        const auto project = [&](const Expression& v) { c.bigquery.project = r.Name(v); };
+        const auto dataset = [&](const Expression& v) {
+            if (c.type == Type::kTest) {
+                c.tested = r.Table(v);
+            } else {
+                c.dataset = r.Name(v);
+            }
+        };
+        const auto dependencies = [&](const Expression& v) {
+            auto more = r.Dependencies(v);
+            std::move(more.begin(), more.end(), std::back_inserter(c.dependencies));
+        };
+        constexpr unsigned kWaiting = kActions | kOthers;
+        Add("name", kAll, [&](const auto& v) { c.name = r.Name(v); });
+        Add("dataset", kAll, dataset);
+        AddUnused("project", kAll & ~Bit(Type::kTest), project);
+        Add("tags", kAll, [&](const auto& v) { c.tags = r.Texts(v); });
+        Add("description", kAll & ~Bit(Type::kTest),
+            [&](const auto& v) { c.description = r.Text(v); });
+        Add("columns", kModels | Bit(Type::kOperations) | Bit(Type::kDeclaration),
+            [&](const auto& v) { c.columns = r.Columns(v); });
+        Add("dependencyTargets", kWaiting, dependencies);
+        Add("dependOnDependencyAssertions", kWaiting,
+            [&](const auto& v) { c.depends_on_dependency_assertions = r.Bool(v); });
+        Add("disabled", kWaiting, [&](const auto& v) { c.disabled = r.Bool(v); });
+        if (place == ConfigPlace::kBlock) {
+            Add("type", kAll, [](const auto&) {});
+            Add("schema", kAll & ~Bit(Type::kTest), dataset);
+            AddUnused("database", kAll & ~Bit(Type::kTest), project);
+            Add("dependencies", kWaiting, dependencies);
+        } else {
+            Add("filename", kAll, [&](const auto& v) { c.filename = r.Text(v); });
+        }
+        AddModelKeys();
+        AddStorageKeys();
+        AddUnused("location", Bit(Type::kNotebook), [&](const auto& v) { r.Text(v); });
+        AddUnused("errorTable", Bit(Type::kDataPreparation), [](const auto&) {});
+        AddUnused("loadMode", Bit(Type::kDataPreparation), [](const auto&) {});
+    }
+
+    void AddModelKeys() {
+        auto& c = config_;
+        auto& r = reader_;
+        Add("assertions", kModels, [&](const auto& v) { c.assertions = r.Assertions(v); });
+        Add("hasOutput", Bit(Type::kOperations), [&](const auto& v) { c.has_output = r.Bool(v); });
+        Add("preOperations", kModels, [&](const auto& v) { c.pre_operations = r.Texts(v); });
+        Add("postOperations", kModels, [&](const auto& v) { c.post_operations = r.Texts(v); });
+        Add("refresh", kStored, [&](const auto& v) { c.refresh = r.Duration(v); });
+        constexpr unsigned kIncremental = Bit(Type::kIncremental);
+        Add("uniqueKey", kIncremental, [&](const auto& v) { c.unique_key = r.Texts(v); });
+        Add("protected", kIncremental,
+            [&](const auto& v) { c.incremental.is_protected = r.Bool(v); });
+        Add("incrementalStrategy", kIncremental, [&](const auto& v) {
+            constexpr std::array<std::pair<std::string_view, IncrementalStrategy>, 2> kChoices = {
+                {{"MERGE", IncrementalStrategy::kMerge},
+                 {"INSERT_OVERWRITE", IncrementalStrategy::kInsertOverwrite}}};
+            c.incremental.strategy = r.Choice(v, kChoices);
+        });
+        Add("onSchemaChange", kIncremental, [&](const auto& v) {
+            constexpr std::array<std::pair<std::string_view, OnSchemaChange>, 4> kChoices = {
+                {{"IGNORE", OnSchemaChange::kIgnore},
+                 {"FAIL", OnSchemaChange::kFail},
+                 {"EXTEND", OnSchemaChange::kExtend},
+                 {"SYNCHRONIZE", OnSchemaChange::kSynchronize}}};
+            c.incremental.on_schema_change = r.Choice(v, kChoices);
+        });
+    }
+
+    // Where and how BigQuery stores a table. They stand in the config, or in its "bigquery".
+    void AddStorageKeys() {
+        auto& b = config_.bigquery;
+        auto& r = reader_;
+        constexpr unsigned kIncremental = Bit(Type::kIncremental);
+        const auto first = keys_.size();
+        AddUnused("partitionBy", kModels, [&](const auto& v) { b.partition_by = r.Text(v); });
+        AddUnused("clusterBy", kModels, [&](const auto& v) { b.cluster_by = r.Texts(v); });
+        AddUnused("labels", kModels, [&](const auto& v) { b.labels = r.Pairs(v); });
+        AddUnused("additionalOptions", kModels,
+                  [&](const auto& v) { b.additional_options = r.Pairs(v); });
+        AddUnused("partitionExpirationDays", kStored,
+                  [&](const auto& v) { b.partition_expiration_days = r.Integer(v); });
+        AddUnused("requirePartitionFilter", kStored,
+                  [&](const auto& v) { b.require_partition_filter = r.Bool(v); });
+        AddUnused("iceberg", kStored, [&](const auto& v) { ReadIceberg(v); });
+        Add("updatePartitionFilter", kIncremental,
+            [&](const auto& v) { config_.incremental.update_partition_filter = r.Text(v); });
+        Add("incrementalPredicates", kIncremental,
+            [&](const auto& v) { config_.incremental.predicates = r.Texts(v); });
+        const std::vector<Key> in_block(keys_.begin() + static_cast<std::ptrdiff_t>(first),
+                                        keys_.end());
+
+        Add("bigquery", kModels,
+            [this, in_block](const auto& v) { ReadKeys(v, in_block, "bigquery"); });
+        b.preserve_governance_controls =
+            config_.type == Type::kTable && settings_.preserve_governance_controls;
+        AddUnused("preserveGovernanceControls", Bit(Type::kTable),
+                  [&](const auto& v) { b.preserve_governance_controls = r.Bool(v); });
+        AddUnused("materialized", Bit(Type::kView),
+                  [&](const auto& v) { b.materialized = r.Bool(v); });
+        AddUnused("reservation", kActions, [&](const auto& v) { b.reservation = r.Text(v); });
+        AddUnused("hermetic", kActions, [&](const auto& v) { b.hermetic = r.Bool(v); });
+        AddUnused("metadata", kModels | Bit(Type::kAssertion), [&](const auto& v) {
+            r.ReadObject(
+                v, "metadata",
+                {{"overview", [&](const auto& w) { b.overview = r.Text(w); }},
+                 {"extraProperties", [&](const auto& w) { b.extra_properties_json = r.Json(w); }}});
+        });
+    }
+
+    void ReadIceberg(const Expression& value) {
+        auto& b = config_.bigquery;
+        auto& r = reader_;
+        b.iceberg.emplace();
+        auto& iceberg = *b.iceberg;
+        r.ReadObject(
+            value, "iceberg",
+            {{"fileFormat",
+              [&](const auto& v) {
+                  const auto format = r.Text(v);
+                  if (SmallLetters(format) == "parquet") return;
+                  r.Add({v.offset,
+                         fmt::format("an Iceberg table's files are Parquet, not \"{}\"", format)});
+              }},
+             {"connection", [&](const auto& v) { iceberg.connection = r.Text(v); }},
+             {"bucketName", [&](const auto& v) { iceberg.bucket = r.Text(v); }},
+             {"tableFolderRoot", [&](const auto& v) { iceberg.folder = r.Text(v); }},
+             {"tableFolderSubpath", [&](const auto& v) { iceberg.subfolder = r.Text(v); }}});
+    }
+
+    void CheckTogether(const Expression& object) {
+        const auto& b = config_.bigquery;
+        const auto& incremental = config_.incremental;
+        const auto refuse = [&](std::string_view key, std::string message) {
+            auto offset = object.offset;
+            for (const auto& found : object.keys) {
+                if (found.text == key) offset = found.offset;
+            }
+            reader_.Add({offset, std::move(message)});
+        };
+        if (config_.type == Type::kView && !b.materialized &&
+            (!b.partition_by.empty() || !b.cluster_by.empty())) {
+            refuse(b.partition_by.empty() ? "clusterBy" : "partitionBy",
+                   "partitionBy and clusterBy are for materialized views only");
+        }
+        if (config_.type == Type::kTable && b.partition_by.empty() &&
+            (b.partition_expiration_days != 0 || b.require_partition_filter)) {
+            refuse("partitionExpirationDays",
+                   "partitionExpirationDays and requirePartitionFilter are for partitioned tables "
+                   "only: give partitionBy, too");
+        }
+        if (incremental.strategy == IncrementalStrategy::kMerge && config_.unique_key.empty())
+            refuse("incrementalStrategy", "the strategy \"MERGE\" needs a uniqueKey");
+        if (incremental.strategy == IncrementalStrategy::kInsertOverwrite &&
+            b.partition_by.empty()) {
+            refuse("incrementalStrategy", "the strategy \"INSERT_OVERWRITE\" needs partitionBy");
+        }
+        if (!incremental.update_partition_filter.empty() && !incremental.predicates.empty()) {
+            refuse("incrementalPredicates",
+                   "give incrementalPredicates or updatePartitionFilter, not both");
+        }
+        if (b.iceberg) {
+            const auto defaults = settings_.iceberg.value_or(ModelsConfig::Iceberg());
+            if (b.iceberg->bucket.empty() && defaults.bucket.empty()) {
+                refuse("iceberg",
+                       "this names no bucket: bucketName is missing, also in the project's "
+                       "defaultIcebergConfig");
+            }
+            const auto& connection =
+                b.iceberg->connection.empty() ? defaults.connection : b.iceberg->connection;
+            if (!IsConnection(connection)) {
+                refuse("iceberg", fmt::format("\"{}\" is no connection; expected "
+                                              "project.location.name or DEFAULT",
+                                              connection));
+            }
+        }
+        for (const auto& [key, value] : b.additional_options) {
+            if ((key == "partition_expiration_days" && b.partition_expiration_days != 0) ||
+                (key == "require_partition_filter" && b.require_partition_filter)) {
+                refuse("additionalOptions",
+                       fmt::format("{} is given twice: in additionalOptions, too", key));
+            }
+        }
+        if (config_.type == Type::kOperations && !config_.has_output && !config_.columns.empty()) {
+            refuse("columns", "columns are described of operations that say hasOutput: true only");
+        }
+    }
 
     const ModelsConfig& settings_;
+    ConfigReader reader_;
     std::vector<Problem>& problems_;
+    DefinitionConfig config_;
+    std::vector<Key> keys_;
+    bool type_is_known_ = true;
 };
 
 }  // namespace
 
-Parsed<std::string> ReadVariable(const Expression& name, const ModelsConfig& settings) {
-    if (!name.text.starts_with(kVariables)) {
-        return Wrong(name.offset,
-                     fmt::format("JavaScript expressions are not supported yet: found \"{}\"; of "
-                                 "variables there is only dataform.projectConfig.vars.NAME",
-                                 name.text));
+std::string_view ToString(DefinitionType type) {
+    for (const auto& [name, known] : kTypes) {
+        if (known == type) return name;
     }
-    const auto variable = name.text.substr(kVariables.size());
-    const auto found = settings.vars.find(variable);
-    if (found != settings.vars.end()) return found->second;
-    std::vector<std::string> known;
-    for (const auto& [key, value] : settings.vars) known.push_back(key);
-    return Wrong(name.offset, fmt::format("the project has no variable \"{}\"{}", variable,
-                                          MeantHint(variable, known)));
+    return "";
 }
 
-Parsed<std::string> ReadText(const Expression& expression, const ModelsConfig& settings) {
-    switch (expression.kind) {
-        case Kind::kString:
-            return expression.text;
-        case Kind::kName:
-            return ReadVariable(expression, settings);
-        case Kind::kTemplate: {
-            std::string text = expression.texts[0].text;
-            for (std::size_t i = 0; i < expression.items.size(); ++i) {
-                auto item = ReadText(expression.items[i], settings);
-                if (!item) return item;
-                text += *item + expression.texts[i + 1].text;
-            }
-            return text;
-        }
+std::optional<ActionType> ActionTypeOf(DefinitionType type) {
+    switch (type) {
+        case Type::kTable:
+            return ActionType::kTable;
+        case Type::kView:
+            return ActionType::kView;
+        case Type::kIncremental:
+            return ActionType::kIncremental;
+        case Type::kAssertion:
+            return ActionType::kAssertion;
+        case Type::kOperations:
+            return ActionType::kOperations;
         default:
-            return WrongType(expression, "a string");
+            return std::nullopt;
     }
 }
 
-Parsed<TableReference> ReadTableObject(const Expression& object, const ModelsConfig& settings) {
-    TableReference table;
-    table.offset = object.offset;
-    std::vector<Problem> problems;
-    Reader reader(settings, problems);
-    reader.ReadObject(object, "table",
-                      {{"name", [&](const auto& v) { table.name = reader.Name(v); }},
-                       {"schema", [&](const auto& v) { table.dataset = reader.Name(v); }},
-                       {"dataset", [&](const auto& v) { table.dataset = reader.Name(v); }},
-                       {"includeDependentAssertions",
-                        [&](const auto& v) { table.with_assertions = reader.Bool(v); }}});
-    if (!problems.empty()) return tl::unexpected(std::move(problems.front()));
-    if (table.name.empty()) return Wrong(object.offset, "this names no table: \"name\" is missing");
-    return table;
+std::vector<std::string> EachOnce(const std::vector<std::string>& texts) {
+    std::vector<std::string> once;
+    for (const auto& text : texts) {
+        if (std::find(once.begin(), once.end(), text) == once.end()) once.push_back(text);
+    }
+    return once;
 }
 
 DefinitionConfig ReadConfig(const Expression& object, const ModelsConfig& settings,
-                            std::vector<Problem>& problems) {
-    DefinitionConfig config;
-    config.offset = object.offset;
-    Reader reader(settings, problems);
-    reader.ReadObject(
-        object, "config",
-        {{"type", [&](const auto& v) { config.type = reader.Type(v); }},
-         {"name", [&](const auto& v) { config.name = reader.Name(v); }},
-         {"schema", [&](const auto& v) { config.dataset = reader.Name(v); }},
-         {"dataset", [&](const auto& v) { config.dataset = reader.Name(v); }},
-         {"description", [&](const auto& v) { config.description = reader.Text(v); }},
-         {"tags", [&](const auto& v) { config.tags = reader.Texts(v); }},
-         {"columns", [&](const auto& v) { config.columns = reader.Columns(v); }},
-         {"uniqueKey", [&](const auto& v) { config.unique_key = reader.Texts(v); }},
-         {"assertions", [&](const auto& v) { config.assertions = reader.Assertions(v); }},
-         {"dependencies", [&](const auto& v) { config.dependencies = reader.Dependencies(v); }},
-         {"dependOnDependencyAssertions",
-          [&](const auto& v) { config.depends_on_dependency_assertions = reader.Bool(v); }},
-         {"disabled", [&](const auto& v) { config.disabled = reader.Bool(v); }},
-         {"hasOutput", [&](const auto& v) { config.has_output = reader.Bool(v); }},
-         {"refresh", [&](const auto& v) { config.refresh = reader.Duration(v); }}});
-
-    // What a key is good for depends on the type, so a wrong type is mended first.
-    if (!problems.empty()) return config;
-    const auto refuse = [&](std::string_view key, std::string_view only_for) {
-        if (object.Find(key) == nullptr) return;
-        for (const auto& found : object.keys) {
-            if (found.text != key) continue;
-            reader.Add({found.offset, fmt::format("\"{}\" is for {} only", key, only_for)});
-        }
-    };
-    const auto type = config.type;
-    const bool is_model =
-        type == ActionType::kTable || type == ActionType::kView || type == ActionType::kIncremental;
-    if (type != ActionType::kIncremental) refuse("uniqueKey", "type \"incremental\"");
-    if (type != ActionType::kOperations) refuse("hasOutput", "type \"operations\"");
-    if (!is_model) refuse("assertions", "types table, view and incremental");
-    if (!is_model || type == ActionType::kView) refuse("refresh", "types table and incremental");
-    return config;
+                            std::vector<Problem>& problems, DefinitionType type,
+                            ConfigPlace place) {
+    return DefinitionReader(settings, problems).Read(object, type, place);
 }
 
 }  // namespace biwa::transform

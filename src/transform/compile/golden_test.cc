@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "transform/compile/compile.h"
-#include "transform/compile/graph_json.h"
+#include "transform/compile/dataform_json.h"
 
 namespace biwa::transform {
 namespace {
@@ -48,9 +48,11 @@ class GoldenTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenTest, CompilesToWhatIsExpected) {
     const auto folder = kGoldens / GetParam();
-    const auto graph = Compile(ReadInput(folder));
+    const auto input = ReadInput(folder);
+    const auto graph = Compile(input);
     const auto file = folder / (graph ? "expected.json" : "expected.txt");
-    const auto found = graph ? ToJson(*graph) : graph.error().message + "\n";
+    const auto found =
+        graph ? ToDataformJson(CompileAll(input), input.settings) : graph.error().message + "\n";
     if (update_goldens) {
         std::filesystem::remove(folder / "expected.json");
         std::filesystem::remove(folder / "expected.txt");

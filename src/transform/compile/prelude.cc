@@ -120,7 +120,7 @@ std::string_view Prelude() {
                             "those; found " + found);
         }
         const [name, schema, database] = [...words].reverse();
-        return native.table(depends, name, schema, database, false);
+        return native.table(depends, name, schema, database);
     };
 
     const context = (incremental) => ({

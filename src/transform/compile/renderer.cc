@@ -65,6 +65,12 @@ Renderer::Renderer(Subject subject, const LineIndex& lines, const ModelsConfig& 
       names_(names),
       problems_(problems) {}
 
+void Renderer::UseScript(ScriptedSqlx* script) {
+    script_ = script;
+    // Constants of its js blocks may hold what another renderer made.
+    if (script_ != nullptr) script_->Forget();
+}
+
 SqlText Renderer::Render(const SqlStatement& statement, bool incremental) {
     incremental_ = incremental;
     Writer out;
@@ -156,10 +162,11 @@ Renderer::Done Renderer::PutCall(const Expression& call, Writer& out) {
     }
     if (function == "when") return PutWhen(call, out);
 
-    constexpr std::array<std::string_view, 4> kPlain = {"self", "name", "schema", "incremental"};
+    constexpr std::array<std::string_view, 5> kPlain = {"self", "name", "schema", "database",
+                                                        "incremental"};
     if (std::find(kPlain.begin(), kPlain.end(), function) == kPlain.end()) {
-        const std::vector<std::string> known{"ref",    "resolve",     "self", "name",
-                                             "schema", "incremental", "when"};
+        const std::vector<std::string> known{"ref",    "resolve",  "self",        "name",
+                                             "schema", "database", "incremental", "when"};
         const auto meant = DidYouMean(function, known);
         return Wrong(
             call.offset,
@@ -179,23 +186,43 @@ Renderer::Done Renderer::PutCall(const Expression& call, Writer& out) {
 }
 
 Parsed<std::string> Renderer::TableOf(TableReference reference, bool refers) {
+    if (!subject_.refers) {
+        return Wrong(reference.offset,
+                     "the rows of a test are given, not read: there is nothing to ref() here");
+    }
     const auto table = names_.FindTable(reference);
     if (!table) return tl::unexpected(table.error());
     if (refers) references_.push_back(std::move(reference));
-    return table->ToSql();
+    return SqlOf(*table);
 }
 
-Parsed<std::string> Renderer::NameOf(std::string_view function, std::size_t offset) const {
+Parsed<std::string> Renderer::NameOf(std::string_view function, std::size_t offset) {
     if (function == "name") return subject_.target.name;
     if (function == "schema") return subject_.target.dataset;
-    if (function == "database")
-        return Wrong(offset, "there are no projects here, so database() names none");
+    if (function == "database") {
+        auto project = subject_.project.empty() ? settings_.default_project : subject_.project;
+        if (project.empty()) return Wrong(offset, "the project names no defaultProject");
+        if (!settings_.project_suffix.empty()) project += "_" + settings_.project_suffix;
+        return project;
+    }
     if (!subject_.makes_table) {
         return Wrong(offset,
                      "self() is the table that this file makes, and it makes none; operations that "
                      "do say hasOutput: true");
     }
-    return subject_.target.ToSql();
+    return SqlOf(subject_.target);
+}
+
+std::string Renderer::SqlOf(const TableName& table) {
+    if (subject_.inputs == nullptr) return table.ToSql();
+    const auto input = subject_.inputs->find(table);
+    if (input == subject_.inputs->end()) {
+        missing_inputs_.insert(table);
+        return "";
+    }
+    // The line end keeps a comment at the input's end to itself.
+    const bool has_comment = input->second.find("--") != std::string::npos;
+    return "(" + input->second + (has_comment ? "\n)" : ")");
 }
 
 // Both branches are gone through, as JavaScript evaluates all arguments of a call: what the branch
@@ -208,8 +235,11 @@ Renderer::Done Renderer::PutWhen(const Expression& call, Writer& out) {
     const auto taken = Decide(call.items[0]);
     if (!taken) return tl::unexpected(taken.error());
     for (std::size_t i = 1; i < call.items.size(); ++i) {
+        const bool is_taken = (i == 1) == *taken;
+        // A test needs inputs for what its query reads, and for nothing else.
+        if (!is_taken && subject_.inputs != nullptr) continue;
         Writer scratch;
-        auto put = Put(call.items[i], (i == 1) == *taken ? out : scratch);
+        auto put = Put(call.items[i], is_taken ? out : scratch);
         if (!put) return put;
     }
     return {};
@@ -233,28 +263,20 @@ Parsed<bool> Renderer::Decide(const Expression& condition) const {
 }
 
 Parsed<TableReference> Renderer::ReadReference(const Expression& call) const {
-    if (call.items.size() == 1 && call.items[0].kind == Kind::kObject) {
+    const bool is_one = call.items.size() == 1;
+    if (is_one && call.items[0].kind == Kind::kObject) {
         auto table = ReadTableObject(call.items[0], settings_);
         if (table) table->offset = call.offset;
         return table;
     }
-    if (call.items.size() == 3)
-        return Wrong(call.offset,
-                     fmt::format("there are no projects here: write {}(dataset, name)", call.text));
-    if (call.items.empty() || call.items.size() > 2)
-        return WrongArguments(call, "a name, or a dataset and a name");
-    std::vector<std::string> texts;
-    for (const auto& item : call.items) {
-        auto text = ReadText(item, settings_);
-        if (!text) return tl::unexpected(std::move(text).error());
-        if (text->empty()) return Wrong(item.offset, "a name must not be empty");
-        texts.push_back(std::move(*text));
+    if (is_one && call.items[0].kind == Kind::kArray)
+        return ReadTableTexts(call.items[0].items, call.offset, settings_);
+    if (call.items.empty() || call.items.size() > 3) {
+        return WrongArguments(call,
+                              "a name, or a dataset and a name, or a project and both; or an array "
+                              "or object of them");
     }
-    TableReference reference;
-    reference.offset = call.offset;
-    reference.name = texts.back();
-    if (texts.size() == 2) reference.dataset = texts.front();
-    return reference;
+    return ReadTableTexts(call.items, call.offset, settings_);
 }
 
 }  // namespace biwa::transform

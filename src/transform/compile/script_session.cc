@@ -101,12 +101,12 @@ Value ScriptSession::MakeProjectConfig() {
     for (const auto& [name, value] : input_.settings.vars) set(vars, name, engine_.MakeText(value));
     const std::array<std::pair<const char*, std::string>, 7> texts = {
         {{"warehouse", "duckdb"},
-         {"defaultDatabase", ""},
+         {"defaultDatabase", input_.settings.default_project},
          {"defaultSchema", input_.settings.default_dataset},
          {"assertionSchema", input_.settings.assertion_dataset},
-         {"databaseSuffix", ""},
-         {"schemaSuffix", ""},
-         {"tablePrefix", ""}}};
+         {"databaseSuffix", input_.settings.project_suffix},
+         {"schemaSuffix", input_.settings.dataset_suffix},
+         {"tablePrefix", input_.settings.name_prefix}}};
     for (const auto& [key, text] : texts) set(config, key, engine_.MakeText(text));
     set(config, "vars", vars);
     return config;
@@ -166,7 +166,8 @@ Outcome<Value> ScriptSession::Table(std::span<const Value> arguments) {
         return Throw(fmt::format("{}() is known only while SQL is made: within a query", function));
     TableReference reference;
     if (!arguments[1].IsText()) return Throw("this names no table: \"name\" is missing");
-    const std::array<std::string*, 2> parts = {&reference.name, &reference.dataset};
+    const std::array<std::string*, 3> parts = {&reference.name, &reference.dataset,
+                                               &reference.project};
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const auto& argument = arguments[i + 1];
         if (argument.IsUndefined() || argument.IsNull()) continue;
@@ -174,9 +175,8 @@ Outcome<Value> ScriptSession::Table(std::span<const Value> arguments) {
         if (!text) return tl::unexpected(text.error());
         *parts[i] = std::move(*text);
     }
-    if (arguments[3].IsText() && engine_.ToText(arguments[3]).value_or("") != "")
-        return Throw(fmt::format("there are no projects here: write {}(dataset, name)", function));
-    reference.with_assertions = arguments[4].IsBool() && arguments[4].truth();
+    if (arguments.size() > 4 && arguments[4].IsBool())
+        reference.with_assertions = arguments[4].truth();
     const auto sql = renderer_->TableOf(std::move(reference), arguments[0].truth());
     if (!sql) return Throw(sql.error().message);
     return engine_.MakeText(*sql);

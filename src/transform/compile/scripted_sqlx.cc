@@ -100,6 +100,8 @@ ScriptedSqlx::Parts ScriptedSqlx::Find(const SqlxFile& sqlx) {
     add(sqlx.statements);
     add(sqlx.pre_operations);
     add(sqlx.post_operations);
+    add(sqlx.incremental_where);
+    for (const auto& input : sqlx.inputs) add(input.statements);
     return parts;
 }
 

@@ -37,8 +37,10 @@ class ScriptedSqlx {
     bool has_config() const { return config_.IsFunction(); }
     Parsed<Expression> ReadConfig();
 
-    // A js block is there, or a placeholder that begins at `offset`.
+    // It evaluates the placeholder that begins at `offset`.
     bool Holds(std::size_t offset) const { return indexes_.contains(offset); }
+    // The js blocks run anew for what is evaluated next.
+    void Forget() { evaluators_ = {}; }
     // What stands in the SQL in place of the placeholder.
     Parsed<std::string> Evaluate(std::size_t offset, bool incremental, Renderer& renderer);
 

@@ -12,6 +12,8 @@ namespace biwa::transform {
 
 namespace {
 
+constexpr std::string_view kSpace = " \t\r\n";
+
 bool IsNameByte(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80) != 0;
 }
@@ -153,16 +155,13 @@ class Lexer {
         constexpr std::array<std::string_view, 6> kBlocks = {
             "config", "js", "pre_operations", "post_operations", "incremental_where", "input"};
         if (std::find(kBlocks.begin(), kBlocks.end(), word) == kBlocks.end()) return {};
-        const auto brace = text_.find_first_not_of(" \t\r\n", at_);
-        if (brace == std::string_view::npos) return {};
-        if (word == "input" && text_[brace] == '"')
-            return Wrong(begin, "unit tests (\"input\" blocks) are not supported yet");
-        if (text_[brace] != '{' || word == "input") return {};
-        if (word == "incremental_where") {
-            return Wrong(begin,
-                         "\"incremental_where\" is not supported: write "
-                         "${when(incremental(), `WHERE …`)} in the SQL instead");
+        if (word == "input") {
+            const auto read = ReadInput(sql, begin);
+            if (!read) return tl::unexpected(read.error());
+            return {};
         }
+        const auto brace = text_.find_first_not_of(kSpace, at_);
+        if (brace == std::string_view::npos || text_[brace] != '{') return {};
 
         at_ = begin;
         EndText(sql);
@@ -170,6 +169,30 @@ class Lexer {
         const auto read = ReadBlock(word, begin, brace);
         sql.begin = at_;
         return read;
+    }
+
+    // input "table" {, input "dataset", "table" {. Anything else is a word of SQL.
+    Parsed<void> ReadInput(Sql& sql, std::size_t begin) {
+        SqlxInput input;
+        input.offset = begin;
+        auto at = text_.find_first_not_of(kSpace, at_);
+        while (at < text_.size() && text_[at] == '"') {
+            const auto end = text_.find_first_of("\"\n", at + 1);
+            if (end == std::string_view::npos || text_[end] != '"') return {};
+            input.names.push_back({at + 1, text_.substr(at + 1, end - at - 1)});
+            at = text_.find_first_not_of(kSpace, end + 1);
+            if (at < text_.size() && text_[at] == ',') at = text_.find_first_not_of(kSpace, at + 1);
+        }
+        if (input.names.empty() || at >= text_.size() || text_[at] != '{') return {};
+        at_ = begin;
+        EndText(sql);
+        at_ = at + 1;
+        auto statements = LexSql(at);
+        if (!statements) return tl::unexpected(std::move(statements).error());
+        input.statements = std::move(*statements);
+        file_.inputs.push_back(std::move(input));
+        sql.begin = at_;
+        return {};
     }
 
     // From behind the brace on.
@@ -189,7 +212,9 @@ class Lexer {
         }
         auto statements = LexSql(brace);
         if (!statements) return tl::unexpected(std::move(statements).error());
-        auto& operations = word == "pre_operations" ? file_.pre_operations : file_.post_operations;
+        auto& operations = word == "pre_operations"    ? file_.pre_operations
+                           : word == "post_operations" ? file_.post_operations
+                                                       : file_.incremental_where;
         std::move(statements->begin(), statements->end(), std::back_inserter(operations));
         return {};
     }

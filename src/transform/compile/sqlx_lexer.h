@@ -4,6 +4,8 @@
 //     js { … }                  JavaScript
 //     pre_operations { … }      SQL statements, run before
 //     post_operations { … }     SQL statements, run after
+//     incremental_where { … }   SQL: a condition on the rows of an incremental build
+//     input "t" { … }           SQL: rows in place of a table, of a unit test; "dataset", "t" too
 //     SELECT … ${ref("t")} …    SQL; a line's end of "---" parts statements
 //
 // ${…} is a placeholder in SQL, in strings and in quoted names; in a comment it is text. The blocks
@@ -32,12 +34,20 @@ struct SqlPart {
 };
 using SqlStatement = std::vector<SqlPart>;
 
+struct SqlxInput {
+    std::vector<SourceText> names;  // the table's, with its dataset and project in front
+    std::vector<SqlStatement> statements;
+    std::size_t offset = 0;
+};
+
 struct SqlxFile {
     std::optional<SourceText> config;  // with its braces
     std::vector<SourceText> js;        // without
     std::vector<SqlStatement> statements;
     std::vector<SqlStatement> pre_operations;
     std::vector<SqlStatement> post_operations;
+    std::vector<SqlStatement> incremental_where;
+    std::vector<SqlxInput> inputs;
 };
 
 // Statements of nothing but white space are left out.

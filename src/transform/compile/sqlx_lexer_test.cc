@@ -91,10 +91,28 @@ TEST(SqlxLexerTest, NamesTheBeginningOfWhatNeverEnds) {
     }
 }
 
-TEST(SqlxLexerTest, RefusesASecondConfigAndWhatIsNotSupported) {
-    for (const auto* bad :
-         {"config {} config {}", "incremental_where { a }", "input \"a\" { SELECT 1 }"})
-        EXPECT_FALSE(LexSqlx(bad)) << bad;
+TEST(SqlxLexerTest, ReadsConditionsAndInputs) {
+    const auto file = LexSqlx(
+        "incremental_where { a > ${b} }\nSELECT 1\n"
+        "input \"t\" { SELECT {'a': 1} }\ninput \"d\",\n  \"t\" {\n SELECT 2 }\n");
+    ASSERT_TRUE(file) << file.error().message;
+    ASSERT_EQ(file->incremental_where.size(), 1u);
+    EXPECT_EQ(Show(file->incremental_where[0]), " a > |{b}| ");
+    ASSERT_EQ(file->inputs.size(), 2u);
+    EXPECT_EQ(file->inputs[0].names[0].text, "t");
+    EXPECT_EQ(Show(file->inputs[0].statements[0]), " SELECT {'a': 1} ");
+    ASSERT_EQ(file->inputs[1].names.size(), 2u);
+    EXPECT_EQ(file->inputs[1].names[1].text, "t");
+    ASSERT_EQ(file->statements.size(), 1u);
+    EXPECT_EQ(Show(file->statements[0]), "\nSELECT 1\n|\n|\n");
+    for (const auto* sql :
+         {"SELECT input \"t\" FROM a", "SELECT input", "SELECT 1 AS input, \"a\""})
+        EXPECT_EQ(ShowOnly(sql), sql);
+    EXPECT_FALSE(LexSqlx("input \"a\" { SELECT 1"));
+}
+
+TEST(SqlxLexerTest, RefusesASecondConfig) {
+    EXPECT_FALSE(LexSqlx("config {} config {}"));
     std::string deep;
     for (int i = 0; i < 10'000; ++i) deep += "${`";
     EXPECT_FALSE(LexSqlx(deep));

@@ -143,6 +143,10 @@ class DuckDbWarehouse final : public Warehouse {
     Result<std::unique_ptr<ReadSession>> OpenSession() override {
         return duck::OpenReadSession(database_.get());
     }
+    Result<std::unique_ptr<ReadSession>> OpenSessionOn(const std::vector<std::string>& datasets,
+                                                       std::vector<std::string> views) override {
+        return duck::OpenSessionOn(database_.get(), datasets, std::move(views));
+    }
     Result<std::unique_ptr<Workbench>> OpenWorkbench() override {
         return DuckDbWorkbench::Open(database_.get(), rows_);
     }

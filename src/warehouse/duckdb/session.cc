@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <mutex>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "warehouse/duckdb/blocks.h"
 
@@ -186,6 +189,23 @@ class DuckDbReadSession final : public ReadSession {
   public:
     DuckDbReadSession(duckdb_database database, Connection connection)
         : database_(database), connection_(std::move(connection)) {}
+    // On an attached catalogue, which it detaches in the end; names of `hidden` are refused.
+    DuckDbReadSession(duckdb_database database, Connection connection, std::string catalogue,
+                      std::string hidden)
+        : database_(database),
+          connection_(std::move(connection)),
+          catalogue_(std::move(catalogue)),
+          hidden_(std::move(hidden)) {}
+    ~DuckDbReadSession() override {
+        if (catalogue_.empty()) return;
+        End();
+        connection_ = Connection();
+        Connection last;
+        if (duckdb_connect(database_, last.out()) != DuckDBSuccess) return;
+        if (const auto detached = Execute(last.get(), "DETACH " + catalogue_); !detached) {
+            LogDebug("detaching {}: {}", catalogue_, detached.error().message);
+        }
+    }
 
     Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
         // Two locks on the same door: only SELECT and EXPLAIN are let in, and the transaction they
@@ -235,6 +255,7 @@ class DuckDbReadSession final : public ReadSession {
             return UserError(fmt::format("there are {} statements here", count),
                              "Run them one at a time.");
         }
+        BIWA_TRY(CheckNames(text));
         auto statement = BIWA_TRY(Prepare(connection_.get(), text));
         const auto type = duckdb_prepared_statement_type(statement.get());
         if (type != DUCKDB_STATEMENT_TYPE_SELECT && type != DUCKDB_STATEMENT_TYPE_EXPLAIN) {
@@ -248,6 +269,23 @@ class DuckDbReadSession final : public ReadSession {
         return statement;
     }
 
+    Status CheckNames(const std::string& sql) {
+        if (hidden_.empty()) return {};
+        auto* names = duckdb_get_table_names(connection_.get(), sql.c_str(), true);
+        if (names == nullptr) return {};
+        Status status;
+        for (idx_t i = 0; status && i < duckdb_get_list_size(names); ++i) {
+            auto* name = duckdb_get_list_child(names, i);
+            const auto text = TakeString(duckdb_get_varchar(name));
+            duckdb_destroy_value(&name);
+            if (std::count(text.begin(), text.end(), '.') < 2) continue;
+            status = UserError(fmt::format("{} names the warehouse itself", text),
+                               "Say dataset.table here.");
+        }
+        duckdb_destroy_value(&names);
+        return status;
+    }
+
     // Ends the transaction, if one is open. An Interrupt that comes late may hit the ROLLBACK; a
     // connection that it leaves in no clear state gives way to a new one.
     void End() {
@@ -256,6 +294,7 @@ class DuckDbReadSession final : public ReadSession {
         if (Execute(connection_.get(), "ROLLBACK")) return;
         Connection fresh;
         if (duckdb_connect(database_, fresh.out()) != DuckDBSuccess) return;
+        if (!catalogue_.empty() && !Execute(fresh.get(), "USE " + catalogue_)) return;
         std::lock_guard lock(mutex_);
         connection_ = std::move(fresh);
     }
@@ -263,6 +302,8 @@ class DuckDbReadSession final : public ReadSession {
     const duckdb_database database_;
     std::mutex mutex_;  // connection_ against Interrupt
     Connection connection_;
+    const std::string catalogue_;
+    const std::string hidden_;
     bool is_open_ = false;
 };
 
@@ -274,6 +315,39 @@ Result<std::unique_ptr<ReadSession>> OpenReadSession(duckdb_database database) {
         return Unavailable("cannot connect to the warehouse");
     }
     return std::make_unique<DuckDbReadSession>(database, std::move(connection));
+}
+
+Result<std::unique_ptr<ReadSession>> OpenSessionOn(duckdb_database database,
+                                                   const std::vector<std::string>& datasets,
+                                                   std::vector<std::string> views) {
+    static std::atomic<std::uint64_t> count = 0;
+    Connection connection;
+    if (duckdb_connect(database, connection.out()) != DuckDBSuccess) {
+        return Unavailable("cannot connect to the warehouse");
+    }
+    auto* const raw = connection.get();
+    std::string hidden;
+    {
+        auto statement = BIWA_TRY(Prepare(raw, "SELECT current_database()"));
+        const auto rows = BIWA_TRY(Stream(raw, std::move(statement), nullptr));
+        hidden = BIWA_TRY(rows->Next())->columns[0].GetString(0);
+    }
+    const auto catalogue = fmt::format("biwa_session_{}", ++count);
+    BIWA_TRY(Execute(raw, fmt::format("ATTACH ':memory:' AS {}", catalogue)));
+    // From here on it is detached whatever comes.
+    auto session = std::make_unique<DuckDbReadSession>(database, std::move(connection), catalogue,
+                                                       std::move(hidden));
+    BIWA_TRY(Execute(raw, "USE " + catalogue));
+    for (const auto& dataset : datasets) {
+        BIWA_TRY(Execute(raw, "CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(dataset)));
+    }
+    // A view may be one of others: those that cannot be made yet are tried again after these.
+    for (auto before = views.size() + 1; !views.empty() && views.size() < before;) {
+        before = views.size();
+        std::erase_if(views,
+                      [&](const std::string& view) { return Execute(raw, view).has_value(); });
+    }
+    return session;
 }
 
 }  // namespace biwa::duck

@@ -28,5 +28,9 @@ Result<std::unique_ptr<RowStream>> Stream(duckdb_connection connection, Prepared
 
 // A session that reads, on a connection of its own.
 Result<std::unique_ptr<ReadSession>> OpenReadSession(duckdb_database database);
+// Warehouse::OpenSessionOn.
+Result<std::unique_ptr<ReadSession>> OpenSessionOn(duckdb_database database,
+                                                   const std::vector<std::string>& datasets,
+                                                   std::vector<std::string> views);
 
 }  // namespace biwa::duck

@@ -1,0 +1,88 @@
+"""MariaDB: copies and changes."""
+from servers import ROUNDS, middle, pair_of, rounds, say, scaled
+
+MARIADB_TABLE = """
+CREATE TABLE {name} (id bigint PRIMARY KEY, pupil bigint NOT NULL, problem int NOT NULL,
+    correct boolean NOT NULL, seconds double NOT NULL, answered_at timestamp(6) NOT NULL,
+    note text NOT NULL);
+SET sql_log_bin = 0;
+INSERT INTO {name} SELECT seq, seq % 100000, seq % 5000, seq % 3 = 0, seq * 0.5,
+    '2026-01-01' + INTERVAL seq SECOND, concat('answer number ', seq)
+FROM seq_1_to_{rows};
+ANALYZE TABLE {name};
+"""
+
+
+def mariadb_snapshot(server):
+    rows = scaled(5_000_000)
+    say(f"mariadb-snapshot: {rows:,} rows of 76 bytes")
+    server.sql(MARIADB_TABLE.format(name="snap", rows=rows), "bench")
+
+    def limit():
+        return max((server.bench(kind, "snap") for kind in ("text-limit", "binary-limit")),
+                   key=lambda result: result["rows_per_s"])
+
+    def ours():
+        result = server.bench("snapshot", server.fresh_folder(), "snap")
+        assert result["rows"] == rows, result
+        return result
+
+    ratio, limit, mine, all_of_them = rounds(limit, ours)
+    return {"name": "mariadb-snapshot", "rows": rows, "rows_per_s": mine["rows_per_s"],
+            "limit": "SELECT of one connection, as text or prepared, read and thrown away",
+            "limit_rows_per_s": limit["rows_per_s"], "rss_mb": mine["rss_mb"],
+            "ratios": all_of_them, "ratio": round(ratio, 3), "goal": 0.8}
+
+
+MARIADB_BACKLOG = """
+DELIMITER //
+CREATE PROCEDURE make_backlog(transactions int, stored bigint)
+BEGIN
+    -- Of each seven thousand changes four are inserts, two updates and one deletes.
+    FOR n IN 0 .. transactions - 1 DO
+        IF n % 7 < 4 THEN
+            INSERT INTO changed SELECT i, i % 100000, i % 5000, i % 3 = 0, i * 0.5, now(6),
+                concat('answer number ', i)
+            FROM (SELECT stored + n * 1000 + seq AS i FROM seq_1_to_1000) AS numbers;
+        ELSEIF n % 7 < 6 THEN
+            UPDATE changed SET correct = NOT correct, seconds = seconds + 1
+            WHERE id BETWEEN stored + (n - 4) * 1000 + 1 AND stored + (n - 4) * 1000 + 1000;
+        ELSE
+            DELETE FROM changed
+            WHERE id BETWEEN stored + (n - 3) * 1000 + 1 AND stored + (n - 3) * 1000 + 1000;
+        END IF;
+    END FOR;
+END //
+"""
+
+
+def mariadb_changes(server):
+    transactions = scaled(3_500, 70)
+    stored = scaled(1_000_000)
+    say(f"mariadb-changes: a backlog of {transactions:,} transactions of 1,000 changes, into a "
+        f"table of {stored:,} rows")
+    server.sql(MARIADB_TABLE.format(name="changed", rows=stored), "bench")
+    server.sql(MARIADB_BACKLOG, "bench")
+    folder = server.fresh_folder()
+    server.bench("start", folder, "changed")
+    pairs = []
+    for _ in range(ROUNDS):
+        begin = server.bench("head")["head"]
+        last = server.sql("SELECT max(id) FROM changed", "bench")
+        server.sql(f"CALL make_backlog({transactions}, {last})", "bench")
+        end = server.bench("head")["head"]
+        # Something after the end, so that both see that they have passed it.
+        server.sql("UPDATE changed SET seconds = seconds + 1 WHERE id = 1", "bench")
+        place = begin.rsplit(":", 1)
+        limit = server.bench("binlog-limit", *place, end)
+        limit["bytes"] = server.bench("bytes-limit", *place, end, str(transactions * 1000))
+        ours = server.bench("changes", folder, "changed", end)
+        pairs.append(pair_of(limit, ours))
+    ratio, limit, mine, all_of_them = middle(pairs)
+    return {"name": "mariadb-changes", "changes": transactions * 1000,
+            "changes_per_s": mine["rows_per_s"],
+            "limit": "the binary log of one connection, its rows taken apart and counted by "
+                     "Connector/C",
+            "limit_changes_per_s": limit["rows_per_s"],
+            "untouched_changes_per_s": limit["bytes"]["rows_per_s"], "rss_mb": mine["rss_mb"],
+            "ratios": all_of_them, "ratio": round(ratio, 3), "goal": 0.8}

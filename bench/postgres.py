@@ -1,0 +1,269 @@
+"""PostgreSQL: copies, changes, how fresh they are, and what the source feels of it."""
+import contextlib
+import json
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+
+from servers import BUILD, ROUNDS, SCALE, command, middle, pair_of, rounds, say, scaled
+
+TABLE = """
+CREATE TABLE {name} (id bigint PRIMARY KEY, pupil bigint NOT NULL, problem int NOT NULL,
+    correct boolean NOT NULL, seconds double precision NOT NULL, answered_at timestamptz NOT NULL,
+    note text NOT NULL);
+INSERT INTO {name} SELECT i, i % 100000, i % 5000, i % 3 = 0, i * 0.5,
+    '2026-01-01'::timestamptz + i * interval '1 second', 'answer number ' || i
+FROM generate_series(1, {rows}) AS i;
+VACUUM ANALYZE {name};
+CHECKPOINT;
+"""
+
+
+# Some two kilobytes a row, of text that does not compress.
+WIDE = """
+CREATE TABLE {name} (id bigint PRIMARY KEY, {columns});
+INSERT INTO {name} SELECT i, {values} FROM generate_series(1, {rows}) AS i;
+VACUUM ANALYZE {name};
+CHECKPOINT;
+"""
+
+
+def copy(server, name, table, rows, goal, **more):
+    def ours():
+        folder = server.fresh_folder()
+        result = server.bench("snapshot", folder, f"public.{table}")
+        server.forget_stream()
+        command("rm", "-rf", folder)
+        assert result["rows"] == rows, result
+        return result
+
+    ratio, limit, mine, all_of_them = rounds(lambda: server.bench("copy-limit", table), ours)
+    server.sql(f"DROP TABLE {table}")
+    return {"name": name, "rows": rows, "rows_per_s": mine["rows_per_s"],
+            "limit": "COPY binary of one backend, read and thrown away",
+            "limit_rows_per_s": limit["rows_per_s"], "rss_mb": mine["rss_mb"], **more,
+            "ratios": all_of_them, "ratio": round(ratio, 3), "goal": goal}
+
+
+def snapshot(server, name="snapshot", rows=5_000_000):
+    rows = scaled(rows)
+    say(f"{name}: {rows:,} rows of 76 bytes")
+    server.sql(TABLE.format(name="snap", rows=rows))
+    return copy(server, name, "snap", rows, 0.9, rss_goal_mb=400)
+
+
+def snapshot_20m(server):
+    return snapshot(server, "snapshot-20m", 20_000_000)
+
+
+def snapshot_wide(server):
+    rows = scaled(1_000_000)
+    say(f"snapshot-wide: {rows:,} rows of 60 columns, two kilobytes each")
+    kinds = ["int"] * 10 + ["timestamptz"] * 5 + ["text"] * 44
+    value = {"int": "i % {}", "timestamptz": "'2026-01-01'::timestamptz + i * interval '{} second'",
+             "text": "md5(i::text || '{}') || '-answer'"}
+    columns = ", ".join(f"c{n} {kind} NOT NULL" for n, kind in enumerate(kinds, 1))
+    values = ", ".join(value[kind].format(n + 1) for n, kind in enumerate(kinds, 1))
+    server.sql(WIDE.format(name="wide", columns=columns, values=values, rows=rows))
+    row_bytes = int(server.sql("SELECT round(avg(pg_column_size(wide))) FROM (SELECT * FROM wide LIMIT 1000) AS wide"))
+    return copy(server, "snapshot-wide", "wide", rows, 0.8, row_bytes=row_bytes)
+
+
+BACKLOG = """
+CREATE OR REPLACE PROCEDURE make_backlog(transactions int, size int, stored bigint)
+LANGUAGE plpgsql AS $$
+DECLARE first bigint;
+BEGIN
+    -- Of each seven transactions four insert, two update and one deletes.
+    FOR n IN 0 .. transactions - 1 LOOP
+        IF n % 7 < 4 THEN
+            first := stored + n * size::bigint + 1;
+            INSERT INTO changed SELECT i, i % 100000, i % 5000, i % 3 = 0, i * 0.5, now(),
+                'answer number ' || i
+            FROM generate_series(first, first + size - 1) AS i;
+        ELSIF n % 7 < 6 THEN
+            first := stored + (n - 4) * size::bigint + 1;
+            UPDATE changed SET correct = NOT correct, seconds = seconds + 1
+            WHERE id BETWEEN first AND first + size - 1;
+        ELSE
+            first := stored + (n - 3) * size::bigint + 1;
+            DELETE FROM changed WHERE id BETWEEN first AND first + size - 1;
+        END IF;
+        COMMIT;
+    END LOOP;
+END $$;
+"""
+
+
+def backlog(server, name, transactions, size, stored, goal):
+    say(f"{name}: a backlog of {transactions:,} transactions of {size:,} changes, into a table of "
+        f"{stored:,} rows")
+    server.sql(TABLE.format(name="changed", rows=stored))
+    server.sql(BACKLOG)
+    # A stream and a slot for the limit, at the same place; then the backlog for each round anew.
+    folder = server.fresh_folder()
+    server.bench("start", folder, "public.changed")
+    pairs = []
+    for _ in range(ROUNDS):
+        server.sql("SELECT pg_create_logical_replication_slot('bench_limit', 'pgoutput')")
+        last = server.sql("SELECT max(id) FROM changed")
+        server.sql(f"SET synchronous_commit = off; CALL make_backlog({transactions}, {size}, {last})")
+        end = server.sql("SELECT pg_current_wal_insert_lsn()")
+        server.sql("CHECKPOINT")
+        # Something after the end, so that both see that they have passed it.
+        server.sql("UPDATE changed SET seconds = 0 WHERE id = 1")
+        limit = server.bench("pgoutput-limit", "bench_limit", "biwa_bench", end)
+        ours = server.bench("changes", folder, "public.changed", end)
+        server.sql("SELECT pg_drop_replication_slot('bench_limit')")
+        pairs.append(pair_of(limit, ours))
+    ratio, limit, mine, all_of_them = middle(pairs)
+    server.forget_stream()
+    server.sql("DROP TABLE changed")
+    return {"name": name, "changes": transactions * size, "stored_rows": stored,
+            "changes_per_s": mine["rows_per_s"],
+            "limit": "pgoutput of one walsender, read and counted",
+            "limit_changes_per_s": limit["rows_per_s"], "rss_mb": mine["rss_mb"],
+            "ratios": all_of_them, "ratio": round(ratio, 3), "goal": goal}
+
+
+def changes(server):
+    return backlog(server, "changes", scaled(3_500, 70), 1_000, scaled(10_000_000), 0.9)
+
+
+def changes_small(server):
+    return backlog(server, "changes-small", scaled(500_000), 1, scaled(1_000_000), 0.85)
+
+
+def freshness(server):
+    tables, rate, seconds = 20, 5_000, scaled(30, 5)
+    rows = scaled(100_000)
+    say(f"freshness: {rate:,} changes a second over {tables} tables for {seconds} s, and a dashboard "
+        "of five tiles")
+    for table in range(tables):
+        server.sql(f"CREATE TABLE fresh{table} (id bigint PRIMARY KEY, value bigint NOT NULL);"
+                   f"INSERT INTO fresh{table} SELECT i, i * 7 FROM generate_series(1, {rows}) AS i")
+    result = server.bench("freshness", server.fresh_folder(), str(tables), str(rate), str(seconds))
+    server.forget_stream()
+    for table in range(tables):
+        server.sql(f"DROP TABLE fresh{table}")
+    say(f"  p50 {result['p50_ms']:.0f} ms, p99 {result['p99_ms']:.0f} ms, at "
+        f"{result['changes_per_s']:,.0f} changes/s; a tile {result['tile_p50_ms']:.0f} ms")
+    return {"name": "freshness", "tables": tables, **result,
+            "limit": "p50 of 300 ms, p99 of 1,000 ms", "limit_p50_ms": 300, "limit_p99_ms": 1000,
+            # A source that cannot make so many changes shows nothing.
+            "ratio": round(min(300 / result["p50_ms"], 1000 / result["p99_ms"],
+                               result["changes_per_s"] / (0.95 * rate)), 3), "goal": 1}
+
+
+class Load:
+    """pgbench's own workload: its throughput, and how long its transactions take at a rate."""
+
+    CLIENTS = 4
+
+    def __init__(self, server, seconds):
+        self.server, self.seconds = server, seconds
+        command("pgbench", "-i", "-q", "-s", str(scaled(20, 2)), env=server.env, stderr=subprocess.DEVNULL)
+
+    def run(self, *more):
+        return command("pgbench", "-n", "-c", str(self.CLIENTS), "-j", "2", "-T", str(self.seconds),
+                       *more, env=self.server.env, stderr=subprocess.DEVNULL)
+
+    def throughput(self):
+        return float(re.search(r"tps = ([\d.]+)", self.run()).group(1))
+
+    def p99_ms(self, rate):
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = os.path.join(folder, "log")
+            self.run("-R", str(rate), "--log", f"--log-prefix={prefix}")
+            times = []
+            for name in os.listdir(folder):
+                with open(os.path.join(folder, name), encoding="ascii") as lines:
+                    # Without what a transaction waited for its turn.
+                    times += [int(line.split()[2]) - int(line.split()[6]) for line in lines]
+        return statistics.quantiles(times, n=100)[98] / 1000
+
+
+@contextlib.contextmanager
+def idle_consumer(server):
+    """Reads pgoutput and throws it away."""
+    server.sql("CREATE PUBLICATION bench_idle FOR TABLE pgbench_accounts, pgbench_branches, "
+               "pgbench_tellers, pgbench_history")
+    server.sql("SELECT pg_create_logical_replication_slot('bench_idle', 'pgoutput')")
+    reader = subprocess.Popen(
+        ["pg_recvlogical", "-d", "bench", "--slot=bench_idle", "--start", "-f", "/dev/null",
+         "-o", "proto_version=1", "-o", "publication_names=bench_idle"], env=server.env)
+    time.sleep(1)
+    assert reader.poll() is None
+    try:
+        yield
+    finally:
+        reader.terminate()
+        reader.wait()
+        server.sql("SELECT pg_drop_replication_slot('bench_idle'); DROP PUBLICATION bench_idle")
+
+
+@contextlib.contextmanager
+def biwa_follows(server):
+    process = subprocess.Popen([os.path.join(BUILD, "replication_bench"), "follow",
+                                server.fresh_folder(), "public.pgbench_*"],
+                               env=server.env, text=True, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "following\n"
+    figures = {}
+    try:
+        yield figures
+    finally:
+        out, _ = process.communicate()
+        figures.update(json.loads(out))
+        server.forget_stream()
+
+
+def burden(server):
+    load = Load(server, scaled(20, 3))
+    say(f"burden: pgbench with {load.CLIENTS} clients for {load.seconds} s, pg_recvlogical beside it, "
+        "then Biwa")
+    # History without a key is published without updates; the rest as it is.
+    load.throughput()  # warms up
+    rate = 0
+    pairs = []
+    for _ in range(ROUNDS):
+        with idle_consumer(server):
+            idle_tps = load.throughput()
+            # What a source can bear all day, not at its limit.
+            rate = rate or max(1, int(idle_tps * 0.3))
+            idle_p99 = load.p99_ms(rate)
+        with biwa_follows(server) as figures:
+            tps, p99 = load.throughput(), load.p99_ms(rate)
+        say(f"  idle {idle_tps:,.0f} tps, p99 {idle_p99:.2f} ms at {rate:,} tps   Biwa {tps:,.0f} tps, "
+            f"p99 {p99:.2f} ms")
+        pairs.append((min(tps / idle_tps, idle_p99 / p99),
+                      {"tps": round(idle_tps), "p99_ms": round(idle_p99, 2)},
+                      {"tps": round(tps), "p99_ms": round(p99, 2), "cpu_s": figures["cpu_s"]}))
+    ratio, idle, mine, all_of_them = middle(pairs)
+    return {"name": "burden", **mine, "rate_tps": rate,
+            "limit": "the same with pg_recvlogical, which throws away what it reads",
+            "limit_tps": idle["tps"], "limit_p99_ms": idle["p99_ms"], "ratios": all_of_them,
+            "ratio": round(ratio, 3), "goal": 0.95}
+
+
+def apply_growth(folder):
+    sizes = [scaled(rows) for rows in (1_000_000, 10_000_000, 50_000_000)]
+    say("apply-growth: batches of 10,000 upserts and 1,000 deletes into tables of "
+        + ", ".join(f"{rows:,}" for rows in sizes) + " rows")
+    results = []
+    for rows in sizes:
+        place = folder.fresh_folder()
+        result = json.loads(command(os.path.join(BUILD, "apply_bench"), place, str(rows), "30"))
+        command("rm", "-rf", place)
+        say(f"  {rows:>12,} rows: recent keys {result['recent_ms']:.1f} ms, keys anywhere "
+            f"{result['anywhere_ms']:.1f} ms, behind {result['behind_changes_per_s']:,.0f} changes/s")
+        results.append(result)
+    small, large = results[0], results[-1]
+    growth = large["recent_ms"] / small["recent_ms"]
+    return {"name": "apply-growth", "growth": round(growth, 2), "sizes": results,
+            "limit": "recent keys in 1.5 times the time of the smallest table; 150,000 changes/s of "
+                     "keys anywhere, when behind",
+            "ratio": round(min(1.5 / growth, large["behind_changes_per_s"] / 150_000), 3), "goal": 1}

@@ -1,0 +1,147 @@
+#include "source/postgres/published_part.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+
+namespace biwa::postgres {
+
+namespace {
+
+constexpr const char* kTrial = "biwa_trial_of_a_condition";
+
+// Of the table or, of a partitioned one, of each of its leaves: by what it tells old rows.
+constexpr const char* kIdentitiesSql = R"(
+WITH RECURSIVE tree (oid) AS (
+    SELECT $1::oid
+    UNION ALL
+    SELECT i.inhrelid FROM tree
+    JOIN pg_catalog.pg_class above ON above.oid = tree.oid AND above.relkind = 'p'
+    JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid)
+SELECT c.relname, c.relreplident, a.attname
+FROM tree
+JOIN pg_catalog.pg_class c ON c.oid = tree.oid AND c.relkind = 'r'
+LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
+     AND CASE c.relreplident WHEN 'i' THEN i.indisreplident
+                             WHEN 'd' THEN i.indisprimary AND i.indimmediate END
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+ORDER BY 1, a.attnum)";
+
+// What a publication's condition uses is known by what it depends on.
+constexpr const char* kConditionSql = R"(
+SELECT r.oid, a.attname
+FROM pg_catalog.pg_publication p
+JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+LEFT JOIN pg_catalog.pg_depend d
+     ON d.classid = 'pg_catalog.pg_publication_rel'::regclass AND d.objid = r.oid
+     AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid > 0
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE p.pubname = $1)";
+
+// A comment at the end of the condition must not take the parenthesis with it.
+std::string Parenthesized(const std::string& where) { return "(" + where + "\n)"; }
+
+}  // namespace
+
+std::string PublishedPart(const TablePart& part) {
+    std::string text;
+    for (const auto& column : part.columns) {
+        text += (text.empty() ? " (" : ", ") + QuoteIdentifier(column);
+    }
+    if (!text.empty()) text += ")";
+    if (!part.where.empty()) text += " WHERE " + Parenthesized(part.where);
+    return text;
+}
+
+std::string AndWhere(const TablePart& part) {
+    return part.where.empty() ? "" : " AND " + Parenthesized(part.where);
+}
+
+Result<PartExaminer::Condition> PartExaminer::Try(const Connection& connection,
+                                                  const SourceTable& table) {
+    Condition condition;
+    BIWA_TRY(connection.Execute("BEGIN"));
+    const auto made = connection.Execute(fmt::format(
+        "CREATE PUBLICATION {} FOR TABLE ONLY {}.{}{} WITH (publish_via_partition_root = true)",
+        kTrial, QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
+        PublishedPart({{}, table.part.where})));
+    auto found = made ? connection.Query(kConditionSql, {kTrial}) : tl::unexpected(made.error());
+    BIWA_TRY(connection.Execute("ROLLBACK"));
+    if (!found && found.error().kind != ErrorKind::kUser) return tl::unexpected(found.error());
+    if (!found) {
+        condition.error = found.error().message;
+        return condition;
+    }
+    std::set<std::string> tables;
+    for (int i = 0; i < found->size(); ++i) {
+        tables.insert(found->Text(i, 0));
+        if (!found->IsNull(i, 1)) condition.columns.push_back(found->Text(i, 1));
+    }
+    if (tables.size() != 1) condition.error = "it is more than one condition";
+    return condition;
+}
+
+Status PartExaminer::Examine(const Connection& connection, SourceTable& table) {
+    if (table.part.empty() || !table.refusal.empty()) return {};
+    auto uses = table.part.columns;
+    if (!table.part.where.empty()) {
+        // A renamed column has another name in the condition too.
+        const auto key = fmt::format("{}\x1f{}\x1f{}", table.id, table.part.where,
+                                     fmt::join(table.columns.ColumnNames(), "\x1f"));
+        auto known = known_.find(key);
+        if (known == known_.end()) {
+            known = known_.emplace(key, BIWA_TRY(Try(connection, table))).first;
+        }
+        if (!known->second.error.empty()) {
+            table.refusal = fmt::format("cannot be copied where `{}`: {}", table.part.where,
+                                        known->second.error);
+            table.mend_sql = "write `where` as a condition that a publication may have";
+            return {};
+        }
+        uses = known->second.columns;
+    }
+    // Of a table whose inserts alone are published no old row is needed.
+    if (table.columns.key.empty()) return {};
+    const auto rows = BIWA_TRY(connection.Query(kIdentitiesSql, {table.id}));
+    std::map<std::string, std::pair<char, std::set<std::string>>> identities;
+    for (int i = 0; i < rows.size(); ++i) {
+        auto& [kind, columns] = identities[rows.Text(i, 0)];
+        kind = rows.Text(i, 1)[0];
+        if (!rows.IsNull(i, 2)) columns.insert(rows.Text(i, 2));
+    }
+    const auto& listed = table.part.columns;
+    for (const auto& [leaf, identity] : identities) {
+        const auto& [kind, columns] = identity;
+        const auto of_leaf = leaf == table.name ? "" : " of its partition " + leaf;
+        const auto missing = std::find_if(columns.begin(), columns.end(), [&](const auto& column) {
+            return std::find(listed.begin(), listed.end(), column) == listed.end();
+        });
+        if (!listed.empty() && (kind == 'f' || missing != columns.end())) {
+            table.refusal = fmt::format(
+                "cannot be copied in these columns: its updates would fail, as the replica "
+                "identity{} has {}",
+                of_leaf, kind == 'f' ? "all columns" : "column " + *missing);
+            table.mend_sql = kind == 'f' ? "leave `columns` out, or set another REPLICA IDENTITY"
+                                         : fmt::format("add {} to `columns`", *missing);
+            return {};
+        }
+        if (kind == 'f' || table.part.where.empty()) continue;
+        for (const auto& column : uses) {
+            if (columns.contains(column)) continue;
+            table.refusal = fmt::format(
+                "cannot be copied where `{}`: its updates would fail, as column {} is not in the "
+                "replica identity{}",
+                table.part.where, column, of_leaf);
+            table.mend_sql = fmt::format(
+                "ALTER TABLE {}.{} REPLICA IDENTITY FULL; (or USING INDEX of one that has {})",
+                QuoteIdentifier(table.schema), QuoteIdentifier(leaf), column);
+            return {};
+        }
+    }
+    return {};
+}
+
+}  // namespace biwa::postgres

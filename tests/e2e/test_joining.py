@@ -1,0 +1,165 @@
+"""Tables that come to a running stream, and what holds one of them up."""
+import time
+
+import pytest
+
+from harness.compare import assert_same_table
+from harness.wait import wait_until
+
+
+def table_of(instance, name):
+    return next((table for table in instance.stream()["tables"] if table["name"] == name), None)
+
+
+def notes_of(instance, name):
+    return " ".join((table_of(instance, name) or {"notes": []})["notes"])
+
+
+@pytest.fixture
+def reader(database, server):
+    """A role that may follow, and reads what it is let."""
+    role = "reader_" + database.name
+    database.run(f"CREATE ROLE {role} LOGIN REPLICATION SUPERUSER PASSWORD 'r'")
+    database.run(f"ALTER ROLE {role} NOSUPERUSER")
+    database.run(f"GRANT CREATE ON DATABASE {database.name} TO {role};"
+                 f"ALTER TABLE biwa_test_marker OWNER TO {role}; GRANT ALL ON SCHEMA public TO {role}")
+    yield role
+    database.run(f"DROP OWNED BY {role}")
+
+
+def connect_as(instance, role):
+    text = instance.connection_file().replace(f"user: {instance.database.server.user}", f"user: {role}")
+    instance.write("connections/app_db.yaml", text)
+    instance.write("secrets/app.password", "r\n", 0o600)
+
+
+def test_one_that_cannot_be_copied_does_not_hold_up_the_others(database, instance, reader):
+    connect_as(instance, reader)
+    instance.start()
+    instance.sync()
+    database.run("".join(f"CREATE TABLE t{i} (id int PRIMARY KEY); INSERT INTO t{i} VALUES ({i});"
+                         f"ALTER TABLE t{i} OWNER TO {reader};" for i in range(4)) +
+                 # An owner who may not read, and one who is no owner.
+                 f"REVOKE SELECT ON t1 FROM {reader};"
+                 f"ALTER TABLE t2 OWNER TO {database.server.user}")
+    wait_until(lambda: all((table_of(instance, name) or {}).get("state") == "live"
+                           for name in ("t0", "t3")), lambda: instance.stream(), 25)
+    for name in ("t0", "t3"):
+        assert assert_same_table(database, instance, name) == 1
+    wait_until(lambda: "permission denied" in notes_of(instance, "t1"),
+               lambda: instance.stream(), 20)
+    assert table_of(instance, "t1")["state"] == "waiting"
+    assert table_of(instance, "t2")["state"] == "refused"
+    assert "must be owner" in notes_of(instance, "t2")
+    # It is still said after the next look, and the stream goes on.
+    database.run(f"CREATE TABLE t5 (id int PRIMARY KEY); ALTER TABLE t5 OWNER TO {reader}")
+    wait_until(lambda: (table_of(instance, "t5") or {}).get("state") == "live",
+               lambda: instance.stream(), 25)
+    assert "permission denied" in notes_of(instance, "t1")
+    assert "permission denied" in instance.command("status").stdout
+    database.run(f"GRANT SELECT ON t1 TO {reader}")
+    assert instance.command("stream", "recopy", "app", "t1").returncode == 0
+    instance.settle()
+    assert assert_same_table(database, instance, "t1") == 1
+
+
+def test_one_that_cannot_be_copied_at_first_does_not_either(database, instance, reader):
+    connect_as(instance, reader)
+    database.run("".join(f"CREATE TABLE t{i} (id int PRIMARY KEY); INSERT INTO t{i} VALUES ({i});"
+                         f"ALTER TABLE t{i} OWNER TO {reader};" for i in range(3)) +
+                 f"REVOKE SELECT ON t1 FROM {reader}")
+    instance.start()
+    instance.sync()
+    assert assert_same_table(database, instance, "t2") == 1
+    assert "permission denied" in notes_of(instance, "t1")
+    database.run(f"GRANT SELECT ON t1 TO {reader}")
+    assert instance.command("stream", "recopy", "app", "t1").returncode == 0
+    instance.settle()
+    assert assert_same_table(database, instance, "t1") == 1
+
+
+def test_a_key_that_is_dropped_while_tables_are_copied_hinders_nobody(database, instance):
+    database.run("CREATE TABLE big (id int PRIMARY KEY, text text);"
+                 "INSERT INTO big SELECT g, repeat('x', 100) FROM generate_series(1, 3000000) g;"
+                 "CREATE TABLE small (id int PRIMARY KEY, n int); INSERT INTO small VALUES (1, 1)")
+    instance.start(env={"BIWA_SNAPSHOT_SLICE_MS": "20"})
+    instance.wait_state("snapshot")
+    database.run("ALTER TABLE small DROP CONSTRAINT small_pkey")
+    end = time.monotonic() + 20
+    while True:
+        try:
+            database.run("UPDATE small SET n = n + 1")
+            break
+        except Exception as error:  # pylint: disable=broad-except
+            assert "replica identity" in str(error) and time.monotonic() < end, error
+            time.sleep(0.1)
+    assert instance.stream()["state"] == "snapshot", "the copy has ended before it was of use"
+    instance.settle(120)
+    instance.sync(120)
+    assert assert_same_table(database, instance, "big") == 3_000_000
+    # Its updates are not followed without a key: what the copy brought is there.
+    assert instance.query("SELECT id FROM app.small") == [[1]]
+
+
+def test_what_no_stream_made_is_never_touched(database, instance):
+    instance.write("definitions/taken.sqlx", """\
+        config { type: "operations" }
+        CREATE SCHEMA IF NOT EXISTS app
+        ---
+        CREATE TABLE app.taken AS SELECT 42 AS mine
+        ---
+        CREATE VIEW app.seen AS SELECT 43 AS mine
+        """)
+    assert instance.command("apply", "--yes").returncode == 0
+    assert instance.command("run").returncode == 0
+    (instance.folder / "definitions/taken.sqlx").unlink()
+    database.run("CREATE TABLE taken (id int PRIMARY KEY); INSERT INTO taken VALUES (1);"
+                 "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+
+    def is_mine():
+        assert instance.value("SELECT mine FROM app.taken") == 42
+        assert instance.value("SELECT mine FROM app.seen") == 43
+
+    # At the stream's start, and while it runs.
+    instance.start()
+    instance.sync()
+    is_mine()
+    database.run('CREATE TABLE "Seen" (id int PRIMARY KEY); INSERT INTO "Seen" VALUES (1)')
+    wait_until(lambda: table_of(instance, "Seen"), lambda: instance.stream(), 20)
+    instance.settle()
+    for name in ("taken", "Seen"):
+        assert table_of(instance, name)["state"] == "refused"
+        assert "which no stream made" in notes_of(instance, name)
+    is_mine()
+    # A renaming does not get the name either.
+    database.run('DROP TABLE taken; DROP TABLE "Seen"')
+    database.run("ALTER TABLE t RENAME TO taken; INSERT INTO taken VALUES (2)")
+    wait_until(lambda: table_of(instance, "t")["state"] == "gone", lambda: instance.stream(), 20)
+    instance.sync()
+    is_mine()
+    # Once it is free it is copied.
+    assert instance.stop() == 0
+    instance.write("definitions/free.sqlx", 'config { type: "operations" }\nDROP TABLE app.taken\n')
+    assert instance.command("apply", "--yes").returncode == 0
+    assert instance.command("run").returncode == 0
+    (instance.folder / "definitions/free.sqlx").unlink()
+    instance.start()
+    instance.sync()
+    instance.settle()
+    assert assert_same_table(database, instance, "taken") == 2
+    assert instance.value("SELECT mine FROM app.seen") == 43
+
+
+def test_old_names_go_with_the_stream(database, instance):
+    database.run("CREATE TABLE a (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    for name in ("b", "c"):
+        database.run(f"ALTER TABLE {'a' if name == 'b' else 'b'} RENAME TO {name};"
+                     f"INSERT INTO {name} SELECT count(*) FROM {name}")
+        instance.sync()
+        instance.settle()
+    assert instance.value("SELECT count(*) FROM app.a") == 2
+    (instance.folder / "streams/app.yaml").unlink()
+    assert instance.command("apply", "--yes").returncode == 0
+    assert instance.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'app'") == []

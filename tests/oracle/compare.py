@@ -66,7 +66,7 @@ KINDS = {
     "choice": (r'value "\w*" is not supported', r"expected one of"),
     "thrown": (r"^stop here$", r"stop here"),
     "javascript": (r"is not defined|is not a function|Unexpected (token|identifier)|Cannot read propert|Invalid or unexpected",
-                   r"JavaScript|never closed|is not closed"),
+                   r"JavaScript|never closed|is not closed|(Reference|Syntax|Type)Error"),
 }
 
 

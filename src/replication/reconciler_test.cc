@@ -81,7 +81,6 @@ class World final : public StreamSource, public ReconciledStream {
         }
         return std::make_unique<RowsReader>(kShape, std::move(found));
     }
-    Result<std::string> CheckHistory(const std::string&, const Position&) override { return ""; }
     Result<Position> Head() override {
         Move();
         const Position head{changes_.size(), ""};

@@ -90,7 +90,8 @@ void AddLsp(Commands& commands) {
                          return lsp::Serve(std::cin, std::cout, tools, options);
                      });
     // Editors' clients say so; there is no other way.
-    command->add_flag("--stdio", "Taken, as there is no other way");
+    command->add_flag_callback(
+        "--stdio", [] {}, "Taken, as there is no other way");
 }
 
 }  // namespace biwa::cli

@@ -287,7 +287,9 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
         BIWA_TRY(EndEpoch(transaction, stream, table.schema, table.name));
     }
     BIWA_TRY(transaction.Execute(fmt::format(
-        "INSERT INTO _biwa.stream_tables VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {}, {}, {})",
+        "INSERT INTO _biwa.stream_tables (stream, source_schema, source_table, source_id, phase, "
+        "reason, key_repeats, overlap_until, from_order, inserts_only, shape, part) VALUES "
+        "({}, {}, {}, {}, '{}', {}, {}, {}, {}, {}, {}, {})",
         QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
         QuoteLiteral(table.id), ToString(table.phase), QuoteLiteral(table.reason),
         table.key_repeats, table.overlap_until, table.from, table.inserts_only,

@@ -50,6 +50,11 @@ void SayModel(const json& model) {
     for (const auto& note : model["notes"]) Say("  " + note.get<std::string>());
 }
 
+void SayModels(const std::string& run) {
+    const auto answer = json::parse(run);
+    for (const auto& model : answer.at("models")) SayModel(model);
+}
+
 // Says what each model came to as soon as it is known; on a terminal a line below shows how far the
 // run is.
 class Narrator final : public transform::RunObserver {
@@ -155,9 +160,7 @@ Result<int> Run(Commands& commands, const http::RunRequest& request) {
     if (auto client = ClientOfRunning(*project)) {
         // When this process ends before its answer, the run is cancelled there.
         text = BIWA_TRY(client->Post("/api/v1/run", BodyOf(request).dump()));
-        if (!commands.json) {
-            for (const auto& model : json::parse(text)["models"]) SayModel(model);
-        }
+        if (!commands.json) SayModels(text);
     } else {
         const StopOnSignal stop;
         const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
@@ -169,9 +172,7 @@ Result<int> Run(Commands& commands, const http::RunRequest& request) {
                                 ? planned
                                 : BIWA_TRY(instance->RunModels(request, &narrator, stop.token()));
         text = RunJson(result);
-        if (request.dry_run && !commands.json) {
-            for (const auto& model : json::parse(text)["models"]) SayModel(model);
-        }
+        if (request.dry_run && !commands.json) SayModels(text);
     }
     const std::chrono::duration<double> took = Steady::now() - began;
     if (commands.json) Print(text + "\n");

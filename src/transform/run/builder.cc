@@ -82,6 +82,8 @@ class ModelBuild {
     }
 
     Result<BuildOutcome> RunNoRange() {
+        // A column that does not do is said now, not when the next interval has passed.
+        BIWA_TRY(ConditionOf({}));
         outcome_.notes.emplace_back("no interval is due");
         return Finish("incremental");
     }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "transform/run/builder.h"
 #include "transform/run/engine_error.h"
+#include "transform/run/sql_results.h"
 
 namespace biwa::transform {
 
@@ -51,9 +52,33 @@ Status CreateTables(Warehouse& warehouse, const UnitTest& test) {
     return transaction->Commit();
 }
 
+// A test writes 7 where the model's column is a BIGINT: what is there already has the types that
+// the model gives it. Where the model cannot be bound, its build says why.
+Status GiveModelItsTypes(Warehouse& warehouse, const Action& model, const UnitTest& test) {
+    const auto own = std::find_if(test.inputs.begin(), test.inputs.end(),
+                                  [&](const auto& input) { return input.table == model.target; });
+    if (own == test.inputs.end() || model.type != ActionType::kIncremental) return {};
+    const auto transaction = BIWA_TRY(warehouse.BeginBeside());
+    const auto wanted = DescribeColumns(*transaction, "(" + model.full.query.sql + "\n)");
+    if (!wanted) return {};
+    for (const auto& given : BIWA_TRY(DescribeColumns(*transaction, model.target.ToSql()))) {
+        const auto same =
+            std::find_if(wanted->begin(), wanted->end(), [&](const TableColumn& column) {
+                return SmallLetters(column.name) == SmallLetters(given.name);
+            });
+        if (same == wanted->end() || same->type == given.type) continue;
+        auto cast = transaction->Execute(fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}",
+                                                     model.target.ToSql(),
+                                                     QuoteIdentifier(given.name), same->type));
+        if (!cast) return InTest(std::move(cast).error(), test, own->query);
+    }
+    return transaction->Commit();
+}
+
 Result<TableDiff> Perform(Warehouse& warehouse, const Action& model, const UnitTest& test,
                           const Clock& clock) {
     BIWA_TRY(CreateTables(warehouse, test));
+    BIWA_TRY(GiveModelItsTypes(warehouse, model, test));
     CompiledGraph alone;
     alone.actions.push_back(model);
     alone.actions[0].disabled = false;

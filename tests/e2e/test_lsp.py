@@ -117,7 +117,7 @@ def test_a_file_is_mended_as_it_is_typed(project, editor):
     assert "その日" in editor.at("textDocument/hover", path, 1, 8)["contents"]["value"]
     [edit] = editor.ask("textDocument/formatting", textDocument={"uri": path.as_uri()},
                         options={"tabSize": 8, "insertSpaces": False})
-    assert edit["newText"] == 'FROM ${ref("daily")}\n'
+    assert edit["newText"] == '\nSELECT day\nFROM ${ref("daily")}\n'
     assert editor.end() == 0
     assert editor.process.stderr.read() == b""
 

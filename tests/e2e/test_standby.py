@@ -100,7 +100,7 @@ def test_a_copy_from_a_standby_is_exact_under_load_and_kills(database, standby, 
             slow = {"BIWA_SNAPSHOT_SLICE_MS": "20"}
             instance.start(env=slow)
             for _ in range(3):
-                for _ in range(30):
+                for _ in range(150):
                     with there.cursor() as cursor:
                         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE "
                                        "application_name = 'biwa' AND xact_start IS NOT NULL")

@@ -169,9 +169,11 @@ std::vector<SqlText> MakeScriptSql(const MadeAction& made, std::string_view part
     const auto offset = draft.config.offset;
     const auto line = draft.Locate(offset).line;
     auto texts = session.MakeSql(made, part, incremental, offset, renderer);
-    if (!texts) problems.push_back(std::move(texts).error());
-    for (const auto& text : texts.value_or(std::vector<std::string>()))
-        statements.push_back(SqlText::OfLine(text, line));
+    if (!texts) {
+        problems.push_back(std::move(texts).error());
+        return statements;
+    }
+    for (const auto& text : *texts) statements.push_back(SqlText::OfLine(text, line));
     return statements;
 }
 

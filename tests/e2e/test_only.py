@@ -1,14 +1,13 @@
 """Parts of tables: compared, repaired and copied anew as whole ones are; keys read anew."""
 import json
-import subprocess
 import threading
 import time
 
 import pytest
 
+import harness.juku
 from harness.compare import assert_same_table, tables_of
-from harness.instance import Instance, make_marker
-from harness.paths import JUKU
+from harness.instance import Instance
 
 ONLY = "{ columns: [id, mark], where: id % 3 <> 0 }"
 PART = "SELECT count(*), sum(id), sum(mark) FROM {} WHERE id % 3 <> 0"
@@ -83,21 +82,14 @@ def test_a_part_is_compared_repaired_and_copied_anew_under_load(database, instan
 
 @pytest.fixture
 def juku(server):
-    with server.database("juku") as made:
-        done = subprocess.run([JUKU, "load", "--answers", "50000", "--url", made.url],
-                              capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        make_marker(made)
+    with harness.juku.loaded(server, 50_000) as made:
         yield made
 
 
 @pytest.fixture
 def live(juku):
-    process = subprocess.Popen([JUKU, "live", "--rate", "1000", "--url", juku.url],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield process
-    process.terminate()
-    process.wait(timeout=20)
+    with harness.juku.under_load(juku, 1000) as process:
+        yield process
 
 
 def backfill(instance, *arguments):

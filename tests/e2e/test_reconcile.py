@@ -2,36 +2,28 @@
 what differs is named and repaired, exactly."""
 import json
 import os
-import subprocess
 import threading
 import time
 
 import pytest
 
+import harness.juku
 from harness.compare import assert_same_table, tables_of
-from harness.instance import Instance, make_marker
-from harness.paths import JUKU
+from harness.instance import Instance
 
 RUNS = int(os.environ.get("BIWA_RECONCILES", 6))
 
 
 @pytest.fixture
 def juku(server):
-    with server.database("juku") as database:
-        done = subprocess.run([JUKU, "load", "--answers", "200000", "--url", database.url],
-                              capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        make_marker(database)
-        yield database
+    with harness.juku.loaded(server, 200_000) as made:
+        yield made
 
 
 @pytest.fixture
 def live(juku):
-    process = subprocess.Popen([JUKU, "live", "--rate", "2000", "--url", juku.url],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield process
-    process.terminate()
-    process.wait(timeout=20)
+    with harness.juku.under_load(juku, 2000) as process:
+        yield process
 
 
 def reconcile(instance, *arguments, code=0):

@@ -2,14 +2,13 @@
 pausing and resuming; a slot that is lost."""
 import os
 import random
-import subprocess
 import time
 
 import pytest
 
+import harness.juku
 from harness.compare import assert_same_table, tables_of
-from harness.instance import Instance, make_marker
-from harness.paths import JUKU
+from harness.instance import Instance
 from harness.wait import wait_until
 
 SEED = int(os.environ.get("BIWA_SEED", str(time.time_ns() % 1_000_000)))
@@ -17,21 +16,14 @@ SEED = int(os.environ.get("BIWA_SEED", str(time.time_ns() % 1_000_000)))
 
 @pytest.fixture
 def juku(server):
-    with server.database("juku") as database:
-        done = subprocess.run([JUKU, "load", "--answers", "200000", "--url", database.url],
-                              capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        make_marker(database)
-        yield database
+    with harness.juku.loaded(server, 200_000) as made:
+        yield made
 
 
 @pytest.fixture
 def live(juku):
-    process = subprocess.Popen([JUKU, "live", "--rate", "1000", "--url", juku.url],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield process
-    process.terminate()
-    process.wait(timeout=20)
+    with harness.juku.under_load(juku, 1000) as process:
+        yield process
 
 
 def stop_load(live):

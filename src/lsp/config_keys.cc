@@ -69,6 +69,26 @@ const std::vector<ConfigKey>& TopKeys() {
          "Statements to run after, in front of those of blocks.",
          Value::kTexts,
          {}},
+        {"intervals",
+         "Fill by time range: what is missing is found and recorded. Of type incremental.",
+         Value::kObject,
+         {}},
+        {"partitionBy",
+         "What INSERT_OVERWRITE replaces as a whole: an expression on the rows.",
+         Value::kText,
+         {}},
+        {"contract",
+         "A result with other columns or types than `columns` promises replaces nothing.",
+         Value::kText,
+         {"enforced"}},
+        {"freshness",
+         "How old the data may be before it is a warning and an error.",
+         Value::kObject,
+         {}},
+        {"severity",
+         "Whether rows that it finds fail or only warn. Of type assertion.",
+         Value::kText,
+         {"error", "warn"}},
         {"refresh",
          "While the instance serves: rebuilt at most this often, when what it reads has "
          "changed; \"30s\", \"5m\". Of types table and incremental.",
@@ -87,6 +107,32 @@ const std::vector<ConfigKey>& AssertionKeys() {
         {"uniqueKeys", "More than one such key: an array of arrays.", Value::kColumnNames, {}},
         {"nonNull", "Columns that are never NULL.", Value::kColumnNames, {}},
         {"rowConditions", "Conditions in SQL that are true of every row.", Value::kTexts, {}},
+        {"severity",
+         "Whether rows that they find fail or only warn.",
+         Value::kText,
+         {"error", "warn"}},
+    };
+    return keys;
+}
+
+const std::vector<ConfigKey>& IntervalKeys() {
+    static const std::vector<ConfigKey> keys = {
+        {"column", "The date or timestamp that a row's time is.", Value::kColumnNames, {}},
+        {"from", "Where the first interval begins, in UTC.", Value::kText, {}},
+        {"every", "How long an interval is, such as 1d.", Value::kText, {}},
+        {"lookback",
+         "How much of what is filled is filled again, for late rows.",
+         Value::kText,
+         {}},
+        {"batch", "How much is filled in one transaction; left out: all.", Value::kText, {}},
+    };
+    return keys;
+}
+
+const std::vector<ConfigKey>& FreshnessKeys() {
+    static const std::vector<ConfigKey> keys = {
+        {"warn", "Older than this is a warning, such as 10m.", Value::kText, {}},
+        {"error", "Older than this is an error, such as 1h.", Value::kText, {}},
     };
     return keys;
 }
@@ -94,6 +140,8 @@ const std::vector<ConfigKey>& AssertionKeys() {
 const std::vector<ConfigKey>& ColumnKeys() {
     static const std::vector<ConfigKey> keys = {
         {"description", "What the column holds, for people.", Value::kText, {}},
+        {"type", "The type that a contract promises.", Value::kText, {}},
+        {"tags", "Words about the column.", Value::kTexts, {}},
     };
     return keys;
 }
@@ -113,6 +161,8 @@ const std::vector<ConfigKey>& TableKeys() {
 std::span<const ConfigKey> ConfigKeysAt(const std::vector<std::string>& path) {
     if (path.empty()) return TopKeys();
     if (path.size() == 1 && path[0] == "assertions") return AssertionKeys();
+    if (path.size() == 1 && path[0] == "intervals") return IntervalKeys();
+    if (path.size() == 1 && path[0] == "freshness") return FreshnessKeys();
     if (path.size() == 1 && path[0] == "dependencies") return TableKeys();
     if (path.size() == 2 && path[0] == "columns") return ColumnKeys();
     return {};

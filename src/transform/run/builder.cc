@@ -57,7 +57,13 @@ class ModelBuild {
     Result<RangePlan> PlanRanges() {
         auto intervals = *action_.intervals;
         RangePlan plan;
-        const auto column = BIWA_TRY(RangeColumn());
+        auto found = RangeColumn();
+        if (!found && !action_.full.pre_operations.empty()) {
+            // What the query reads may be theirs. Nothing of it is committed here.
+            for (const auto& sql : action_.full.pre_operations) BIWA_TRY(Execute("", sql));
+            found = RangeColumn();
+        }
+        const auto column = BIWA_TRY(std::move(found));
         plan.is_of_days = column.type == "DATE";
         const auto from = ReadInstant(transaction_, intervals.from, plan.is_of_days);
         if (!from) return Within(action_.location.ToString() + ": intervals.from", from.error());
@@ -100,8 +106,6 @@ class ModelBuild {
     }
 
     Result<BuildOutcome> RunNoRange() {
-        // A column that does not do is said now, not when the next interval has passed.
-        BIWA_TRY(ConditionOf({}));
         outcome_.notes.emplace_back("no interval is due");
         return Finish("incremental");
     }

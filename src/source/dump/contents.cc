@@ -165,7 +165,11 @@ Status ReadDump(LineFile& file, Contents& contents) {
     bool is_complete = false, is_dump = false;
     for (std::string_view line; BIWA_TRY(file.Next(line));) {
         if (statements.is_between()) {
-            if (line.starts_with("-- PostgreSQL database")) is_dump = true;
+            if (line.starts_with("-- PostgreSQL database cluster dump")) {
+                return UserError(fmt::format("{} is of all databases of a server", file.path()),
+                                 "Make one of a database, by pg_dump and not by pg_dumpall.");
+            }
+            if (line.starts_with("-- PostgreSQL database dump")) is_dump = true;
             if (line == kComplete) is_complete = true;
             if (line.starts_with("-- MySQL dump") || line.starts_with("-- MariaDB dump")) {
                 return UserError(fmt::format("{} is a dump of MariaDB or MySQL", file.path()),

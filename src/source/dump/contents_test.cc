@@ -173,6 +173,7 @@ TEST_F(ContentsTest, WhatIsNoPlainDumpSaysWhatWouldBe) {
     says(ReadAs("a.sql", "\x28\xb5\x2f\xfd...."), "zstd -dc");
     says(ReadAs("a.sql", "-- MariaDB dump 10.19\nCREATE TABLE t (a int);\n"), "MariaDB");
     says(ReadAs("a.sql", "hello\n"), "no dump of pg_dump");
+    says(ReadAs("a.sql", "--\n-- PostgreSQL database cluster dump\n--\n"), "pg_dumpall");
     says(Read("INSERT INTO public.t VALUES (1);\n"), "--inserts");
     says(Read("SET client_encoding = 'EUC_JP';\nCREATE TABLE public.t (\n    a text\n);\n"
               "COPY public.t (a) FROM stdin;\n\\.\n"),

@@ -321,6 +321,7 @@ Oid Schema::OidOf(const std::string& type) {
     postgres::TypeInfo info{oid, type};
     // Its text is all that there is.
     info.send = "";
+    if (type == "box") info.delimiter = ';';
     if (enums_.contains(type)) info.kind = 'e';
     catalog_[oid] = info;
     return oid;
@@ -356,11 +357,7 @@ postgres::ColumnDecoder Schema::DecoderOf(const TypeName& written, int dimension
     const auto oid = OidOf(type.name);
     if (!type.is_array) return postgres::DecoderFor(oid, modifier, catalog_);
     const auto array = OidOf(type.name + "[]");
-    if (domains_.find(type.name) == domains_.end()) {
-        auto& info = catalog_[array];
-        info.element = oid;
-        if (type.name == "box") info.delimiter = ';';
-    }
+    if (!domains_.contains(type.name)) catalog_[array].element = oid;
     return postgres::DecoderFor(array, modifier, catalog_, dimensions);
 }
 

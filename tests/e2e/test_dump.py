@@ -194,6 +194,10 @@ def test_a_csv_is_a_table(dumped):
     live(dumped)
     assert dumped.query("SELECT id, name, epoch_us(at) FROM app.marks ORDER BY id") == [
         [1, 'say "hi"\n, you', 1795651200000000], [2, None, None], [3, "", None]]
+    compared = dumped.command("reconcile", "--json")
+    assert json.loads(compared.stdout)[0]["tables"][0]["outcome"] == "equal", compared
+    refused = dumped.command("stream", "backfill", "old", "marks", "--from", "1")
+    assert refused.returncode == 1 and "cannot be looked for by their keys" in refused.stderr, refused
     assert dumped.stop() == 0
 
 

@@ -321,9 +321,10 @@ class DumpSource final : public Source {
         };
         const auto contents = file_->Read();
         if (!contents) return problem(contents.error());
-        findings.push_back(
-            {Finding::Level::kGood,
-             fmt::format("{} has {} tables", file_->path(), (*contents)->tables.size()), "", ""});
+        findings.push_back({Finding::Level::kGood,
+                            fmt::format("{} is whole, tables in it: {}", file_->path(),
+                                        (*contents)->tables.size()),
+                            "", ""});
         const auto source = BIWA_TRY(OpenStream(stream, only));
         const auto wanted = source->Tables(tables, IfMissing::kRefuse);
         if (!wanted) return problem(wanted.error());

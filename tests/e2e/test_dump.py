@@ -192,7 +192,7 @@ def test_a_csv_is_a_table(dumped):
     assert "marks.csv is whole" in dumped.command("doctor").stderr
     dumped.start()
     live(dumped)
-    assert dumped.query("SELECT id, name, epoch_us(at) FROM app.marks ORDER BY id") == [
+    assert dumped.query("SELECT id, name, epoch_us(\"at\") FROM app.marks ORDER BY id") == [
         [1, 'say "hi"\n, you', 1795651200000000], [2, None, None], [3, "", None]]
     compared = dumped.command("reconcile", "--json")
     assert json.loads(compared.stdout)[0]["tables"][0]["outcome"] == "equal", compared

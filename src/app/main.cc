@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "cli/cli.h"
+#include "source/dump/dump_source.h"
 #include "source/mysql/mysql_source.h"
 #include "source/postgres/postgres_source.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
@@ -38,6 +39,7 @@ int main(int argc, char** argv) {
     Engine engine;
     RegisterPostgresSource(engine.sources);
     RegisterMySqlSource(engine.sources);
+    RegisterDumpSource(engine.sources);
     engine.open_warehouse = OpenWarehouse;
     for (const auto& asset : WebAssets()) {
         engine.web_files.push_back(

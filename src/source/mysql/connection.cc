@@ -4,17 +4,24 @@
 #include <fmt/format.h>
 #include <mysqld_error.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include "base/text.h"
+#include "source/silence.h"
 
 namespace biwa::mysql {
 
 namespace {
 
 // Longer than any pause between two rows of a copy or two heartbeats of a stream.
-constexpr unsigned kReadTimeoutS = 300;
 constexpr unsigned kStreamTimeoutS = 30;
+unsigned ReadTimeoutS(Connection::Kind kind) {
+    const auto silence = std::chrono::ceil<std::chrono::seconds>(SilenceMax()).count();
+    const auto seconds = std::max(1U, static_cast<unsigned>(silence));
+    return kind == Connection::Kind::kReplication ? std::min(kStreamTimeoutS, seconds) : seconds;
+}
 
 Error ConnectError(MYSQL* connection) {
     const unsigned number = mysql_errno(connection);
@@ -48,8 +55,7 @@ Error ConnectError(MYSQL* connection) {
 
 void SetOptions(MYSQL* mysql, const ConnectionParameters& parameters, Connection::Kind kind,
                 bool with_tls) {
-    const unsigned timeout =
-        kind == Connection::Kind::kReplication ? kStreamTimeoutS : kReadTimeoutS;
+    const unsigned timeout = ReadTimeoutS(kind);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &parameters.connect_timeout_s);
     mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
     mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &kStreamTimeoutS);

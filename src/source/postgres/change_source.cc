@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "source/postgres/binary_values.h"
+#include "source/silence.h"
 
 namespace biwa::postgres {
 
@@ -24,15 +25,6 @@ constexpr milliseconds kStatusEvery{1000};
 // The server sends message by message: a short sleep lets more of them gather, which spares both
 // sides a wake-up for each.
 constexpr std::chrono::microseconds kCoalesce{1000};
-
-// A server with nothing to send says nothing: after so long it is asked for a sign of life. One
-// that goes through a large transaction may be slow to give it; one that is not there any more,
-// though nobody has closed the connection, never will.
-std::chrono::milliseconds SilenceMax() {
-    // For tests.
-    const char* text = std::getenv("BIWA_SILENCE_MAX_MS");
-    return text != nullptr ? milliseconds(std::atoi(text)) : std::chrono::minutes(5);
-}
 
 void AppendBigEndian(std::string& bytes, std::uint64_t value) {
     for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
@@ -220,7 +212,8 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
     }
 }
 
-// The time in which nobody read does not count: it begins when the server is asked.
+// A server with nothing to send says nothing, and is asked for a sign of life. The time in which
+// nobody read does not count: it begins when the server is asked.
 Status PostgresChangeSource::ListenForLife(SteadyTime now) {
     if (!asked_since_ && now - last_heard_ >= silence_max_ / 2) asked_since_ = now;
     if (!asked_since_ || now - *asked_since_ < silence_max_ / 2) return {};

@@ -363,9 +363,9 @@ TEST_F(CheckpointCrashTest, KillsAtRandomMomentsLoseNothing) {
                     fmt::format("UPDATE t{} SET b = {} WHERE id % 5 = {}", i, batch, batch % 5));
                 statements.push_back(
                     fmt::format("DELETE FROM t{} WHERE a = 'batch {}'", i, batch - 2));
-                statements.push_back(
-                    fmt::format("INSERT INTO t{} SELECT i, 'batch {}', {} FROM range(200) r(i)", i,
-                                batch, batch));
+                statements.push_back(fmt::format(
+                    "INSERT INTO t{} SELECT i, 'batch {}', {}, NULL FROM range(200) r(i)", i, batch,
+                    batch));
             }
             statements.push_back(fmt::format("INSERT INTO done VALUES ({}, {})", thread, batch));
             const auto done = Execute(warehouse, statements, thread > 0);
@@ -391,7 +391,7 @@ TEST_F(CheckpointCrashTest, KillsAtRandomMomentsLoseNothing) {
             for (auto& thread : threads) thread.join();
         }
         std::this_thread::sleep_for(
-            std::chrono::microseconds(std::uniform_int_distribution<>(60'000, 400'000)(random)));
+            std::chrono::microseconds(std::uniform_int_distribution<>(20'000, 200'000)(random)));
         ASSERT_EQ(::kill(child, SIGKILL), 0);
         int status = 0;
         ASSERT_EQ(::waitpid(child, &status, 0), child);
@@ -437,6 +437,9 @@ TEST_F(CheckpointCrashTest, KillsAtRandomMomentsLoseNothing) {
             }
         }
     }
+    int batches = 0;
+    for (const auto& committed : counters.committed) batches += committed;
+    EXPECT_GT(batches, kills) << "they did not get on";
     std::printf("%d kills, %d while folding, %d torn without the copy\n", kills, cut_off, torn);
     ::munmap(shared, sizeof(Counters));
 }

@@ -97,7 +97,8 @@ bool WriteAt(int file, std::uint64_t at, std::string_view bytes) {
 bool SyncFolderOf(const std::filesystem::path& path) {
     const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
     const OpenFile file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return file && ::fsync(file.get()) == 0;
+    // Some file systems of networks cannot, and say so.
+    return file && (::fsync(file.get()) == 0 || errno == EINVAL);
 }
 
 // Writes one thing after the other.

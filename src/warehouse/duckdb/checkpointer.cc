@@ -58,7 +58,7 @@ void Checkpointer::Enter(Who who) {
     if (who == Who::kBeside && log_bytes() > due_at_ + log_bytes_max_) {
         changed_.wait_for(lock, kPatience,
                           [&] { return !is_closed_ && (open_ == 0 || log_bytes() < due_at_); });
-        CloseAndFoldIfDue(lock);
+        FoldIfDue(lock);
     }
     changed_.wait(lock, [&] { return !is_closed_; });
     ++open_;
@@ -67,7 +67,7 @@ void Checkpointer::Enter(Who who) {
 void Checkpointer::Leave(bool has_committed) {
     std::unique_lock lock(mutex_);
     --open_;
-    if (has_committed) CloseAndFoldIfDue(lock);
+    if (has_committed) FoldIfDue(lock);
     lock.unlock();
     changed_.notify_all();
 }
@@ -76,30 +76,27 @@ Status Checkpointer::Fold() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !is_closed_; });
     if (open_ > 0) return Fail(ErrorKind::kConflict, "a transaction of the warehouse is open");
-    is_closed_ = true;
-    lock.unlock();
-    auto folded = FoldNow();
-    lock.lock();
-    is_closed_ = false;
-    lock.unlock();
-    changed_.notify_all();
-    return folded;
+    return FoldAlone(lock);
 }
 
-void Checkpointer::CloseAndFoldIfDue(std::unique_lock<std::mutex>& lock) {
+void Checkpointer::FoldIfDue(std::unique_lock<std::mutex>& lock) {
     if (is_closed_ || open_ > 0 || log_bytes() < due_at_) return;
-    is_closed_ = true;
-    lock.unlock();
-    const auto folded = FoldNow();
-    if (!folded) {
+    if (const auto folded = FoldAlone(lock); !folded) {
         LogWarn("the log of {} could not be folded into it: {}", warehouse_.string(),
                 folded.error().ToString());
     }
+}
+
+Status Checkpointer::FoldAlone(std::unique_lock<std::mutex>& lock) {
+    is_closed_ = true;
+    lock.unlock();
+    auto folded = FoldNow();
     lock.lock();
     // What failed is not tried again with each commit.
     due_at_ = folded ? log_bytes_max_ : log_bytes() + log_bytes_max_;
     is_closed_ = false;
     changed_.notify_all();
+    return folded;
 }
 
 Status Checkpointer::FoldNow() {

@@ -41,9 +41,10 @@ class Checkpointer {
     std::uint64_t log_bytes() const;
 
   private:
-    // Nobody is inside, and the doors are closed.
+    void FoldIfDue(std::unique_lock<std::mutex>& lock);
+    // Keeps everybody out meanwhile, without the lock.
+    Status FoldAlone(std::unique_lock<std::mutex>& lock);
     Status FoldNow();
-    void CloseAndFoldIfDue(std::unique_lock<std::mutex>& lock);
 
     const std::filesystem::path warehouse_;
     const std::uint64_t log_bytes_max_;

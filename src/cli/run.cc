@@ -135,6 +135,7 @@ class StopOnSignal {
 json BodyOf(const http::RunRequest& request) {
     return {{"select", request.select},
             {"full_refresh", request.full_refresh},
+            {"forget_history", request.forget_history},
             {"include_dependencies", request.include_dependencies},
             {"include_dependents", request.include_dependents},
             {"dry_run", request.dry_run},
@@ -200,6 +201,9 @@ void AddRun(Commands& commands) {
                       "With all that reads the selected models");
     command->add_flag("--full-refresh", options->full_refresh,
                       "Build incremental models from nothing");
+    command->add_flag("--forget-history", options->forget_history,
+                      "With --full-refresh and --select: throw away the histories that these models "
+                      "have recorded");
     command->add_flag("--dry-run", options->dry_run, "Only say which models would be built");
     command->add_flag("--resume", options->resume,
                       "Go on with the last run, which was interrupted or failed");

@@ -23,12 +23,15 @@ constexpr int kRunsKept = 1000;
 struct Request {
     std::set<TableName> models;
     bool full_refresh = false;
+    bool forget_history = false;
 
     std::string ToJson() const {
         json names = json::array();
         for (const auto& model : models) names.push_back({model.dataset, model.name});
-        return json{{"models", std::move(names)}, {"full_refresh", full_refresh}}.dump(
-            -1, ' ', false, json::error_handler_t::replace);
+        return json{{"models", std::move(names)},
+                    {"full_refresh", full_refresh},
+                    {"forget_history", forget_history}}
+            .dump(-1, ' ', false, json::error_handler_t::replace);
     }
     static Result<Request> FromJson(const std::string& text) {
         const auto parsed = json::parse(text, nullptr, false);
@@ -39,6 +42,7 @@ struct Request {
         Request request;
         for (const auto& name : parsed["models"]) request.models.insert({name.at(0), name.at(1)});
         request.full_refresh = parsed.value("full_refresh", false);
+        request.forget_history = parsed.value("forget_history", false);
         return request;
     }
 };
@@ -102,6 +106,12 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
                                  transform::RunObserver* observer, std::stop_token stop) {
     Request wanted;
     transform::RunOptions options;
+    if (request.forget_history &&
+        (!request.full_refresh || request.select.empty() || request.resume)) {
+        return UserError("--forget-history throws away what cannot be brought back",
+                         "Say --full-refresh and name the models: biwa run --full-refresh "
+                         "--forget-history --select mart.students");
+    }
     if (request.resume) {
         if (!request.select.empty() || request.full_refresh) {
             return UserError("--resume goes on with what the last run was to do",
@@ -119,9 +129,11 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
         wanted.models = BIWA_TRY(refresher.Select(
             {request.select, request.include_dependencies, request.include_dependents}));
         wanted.full_refresh = request.full_refresh;
+        wanted.forget_history = request.forget_history;
         options.run_id = transform::NewRunId(clock_.Now());
     }
     options.full_refresh = wanted.full_refresh;
+    options.forget_history = wanted.forget_history;
     if (request.dry_run) return Planned(refresher.graph(), wanted.models);
 
     biwa::Run run;

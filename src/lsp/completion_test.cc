@@ -100,6 +100,9 @@ TEST(ConfigKeysTest, TheCompilerKnowsEveryKey) {
     const std::vector<std::pair<std::vector<std::string>, std::string>> places = {
         {{}, "{{ {}: {} }}"},
         {{"assertions"}, "{{ type: \"table\", assertions: {{ {}: {} }} }}"},
+        {{"history"}, "{{ type: \"incremental\", history: {{ {}: {} }} }}"},
+        {{"intervals"}, "{{ type: \"incremental\", intervals: {{ {}: {} }} }}"},
+        {{"freshness"}, "{{ type: \"table\", freshness: {{ {}: {} }} }}"},
         {{"columns", "x"}, "{{ type: \"table\", columns: {{ x: {{ {}: {} }} }} }}"}};
     for (const auto& [path, shape] : places) {
         for (const auto& key : ConfigKeysAt(path)) {

@@ -138,6 +138,7 @@ Result<RunRequest> ParseRun(const Request& request) {
     RunRequest run;
     const std::vector<std::pair<const char*, bool*>> flags = {
         {"full_refresh", &run.full_refresh},
+        {"forget_history", &run.forget_history},
         {"include_dependencies", &run.include_dependencies},
         {"include_dependents", &run.include_dependents},
         {"dry_run", &run.dry_run},

@@ -15,6 +15,7 @@ namespace biwa::http {
 struct RunRequest {
     std::vector<std::string> select;  // empty: every model
     bool full_refresh = false;
+    bool forget_history = false;  // with full_refresh: what models have recorded goes, too
     bool include_dependencies = false;
     bool include_dependents = false;
     bool dry_run = false;  // only says what would be done

@@ -22,6 +22,8 @@ constexpr std::string_view kRunBody = R"({"type": "object", "additionalPropertie
                "description": "Models to run, as `biwa run --select` has them; none means all."},
     "full_refresh": {"type": "boolean", "default": false,
                      "description": "Build incremental models anew."},
+    "forget_history": {"type": "boolean", "default": false,
+                       "description": "With full_refresh: the histories that the selected models record begin anew; they cannot be brought back."},
     "include_dependencies": {"type": "boolean", "default": false,
                              "description": "With all that the selected models read."},
     "include_dependents": {"type": "boolean", "default": false,

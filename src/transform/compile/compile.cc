@@ -191,12 +191,14 @@ class Compiler {
         action.incremental_options = config.incremental;
         action.refresh = config.refresh;
         action.intervals = config.intervals;
+        action.history = config.history;
         action.has_contract = config.has_contract;
         action.freshness = config.freshness;
         action.severity = config.severity;
         action.has_output = config.has_output;
         action.bigquery = config.bigquery;
         MakeSql(draft, action, sources());
+        CheckHistory(draft, action);
         locations_[action.target] = action.location;
         auto assertions = MakeAssertions(action, config.assertions, input_.settings);
         draft.action_place = actions_.size();
@@ -212,6 +214,18 @@ class Compiler {
             assertions_on_[draft.target].insert(assertion.target);
             actions_.push_back(std::move(assertion));
         }
+    }
+
+    // Versions whose rows the query leaves out are closed: it must not leave out what is still so.
+    static void CheckHistory(Draft& draft, const Action& action) {
+        if (!action.RecordsHistory() || action.history->keeps_vanished) return;
+        if (!action.incremental_where && action.incremental.query.sql == action.full.query.sql)
+            return;
+        draft.problems.push_back(
+            {draft.config.offset,
+             "the query gives other rows when incremental() is true, and the versions of those that "
+             "it leaves out would be closed: say history: { vanished: \"keep\" }, or let it give "
+             "all rows each time"});
     }
 
     void MakeTest(Draft& draft) {

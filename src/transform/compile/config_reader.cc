@@ -258,6 +258,21 @@ Intervals ConfigReader::ReadIntervals(const Expression& value) {
     return intervals;
 }
 
+ModelHistory ConfigReader::ReadHistory(const Expression& value) {
+    constexpr std::array<std::pair<std::string_view, bool>, 2> kVanished = {
+        {{"close", false}, {"keep", true}}};
+    ModelHistory history;
+    ReadObject(value, "history",
+               {{"updatedAt", [&](const auto& v) { history.updated_at = Text(v); }},
+                {"compare", [&](const auto& v) { history.compare = Texts(v); }},
+                {"vanished",
+                 [&](const auto& v) {
+                     history.keeps_vanished = Choice(v, kVanished).value_or(false);
+                 }},
+                {"allowEmpty", [&](const auto& v) { history.may_be_empty = Bool(v); }}});
+    return history;
+}
+
 AssertionsConfig ConfigReader::Assertions(const Expression& value) {
     AssertionsConfig assertions;
     std::vector<std::string> non_null;

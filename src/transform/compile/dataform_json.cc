@@ -236,6 +236,22 @@ class Writer {
                                               : "INSERT_OVERWRITE";
         }
         if (auto bigquery = BigQuery(action); !bigquery.empty()) json["bigquery"] = bigquery;
+        if (action.history) json["history"] = History(action);
+        return json;
+    }
+
+    // Biwa's own.
+    static Json History(const Action& action) {
+        const auto& history = *action.history;
+        Json json = Json::object();
+        if (!action.RecordsHistory()) {
+            PutTexts(json, "uniqueKey", action.unique_key);
+            return json;
+        }
+        PutText(json, "updatedAt", history.updated_at);
+        PutTexts(json, "compare", history.compare);
+        json["vanished"] = history.keeps_vanished ? "keep" : "close";
+        PutTrue(json, "allowEmpty", history.may_be_empty);
         return json;
     }
 

@@ -247,7 +247,7 @@ RunResult ModelRunner::Run(const CompiledGraph& graph, const std::set<TableName>
     const auto now = clock_.Now();
     BuildContext context{warehouse_, clock_,
                          options.run_id.empty() ? NewRunId(now) : options.run_id,
-                         options.full_refresh};
+                         options.full_refresh, options.forget_history};
     auto result = transform::Run(std::move(context), graph, selection, observer, std::move(stop))
                       .Execute(graph, options.threads, options.resume);
     Prune(now);

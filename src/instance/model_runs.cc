@@ -87,6 +87,22 @@ transform::FailingRows FailingRowsOf(const ModelRun& run) {
     return failing;
 }
 
+// What happens to models, as events of a run.
+class EventTeller final : public transform::RunObserver {
+  public:
+    explicit EventTeller(const http::RunEvents& events) : events_(events) {}
+
+    void OnStarted(const transform::Action& action) override {
+        events_("{\"started\":" + json(action.target.ToString()).dump() + "}");
+    }
+    void OnFinished(const transform::Action&, const ActionResult& result) override {
+        events_("{\"finished\":" + ModelRunJson(result) + "}");
+    }
+
+  private:
+    const http::RunEvents& events_;
+};
+
 RunResult Planned(const transform::CompiledGraph& graph, const std::set<TableName>& models) {
     RunResult result;
     for (const auto& action : graph.actions) {
@@ -103,7 +119,7 @@ RunResult Planned(const transform::CompiledGraph& graph, const std::set<TableNam
 }  // namespace
 
 Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::RunRequest& request,
-                                 transform::RunObserver* observer, std::stop_token stop) {
+                                 const http::RunEvents& events, std::stop_token stop) {
     Request wanted;
     transform::RunOptions options;
     if (request.forget_history &&
@@ -134,7 +150,10 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
     }
     options.full_refresh = wanted.full_refresh;
     options.forget_history = wanted.forget_history;
-    if (request.dry_run) return Planned(refresher.graph(), wanted.models);
+    const auto planned = Planned(refresher.graph(), wanted.models);
+    if (request.dry_run) return planned;
+    EventTeller teller(events);
+    if (events) events(json{{"planned", planned.actions.size()}}.dump());
 
     biwa::Run run;
     run.started = clock_.Now();
@@ -142,7 +161,8 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
     run.run_id = options.run_id;
     run.request = wanted.ToJson();
     run.id = BIWA_TRY(meta_.BeginRun(run));
-    const auto result = refresher.RunNow(wanted.models, options, observer, std::move(stop));
+    const auto result =
+        refresher.RunNow(wanted.models, options, events ? &teller : nullptr, std::move(stop));
     run.finished = clock_.Now();
     run.state = StateOf(result);
     run.models = ModelRunsOf(result);

@@ -28,7 +28,7 @@ class ModelRuns {
     // is not built again (transform/run/model_runner.h).
     Result<transform::RunResult> Run(workflow::Refresher& refresher,
                                      const http::RunRequest& request,
-                                     transform::RunObserver* observer, std::stop_token stop);
+                                     const http::RunEvents& events, std::stop_token stop);
 
     // After a run that nobody asked for. Such runs come every few seconds, so it is kept only when
     // something in it came out otherwise than the last time.

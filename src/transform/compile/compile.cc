@@ -71,9 +71,8 @@ class Compiler {
                                 draft.canonical.name)});
         }
         const auto type = config.type;
-        draft.canonical.dataset = !config.dataset.empty()              ? config.dataset
-                                  : type == DefinitionType::kAssertion ? settings.assertion_dataset
-                                                                       : settings.default_dataset;
+        draft.canonical.dataset =
+            config.dataset.empty() ? UsualDataset(config.type) : config.dataset;
         draft.target = draft.canonical;
         if (type == DefinitionType::kTest) return;
         if (type == DefinitionType::kDeclaration)
@@ -88,6 +87,11 @@ class Compiler {
                                             draft.target.ToString(), draft.target.dataset)});
         }
         names_.AddAction(draft.canonical, config.bigquery.project, makes_table);
+    }
+
+    const std::string& UsualDataset(DefinitionType type) const {
+        return type == DefinitionType::kAssertion ? input_.settings.assertion_dataset
+                                                  : input_.settings.default_dataset;
     }
 
     static bool IsModel(DefinitionType type) {
@@ -180,6 +184,14 @@ class Compiler {
         Action action;
         action.target = draft.target;
         action.canonical = draft.canonical;
+        action.origin_dataset = draft.canonical.dataset;
+        action.origin_project = config.bigquery.project;
+        if (draft.made != nullptr) {
+            const auto& [dataset, project] = draft.origin;
+            action.origin_dataset =
+                dataset.empty() ? UsualDataset(config.type) : dataset;
+            action.origin_project = project;
+        }
         action.type = *ActionTypeOf(config.type);
         action.location = draft.location();
         action.description = config.description;

@@ -349,8 +349,9 @@ Parsed<std::string> ReadVariable(const Expression& name, const ModelsConfig& set
     if (name.text == "dataform.projectConfig.defaultLocation") return project.default_location;
     if (!name.text.starts_with(kVariables)) {
         return Wrong(name.offset,
-                     fmt::format("JavaScript expressions are not supported yet: found \"{}\"; of "
-                                 "variables there is only dataform.projectConfig.vars.NAME",
+                     fmt::format("there is no \"{}\" here: a variable of the project is "
+                                 "dataform.projectConfig.vars.NAME, and what JavaScript defines "
+                                 "stands in a js block or in includes/",
                                  name.text));
     }
     const auto variable = name.text.substr(kVariables.size());

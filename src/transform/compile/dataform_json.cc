@@ -91,7 +91,7 @@ class Writer {
                 .push_back(is_assertion   ? Assertion(action)
                            : is_operation ? Operation(action)
                                           : Table(action));
-            targets.push_back(Target(action.canonical, Project(action.bigquery.project, false)));
+            targets.push_back(Canonical(action));
         }
         for (const auto& declaration : graph_.declarations) {
             json["declarations"].push_back(ToJson(declaration));
@@ -138,6 +138,10 @@ class Writer {
         const auto found = projects_.find(name);
         return Target(name, found == projects_.end() ? Project({}, false) : found->second);
     }
+    Json Canonical(const Action& action) const {
+        return Target({action.origin_dataset, action.canonical.name},
+                      Project(action.origin_project, false));
+    }
     Json Targets(const std::vector<TableName>& names) const {
         auto targets = Json::array();
         for (const auto& name : names) targets.push_back(Target(name));
@@ -173,7 +177,7 @@ class Writer {
     Json Common(const Action& action) const {
         Json json = {
             {"target", Target(action.target)},
-            {"canonicalTarget", Target(action.canonical, Project(action.bigquery.project, false))},
+            {"canonicalTarget", Canonical(action)},
             {"fileName", action.location.file}};
         if (!action.dependencies.empty()) json["dependencyTargets"] = Targets(action.dependencies);
         PutTexts(json, "tags", action.tags);

@@ -133,6 +133,9 @@ struct Action {
     TableName target;
     // Before the project's suffix and prefix were put to it: what definitions call it.
     TableName canonical;
+    // What Dataform calls so: where JavaScript made it, before schema() moved it. For its JSON.
+    std::string origin_dataset;
+    std::string origin_project;
     ActionType type = ActionType::kOperations;
     SourceLocation location;
     std::string description;
@@ -230,6 +233,8 @@ struct CompiledGraph {
     std::vector<std::string> notes;
 
     const Action* Find(const TableName& target) const;
+    // By the name in the warehouse or, where there is none of it, the one that definitions use.
+    const Action* FindNamed(const TableName& name) const;
 };
 
 // Puts every action behind those it depends on, and otherwise keeps the order. Names one cycle as

@@ -59,7 +59,9 @@ class Matcher {
         if (pattern.starts_with(kPath)) {
             return MatchesPath(action.location.file, std::string(pattern.substr(kPath.size())));
         }
-        return action.target.name == pattern || action.target.ToString() == pattern;
+        // With a suffix or prefix of the project's a model has two names: both are good.
+        return action.target.name == pattern || action.target.ToString() == pattern ||
+               action.canonical.name == pattern || action.canonical.ToString() == pattern;
     }
 
     // That nothing has changed is a good answer, so an empty one is no error.

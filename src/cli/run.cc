@@ -219,9 +219,10 @@ void AddRun(Commands& commands) {
                       "With all that reads the selected models");
     command->add_flag("--full-refresh", options->full_refresh,
                       "Build incremental models from nothing");
-    command->add_flag("--forget-history", options->forget_history,
-                      "With --full-refresh and --select: throw away the histories that these models "
-                      "have recorded");
+    command->add_flag(
+        "--forget-history", options->forget_history,
+        "With --full-refresh and --select: throw away the histories that these models "
+        "have recorded");
     command->add_flag("--dry-run", options->dry_run, "Only say which models would be built");
     command->add_flag("--resume", options->resume,
                       "Go on with the last run, which was interrupted or failed");

@@ -59,11 +59,9 @@ void PutIncremental(Resource& resource, const Action& action) {
     const auto& options = action.incremental_options;
     resource.fields["incremental_sql"] = action.incremental.query.sql;
     if (Statements(action.incremental.pre_operations) != Statements(action.full.pre_operations)) {
-        Put(resource, "incremental pre_operations",
-            Statements(action.incremental.pre_operations));
+        Put(resource, "incremental pre_operations", Statements(action.incremental.pre_operations));
     }
-    if (Statements(action.incremental.post_operations) !=
-        Statements(action.full.post_operations)) {
+    if (Statements(action.incremental.post_operations) != Statements(action.full.post_operations)) {
         Put(resource, "incremental post_operations",
             Statements(action.incremental.post_operations));
     }
@@ -87,9 +85,8 @@ Resource ModelResource(const Action& action) {
     resource.kind = "model";
     resource.name = action.target.ToString();
     resource.fields["type"] = transform::ToString(action.type);
-    resource.fields["sql"] = action.type == ActionType::kOperations
-                                 ? Statements(action.operations)
-                                 : action.full.query.sql;
+    resource.fields["sql"] = action.type == ActionType::kOperations ? Statements(action.operations)
+                                                                    : action.full.query.sql;
     Put(resource, "pre_operations", Statements(action.full.pre_operations));
     Put(resource, "post_operations", Statements(action.full.post_operations));
     if (action.type == ActionType::kIncremental) PutIncremental(resource, action);

@@ -62,7 +62,8 @@ const std::vector<ConfigKey>& TopKeys() {
          Value::kTexts,
          {}},
         {"history",
-         "A row for each version of a row, with valid_from and valid_to, found by uniqueKey. Of type "
+         "A row for each version of a row, with valid_from and valid_to, found by uniqueKey. Of "
+         "type "
          "incremental: recorded at each run by comparison; of table and view: the query gives "
          "versions, and neighbours that are alike become one.",
          Value::kObject,
@@ -115,7 +116,8 @@ const std::vector<ConfigKey>& AssertionKeys() {
 const std::vector<ConfigKey>& HistoryKeys() {
     static const std::vector<ConfigKey> keys = {
         {"updatedAt",
-         "The column that says since when a row is as it is; left out: since the run that finds it.",
+         "The column that says since when a row is as it is; left out: since the run that finds "
+         "it.",
          Value::kColumnNames,
          {}},
         {"compare",

@@ -79,8 +79,7 @@ Outcome<Value> Modules::Run(const std::string& path, const std::string& text) {
     const auto function = engine_.Evaluate(path, pieces);
     if (!function) return function;
     const std::array<Value, 5> arguments = {exports, RequireOf(path), module,
-                                            engine_.MakeText(path),
-                                            engine_.MakeText(Folder(path))};
+                                            engine_.MakeText(path), engine_.MakeText(Folder(path))};
     const auto ran = engine_.Call(*function, arguments);
     if (!ran) return ran;
     return engine_.Get(module, "exports");

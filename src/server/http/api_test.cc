@@ -231,8 +231,7 @@ TEST_F(ApiTest, ARunIsFollowedLineByLine) {
     EXPECT_EQ(lines[1]["started"], "mart.daily");
     EXPECT_EQ(lines[2]["done"]["full"], false);
     // What goes wrong before the first line has its status, what goes wrong later is the last.
-    const auto unknown =
-        Client().PostForLines("/api/v1/run", R"({"select": ["nothing"]})", take);
+    const auto unknown = Client().PostForLines("/api/v1/run", R"({"select": ["nothing"]})", take);
     ASSERT_FALSE(unknown);
     EXPECT_EQ(unknown.error().hint, "Did you mean \"something\"?");
     EXPECT_EQ(lines.size(), 3u);

@@ -188,8 +188,7 @@ class Compiler {
         action.origin_project = config.bigquery.project;
         if (draft.made != nullptr) {
             const auto& [dataset, project] = draft.origin;
-            action.origin_dataset =
-                dataset.empty() ? UsualDataset(config.type) : dataset;
+            action.origin_dataset = dataset.empty() ? UsualDataset(config.type) : dataset;
             action.origin_project = project;
         }
         action.type = *ActionTypeOf(config.type);
@@ -235,7 +234,8 @@ class Compiler {
             return;
         draft.problems.push_back(
             {draft.config.offset,
-             "the query gives other rows when incremental() is true, and the versions of those that "
+             "the query gives other rows when incremental() is true, and the versions of those "
+             "that "
              "it leaves out would be closed: say history: { vanished: \"keep\" }, or let it give "
              "all rows each time"});
     }

@@ -358,32 +358,36 @@ class DefinitionReader {
         const auto& history = *config_.history;
         const auto& incremental = config_.incremental;
         if (config_.unique_key.empty()) {
-            refuse("history", "a history needs a uniqueKey: the columns by which a row is found "
-                              "again");
+            refuse("history",
+                   "a history needs a uniqueKey: the columns by which a row is found "
+                   "again");
         }
         if (config_.type != Type::kIncremental) {
             const bool says_more = !history.updated_at.empty() || !history.compare.empty() ||
                                    history.keeps_vanished || history.may_be_empty;
             if (says_more) {
-                refuse("history", fmt::format("of a {} the query gives the versions itself, with {} "
-                                              "and {}: updatedAt, compare, vanished and allowEmpty "
-                                              "are for type incremental",
-                                              ToString(config_.type), kValidFrom, kValidTo));
+                refuse("history",
+                       fmt::format("of a {} the query gives the versions itself, with {} "
+                                   "and {}: updatedAt, compare, vanished and allowEmpty "
+                                   "are for type incremental",
+                                   ToString(config_.type), kValidFrom, kValidTo));
             }
             return;
         }
         if (config_.intervals || incremental.strategy ||
             !incremental.update_partition_filter.empty() || !incremental.predicates.empty()) {
-            refuse("history", "a history only ever adds versions: intervals, incrementalStrategy, "
-                              "updatePartitionFilter and incrementalPredicates, which replace rows, "
-                              "have no meaning with it");
+            refuse("history",
+                   "a history only ever adds versions: intervals, incrementalStrategy, "
+                   "updatePartitionFilter and incrementalPredicates, which replace rows, "
+                   "have no meaning with it");
         }
         for (const auto& column : history.compare) {
             const auto& key = config_.unique_key;
             if (std::find(key.begin(), key.end(), column) == key.end()) continue;
-            refuse("history", fmt::format("\"{}\" is of uniqueKey: another value is another row, and "
-                                          "nothing to compare",
-                                          column));
+            refuse("history",
+                   fmt::format("\"{}\" is of uniqueKey: another value is another row, and "
+                               "nothing to compare",
+                               column));
         }
     }
 

@@ -262,14 +262,13 @@ ModelHistory ConfigReader::ReadHistory(const Expression& value) {
     constexpr std::array<std::pair<std::string_view, bool>, 2> kVanished = {
         {{"close", false}, {"keep", true}}};
     ModelHistory history;
-    ReadObject(value, "history",
-               {{"updatedAt", [&](const auto& v) { history.updated_at = Text(v); }},
-                {"compare", [&](const auto& v) { history.compare = Texts(v); }},
-                {"vanished",
-                 [&](const auto& v) {
-                     history.keeps_vanished = Choice(v, kVanished).value_or(false);
-                 }},
-                {"allowEmpty", [&](const auto& v) { history.may_be_empty = Bool(v); }}});
+    ReadObject(
+        value, "history",
+        {{"updatedAt", [&](const auto& v) { history.updated_at = Text(v); }},
+         {"compare", [&](const auto& v) { history.compare = Texts(v); }},
+         {"vanished",
+          [&](const auto& v) { history.keeps_vanished = Choice(v, kVanished).value_or(false); }},
+         {"allowEmpty", [&](const auto& v) { history.may_be_empty = Bool(v); }}});
     return history;
 }
 

@@ -175,10 +175,9 @@ class Writer {
     }
 
     Json Common(const Action& action) const {
-        Json json = {
-            {"target", Target(action.target)},
-            {"canonicalTarget", Canonical(action)},
-            {"fileName", action.location.file}};
+        Json json = {{"target", Target(action.target)},
+                     {"canonicalTarget", Canonical(action)},
+                     {"fileName", action.location.file}};
         if (!action.dependencies.empty()) json["dependencyTargets"] = Targets(action.dependencies);
         PutTexts(json, "tags", action.tags);
         PutTrue(json, "disabled", action.disabled);

@@ -38,8 +38,8 @@ struct Draft {
     const DefinitionFile* sql_file;  // with the SQL: actions.yaml has it elsewhere
     std::shared_ptr<const LineIndex> sql_lines;
     SqlxFile sqlx;
-    std::optional<ScriptedSqlx> script;  // of the .sqlx, where it needs an engine
-    const MadeAction* made = nullptr;    // in a .js file
+    std::optional<ScriptedSqlx> script;          // of the .sqlx, where it needs an engine
+    const MadeAction* made = nullptr;            // in a .js file
     std::pair<std::string, std::string> origin;  // `made`'s: dataset and project, or empty
     DefinitionConfig config;
     TableName canonical;

@@ -114,12 +114,12 @@ struct Intervals {
     std::chrono::milliseconds batch{0};
 };
 
-// A model whose table has a row for each version of a row, with valid_from and valid_to (NULL: still
-// so). A kIncremental compares its query's rows, by unique_key, with the versions that are open; of
-// the other types the query gives the versions, and neighbours that are alike become one.
+// A model whose table has a row for each version of a row, with valid_from and valid_to (NULL:
+// still so). A kIncremental compares its query's rows, by unique_key, with the versions that are
+// open; of the other types the query gives the versions, and neighbours that are alike become one.
 struct ModelHistory {
     // The rest is of kIncremental.
-    std::string updated_at;            // the column that says since when a row is so; empty: the run
+    std::string updated_at;  // the column that says since when a row is so; empty: the run
     std::vector<std::string> compare;  // the columns of which a change counts; none: all
     bool keeps_vanished = false;       // a version whose row the query does not give stays open
     bool may_be_empty = false;         // no rows at all are as good as some

@@ -37,7 +37,8 @@ SqlText Merged(const SqlText& query, const std::vector<std::string>& unique_key)
     SqlText merged{
         fmt::format(
             "SELECT * EXCLUDE (\"biwa begins\", \"biwa version\") REPLACE (last_value({to}) OVER "
-            "(PARTITION BY {key}, \"biwa version\" ORDER BY {from} ROWS BETWEEN UNBOUNDED PRECEDING "
+            "(PARTITION BY {key}, \"biwa version\" ORDER BY {from} ROWS BETWEEN UNBOUNDED "
+            "PRECEDING "
             "AND UNBOUNDED FOLLOWING) AS {to}) FROM (SELECT *, sum(\"biwa begins\"::INTEGER) "
             "{before} AS \"biwa version\" FROM (SELECT *, (lag({to}) {before} = {from} AND "
             "lag({values}) {before} IS NOT DISTINCT FROM {values}) IS NOT TRUE AS \"biwa begins\" "

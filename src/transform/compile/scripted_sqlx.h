@@ -2,7 +2,8 @@
 // one function that the engine compiles, each part at its place in the file.
 //
 //     (require) => ({ config: () => ({ … }),
-//                     values: ({ self, ref, … }) => { js blocks; return [() => placeholder, …]; } })
+//                     values: ({ self, ref, … }) => { js blocks; return [() => placeholder, …]; }
+//                     })
 #pragma once
 
 #include <array>

@@ -68,9 +68,10 @@ class VersionWriter {
         }
         BIWA_TRY(Execute(
             "opening versions",
-            fmt::format("INSERT INTO {} ({}, {}) SELECT {}, v.\"biwa at\" FROM {} AS v JOIN {} AS n "
-                        "ON n.rowid = v.\"biwa new\"",
-                        target_, Join(into, ", "), kValidFrom, Join(from, ", "), kVersions, rows_)));
+            fmt::format(
+                "INSERT INTO {} ({}, {}) SELECT {}, v.\"biwa at\" FROM {} AS v JOIN {} AS n "
+                "ON n.rowid = v.\"biwa new\"",
+                target_, Join(into, ", "), kValidFrom, Join(from, ", "), kVersions, rows_)));
         BIWA_TRY(Count());
         BIWA_TRY(transaction_.Execute(fmt::format("DROP TABLE {}", kVersions)));
         return std::move(notes_);
@@ -208,14 +209,15 @@ class VersionWriter {
         std::vector<std::string> differences;
         for (const auto& column : insert_) {
             if (!IsCompared(column)) continue;
-            differences.push_back(fmt::format("o.{} IS DISTINCT FROM {}", QuoteIdentifier(column),
-                                              New(column)));
+            differences.push_back(
+                fmt::format("o.{} IS DISTINCT FROM {}", QuoteIdentifier(column), New(column)));
         }
         return differences.empty() ? "false" : Join(differences, " OR ");
     }
 
-    // "biwa old" (a version to close), "biwa new" (a row to open one for), "biwa at", "biwa undated"
-    // (updatedAt had not moved on). `after`: the first instant that the key's versions leave free.
+    // "biwa old" (a version to close), "biwa new" (a row to open one for), "biwa at", "biwa
+    // undated" (updatedAt had not moved on). `after`: the first instant that the key's versions
+    // leave free.
     Status FindVersions(Micros now) {
         const auto is_there = history_.keeps_vanished ? "n.\"biwa row\" IS NOT NULL AND " : "";
         return Execute(
@@ -224,11 +226,14 @@ class VersionWriter {
                 "CREATE OR REPLACE TEMP TABLE {versions} AS "
                 "WITH moves AS MATERIALIZED (SELECT o.\"biwa row\" AS \"biwa old\", n.\"biwa row\" "
                 "AS \"biwa new\", n.\"biwa since\" AS since, o.{from} + INTERVAL 1 MICROSECOND AS "
-                "after FROM (SELECT rowid AS \"biwa row\", * FROM {target} WHERE {to} IS NULL) AS o "
-                "FULL JOIN (SELECT rowid AS \"biwa row\", {since} AS \"biwa since\", * FROM {rows}) "
+                "after FROM (SELECT rowid AS \"biwa row\", * FROM {target} WHERE {to} IS NULL) AS "
+                "o "
+                "FULL JOIN (SELECT rowid AS \"biwa row\", {since} AS \"biwa since\", * FROM "
+                "{rows}) "
                 "AS n ON {same} WHERE {is_there}(o.\"biwa row\" IS NULL OR n.\"biwa row\" IS NULL "
                 "OR {differs})), "
-                "ended AS (SELECT m.\"biwa new\" AS \"biwa new\", max(t.{to}) AS after FROM moves AS "
+                "ended AS (SELECT m.\"biwa new\" AS \"biwa new\", max(t.{to}) AS after FROM moves "
+                "AS "
                 "m JOIN {rows} AS n ON n.rowid = m.\"biwa new\" JOIN {target} AS t ON {same_t} "
                 "WHERE m.\"biwa old\" IS NULL AND t.{to} IS NOT NULL GROUP BY 1) "
                 "SELECT \"biwa old\", \"biwa new\", CASE WHEN since >= coalesce(after, since) THEN "

@@ -88,9 +88,10 @@ Result<std::string> WithoutUnnamedInstants(WriteTransaction& transaction, const 
         if (!is_named) unnamed.emplace_back(name);
     }
     if (unnamed.empty()) return got;
-    BIWA_TRY(transaction.Execute(fmt::format("CREATE TEMP VIEW biwa_got AS SELECT * EXCLUDE ({}) "
-                                             "FROM {}",
-                                             Join(unnamed, ", "), got)));
+    BIWA_TRY(
+        transaction.Execute(fmt::format("CREATE TEMP VIEW biwa_got AS SELECT * EXCLUDE ({}) "
+                                        "FROM {}",
+                                        Join(unnamed, ", "), got)));
     return std::string("biwa_got");
 }
 

@@ -37,8 +37,10 @@ void SayModel(const json& model) {
     }
     const auto seconds =
         state == "planned" ? std::string() : HumanSeconds(model.value("seconds", 0.0));
-    auto line = fmt::format("{:<9} {:<12} {:<40} {:>14} {:>10}", state, model.value("type", ""),
-                            model.value("name", ""), rows, seconds);
+    const auto bytes =
+        model["bytes"].is_number() ? HumanBytes(model["bytes"].get<std::uint64_t>()) : "";
+    auto line = fmt::format("{:<9} {:<12} {:<40} {:>14} {:>10} {:>10}", state,
+                            model.value("type", ""), model.value("name", ""), rows, bytes, seconds);
     line.erase(line.find_last_not_of(' ') + 1);
     Say(line);
     if (model["error"].is_object()) {

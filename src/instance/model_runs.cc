@@ -55,6 +55,7 @@ std::vector<ModelRun> ModelRunsOf(const RunResult& result) {
         model.state = ToString(action.state);
         model.seconds = action.seconds;
         if (action.rows) model.rows = static_cast<std::int64_t>(*action.rows);
+        if (action.bytes) model.bytes = static_cast<std::int64_t>(*action.bytes);
         if (action.error) model.error = action.error->message;
         model.failing_rows = static_cast<std::int64_t>(action.failing.count);
         if (action.failing.count > 0) model.sample = FailingRowsJson(action.failing);
@@ -148,6 +149,7 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
         wanted.forget_history = request.forget_history;
         options.run_id = transform::NewRunId(clock_.Now());
     }
+    options.measures = true;
     options.full_refresh = wanted.full_refresh;
     options.forget_history = wanted.forget_history;
     const auto planned = Planned(refresher.graph(), wanted.models);
@@ -221,6 +223,7 @@ Result<std::vector<ActionResult>> ModelRuns::LastResults(
         result.seconds = run.seconds;
         result.started_at = found->second.finished - static_cast<Micros>(run.seconds * 1e6);
         if (run.rows) result.rows = static_cast<std::uint64_t>(*run.rows);
+        if (run.bytes) result.bytes = static_cast<std::uint64_t>(*run.bytes);
         if (!run.error.empty()) result.error = Error{ErrorKind::kUser, run.error, ""};
         result.failing = FailingRowsOf(run);
         results.push_back(std::move(result));

@@ -44,7 +44,11 @@ TEST_F(CompletionTest, OffersKeysWhereAKeyStandsAndOnlyThere) {
 TEST_F(CompletionTest, OffersKeysOfObjectsInTheConfig) {
     EXPECT_EQ(At("config { assertions: { █ } }\nSELECT 1"),
               "uniqueKey=uniqueKey:  uniqueKeys=uniqueKeys:  nonNull=nonNull:  "
-              "rowConditions=rowConditions:  ");
+              "rowConditions=rowConditions:  severity=severity:  ");
+    EXPECT_EQ(At("config { history: { █ } }\nSELECT 1"),
+              "updatedAt=updatedAt:  compare=compare:  vanished=vanished:  "
+              "allowEmpty=allowEmpty:  ");
+    EXPECT_EQ(At("config { history: { vanished: \"█\" } }\nSELECT 1"), "close=close keep=keep ");
 }
 
 TEST_F(CompletionTest, OffersValuesOfKeys) {
@@ -93,6 +97,14 @@ TEST_F(CompletionTest, OffersColumnsOfTheAliasInFront) {
 
 TEST_F(CompletionTest, OffersTheModelsOwnColumnsForItsKey) {
     EXPECT_EQ(At("config { uniqueKey: [\"█", "definitions/daily.sqlx"), "day=day answers=answers ");
+}
+
+TEST_F(CompletionTest, ModelsAreFoundInTheWarehouseUnderSuffixAndPrefix) {
+    Write("workflow_settings.yaml", "datasetSuffix: dev\nnamePrefix: me\n");
+    tools_.daily = {"main_dev", "me_daily"};
+    EXPECT_EQ(At("config { uniqueKey: [\"█", "definitions/daily.sqlx"), "day=day answers=answers ");
+    EXPECT_EQ(At("SELECT d.█ FROM ${ref(\"daily\")} AS d"), "day=day answers=answers ");
+    EXPECT_EQ(At("SELECT * FROM ${ref(\"main_d█"), "");
 }
 
 // What is offered, the compiler takes.

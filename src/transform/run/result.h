@@ -42,8 +42,8 @@ struct ActionResult {
     std::optional<std::uint64_t> rows;  // the table's, after the build; views have none
     // Of the table's values; when nobody asked, or it cannot be told, there is none.
     std::optional<std::uint64_t> bytes = {};
-    std::optional<Error> error;         // of kFailed and kWarned; of kSkipped, what kept it
-    std::vector<std::string> notes;     // of what went well, what a person should know
+    std::optional<Error> error;      // of kFailed and kWarned; of kSkipped, what kept it
+    std::vector<std::string> notes;  // of what went well, what a person should know
     Severity severity = Severity::kError;
     FailingRows failing;
 };

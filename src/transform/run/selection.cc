@@ -89,8 +89,10 @@ class Matcher {
             } else if (pattern.starts_with(kPath)) {
                 known.push_back(std::string(kPath) + action.location.file);
             } else {
-                known.push_back(action.target.name);
-                known.push_back(action.target.ToString());
+                for (const auto* name : {&action.canonical, &action.target}) {
+                    known.push_back(name->name);
+                    known.push_back(name->ToString());
+                }
             }
         }
         return known;

@@ -68,15 +68,14 @@ Result<std::uint64_t> TableBytes(WriteTransaction& transaction, const TableName&
         width += fixed;
         if (fixed > 0) continue;
         const auto name = QuoteIdentifier(column.name);
-        lengths += column.type == "BLOB"
-                       ? fmt::format(" + coalesce(octet_length({}), 0)", name)
-                       : fmt::format(" + coalesce(strlen({}::VARCHAR), 0)", name);
+        lengths += column.type == "BLOB" ? fmt::format(" + coalesce(octet_length({}), 0)", name)
+                                         : fmt::format(" + coalesce(strlen({}::VARCHAR), 0)", name);
     }
     if (lengths.empty()) return rows * width;
-    const auto read =
-        BIWA_TRY(ReadCount(transaction, fmt::format("SELECT sum(0{})::BIGINT FROM (SELECT * FROM {} "
-                                                    "LIMIT {})",
-                                                    lengths, table.ToSql(), kRowsRead)));
+    const auto read = BIWA_TRY(
+        ReadCount(transaction, fmt::format("SELECT sum(0{})::BIGINT FROM (SELECT * FROM {} "
+                                           "LIMIT {})",
+                                           lengths, table.ToSql(), kRowsRead)));
     const auto part = std::min(rows, kRowsRead);
     return rows * width +
            static_cast<std::uint64_t>(static_cast<double>(read) * static_cast<double>(rows) /

@@ -110,7 +110,7 @@ def test_the_types_that_dataform_has_it_for_take_a_key(oracle, tmp_path, key):  
     assert set(mine) == expected, (mine, said)
     for kind, message in mine.items():
         assert f'"{key}" is for type' in message, message
-        assert kind not in message, message
+        assert kind not in message.partition(" is for type")[2], message
 
 
 @pytest.mark.parametrize("key", OURS)
@@ -126,7 +126,7 @@ def test_keys_of_our_own_are_for_the_types_that_say_so(tmp_path, key):
 
 @pytest.mark.parametrize("key", [*KEYS, *OURS])
 def test_a_misspelt_key_is_told_which_was_meant(tmp_path, key):
-    wrong = key[0] + key[2] + key[1] + key[3:]
+    wrong = key[:-1]
     (tmp_path / "definitions").mkdir()
     (tmp_path / "biwa.yaml").write_text("name: keys\n")
     value = {**KEYS, **OURS}[key][0]

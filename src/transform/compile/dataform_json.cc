@@ -91,7 +91,7 @@ class Writer {
                 .push_back(is_assertion   ? Assertion(action)
                            : is_operation ? Operation(action)
                                           : Table(action));
-            targets.push_back(Canonical(action));
+            targets.push_back(Target(action.canonical, Project(action.bigquery.project, false)));
         }
         for (const auto& declaration : graph_.declarations) {
             json["declarations"].push_back(ToJson(declaration));

@@ -93,9 +93,12 @@ class VersionWriter {
     Status ReadQueryColumns() {
         got_ = BIWA_TRY(DescribeColumns(transaction_, rows_));
         for (const auto& column : got_) {
-            if (!IsValidity(column.name)) continue;
-            return Wrong(fmt::format("the query has a column {}, which the history adds itself",
-                                     column.name),
+            // A column of that name hides the engine's own, by which versions are found again.
+            const bool is_row_id = SmallLetters(column.name) == "rowid";
+            if (!IsValidity(column.name) && !is_row_id) continue;
+            return Wrong(fmt::format("the query has a column {}, which {}", column.name,
+                                     is_row_id ? "is the engine's name for the place of a row"
+                                               : "the history adds itself"),
                          "Leave it out, or give it another name.");
         }
         std::vector<std::string> names;

@@ -90,12 +90,12 @@ TEST_F(LineageTest, ModelsThatWereNeverBuiltAreFollowedColumnByColumn) {
 TEST_F(LineageTest, HistoriesHaveTheirInstantsToo) {
     Exec(
         "CREATE SCHEMA app_history; CREATE TABLE app_history.students (id INTEGER, name VARCHAR, "
-        "valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ); CREATE TABLE app.dated (id INTEGER, at "
+        "valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ); CREATE TABLE app.dated (id INTEGER, moment "
         "TIMESTAMP)");
     const auto lineage = Read(
         {{"dim",
-          "config { type: \"incremental\", uniqueKey: \"id\", history: { updatedAt: \"at\" } } "
-          "SELECT id, at FROM ${ref('app', 'dated')}"},
+          "config { type: \"incremental\", uniqueKey: \"id\", history: { updatedAt: \"moment\" } } "
+          "SELECT id, moment FROM ${ref('app', 'dated')}"},
          {"found",
           "config { type: \"incremental\", uniqueKey: \"id\", history: {} } "
           "SELECT id FROM ${ref('app', 'students')}"},
@@ -106,8 +106,8 @@ TEST_F(LineageTest, HistoriesHaveTheirInstantsToo) {
           "config { type: \"view\", uniqueKey: \"id\", history: {} } SELECT id, name, valid_from, "
           "valid_to FROM ${ref('app_history', 'students')}"}});
     EXPECT_EQ(Show(lineage.at({"mart", "dim"})),
-              "id INTEGER = app.dated.id\nat TIMESTAMP = app.dated.at\n"
-              "valid_from TIMESTAMP WITH TIME ZONE = ~app.dated.at\n"
+              "id INTEGER = app.dated.id\nmoment TIMESTAMP = app.dated.moment\n"
+              "valid_from TIMESTAMP WITH TIME ZONE = ~app.dated.moment\n"
               "valid_to TIMESTAMP WITH TIME ZONE = \n");
     EXPECT_EQ(Show(lineage.at({"mart", "found"})),
               "id INTEGER = app.students.id\nvalid_from TIMESTAMP WITH TIME ZONE = \n"

@@ -206,8 +206,27 @@ Status Instance::DropModels(const Plan& plan) {
         if (type == "assertion" || type == "operations") continue;
         const auto dot = step.name.find('.');
         const TableName target{step.name.substr(0, dot), step.name.substr(dot + 1)};
-        BIWA_TRY(transaction->Execute(fmt::format(
-            "DROP {} IF EXISTS {}", type == "view" ? "VIEW" : "TABLE", target.ToSql())));
+        // One that only changed its capitals is the same to the warehouse.
+        const auto& actions = graph()->actions;
+        const bool is_made =
+            std::any_of(actions.begin(), actions.end(), [&](const transform::Action& action) {
+                return action.MakesTable() &&
+                       SmallLetters(action.target.ToString()) == SmallLetters(step.name);
+            });
+        if (is_made) continue;
+        // Its type may have changed since it was built last.
+        std::string drop;
+        {
+            const auto found = BIWA_TRY(transaction->Query(fmt::format(
+                "SELECT table_type FROM information_schema.tables WHERE table_catalog = "
+                "current_database() AND lower(table_schema) = lower({}) AND lower(table_name) = "
+                "lower({})",
+                QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+            if (const auto* block = BIWA_TRY(found->Next()))
+                drop = block->columns[0].GetString(0) == "VIEW" ? "VIEW" : "TABLE";
+        }
+        if (drop.empty()) continue;
+        BIWA_TRY(transaction->Execute(fmt::format("DROP {} {}", drop, target.ToSql())));
     }
     return transaction->Commit();
 }

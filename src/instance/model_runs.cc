@@ -134,13 +134,14 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
             return UserError("--resume goes on with what the last run was to do",
                              "Leave out what else was asked for, or begin a new run.");
         }
-        const auto last = BIWA_TRY(meta_.RecentRuns(1));
-        if (last.empty() || last[0].state == "ok") {
-            return UserError(last.empty() ? "nothing was ever run"
-                                          : "the last run came to its end and all of it is good");
+        // While an instance serves, its schedule runs models in between.
+        const auto last = BIWA_TRY(meta_.LastRun("command"));
+        if (!last || last->state == "ok") {
+            return UserError(!last ? "nothing was ever run"
+                                   : "the last run came to its end and all of it is good");
         }
-        wanted = BIWA_TRY(Request::FromJson(last[0].request));
-        options.run_id = last[0].run_id;
+        wanted = BIWA_TRY(Request::FromJson(last->request));
+        options.run_id = last->run_id;
         options.resume = true;
     } else {
         wanted.models = BIWA_TRY(refresher.Select(

@@ -57,6 +57,26 @@ TEST_F(CompletionTest, OffersChoicesOfAHistory) {
     EXPECT_EQ(At("config { history: { vanished: \"█"), "close=close keep=keep ");
 }
 
+TEST_F(CompletionTest, OffersWhatIntervalsAndContractsAreMadeOf) {
+    EXPECT_EQ(At("config { type: \"incremental\", intervals: { c█ } }\nSELECT 1"),
+              "column=column:  from=from:  every=every:  lookback=lookback:  batch=batch:  ");
+}
+
+TEST_F(CompletionTest, WhereThereIsTooMuchOffersWhatMayBeMeant) {
+    std::string script;
+    for (int i = 0; i < 2500; ++i) script += fmt::format("publish(\"t{}\");\n", i);
+    Write("definitions/many.js", script + "publish(\"zz_last\");\n");
+    Begin();
+    const int all = AskAt("textDocument/completion", "definitions/a.sqlx", "SELECT ${ref(\"█");
+    const int some = AskAt("textDocument/completion", "definitions/a.sqlx", "SELECT ${ref(\"zL█");
+    Finish();
+    EXPECT_EQ(ResultOf(all)["items"].size(), 2000u);
+    EXPECT_EQ(ResultOf(all)["isIncomplete"], true);
+    ASSERT_EQ(ResultOf(some)["items"].size(), 1u);
+    EXPECT_EQ(ResultOf(some)["items"][0]["label"], "zz_last");
+    EXPECT_EQ(ResultOf(some)["isIncomplete"], true);
+}
+
 TEST_F(CompletionTest, OffersValuesOfKeys) {
     EXPECT_EQ(At("config { type: \"█"),
               "table=table view=view incremental=incremental assertion=assertion "

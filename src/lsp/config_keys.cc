@@ -161,7 +161,10 @@ const std::vector<ConfigKey>& AssertionKeys() {
         {"uniqueKeys", "More than one such key: an array of arrays.", Value::kColumnNames, {}},
         {"nonNull", "Columns that are never NULL.", Value::kColumnNames, {}},
         {"rowConditions", "Conditions in SQL that are true of every row.", Value::kTexts, {}},
-        {"severity", "Whether rows that fail are an error.", Value::kText, {"error", "warn"}},
+        {"severity",
+         "Whether rows that they find fail or only warn.",
+         Value::kText,
+         {"error", "warn"}},
     };
     return keys;
 }
@@ -192,19 +195,22 @@ const std::vector<ConfigKey>& HistoryKeys() {
 
 const std::vector<ConfigKey>& IntervalKeys() {
     static const std::vector<ConfigKey> keys = {
-        {"column", "A date or timestamp of the query.", Value::kColumnNames, {}},
-        {"from", "Since when, such as \"2026-01-01\".", Value::kText, {}},
-        {"every", "How long an interval is, such as \"1d\".", Value::kText, {}},
-        {"lookback", "So much before now is filled again each time.", Value::kText, {}},
-        {"batch", "So much at once, in a transaction of its own.", Value::kText, {}},
+        {"column", "The date or timestamp that a row's time is.", Value::kColumnNames, {}},
+        {"from", "Where the first interval begins, in UTC.", Value::kText, {}},
+        {"every", "How long an interval is, such as 1d.", Value::kText, {}},
+        {"lookback",
+         "How much of what is filled is filled again, for late rows.",
+         Value::kText,
+         {}},
+        {"batch", "How much is filled in one transaction; left out: all.", Value::kText, {}},
     };
     return keys;
 }
 
 const std::vector<ConfigKey>& FreshnessKeys() {
     static const std::vector<ConfigKey> keys = {
-        {"warn", "The age that is a warning, such as \"10m\".", Value::kText, {}},
-        {"error", "The age that is an error, such as \"1h\".", Value::kText, {}},
+        {"warn", "Older than this is a warning, such as 10m.", Value::kText, {}},
+        {"error", "Older than this is an error, such as 1h.", Value::kText, {}},
     };
     return keys;
 }
@@ -212,6 +218,8 @@ const std::vector<ConfigKey>& FreshnessKeys() {
 const std::vector<ConfigKey>& ColumnKeys() {
     static const std::vector<ConfigKey> keys = {
         {"description", "What the column holds, for people.", Value::kText, {}},
+        {"type", "The type that a contract promises.", Value::kText, {}},
+        {"tags", "Words about the column.", Value::kTexts, {}},
     };
     return keys;
 }
@@ -231,10 +239,10 @@ const std::vector<ConfigKey>& TableKeys() {
 std::span<const ConfigKey> ConfigKeysAt(const std::vector<std::string>& path) {
     if (path.empty()) return TopKeys();
     if (path.size() == 1 && path[0] == "assertions") return AssertionKeys();
-    if (path.size() == 1 && path[0] == "dependencies") return TableKeys();
-    if (path.size() == 1 && path[0] == "history") return HistoryKeys();
     if (path.size() == 1 && path[0] == "intervals") return IntervalKeys();
     if (path.size() == 1 && path[0] == "freshness") return FreshnessKeys();
+    if (path.size() == 1 && path[0] == "dependencies") return TableKeys();
+    if (path.size() == 1 && path[0] == "history") return HistoryKeys();
     if (path.size() == 2 && path[0] == "columns") return ColumnKeys();
     return {};
 }

@@ -158,6 +158,19 @@ Result<std::int64_t> MetaStore::RecordRun(const Run& run) {
     return id;
 }
 
+Result<std::optional<Run>> MetaStore::LastRun(const std::string& trigger) const {
+    return readers_->With([&](const SqliteDatabase& database) -> Result<std::optional<Run>> {
+        auto rows = BIWA_TRY(database.Prepare(
+            "SELECT id, started, finished, state, trigger, run_id, request FROM runs"
+            " WHERE trigger = ? ORDER BY id DESC LIMIT 1"));
+        rows.Bind(trigger);
+        if (!BIWA_TRY(rows.Step())) return std::nullopt;
+        return Run{rows.Integer(0), rows.Integer(1), rows.Integer(2),
+                   rows.Text(3),    rows.Text(4),    {},
+                   rows.Text(5),    rows.Text(6)};
+    });
+}
+
 Result<std::vector<Run>> MetaStore::RecentRuns(int count_max) const {
     return readers_->With([&](const SqliteDatabase& database) -> Result<std::vector<Run>> {
         // One statement is one view of the file, so a run comes with all of its models.

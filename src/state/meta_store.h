@@ -92,6 +92,8 @@ class MetaStore {
     Result<std::int64_t> RecordRun(const Run& run);  // the run's id
     // The newest first, with their models.
     Result<std::vector<Run>> RecentRuns(int count_max) const;
+    // The newest of those with this trigger, without its models; nothing when there is none.
+    Result<std::optional<Run>> LastRun(const std::string& trigger) const;
     Result<std::map<std::string, LastModelRun>> LastModelRuns() const;
     // Forgets runs that are not among the newest `keep`; the last run of each model stays.
     Status PruneRuns(int keep);

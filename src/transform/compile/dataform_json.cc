@@ -347,7 +347,7 @@ class Writer {
     }
 
     const CompiledGraph& graph_;
-    const std::vector<CompilationError>& errors_;
+    const std::vector<FileProblem>& errors_;
     const ModelsConfig& settings_;
     std::map<TableName, std::string> projects_;
 };

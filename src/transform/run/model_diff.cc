@@ -6,6 +6,7 @@
 #include "transform/run/engine_error.h"
 #include "transform/run/model_history.h"
 #include "transform/run/sql_results.h"
+#include "transform/run/statements.h"
 
 namespace biwa::transform {
 
@@ -37,7 +38,8 @@ Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
                          fmt::format("Build it: biwa run --select {}", action.target.ToString()));
     }
     for (const auto& sql : action.full.pre_operations) {
-        auto done = transaction->Execute(sql.sql);
+        auto done = CheckIsNoTransaction(sql.sql);
+        if (done) done = transaction->Execute(sql.sql);
         if (!done) return tl::unexpected(InFile(std::move(done).error(), action, sql, 0));
     }
     const auto& query = action.full.query;

@@ -105,6 +105,8 @@ class Run {
         std::size_t waits_for = 0;  // steps that are not done yet
         std::vector<std::size_t> dependents;
         std::optional<std::size_t> failed_before;  // a step that it waited for
+        bool was_built = false;
+        bool has_new_input = false;  // something that it reads was built
         ActionResult result;
     };
 
@@ -126,12 +128,17 @@ class Run {
                 Skip(step, steps_[*step.failed_before]);
             } else if (cancellation_.requested()) {
                 step.result.state = RunState::kCancelled;
-            } else if (IsDoneBefore(step)) {
+            } else if (IsDoneBefore(step) && !(step.has_new_input && MayBeBuiltAgain(step))) {
                 step.result.rows = done_before_.at(step.action->target.ToString()).rows;
-                step.result.notes = {"committed before this run was interrupted: not built again"};
+                step.result.notes = {
+                    step.has_new_input
+                        ? "committed before this run was interrupted, from what it read then: not "
+                          "built again, as it would add its rows twice"
+                        : "committed before this run was interrupted: not built again"};
             } else {
                 Tell(&RunObserver::OnStarted, *step.action);
                 Perform(step, bench);
+                step.was_built = step.action->MakesTable();
             }
             Tell(&RunObserver::OnFinished, *step.action, step.result);
             lock.lock();
@@ -156,6 +163,7 @@ class Run {
         for (const auto dependent : done.dependents) {
             auto& step = steps_[dependent];
             if (is_bad && !step.failed_before) step.failed_before = place;
+            step.has_new_input = step.has_new_input || done.was_built || done.has_new_input;
             if (--step.waits_for > 0) continue;
             ready_.insert(dependent);
             changed_.notify_one();
@@ -166,6 +174,14 @@ class Run {
         const auto found = done_before_.find(step.action->target.ToString());
         return found != done_before_.end() &&
                found->second.content_hash == ContentHash(*step.action);
+    }
+
+    // Building it twice is as good as once.
+    static bool MayBeBuiltAgain(const Step& step) {
+        const auto& action = *step.action;
+        if (action.type != ActionType::kIncremental) return action.type != ActionType::kOperations;
+        return !action.unique_key.empty() || action.intervals ||
+               action.incremental_options.strategy == IncrementalStrategy::kInsertOverwrite;
     }
 
     static void Skip(Step& step, const Step& failed) {
@@ -199,6 +215,7 @@ class Run {
             if (outcome) {
                 result.rows = outcome->rows;
                 result.notes = std::move(outcome->notes);
+                result.due_again = outcome->due_again;
             } else {
                 error = std::move(outcome).error();
             }

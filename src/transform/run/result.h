@@ -46,6 +46,7 @@ struct ActionResult {
     std::vector<std::string> notes;  // of what went well, what a person should know
     Severity severity = Severity::kError;
     FailingRows failing;
+    std::optional<Micros> due_again;  // when time alone makes it due: another interval has passed
 };
 
 struct RunResult {

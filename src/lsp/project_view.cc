@@ -229,10 +229,7 @@ void ProjectView::Index() const {
             canonical.emplace(transform::WithAffixes(name, settings), name);
         }
     }
-    if (graph_) {
-        for (const auto& action : graph_->actions)
-            canonical.emplace(action.target, action.canonical);
-    }
+    for (const auto& action : graph_.actions) canonical.emplace(action.target, action.canonical);
     for (const auto& table : warehouse_) {
         KnownTable known;
         const auto model = canonical.find(table.name);

@@ -42,20 +42,25 @@ std::string XidText(std::string_view body) {
 
 }  // namespace
 
-BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool checksums)
+BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool knows_place,
+                             bool checksums)
     : resolver_(resolver),
       place_(std::move(from)),
-      file_number_(FileNumber(place_.file).value_or(0)),
+      knows_place_(knows_place),
+      file_number_(FileNumber(place_.file).value_or(0) + place_.base),
       end_(place_.offset),
       checksums_(checksums) {}
 
 Status BinlogDecoder::Decode(std::string_view bytes) {
     const auto event = BIWA_TRY(ReadEvent(bytes, checksums_));
-    const auto begin = end_;
+    auto begin = end_;
     if (!event.is_artificial() && event.type != EventType::kHeartbeat) {
         auto end = (end_ & ~std::uint64_t{0xffffffff}) | event.end;
         if (end < end_) end += std::uint64_t{1} << 32;
         end_ = end;
+        // What the server has passed over lies between.
+        if (!knows_place_)
+            begin = std::max(begin, end - std::min<std::uint64_t>(end, bytes.size()));
     }
     if (!in_transaction_) {
         // That of its first event, which the server makes when it commits.
@@ -93,6 +98,7 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
             // Sent when all before this place has been: nothing of it is still to come.
             if (!in_transaction_ && event.body == place_.file && event.end >= place_.offset) {
                 place_.offset = event.end;
+                knows_place_ = true;
             }
             return {};
         case EventType::kIncident:
@@ -157,7 +163,10 @@ Status BinlogDecoder::DecodeRotate(const Event& event) {
         place_.made_s = 0;
     }
     place_.offset = rotate.offset;
-    file_number_ = *number;
+    if (*number + place_.base > kFileNumberMax) {
+        return Conflict("the stream has been moved from server to server too often");
+    }
+    file_number_ = *number + place_.base;
     end_ = rotate.offset;
     return {};
 }
@@ -171,6 +180,7 @@ void BinlogDecoder::Commit(const Event& event) {
     in_transaction_ = false;
     rows_in_transaction_ = 0;
     place_.offset = end_;
+    knows_place_ = true;
     if (gtid_) place_.gtids.Add(*gtid_);
     if (mysql_gtid_) place_.gtids.Add(*mysql_gtid_);
     gtid_.reset();

@@ -68,8 +68,10 @@ class TableResolver {
 // not known, gives kConflict.
 class BinlogDecoder {
   public:
-    // `from`: where the first event is. `checksums`: until a FORMAT_DESCRIPTION says otherwise.
-    BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool checksums);
+    // `from`: where the first event is; `knows_place` is false where the server was asked for what
+    // follows on the GTIDs, and finds the place itself. `checksums`: until a FORMAT_DESCRIPTION
+    // says otherwise.
+    BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool knows_place, bool checksums);
 
     // One event, from its header on.
     Status Decode(std::string_view bytes);
@@ -82,6 +84,8 @@ class BinlogDecoder {
     bool in_transaction() const { return in_transaction_; }
     // Where the next event is; of a transaction that is open, where it began.
     const BinlogPlace& place() const { return place_; }
+    // Whether all before place() was read or is older than what was asked for.
+    bool knows_place() const { return knows_place_; }
     // Whether the log has said which file it is.
     bool has_format() const { return has_format_; }
     // Values that the warehouse's types cannot hold, since the start.
@@ -133,7 +137,8 @@ class BinlogDecoder {
 
     TableResolver& resolver_;
     BinlogPlace place_;
-    std::uint64_t file_number_ = 0;
+    bool knows_place_;
+    std::uint64_t file_number_ = 0;  // with the place's base
     // The end of the last event, which in a file only grows; an event has its lower 32 bits.
     std::uint64_t end_ = 0;
     bool checksums_;

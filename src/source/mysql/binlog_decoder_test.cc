@@ -58,7 +58,7 @@ class BinlogDecoderTest : public testing::Test {
     // The decoder of `name` after all of its events.
     Status Decode(const std::string& name, bool checksums = true) {
         captured_ = Captured(name);
-        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), checksums);
+        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, checksums);
         std::string_view rest = captured_;
         for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
             if (auto decoded = decoder_->Decode(event); !decoded) return decoded;
@@ -194,7 +194,7 @@ TEST_F(BinlogDecoderTest, AChangeThatTheCopyHasIsPassedOver) {
 
 TEST_F(BinlogDecoderTest, AnotherFileOfTheSameNameIsAnotherHistory) {
     captured_ = Captured("full");
-    decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4 made=12345"), true);
+    decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4 made=12345"), true, true);
     std::string_view rest = captured_;
     const auto decoded = decoder_->Decode(TakeEvent(rest));
     ASSERT_FALSE(decoded);
@@ -209,7 +209,7 @@ TEST_F(BinlogDecoderTest, ABitThatIsWrongIsFoundByTheChecksum) {
     for (std::size_t at = 0; at < event.size(); ++at) {
         auto bad = event;
         bad[at] = static_cast<char>(bad[at] ^ 0x10);
-        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true);
+        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, true);
         ASSERT_TRUE(decoder_->Decode(format));
         EXPECT_FALSE(decoder_->Decode(bad)) << at;
     }
@@ -222,7 +222,7 @@ TEST_F(BinlogDecoderTest, BytesThatAreCutOffAreRefusedAndNeverReadBeyond) {
     for (std::string_view event; !(event = TakeEvent(rest)).empty();) events.emplace_back(event);
     for (std::size_t cut = 1; cut < events.size(); ++cut) {
         for (std::size_t size = 19; size < events[cut].size(); ++size) {
-            decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), false);
+            decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, false);
             for (std::size_t i = 0; i < cut; ++i) ASSERT_TRUE(decoder_->Decode(events[i]));
             // The header says the size that is left, so that what is inside is looked at.
             auto bad = events[cut].substr(0, size);

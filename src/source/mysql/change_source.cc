@@ -103,13 +103,13 @@ Result<bool> EventPump::Take(std::string& events, steady_clock::time_point deadl
 
 MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
                                      std::unique_ptr<TableResolver> resolver, BinlogPlace from,
-                                     bool checksums, milliseconds idle_every,
-                                     std::shared_ptr<std::atomic<std::uint64_t>> acknowledged)
+                                     bool knows_place, bool checksums, milliseconds idle_every,
+                                     std::shared_ptr<Bearings> bearings)
     : pump_(std::move(pump)),
       resolver_(std::move(resolver)),
-      decoder_(*resolver_, from, checksums),
+      decoder_(*resolver_, from, knows_place, checksums),
       idle_every_(idle_every),
-      acknowledged_(std::move(acknowledged)),
+      bearings_(std::move(bearings)),
       handed_out_(from.ToPosition().order),
       last_handed_out_(steady_clock::now()) {}
 
@@ -162,8 +162,8 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
             if (!BIWA_TRY(pump_->Take(events_, has_changes ? now : deadline))) {
                 if (has_changes) return Take();
                 // Others' changes, or nothing: the position goes on now and then.
-                const auto place =
-                    decoder_.in_transaction() ? handed_out_ : decoder_.place().ToPosition().order;
+                const bool is_between = decoder_.knows_place() && !decoder_.in_transaction();
+                const auto place = is_between ? decoder_.place().ToPosition().order : handed_out_;
                 if (place > handed_out_ && now - last_handed_out_ >= idle_every_) return Take();
                 return std::optional<ChangeBatch>();
             }
@@ -180,7 +180,9 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
 ChangeBatch MySqlChangeSource::Take() {
     pending_bytes_ = 0;
     auto batch = decoder_.TakeBatch();
-    if (!batch.commit && !decoder_.in_transaction()) batch.commit = decoder_.place().ToPosition();
+    if (!batch.commit && decoder_.knows_place() && !decoder_.in_transaction()) {
+        batch.commit = decoder_.place().ToPosition();
+    }
     if (batch.commit) handed_out_ = batch.commit->order;
     last_handed_out_ = steady_clock::now();
     return batch;
@@ -188,16 +190,14 @@ ChangeBatch MySqlChangeSource::Take() {
 
 // The server keeps nothing for us and needs not be told; who asks how far behind we are does.
 Status MySqlChangeSource::Acknowledge(const Position& durable) {
-    acknowledged_->store(durable.order, std::memory_order_relaxed);
+    bearings_->acknowledged.store(durable.order, std::memory_order_relaxed);
     return {};
 }
 
-Result<std::unique_ptr<ChangeSource>> FollowBinlog(
-    const ConnectionParameters& parameters, const std::vector<FollowedTable>& tables,
-    const Position& from, milliseconds idle_every,
-    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged) {
-    auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
-    auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
+namespace {
+
+// That the server has the file, and that the offset in it can be asked for.
+Status CheckFile(const Connection& connection, const BinlogPlace& place) {
     const auto files = BIWA_TRY(connection.Query("SHOW BINARY LOGS"));
     bool is_there = false;
     for (std::size_t i = 0; i < files.size(); ++i) is_there |= files.Text(i, 0) == place.file;
@@ -215,6 +215,39 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
                         HumanBytes(place.offset), place.file),
             kHistoryGone);
     }
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& parameters,
+                                                   const std::vector<FollowedTable>& tables,
+                                                   const Position& from, milliseconds idle_every,
+                                                   std::shared_ptr<Bearings> bearings) {
+    constexpr std::uint64_t kFirstEvent = 4;  // after the file's magic bytes
+    auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
+    auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
+    const auto server = BIWA_TRY(ServerNumber(connection));
+    const bool is_elsewhere = IsElsewhere(connection, server, place);
+    if (is_elsewhere) {
+        BIWA_TRY(CheckGtids(connection, place));
+        bearings->RaiseBase(place.NextBase());
+        place.by_gtid = place.gtids.domains() > 1;
+        place.file.clear();
+        place.made_s = 0;
+    }
+    const bool by_gtid = is_elsewhere || place.by_gtid;
+    if (by_gtid) {
+        place.offset = kFirstEvent;
+        const auto connect_state = connection.Literal(place.gtids.ToString());
+        BIWA_TRY(connection.Execute("SET @slave_connect_state = " + connect_state +
+                                    ", @slave_gtid_strict_mode = 1, "
+                                    "@slave_gtid_ignore_duplicates = 0"));
+    } else {
+        BIWA_TRY(CheckFile(connection, place));
+    }
+    place.base = std::max(place.base, bearings->base->load());
+    if (connection.is_mariadb()) place.server = server;
     // That we understand checksums, GTIDs, and what else MariaDB would hide from the old; and a
     // sign of life each second.
     const auto checksum = BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_checksum")).Text(0, 0);
@@ -228,7 +261,9 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
     // A replica with the number of another would end it.
     std::mt19937 random(std::random_device{}());
     const auto number = static_cast<unsigned>(random() | 0x4000'0000U);
-    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, place.file.c_str(), place.file.size());
+    // By GTID the server finds the file.
+    const auto file = by_gtid ? std::string() : place.file;
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, file.c_str(), file.size());
     mariadb_rpl_optionsv(replication, MARIADB_RPL_START, static_cast<unsigned long>(place.offset));
     mariadb_rpl_optionsv(replication, MARIADB_RPL_SERVER_ID, number);
     mariadb_rpl_optionsv(replication, MARIADB_RPL_FLAGS, 0U);
@@ -239,8 +274,8 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
     }
     auto source = std::make_unique<MySqlChangeSource>(
         std::make_unique<EventPump>(std::move(connection), replication),
-        std::make_unique<StreamResolver>(parameters, tables), std::move(place), checksum != "NONE",
-        idle_every, std::move(acknowledged));
+        std::make_unique<StreamResolver>(parameters, tables), std::move(place), !by_gtid,
+        checksum != "NONE", idle_every, std::move(bearings));
     BIWA_TRY(source->Begin());
     return source;
 }

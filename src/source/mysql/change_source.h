@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 
+#include "source/mysql/bearings.h"
 #include "source/mysql/binlog_decoder.h"
 #include "source/mysql/connection.h"
 #include "source/source.h"
@@ -54,8 +55,8 @@ class MySqlChangeSource final : public ChangeSource {
     // `idle_every`: how often a stream without changes moves its position on. `acknowledged` is
     // told what is durable.
     MySqlChangeSource(std::unique_ptr<EventPump> pump, std::unique_ptr<TableResolver> resolver,
-                      BinlogPlace from, bool checksums, std::chrono::milliseconds idle_every,
-                      std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
+                      BinlogPlace from, bool knows_place, bool checksums,
+                      std::chrono::milliseconds idle_every, std::shared_ptr<Bearings> bearings);
 
     // Waits until the log has said which file it is: that it cannot be followed is known then.
     Status Begin();
@@ -77,7 +78,7 @@ class MySqlChangeSource final : public ChangeSource {
     std::unique_ptr<TableResolver> resolver_;
     BinlogDecoder decoder_;
     const std::chrono::milliseconds idle_every_;
-    const std::shared_ptr<std::atomic<std::uint64_t>> acknowledged_;
+    const std::shared_ptr<Bearings> bearings_;
     std::string events_;
     std::size_t events_read_ = 0;
     std::uint64_t pending_bytes_ = 0;
@@ -85,10 +86,12 @@ class MySqlChangeSource final : public ChangeSource {
     SteadyTime last_handed_out_;
 };
 
-// Begins to follow the log at `from`. kConflict when the server no longer has it.
-Result<std::unique_ptr<ChangeSource>> FollowBinlog(
-    const ConnectionParameters& parameters, const std::vector<FollowedTable>& tables,
-    const Position& from, std::chrono::milliseconds idle_every,
-    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
+// Begins to follow the log at `from`; at another server than it was written at, by its GTIDs.
+// kConflict when the server does not have it.
+Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& parameters,
+                                                   const std::vector<FollowedTable>& tables,
+                                                   const Position& from,
+                                                   std::chrono::milliseconds idle_every,
+                                                   std::shared_ptr<Bearings> bearings);
 
 }  // namespace biwa::mysql

@@ -131,7 +131,7 @@ std::unique_ptr<Source> OpenSource() {
 void Head() {
     const auto source = OpenSource();
     const auto head = Must(Must(source->OpenStream("bench", {}))->Head());
-    fmt::print("{{\"head\": \"{}\"}}\n", head.text);
+    fmt::print("{{\"head\": \"{}\"}}\n", head.text.substr(0, head.text.find(' ')));
 }
 
 void Store(const std::string& folder, const std::string& table, const std::string& begin,

@@ -51,6 +51,13 @@ BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool kno
       end_(place_.offset),
       checksums_(checksums) {}
 
+Status BinlogDecoder::Decode(const SharedBytes& event) {
+    context_.message = event.owner ? &event : nullptr;
+    auto decoded = Decode(event.bytes);
+    context_.message = nullptr;
+    return decoded;
+}
+
 Status BinlogDecoder::Decode(std::string_view bytes) {
     const auto event = BIWA_TRY(ReadEvent(bytes, checksums_));
     auto begin = end_;
@@ -432,21 +439,21 @@ Status BinlogDecoder::ReadRow(const Table& table, const std::vector<std::size_t>
     return {};
 }
 
-Status BinlogDecoder::SetCell(const Table& table, std::size_t column, const Field& field,
-                              Cells& cells, std::size_t row, Arena& arena) {
+bool BinlogDecoder::SetCell(const Table& table, std::size_t column, const Field& field,
+                            Cells& cells, std::size_t row, Arena& arena) {
     if (field.state != Field::State::kValue) {
         cells.SetNull(row);
-        return {};
+        return true;
     }
     const auto& decoder = table.resolved->decoders[column];
     context_.arena = &arena;
-    context_.unrepresentable = 0;
-    if (!decoder.binlog(decoder, field.bytes, cells, row, context_)) {
-        return Corrupt(fmt::format("column {} of a change of {}.{} is no {}", decoder.info.name,
-                                   table.map.schema, table.map.table, ToSql(decoder.type)));
-    }
-    unrepresentable_ += context_.unrepresentable;
-    return {};
+    return decoder.binlog(decoder, field.bytes, cells, row, context_);
+}
+
+tl::unexpected<Error> BinlogDecoder::BadCell(const Table& table, std::size_t column) {
+    const auto& decoder = table.resolved->decoders[column];
+    return Corrupt(fmt::format("column {} of a change of {}.{} is no {}", decoder.info.name,
+                               table.map.schema, table.map.table, ToSql(decoder.type)));
 }
 
 // A row without its key could be found neither now nor later. The whole row, where that is the key,
@@ -509,7 +516,9 @@ Status BinlogDecoder::AddInsert(Table& table) {
         if (places[i] == ResolvedTable::kLeftOut) continue;
         auto& cells = part.rows.cells(places[i]);
         if (after_[i].state != Field::State::kAbsent) {
-            BIWA_TRY(SetCell(table, i, after_[i], cells, row, part.rows.arena()));
+            if (!SetCell(table, i, after_[i], cells, row, part.rows.arena())) {
+                return BadCell(table, i);
+            }
             continue;
         }
         CopyCell(defaults->row.cells(places[i]), 0, cells, row);
@@ -542,14 +551,18 @@ Status BinlogDecoder::AddUpdate(Table& table) {
         if (field->state == Field::State::kAbsent) {
             part.unchanged.push_back({row32, static_cast<std::uint32_t>(places[i])});
         }
-        BIWA_TRY(SetCell(table, i, *field, part.rows.cells(places[i]), row, part.rows.arena()));
+        if (!SetCell(table, i, *field, part.rows.cells(places[i]), row, part.rows.arena())) {
+            return BadCell(table, i);
+        }
     }
     if (key_changed) {
         const auto old_row = part.old_keys.AddRow();
         for (std::size_t i = 0; i < table.resolved->key.size(); ++i) {
             const auto column = table.resolved->key[i];
-            BIWA_TRY(SetCell(table, column, before_[column], part.old_keys.cells(i), old_row,
-                             part.old_keys.arena()));
+            if (!SetCell(table, column, before_[column], part.old_keys.cells(i), old_row,
+                         part.old_keys.arena())) {
+                return BadCell(table, column);
+            }
         }
         part.key_changes.push_back({row32, static_cast<std::uint32_t>(old_row)});
     }
@@ -566,7 +579,9 @@ Status BinlogDecoder::AddDelete(Table& table) {
     }
     for (const auto column : table.resolved->key) {
         auto& cells = part.rows.cells(table.resolved->places[column]);
-        BIWA_TRY(SetCell(table, column, before_[column], cells, row, part.rows.arena()));
+        if (!SetCell(table, column, before_[column], cells, row, part.rows.arena())) {
+            return BadCell(table, column);
+        }
     }
     Count(part, ChangeKind::kDelete);
     return {};

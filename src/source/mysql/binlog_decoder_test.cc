@@ -133,6 +133,44 @@ TEST_F(BinlogDecoderTest, ThePositionIsTheEndOfTheLastCommit) {
     EXPECT_EQ(decoder_->TakeBatch().commit, std::nullopt);
 }
 
+TEST_F(BinlogDecoderTest, WhereTheServerHasFoundThePlaceItIsKnownWithTheFirstCommit) {
+    ASSERT_TRUE(Decode("full"));
+    const auto expected = decoder_->TakeBatch();
+    decoder_.emplace(resolver_, *BinlogPlace::Parse("other.000900:4 server=2 base=65536"), false,
+                     true);
+    std::string_view rest = captured_;
+    for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
+        ASSERT_TRUE(decoder_->Decode(event));
+        EXPECT_EQ(decoder_->knows_place(), decoder_->at_commit() || decoder_->in_transaction())
+            << decoder_->place().ToPosition().text;
+        if (decoder_->knows_place()) break;
+    }
+    while (!(rest.empty())) ASSERT_TRUE(decoder_->Decode(TakeEvent(rest)));
+    const auto batch = decoder_->TakeBatch();
+    ASSERT_TRUE(batch.commit);
+    EXPECT_EQ(batch.changes, expected.changes);
+    // The file is that which the server has begun with, behind all that were before.
+    EXPECT_TRUE(batch.commit->text.starts_with("mariadb-bin.000007:")) << batch.commit->text;
+    EXPECT_EQ(batch.commit->order - expected.commit->order, OrderOf(65536, 0));
+}
+
+TEST_F(BinlogDecoderTest, ALargeEventIsHeldOnToAndNotCopied) {
+    ASSERT_TRUE(Decode("full"));
+    const auto expected = decoder_->TakeBatch();
+    decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, true);
+    std::string_view rest = captured_;
+    for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
+        // Of its own memory, which is gone when nobody holds on to it.
+        const auto owner = std::make_shared<std::string>(event);
+        ASSERT_TRUE(decoder_->Decode(SharedBytes{owner, *owner}));
+    }
+    const auto batch = decoder_->TakeBatch();
+    ASSERT_EQ(batch.tables.size(), expected.tables.size());
+    for (std::size_t row = 0; row < expected.tables[0].kinds.size(); ++row) {
+        EXPECT_EQ(Row(batch.tables[0], row), Row(expected.tables[0], row));
+    }
+}
+
 TEST_F(BinlogDecoderTest, ReadsCompressedRowsAndRowsWithoutChecksums) {
     ASSERT_TRUE(Decode("compressed"));
     const auto compressed = decoder_->TakeBatch();

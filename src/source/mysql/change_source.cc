@@ -53,50 +53,73 @@ EventPump::~EventPump() {
     thread_.join();
 }
 
+// Each packet is an event behind a zero byte. mariadb_rpl_fetch would take it apart, and copy it
+// twice.
 void EventPump::Run(std::stop_token stop) {
-    MARIADB_RPL_EVENT* event = nullptr;
+    constexpr unsigned char kEvent = 0, kEnd = 0xfe;
+    auto* const connection = connection_.raw();
+    Status ended = Unavailable("the server ended the stream of changes");
     while (!stop.stop_requested()) {
-        event = mariadb_rpl_fetch(replication_.get(), event);
-        if (event == nullptr) break;
-        // The first byte says that it is an event.
-        const auto size = static_cast<std::uint32_t>(event->raw_data_size - 1);
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, stop, [&] { return events_.size() < kWaitingMax; });
-        events_.append(reinterpret_cast<const char*>(&size), sizeof size);
-        events_.append(reinterpret_cast<const char*>(event->raw_data) + 1, size);
-        // Whoever waits does so for the first.
-        if (events_.size() == sizeof size + size) changed_.notify_all();
+        const auto size = mysql_net_read_packet(connection);
+        if (size == packet_error) {
+            ended = tl::unexpected(connection_.LastError("following the binary log"));
+            if (ended.error().kind == ErrorKind::kConflict) ended.error().hint = kHistoryGone;
+            break;
+        }
+        const auto* const packet = connection->net.read_pos;
+        if (size == 0 || packet[0] == kEnd) break;
+        if (packet[0] != kEvent) {
+            ended = Corrupt("following the binary log: the server sent something else than events");
+            break;
+        }
+        Put({reinterpret_cast<const char*>(packet) + 1, size - 1}, stop);
     }
-    if (event != nullptr) mariadb_free_rpl_event(event);
     std::lock_guard lock(mutex_);
-    const auto* const said = mariadb_rpl_error(replication_.get());
-    if (mysql_errno(connection_.raw()) != 0) {
-        ended_ = tl::unexpected(connection_.LastError("following the binary log"));
-        if (ended_.error().kind == ErrorKind::kConflict) ended_.error().hint = kHistoryGone;
-    } else if (mariadb_rpl_errno(replication_.get()) != 0 && said != nullptr) {
-        ended_ = Corrupt(fmt::format("following the binary log: {}", said));
-    } else {
-        ended_ = Unavailable("the server ended the stream of changes");
-    }
+    ended_ = std::move(ended);
     changed_.notify_all();
 }
 
-Result<bool> EventPump::Take(std::string& events, steady_clock::time_point deadline) {
-    events.clear();
+void EventPump::Put(std::string_view event, std::stop_token stop) {
+    const auto size = static_cast<std::uint32_t>(event.size());
+    const bool is_large = event.size() >= kLargeEvent;
     std::unique_lock lock(mutex_);
-    if (events_.empty() && steady_clock::now() < deadline) {
-        changed_.wait_until(lock, deadline, [&] { return !events_.empty() || !ended_; });
-        if (!events_.empty()) {
+    changed_.wait(lock, stop, [&] { return !large_event_ && events_.size() < kWaitingMax; });
+    auto& to = is_large ? *(large_event_ = std::make_shared<std::string>()) : events_;
+    if (is_large) to.reserve(sizeof size + event.size());
+    const bool is_first = to.empty();
+    to.append(reinterpret_cast<const char*>(&size), sizeof size);
+    to.append(event);
+    // Whoever waits does so for the first.
+    if (is_first) changed_.notify_all();
+}
+
+Result<bool> EventPump::Take(std::shared_ptr<std::string>& events,
+                             steady_clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    const auto is_there = [&] { return !events_.empty() || large_event_; };
+    if (!is_there() && steady_clock::now() < deadline) {
+        changed_.wait_until(lock, deadline, [&] { return is_there() || !ended_; });
+        if (is_there()) {
             lock.unlock();
             std::this_thread::sleep_for(kCoalesce);
             lock.lock();
         }
     }
-    if (events_.empty()) {
+    if (!is_there()) {
+        events->clear();
         if (!ended_) return tl::unexpected(ended_.error());
         return false;
     }
-    events.swap(events_);
+    if (events_.empty()) {
+        events = std::move(large_event_);
+    } else {
+        // The memory of the last ones serves again, unless changes hold on to it.
+        if (events.use_count() > 1 || events->size() > 2 * kWaitingMax) {
+            events = std::make_shared<std::string>();
+        }
+        events->clear();
+        events->swap(events_);
+    }
     changed_.notify_all();
     return true;
 }
@@ -116,7 +139,7 @@ MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
 Status MySqlChangeSource::Begin() {
     const auto deadline = steady_clock::now() + kFirstEventsWithin;
     while (!decoder_.has_format()) {
-        if (events_read_ == events_.size()) {
+        if (events_read_ == events_->size()) {
             events_read_ = 0;
             if (!BIWA_TRY(pump_->Take(events_, deadline))) {
                 return Unavailable("the server does not begin to send its binary log");
@@ -128,11 +151,12 @@ Status MySqlChangeSource::Begin() {
 }
 
 Status MySqlChangeSource::DecodeNext() {
-    const auto size = LoadLittleEndian(events_.data() + events_read_, 4);
-    const std::string_view event(events_.data() + events_read_ + 4, size);
+    const auto size = LoadLittleEndian(events_->data() + events_read_, 4);
+    const std::string_view event(events_->data() + events_read_ + 4, size);
     events_read_ += 4 + size;
     pending_bytes_ += size;
-    return decoder_.Decode(event);
+    if (size < EventPump::kLargeEvent) return decoder_.Decode(event);
+    return decoder_.Decode(SharedBytes{events_, event});
 }
 
 bool MySqlChangeSource::is_full() const {
@@ -140,7 +164,7 @@ bool MySqlChangeSource::is_full() const {
 }
 
 Status MySqlChangeSource::DecodeWaiting() {
-    while (events_read_ < events_.size() && !is_full()) {
+    while (events_read_ < events_->size() && !is_full()) {
         BIWA_TRY(DecodeNext());
     }
     return {};
@@ -153,9 +177,14 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
     for (;;) {
         BIWA_TRY(DecodeWaiting());
         if (is_full() && (decoder_.changes() > 0 || decoder_.at_commit())) return Take();
-        if (events_read_ == events_.size()) {
+        if (events_read_ == events_->size()) {
             events_read_ = 0;
-            events_.clear();
+            // A large one is not held on to while nothing comes.
+            if (events_->size() >= EventPump::kLargeEvent) {
+                events_ = std::make_shared<std::string>();
+            } else {
+                events_->clear();
+            }
             // What is whole is handed out before anything is waited for.
             const bool has_changes = decoder_.at_commit() && decoder_.changes() > 0;
             const auto now = steady_clock::now();

@@ -30,9 +30,13 @@ class EventPump {
     EventPump(Connection connection, st_mariadb_rpl* replication);
     ~EventPump();
 
-    // Replaces `events` by what has come, each event with four bytes of length in front. False when
-    // there was nothing until `deadline`; an error when nothing more will come.
-    Result<bool> Take(std::string& events, std::chrono::steady_clock::time_point deadline);
+    // Replaces `events` by what has come, each event with four bytes of length in front; one of
+    // kLargeEvent bytes or more comes alone. False when there was nothing until `deadline`; an
+    // error when nothing more will come.
+    Result<bool> Take(std::shared_ptr<std::string>& events,
+                      std::chrono::steady_clock::time_point deadline);
+
+    static constexpr std::size_t kLargeEvent = 1 << 20;
 
   private:
     struct ReplicationDeleter {
@@ -40,12 +44,15 @@ class EventPump {
     };
 
     void Run(std::stop_token stop);
+    // Waits for room first.
+    void Put(std::string_view event, std::stop_token stop);
 
     Connection connection_;
     std::unique_ptr<st_mariadb_rpl, ReplicationDeleter> replication_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::string events_;
+    std::shared_ptr<std::string> large_event_;  // comes after those
     Status ended_;
     std::jthread thread_;
 };
@@ -79,7 +86,7 @@ class MySqlChangeSource final : public ChangeSource {
     BinlogDecoder decoder_;
     const std::chrono::milliseconds idle_every_;
     const std::shared_ptr<Bearings> bearings_;
-    std::string events_;
+    std::shared_ptr<std::string> events_ = std::make_shared<std::string>();
     std::size_t events_read_ = 0;
     std::uint64_t pending_bytes_ = 0;
     std::uint64_t handed_out_ = 0;

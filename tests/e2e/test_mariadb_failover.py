@@ -4,7 +4,6 @@ import contextlib
 import os
 import pathlib
 import signal
-import time
 
 import pymysql
 import pytest
@@ -118,7 +117,8 @@ def test_it_goes_on_at_a_replica_that_was_promoted(servers, tmp_path, domains):
     primary, replica = servers
     here = MariaDb(primary, "app")
     # Its files have higher numbers than those of the replica.
-    here.run("FLUSH BINARY LOGS; " * 5)
+    for _ in range(5):
+        here.run("FLUSH BINARY LOGS")
     here.run(TABLES)
     replica.catch_up()
     with HostsInstance(tmp_path / "project", here, servers) as instance:
@@ -168,7 +168,8 @@ def test_a_server_that_lacks_what_is_here_is_refused_and_recopy_mends_it(servers
         # One that lagged has taken over, and has gone on with numbers of its own.
         replica.promote()
         instance.database = there = MariaDb(replica, "app", is_there=True)
-        there.run(CHANGES * 3)
+        for _ in range(3):
+            there.run(CHANGES)
         instance.write("connections/app_db.yaml", instance.connection_file())
         instance.start("--yes")
         error = instance.wait_state("failed", 30)["error"]
@@ -198,11 +199,8 @@ def test_of_several_hosts_one_that_is_read_only_is_passed_over(servers, tmp_path
         assert_same(here, instance)
         # Nobody takes writes: it waits for somebody to be promoted.
         lose(primary)
-        waiting = instance.wait_state("retrying", 60)["error"]
-        deadline = time.monotonic() + 20
-        while "read-only" not in waiting["message"] and time.monotonic() < deadline:
-            time.sleep(0.2)
-            waiting = (instance.stream() or {}).get("error") or waiting
+        wait_until(lambda: "the other hosts are read-only" in str(instance.stream()["error"]),
+                   instance.log, 60)
         replica.promote()
         instance.database = there = MariaDb(replica, "app", is_there=True)
         there.run(CHANGES)

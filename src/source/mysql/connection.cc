@@ -134,6 +134,7 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
     if (hosts.size() == 1) return OpenAt(parameters, hosts[0], kind);
     // After a failover the one that was first may be back, as a replica.
     std::optional<Error> failed;
+    bool has_read_only = false;
     for (const auto& host : hosts) {
         auto opened = OpenAt(parameters, host, kind);
         if (!opened) {
@@ -141,8 +142,12 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
             continue;
         }
         if (BIWA_TRY(opened->Query("SELECT @@GLOBAL.read_only")).Number(0, 0) == 0) return opened;
+        has_read_only = true;
     }
-    if (failed) return tl::unexpected(std::move(*failed));
+    if (failed) {
+        if (has_read_only) failed->message += "; the other hosts are read-only";
+        return tl::unexpected(std::move(*failed));
+    }
     return Unavailable(
         "cannot connect to MariaDB or MySQL: all of its hosts are read-only",
         "Is a replica to be promoted, or is read_only still set at the new primary?");

@@ -171,14 +171,14 @@ def test_a_server_that_lacks_what_is_here_is_refused_and_recopy_mends_it(servers
         for _ in range(3):
             there.run(CHANGES)
         instance.write("connections/app_db.yaml", instance.connection_file())
-        instance.start("--yes")
+        instance.start()
         error = instance.wait_state("failed", 30)["error"]
         assert "its binary log lacks transactions that are here: 0-1-" in error["message"], error
         assert "when_lost: recopy" in error["hint"], error
         assert instance.stop() == 0
         stream = instance.folder / "streams/app.yaml"
         stream.write_text(stream.read_text() + "when_lost: recopy\n")
-        instance.start("--yes")
+        instance.start()
         instance.sync()
         instance.settle()
         assert_same(there, instance)

@@ -40,6 +40,7 @@ struct Server {
     // Of its log, for each line; and whether no copy is read to its end.
     std::map<std::string, std::uint64_t> retained;
     bool holds_copies = false;
+    std::uint64_t copies_held = 0;
     std::string table_id = "1";
     std::string name;  // changes when another one has taken over
     std::vector<SourceTable> extra_tables;
@@ -69,6 +70,7 @@ class Snapshot final : public SnapshotReader {
     Result<std::unique_ptr<RowReader>> Read(const SourceTable&,
                                             const SnapshotRange& range) override {
         std::lock_guard lock(server_.mutex);
+        if (server_.holds_copies) ++server_.copies_held;
         if (server_.holds_copies || server_.Breaks()) return Unavailable("the copy broke");
         std::vector<Row> rows;
         for (const auto& [key, row] : rows_) {
@@ -472,7 +474,11 @@ TEST(StreamRunnerTest, ACopyFromAServerThatWasLostBeginsAnewAtTheOneThatTookOver
         const auto state = ReadStreamState(**opened, "s");
         return state && state->history == name;
     };
-    ASSERT_TRUE(WaitUntil([&] { return copies_from("first"); }));
+    ASSERT_TRUE(WaitUntil([&] {
+        std::lock_guard lock(server.mutex);
+        return server.copies_held > 0;
+    }));
+    ASSERT_TRUE(copies_from("first"));
     {
         std::lock_guard lock(server.mutex);
         server.name = "second";

@@ -286,17 +286,6 @@ Status Instance::Serve(const std::string& listen) {
     return {};
 }
 
-Result<transform::RunResult> Instance::RunModels(const http::RunRequest& request,
-                                                 transform::RunObserver* observer,
-                                                 std::stop_token stop) {
-    std::shared_ptr<workflow::Refresher> refresher;
-    {
-        std::shared_lock lock(mutex_);
-        refresher = refresher_;
-    }
-    return runs_->Run(*refresher, request, observer, std::move(stop));
-}
-
 // DuckDB refuses all further work after an error inside a commit or a checkpoint, a full disk for
 // one. What was committed is safe; it takes a new start.
 std::optional<Error> Instance::Broken() const {
@@ -373,8 +362,10 @@ Result<std::string> Instance::ModelJson(const std::string& name) {
                            ? TableName{project()->models.default_dataset, name}
                            : TableName{name.substr(0, dot), name.substr(dot + 1)};
     const auto compiled = graph();
+    const auto* action = compiled->FindNamed(table);
     const auto lineage = BIWA_TRY(transform::ReadLineage(*compiled, *warehouse_));
-    return ModelPageJson(table, *project(), *compiled, lineage, *warehouse_);
+    return ModelPageJson(action == nullptr ? table : action->target, *project(), *compiled, lineage,
+                         *warehouse_);
 }
 
 std::vector<DashboardConfig> Instance::Dashboards() {
@@ -383,8 +374,14 @@ std::vector<DashboardConfig> Instance::Dashboards() {
     return dashboards;
 }
 
-Result<std::string> Instance::Run(const http::RunRequest& request, std::stop_token stop) {
-    return RunJson(BIWA_TRY(RunModels(request, nullptr, std::move(stop))));
+Result<std::string> Instance::Run(const http::RunRequest& request, const http::RunEvents& events,
+                                  std::stop_token stop) {
+    std::shared_ptr<workflow::Refresher> refresher;
+    {
+        std::shared_lock lock(mutex_);
+        refresher = refresher_;
+    }
+    return RunJson(BIWA_TRY(runs_->Run(*refresher, request, events, std::move(stop))));
 }
 
 Result<std::string> Instance::Diff(const http::DiffRequest& request, std::stop_token stop) {

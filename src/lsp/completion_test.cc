@@ -47,6 +47,16 @@ TEST_F(CompletionTest, OffersKeysOfObjectsInTheConfig) {
               "rowConditions=rowConditions:  severity=severity:  ");
 }
 
+TEST_F(CompletionTest, OffersKeysOfAHistory) {
+    EXPECT_EQ(At("config { history: { █ } }\nSELECT 1"),
+              "updatedAt=updatedAt:  compare=compare:  vanished=vanished:  "
+              "allowEmpty=allowEmpty:  ");
+}
+
+TEST_F(CompletionTest, OffersChoicesOfAHistory) {
+    EXPECT_EQ(At("config { history: { vanished: \"█"), "close=close keep=keep ");
+}
+
 TEST_F(CompletionTest, OffersWhatIntervalsAndContractsAreMadeOf) {
     EXPECT_EQ(At("config { type: \"incremental\", intervals: { c█ } }\nSELECT 1"),
               "column=column:  from=from:  every=every:  lookback=lookback:  batch=batch:  ");
@@ -115,11 +125,25 @@ TEST_F(CompletionTest, OffersTheModelsOwnColumnsForItsKey) {
     EXPECT_EQ(At("config { uniqueKey: [\"█", "definitions/daily.sqlx"), "day=day answers=answers ");
 }
 
+TEST_F(CompletionTest, AModelHasItsColumnsUnderSuffixAndPrefixToo) {
+    Write("workflow_settings.yaml", "datasetSuffix: dev\nnamePrefix: me\n");
+    tools_.daily = {"main_dev", "me_daily"};
+    EXPECT_EQ(At("SELECT d.█ FROM ${ref(\"daily\")} AS d"), "day=day answers=answers ");
+}
+
+TEST_F(CompletionTest, OffersModelsByTheNamesThatDefinitionsUse) {
+    Write("workflow_settings.yaml", "datasetSuffix: dev\nnamePrefix: me\n");
+    tools_.daily = {"main_dev", "me_daily"};
+    EXPECT_EQ(At("SELECT * FROM ${ref(\"█"),
+              "app.answers=app\", \"answers a=a daily=daily app=app main=main ");
+}
+
 // What is offered, the compiler takes.
 TEST(ConfigKeysTest, TheCompilerKnowsEveryKey) {
     const std::vector<std::pair<std::vector<std::string>, std::string>> places = {
         {{}, "{{ {}: {} }}"},
         {{"assertions"}, "{{ type: \"table\", assertions: {{ {}: {} }} }}"},
+        {{"history"}, "{{ type: \"incremental\", history: {{ {}: {} }} }}"},
         {{"intervals"}, "{{ type: \"incremental\", intervals: {{ {}: {} }} }}"},
         {{"freshness"}, "{{ type: \"table\", freshness: {{ {}: {} }} }}"},
         {{"columns", "x"}, "{{ type: \"table\", columns: {{ x: {{ {}: {} }} }} }}"}};

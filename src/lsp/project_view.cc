@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "project/files.h"
+#include "transform/compile/table_names.h"
 
 namespace biwa::lsp {
 
@@ -212,9 +213,27 @@ void ProjectView::Index() const {
         for (const auto& [name, stream] : project_->streams)
             streams[stream.dataset] = stream.location.file;
     }
+    const auto settings = project_ ? project_->models : ModelsConfig();
+    const auto name_of = [&](const auto& made) {
+        return TableName{!made.dataset.empty()      ? made.dataset
+                         : made.type == "assertion" ? settings.assertion_dataset
+                                                    : settings.default_dataset,
+                         made.name};
+    };
+    // The warehouse has models with the project's suffix and prefix, definitions name them without.
+    std::map<TableName, TableName> canonical;
+    for (const auto& [file, definition] : definitions_) {
+        for (const auto& made : definition.facts.made) {
+            if (made.type == "declaration") continue;
+            const auto name = name_of(made);
+            canonical.emplace(transform::WithAffixes(name, settings), name);
+        }
+    }
+    for (const auto& action : graph_.actions) canonical.emplace(action.target, action.canonical);
     for (const auto& table : warehouse_) {
         KnownTable known;
-        known.name = table.name;
+        const auto model = canonical.find(table.name);
+        known.name = model == canonical.end() ? table.name : model->second;
         known.columns = table.columns;
         if (const auto stream = streams.find(table.name.dataset); stream != streams.end()) {
             known.type = "table of a stream";
@@ -222,14 +241,10 @@ void ProjectView::Index() const {
         }
         Add(std::move(known));
     }
-    const auto settings = project_ ? project_->models : ModelsConfig();
     for (const auto& [file, definition] : definitions_) {
         for (const auto& made : definition.facts.made) {
             KnownTable known;
-            known.name = {!made.dataset.empty()      ? made.dataset
-                          : made.type == "assertion" ? settings.assertion_dataset
-                                                     : settings.default_dataset,
-                          made.name};
+            known.name = name_of(made);
             known.type = made.type;
             known.description = made.description;
             known.columns = made.columns;

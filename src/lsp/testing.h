@@ -38,9 +38,10 @@ class TestTools final : public ProjectTools {
     std::vector<TableFacts> Tables(const Project&) override {
         return {{{"app", "answers"},
                  {{"id", "BIGINT", ""}, {"生徒", "VARCHAR", "who | what"}, {"a b", "DATE", ""}}},
-                {{"main", "daily"}, {{"day", "DATE", ""}, {"answers", "BIGINT", ""}}}};
+                {daily, {{"day", "DATE", ""}, {"answers", "BIGINT", ""}}}};
     }
 
+    TableName daily{"main", "daily"};  // of the model that was built
     int loaded = 0;
     int compiled = 0;
 };

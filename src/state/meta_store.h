@@ -43,8 +43,9 @@ struct ModelRun {
     double seconds = 0;
     std::optional<std::int64_t> rows;
     std::string error;
-    std::int64_t failing_rows = 0;  // of an assertion
-    std::string sample = {};        // of those, JSON; may be empty
+    std::int64_t failing_rows = 0;           // of an assertion
+    std::string sample = {};                 // of those, JSON; may be empty
+    std::optional<std::int64_t> bytes = {};  // of the table's values
 };
 
 struct Run {

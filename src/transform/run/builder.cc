@@ -9,8 +9,10 @@
 #include "transform/run/applied.h"
 #include "transform/run/engine_error.h"
 #include "transform/run/intervals.h"
+#include "transform/run/model_history.h"
 #include "transform/run/schema_change.h"
 #include "transform/run/sql_results.h"
+#include "transform/run/unique_key.h"
 #include "transform/run/statements.h"
 
 namespace biwa::transform {
@@ -39,6 +41,11 @@ class ModelBuild {
         const bool onto_what_is_there = BIWA_TRY(IsOntoWhatIsThere());
         const auto& build = onto_what_is_there ? action_.incremental : action_.full;
         for (const auto& sql : build.pre_operations) BIWA_TRY(Execute("", sql));
+        if (action_.RecordsHistory()) {
+            BIWA_TRY(Record(build.query, onto_what_is_there));
+            BIWA_TRY(After(build));
+            return Finish(onto_what_is_there ? "history" : "history, full");
+        }
         BIWA_TRY(onto_what_is_there ? Extend() : Replace());
         BIWA_TRY(After(build));
         return Finish(action_.type == ActionType::kIncremental && !onto_what_is_there
@@ -190,8 +197,26 @@ class ModelBuild {
 
     Result<bool> IsOntoWhatIsThere() {
         if (action_.type != ActionType::kIncremental) return false;
-        if (context_.full_refresh && !action_.incremental_options.is_protected) return false;
+        if (context_.full_refresh && !action_.incremental_options.is_protected) {
+            // What a history was is nowhere else, so it takes a word of its own to end it.
+            if (!action_.RecordsHistory() || context_.forget_history) return false;
+            outcome_.notes.emplace_back(
+                "--full-refresh leaves its history as it is; --forget-history begins it anew");
+        }
         return BIWA_TRY(FindExisting()) == Existing::kTable;
+    }
+
+    Status Record(const SqlText& query, bool onto_what_is_there) {
+        const std::string rows(kNewRows);
+        BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS\n", rows), query));
+        if (!onto_what_is_there) {
+            if (BIWA_TRY(FindExisting()) == Existing::kView)
+                BIWA_TRY(transaction_.Execute("DROP VIEW " + target_));
+            BIWA_TRY(CreateHistory(transaction_, action_, rows));
+        }
+        for (auto& note : BIWA_TRY(RecordVersions(transaction_, action_, rows, started_at_)))
+            outcome_.notes.push_back(std::move(note));
+        return transaction_.Execute(fmt::format("DROP TABLE {}", rows));
     }
 
     // The new table is filled beside the old one, which readers see until the commit.
@@ -214,7 +239,9 @@ class ModelBuild {
                 fmt::format("DROP {} {}", is_view ? "TABLE" : "VIEW", target_)));
             BIWA_TRY(make());
         }
-        return CheckUnique(target_);
+        // Of versions that the query gives, a key has as many as it likes.
+        if (action_.history) return {};
+        return CheckUniqueKey(transaction_, action_, target_);
     }
 
     // Adds the rows of the incremental query, as its strategy says.
@@ -297,7 +324,7 @@ class ModelBuild {
     // The conditions speak of the rows that are there as T and of the new ones as S, as they do in
     // Dataform's MERGE.
     Status EmptyKeys() {
-        BIWA_TRY(CheckUnique(std::string(kNewRows)));
+        BIWA_TRY(CheckUniqueKey(transaction_, action_, std::string(kNewRows)));
         std::vector<std::string> matches;
         for (const auto& column : action_.unique_key) {
             matches.push_back(
@@ -311,50 +338,6 @@ class ModelBuild {
         return ExecuteFor("replacing rows by uniqueKey",
                           fmt::format("DELETE FROM {} AS T USING {} AS S WHERE {}", target_,
                                       kNewRows, Join(matches, " AND ")));
-    }
-
-    // A key that comes twice would make a table that no later merge could mend.
-    Status CheckUnique(const std::string& table) {
-        if (action_.unique_key.empty()) return {};
-        std::vector<std::string> columns;
-        for (const auto& column : action_.unique_key) columns.push_back(QuoteIdentifier(column));
-        const auto key = Join(columns, ", ");
-        auto twice = ReadCount(transaction_,
-                               fmt::format("SELECT count(*) FROM (SELECT {0} FROM {1} GROUP BY {0} "
-                                           "HAVING count(*) > 1)",
-                                           key, table));
-        if (!twice) {
-            return Within(fmt::format("{}: checking uniqueKey", action_.location.ToString()),
-                          std::move(twice).error());
-        }
-        if (*twice == 0) return {};
-        return UserError(
-            fmt::format("{}: uniqueKey ({}) is not unique: {} of its values come more than once: "
-                        "{}",
-                        action_.location.ToString(), Join(action_.unique_key, ", "),
-                        HumanCount(static_cast<std::int64_t>(*twice)),
-                        BIWA_TRY(NameRepeated(table, columns, *twice))),
-            "Choose other columns for uniqueKey, or let the query give one row for each value "
-            "(QUALIFY row_number() OVER (…) = 1).");
-    }
-
-    // "(1, x), (2, NULL), …"
-    Result<std::string> NameRepeated(const std::string& table,
-                                     const std::vector<std::string>& columns, std::uint64_t count) {
-        constexpr std::size_t kNamed = 3;
-        std::vector<std::string> texts;
-        for (const auto& column : columns)
-            texts.push_back(fmt::format("CAST({} AS VARCHAR)", column));
-        const auto stream = BIWA_TRY(transaction_.Query(
-            fmt::format("SELECT {} FROM {} GROUP BY {} HAVING count(*) > 1 ORDER BY ALL LIMIT {}",
-                        Join(texts, ", "), table, Join(columns, ", "), kNamed)));
-        std::vector<std::string> keys;
-        for (const auto& row : BIWA_TRY(ReadTexts(*stream))) {
-            std::vector<std::string> values;
-            for (const auto& value : row) values.push_back(value.value_or("NULL"));
-            keys.push_back(fmt::format("({})", Join(values, ", ")));
-        }
-        return Join(keys, ", ") + (count > kNamed ? ", …" : "");
     }
 
     Status CheckPromises() {
@@ -372,7 +355,9 @@ class ModelBuild {
         for (const auto& row : BIWA_TRY(ReadTexts(**stream))) {
             for (const auto& type : row) promised.push_back(*type);
         }
-        return CheckContract(action_, BIWA_TRY(DescribeColumns(transaction_, target_)), promised);
+        return CheckContract(
+            action_, WithoutValidity(action_, BIWA_TRY(DescribeColumns(transaction_, target_))),
+            promised);
     }
 
     static constexpr std::string_view kNewRows = "temp.biwa_new_rows";

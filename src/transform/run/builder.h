@@ -20,6 +20,7 @@ struct BuildContext {
     const Clock& clock;
     std::string run_id;
     bool full_refresh = false;
+    bool forget_history = false;  // with full_refresh: models that record one begin anew, too
 };
 
 // Makes the datasets of models and _biwa.applied where they are missing.

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "transform/run/engine_error.h"
+#include "transform/run/model_history.h"
 #include "transform/run/sql_results.h"
 #include "transform/run/statements.h"
 
@@ -44,8 +45,23 @@ Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
     const auto& query = action.full.query;
     auto built = transaction->Execute("CREATE TEMP TABLE biwa_built AS\n" + query.sql);
     if (!built) return tl::unexpected(InFile(std::move(built).error(), action, query, 1));
-    return CompareTables(*transaction, action.target.ToSql(), "temp.biwa_built",
-                         key.empty() ? action.unique_key : key, kWords);
+    auto found_by = key.empty() ? action.unique_key : key;
+    if (action.history && !action.RecordsHistory() && key.empty())
+        found_by.emplace_back(kValidFrom);
+    auto left = action.target.ToSql();
+    if (action.RecordsHistory()) {
+        const auto had = BIWA_TRY(DescribeColumns(*transaction, left));
+        std::vector<std::string> columns;
+        for (const auto& column : WithoutValidity(action, had))
+            columns.push_back(QuoteIdentifier(column.name));
+        if (columns.size() + 2 == had.size()) {
+            BIWA_TRY(transaction->Execute(
+                fmt::format("CREATE TEMP VIEW biwa_open AS SELECT {} FROM {} WHERE {} IS NULL",
+                            Join(columns, ", "), left, kValidTo)));
+            left = "temp.biwa_open";
+        }
+    }
+    return CompareTables(*transaction, left, "temp.biwa_built", found_by, kWords);
 }
 
 }  // namespace biwa::transform

@@ -14,6 +14,7 @@
 #include "transform/run/applied.h"
 #include "transform/run/builder.h"
 #include "transform/run/cancellation.h"
+#include "transform/run/table_size.h"
 
 namespace biwa::transform {
 
@@ -43,8 +44,11 @@ auto WithRetries(Cancellation& cancellation, const Function& function) {
 class Run {
   public:
     Run(BuildContext context, const CompiledGraph& graph, const std::set<TableName>& selection,
-        RunObserver* observer, std::stop_token stop)
-        : context_(std::move(context)), observer_(observer), cancellation_(std::move(stop)) {
+        RunObserver* observer, bool measures, std::stop_token stop)
+        : context_(std::move(context)),
+          observer_(observer),
+          measures_(measures),
+          cancellation_(std::move(stop)) {
         // The way from one selected action to another may lead through some that are not.
         std::map<TableName, std::set<std::size_t>> reached;
         for (const auto& action : graph.actions) {
@@ -218,6 +222,7 @@ class Run {
         }
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
         result.seconds = took.count();
+        if (!error && measures_ && result.rows && bench) Measure(**bench, *step.action, result);
         if (!error) return;
         // What fails while a stop is under way fails because of it.
         if (cancellation_.requested()) {
@@ -230,6 +235,15 @@ class Run {
         result.error = std::move(error);
     }
 
+    // Of what was committed. That it could not be told is no failure of the build.
+    static void Measure(Workbench& bench, const Action& action, ActionResult& result) {
+        const auto bytes = [&]() -> Result<std::uint64_t> {
+            const auto transaction = BIWA_TRY(bench.Begin());
+            return TableBytes(*transaction, action.target, *result.rows);
+        }();
+        if (bytes) result.bytes = *bytes;
+    }
+
     static Error AssertionError(const Action& action, const FailingRows& failing) {
         return {ErrorKind::kUser,
                 fmt::format("{}: {} row{} should not be there", action.location.ToString(),
@@ -239,6 +253,7 @@ class Run {
 
     const BuildContext context_;
     RunObserver* const observer_;
+    const bool measures_;
     Cancellation cancellation_;
     std::map<std::string, AppliedBuild> done_before_;  // by this run, before it was resumed
     std::mutex observer_mutex_;
@@ -264,8 +279,9 @@ RunResult ModelRunner::Run(const CompiledGraph& graph, const std::set<TableName>
     const auto now = clock_.Now();
     BuildContext context{warehouse_, clock_,
                          options.run_id.empty() ? NewRunId(now) : options.run_id,
-                         options.full_refresh};
-    auto result = transform::Run(std::move(context), graph, selection, observer, std::move(stop))
+                         options.full_refresh, options.forget_history};
+    auto result = transform::Run(std::move(context), graph, selection, observer, options.measures,
+                                 std::move(stop))
                       .Execute(graph, options.threads, options.resume);
     Prune(now);
     return result;

@@ -1,5 +1,7 @@
 // The program: names the concrete sources and the warehouse, and hands over to the command line.
+#include <malloc.h>
 #include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -33,9 +35,17 @@ Result<std::unique_ptr<Warehouse>> OpenWarehouse(const WarehouseConfig& config) 
     return OpenDuckDb(options);
 }
 
+// Large blocks grow without being copied, and go back to the system when they are freed; the C
+// library would come to keep such as it has seen freed, and leave holes of them behind.
+void KeepLargeBlocksApart() {
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    KeepLargeBlocksApart();
     Engine engine;
     RegisterPostgresSource(engine.sources);
     RegisterMySqlSource(engine.sources);

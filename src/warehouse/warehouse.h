@@ -110,7 +110,8 @@ class Warehouse {
 
     virtual Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() = 0;
 
-    // Folds the log into the file. Between transactions of the writer.
+    // Folds the log into the file now; it is folded by itself when it has grown. Waits for the
+    // writer; kConflict: a transaction beside it is open.
     virtual Status Checkpoint() = 0;
 
     virtual std::uint64_t size_bytes() const = 0;

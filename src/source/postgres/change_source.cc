@@ -21,6 +21,8 @@ using std::chrono::steady_clock;
 // enough that the queue's limit is near what it says.
 constexpr std::uint64_t kBatchChangesMax = 20'000;
 constexpr std::uint64_t kBatchBytesMax = 4 << 20;
+// From so many bytes on a message is not copied but kept.
+constexpr std::size_t kLargeMessage = 1 << 20;
 constexpr milliseconds kStatusEvery{1000};
 // The server sends message by message: a short sleep lets more of them gather, which spares both
 // sides a wake-up for each.
@@ -168,9 +170,11 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
         char* buffer = nullptr;
         const int length = PQgetCopyData(connection_.raw(), &buffer, 1);
         if (length > 0) {
-            auto handled =
-                HandleMessage(std::string_view(buffer, static_cast<std::size_t>(length)));
-            PQfreemem(buffer);
+            const std::string_view message(buffer, static_cast<std::size_t>(length));
+            std::shared_ptr<char> owner;
+            if (message.size() >= kLargeMessage) owner.reset(buffer, PQfreemem);
+            auto handled = HandleMessage({owner, message});
+            if (!owner) PQfreemem(buffer);
             if (!handled) return tl::unexpected(std::move(handled).error());
             const bool full =
                 decoder_.changes() >= kBatchChangesMax || pending_bytes_ >= kBatchBytesMax;
@@ -237,11 +241,14 @@ ChangeBatch PostgresChangeSource::Take() {
     return batch;
 }
 
-Status PostgresChangeSource::HandleMessage(std::string_view message) {
+Status PostgresChangeSource::HandleMessage(const SharedBytes& received) {
     constexpr std::size_t kDataHeader = 25, kKeepalive = 18;
+    const auto message = received.bytes;
     if (message[0] == 'w' && message.size() > kDataHeader) {
         pending_bytes_ += message.size();
-        return decoder_.Decode(message.substr(kDataHeader));
+        const auto data = message.substr(kDataHeader);
+        return received.owner ? decoder_.Decode(SharedBytes{received.owner, data})
+                              : decoder_.Decode(data);
     }
     if (message[0] == 'k' && message.size() >= kKeepalive) {
         // Sent when all before this point has been sent: nothing of it is still to come.

@@ -7,6 +7,8 @@
 #include "base/fair_lock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "warehouse/duckdb/checkpoint_copy.h"
+#include "warehouse/duckdb/checkpointer.h"
 #include "warehouse/duckdb/rows_function.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/duckdb/shadow_schema.h"
@@ -22,9 +24,11 @@ class DuckDbTransaction final : public WriteTransaction {
     // `writer` is held by the caller and given back when the transaction goes; may be null.
     static Result<std::unique_ptr<WriteTransaction>> Begin(duckdb_database database,
                                                            duck::RowsFunction& rows,
+                                                           duck::Checkpointer& checkpointer,
                                                            FairLock* writer) {
         // Made first, so that every way out gives the writer back.
-        auto transaction = std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, writer));
+        auto transaction =
+            std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, checkpointer, writer));
         if (duckdb_connect(database, transaction->own_connection_.out()) != DuckDBSuccess) {
             return Unavailable("cannot connect to the warehouse");
         }
@@ -34,8 +38,10 @@ class DuckDbTransaction final : public WriteTransaction {
     }
     // On a connection that outlives the transaction.
     static Result<std::unique_ptr<WriteTransaction>> BeginOn(duckdb_connection connection,
-                                                             duck::RowsFunction& rows) {
-        auto transaction = std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, nullptr));
+                                                             duck::RowsFunction& rows,
+                                                             duck::Checkpointer& checkpointer) {
+        auto transaction =
+            std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, checkpointer, nullptr));
         transaction->connection_ = connection;
         BIWA_TRY(transaction->Open());
         return transaction;
@@ -46,6 +52,7 @@ class DuckDbTransaction final : public WriteTransaction {
             LogDebug("a transaction of the warehouse was rolled back by the engine itself");
         }
         own_connection_ = Connection();
+        if (is_inside_) checkpointer_.Leave(false);
         if (writer_ != nullptr) writer_->release();
     }
 
@@ -87,13 +94,19 @@ class DuckDbTransaction final : public WriteTransaction {
     Status Commit() override {
         open_ = false;
         BIWA_TRY(duck::Execute(connection_, "COMMIT"));
+        is_inside_ = false;
+        checkpointer_.Leave(true);
         return {};
     }
 
     void Interrupt() override { duckdb_interrupt(connection_); }
 
   private:
-    DuckDbTransaction(duck::RowsFunction& rows, FairLock* writer) : rows_(rows), writer_(writer) {}
+    DuckDbTransaction(duck::RowsFunction& rows, duck::Checkpointer& checkpointer, FairLock* writer)
+        : rows_(rows), checkpointer_(checkpointer), writer_(writer) {
+        using Who = duck::Checkpointer::Who;
+        checkpointer_.Enter(writer_ != nullptr ? Who::kWriter : Who::kBeside);
+    }
 
     Status Open() {
         BIWA_TRY(duck::Execute(connection_, "BEGIN TRANSACTION"));
@@ -102,43 +115,50 @@ class DuckDbTransaction final : public WriteTransaction {
     }
 
     duck::RowsFunction& rows_;
+    duck::Checkpointer& checkpointer_;
     FairLock* const writer_;
     Connection own_connection_;
     duckdb_connection connection_ = nullptr;
     bool open_ = false;
+    bool is_inside_ = true;  // counted by the checkpointer
 };
 
 class DuckDbWorkbench final : public Workbench {
   public:
     static Result<std::unique_ptr<Workbench>> Open(duckdb_database database,
-                                                   duck::RowsFunction& rows) {
-        auto workbench = std::unique_ptr<DuckDbWorkbench>(new DuckDbWorkbench(rows));
+                                                   duck::RowsFunction& rows,
+                                                   duck::Checkpointer& checkpointer) {
+        auto workbench = std::unique_ptr<DuckDbWorkbench>(new DuckDbWorkbench(rows, checkpointer));
         if (duckdb_connect(database, workbench->connection_.out()) != DuckDBSuccess) {
             return Unavailable("cannot connect to the warehouse");
         }
         return workbench;
     }
     Result<std::unique_ptr<WriteTransaction>> Begin() override {
-        return DuckDbTransaction::BeginOn(connection_.get(), rows_);
+        return DuckDbTransaction::BeginOn(connection_.get(), rows_, checkpointer_);
     }
 
   private:
-    explicit DuckDbWorkbench(duck::RowsFunction& rows) : rows_(rows) {}
+    DuckDbWorkbench(duck::RowsFunction& rows, duck::Checkpointer& checkpointer)
+        : rows_(rows), checkpointer_(checkpointer) {}
 
     duck::RowsFunction& rows_;
+    duck::Checkpointer& checkpointer_;
     Connection connection_;
 };
 
 class DuckDbWarehouse final : public Warehouse {
   public:
+    explicit DuckDbWarehouse(const DuckDbOptions& options)
+        : path_(options.path), checkpointer_(options.path, options.checkpoint_bytes) {}
     static Result<std::unique_ptr<Warehouse>> Open(const DuckDbOptions& options);
 
     Result<std::unique_ptr<WriteTransaction>> Begin() override {
         writer_.acquire();
-        return DuckDbTransaction::Begin(database_.get(), rows_, &writer_);
+        return DuckDbTransaction::Begin(database_.get(), rows_, checkpointer_, &writer_);
     }
     Result<std::unique_ptr<WriteTransaction>> BeginBeside() override {
-        return DuckDbTransaction::Begin(database_.get(), rows_, nullptr);
+        return DuckDbTransaction::Begin(database_.get(), rows_, checkpointer_, nullptr);
     }
     Result<std::unique_ptr<ReadSession>> OpenSession() override {
         return duck::OpenReadSession(database_.get());
@@ -148,7 +168,7 @@ class DuckDbWarehouse final : public Warehouse {
         return duck::OpenSessionOn(database_.get(), datasets, std::move(views));
     }
     Result<std::unique_ptr<Workbench>> OpenWorkbench() override {
-        return DuckDbWorkbench::Open(database_.get(), rows_);
+        return DuckDbWorkbench::Open(database_.get(), rows_, checkpointer_);
     }
 
     Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
@@ -157,36 +177,36 @@ class DuckDbWarehouse final : public Warehouse {
 
     Status Checkpoint() override {
         writer_.acquire();
-        const auto result = duck::Execute(keeper_.get(), "CHECKPOINT");
+        auto folded = checkpointer_.Fold();
         writer_.release();
-        if (!result) return tl::unexpected(result.error());
-        return {};
+        return folded;
     }
 
     std::uint64_t size_bytes() const override {
         std::error_code none;
-        std::uint64_t bytes = 0;
-        for (const auto* suffix : {"", ".wal"}) {
-            const auto size = std::filesystem::file_size(path_.string() + suffix, none);
-            if (!none) bytes += size;
-        }
-        return bytes;
+        const auto size = std::filesystem::file_size(path_, none);
+        return (none ? 0 : size) + checkpointer_.log_bytes();
     }
 
   private:
-    std::filesystem::path path_;
+    const std::filesystem::path path_;
     duck::RowsFunction rows_;
     FairLock writer_;
+    duck::Checkpointer checkpointer_;
     duck::Database database_;
     Connection keeper_;
 };
 
+Error InUse(const DuckDbOptions& options) {
+    return Error{ErrorKind::kConflict,
+                 fmt::format("cannot open the warehouse {}: another process has it open",
+                             options.path.string()),
+                 "Stop that process, or ask it: `biwa query` and `biwa status` do."};
+}
+
 Error OpenError(const DuckDbOptions& options, const std::string& message) {
     const auto what = fmt::format("cannot open the warehouse {}: ", options.path.string());
-    if (message.find("Could not set lock") != std::string::npos) {
-        return Error{ErrorKind::kConflict, what + "another process has it open",
-                     "Stop that process, or ask it: `biwa query` and `biwa status` do."};
-    }
+    if (message.find("Could not set lock") != std::string::npos) return InUse(options);
     if (message.find("not a valid DuckDB database") != std::string::npos) {
         return Error{ErrorKind::kCorrupt, what + "it is not a DuckDB file",
                      "Move it away or set warehouse.path in biwa.yaml to another place."};
@@ -207,7 +227,10 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
         {"memory_limit", fmt::format("{}B", options.memory_limit_bytes)},
         {"threads", fmt::format("{}", options.threads)},
         {"temp_directory", temp_directory.string()},
-        {"checkpoint_threshold", fmt::format("{}B", options.checkpoint_bytes)},
+        // In memory there is no log, but room to be made of what was deleted. A file's log is
+        // folded by the checkpointer alone.
+        {"checkpoint_threshold",
+         options.path.empty() ? fmt::format("{}B", options.checkpoint_bytes) : "1024TiB"},
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
@@ -220,8 +243,13 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
             return Corrupt(fmt::format("DuckDB does not take the setting {} = {}", name, value));
         }
     }
-    auto warehouse = std::make_unique<DuckDbWarehouse>();
-    warehouse->path_ = options.path;
+    if (!options.path.empty()) {
+        if (auto mended = duck::MendWarehouse(options.path); !mended) {
+            if (mended.error().kind != ErrorKind::kConflict) return tl::unexpected(mended.error());
+            return tl::unexpected(InUse(options));
+        }
+    }
+    auto warehouse = std::make_unique<DuckDbWarehouse>(options);
     char* message = nullptr;
     const auto path = options.path.string();
     if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), warehouse->database_.out(),
@@ -233,9 +261,9 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
     }
     auto* const keeper = warehouse->keeper_.get();
     BIWA_TRY(duck::Execute(keeper, "SET GLOBAL TimeZone = " + QuoteLiteral(options.time_zone)));
-    // Folding the log into the file rewrites blocks where they are, and a kill in the middle of one
-    // leaves it torn. A command that ends leaves the log to the next; who serves folds it in time.
+    // Nor does the engine fold the log when it goes: a command that ends leaves it to the next.
     BIWA_TRY(duck::Execute(keeper, "PRAGMA disable_checkpoint_on_shutdown"));
+    BIWA_TRY(warehouse->checkpointer_.Start(keeper));
     BIWA_TRY(warehouse->rows_.Register(keeper));
     BIWA_TRY(duck::Execute(keeper, "SET GLOBAL lock_configuration = true"));
     return warehouse;

@@ -7,6 +7,8 @@
 //                             rows taken apart and counted, all by Connector/C
 //   bytes-limit FILE POS END CHANGES
 //                             the same without looking at the rows: that there are so many is known
+//   store-limit FOLDER TABLE BEGIN END
+//                             the engine alone storing the same (store_limit.h), after `start`
 //   head                      where the binary log ends now: "file:offset"
 //   snapshot FOLDER TABLE     a stream's copy, until changes are being followed
 //   start FOLDER TABLE        the same, unmeasured: prepares `changes`
@@ -21,6 +23,7 @@
 #include "bench.h"
 #include "source/mysql/mysql_source.h"
 #include "source/mysql/position.h"
+#include "store_limit.h"
 
 namespace biwa::bench {
 namespace {
@@ -128,7 +131,15 @@ std::unique_ptr<Source> OpenSource() {
 void Head() {
     const auto source = OpenSource();
     const auto head = Must(Must(source->OpenStream("bench", {}))->Head());
-    fmt::print("{{\"head\": \"{}\"}}\n", head.text);
+    fmt::print("{{\"head\": \"{}\"}}\n", head.text.substr(0, head.text.find(' ')));
+}
+
+void Store(const std::string& folder, const std::string& table, const std::string& begin,
+           const std::string& end) {
+    const auto source = OpenSource();
+    const auto stream = Must(source->OpenStream("bench", {}));
+    StoreLimit(*stream, folder, table, begin, end, OrderOf);
+    std::exit(0);
 }
 
 void Stream(const std::string& folder, const std::string& table, const std::string& end) {
@@ -153,6 +164,8 @@ int main(int argc, char** argv) {
         BinlogLimit(argument(2), std::stoul(argument(3)), argument(4), 0);
     } else if (command == "bytes-limit") {
         BinlogLimit(argument(2), std::stoul(argument(3)), argument(4), std::stod(argument(5)));
+    } else if (command == "store-limit") {
+        Store(argument(2), argument(3), argument(4), argument(5));
     } else if (command == "head") {
         Head();
     } else if (command == "snapshot" || command == "start") {

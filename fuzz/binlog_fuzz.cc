@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string_view rest(reinterpret_cast<const char*>(data), size);
     AnyTable resolver;
     auto from = BinlogPlace::Parse("log.000001:4");
-    BinlogDecoder decoder(resolver, *from, false);
+    BinlogDecoder decoder(resolver, *from, true, false);
     for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
         // A FORMAT_DESCRIPTION would turn checksums on.
         if (event.size() > 4 && event[4] == 15) continue;

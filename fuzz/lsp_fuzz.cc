@@ -18,14 +18,14 @@ using namespace biwa;
 // A project in which everything is wrong at many places, and a warehouse of one table.
 class FuzzTools final : public lsp::ProjectTools {
   public:
-    Result<std::shared_ptr<const Project>> Load(const std::filesystem::path&,
-                                                const UnsavedTexts&) override {
-        return UserError(
-            "definitions/a.sqlx:1:1: x\ndefinitions/a.sqlx:2:7: y\nbiwa.yaml: z\nfurther");
+    LoadedProject Load(const std::filesystem::path&, const UnsavedTexts&) override {
+        return {nullptr,
+                {{{"definitions/a.sqlx", 1, 1}, "x"},
+                 {{"definitions/a.sqlx", 2, 7}, "y"},
+                 {{"biwa.yaml"}, "z"},
+                 {{}, "further"}}};
     }
-    Result<std::shared_ptr<const transform::CompiledGraph>> Compile(const Project&) override {
-        return UserError("not reached");
-    }
+    transform::Compilation Compile(const Project&) override { return {}; }
     std::vector<lsp::TableFacts> Tables(const Project&) override { return {}; }
 };
 

@@ -19,7 +19,7 @@ function makeClient() {
                 { scheme: "file", pattern: "**/{definitions,includes}/**/*.js" },
                 {
                     scheme: "file",
-                    pattern: "**/{biwa,workflow_settings,{connections,streams,dashboards}/*}.yaml",
+                    pattern: "**/{biwa,workflow_settings,actions,{connections,streams,dashboards}/*}.yaml",
                 },
             ],
             synchronize: {

@@ -1,9 +1,12 @@
 // The program: names the concrete sources and the warehouse, and hands over to the command line.
+#include <malloc.h>
 #include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 
 #include "cli/cli.h"
+#include "source/dump/dump_source.h"
 #include "source/mysql/mysql_source.h"
 #include "source/postgres/postgres_source.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
@@ -32,12 +35,21 @@ Result<std::unique_ptr<Warehouse>> OpenWarehouse(const WarehouseConfig& config) 
     return OpenDuckDb(options);
 }
 
+// Large blocks grow without being copied, and go back to the system when they are freed; the C
+// library would come to keep such as it has seen freed, and leave holes of them behind.
+void KeepLargeBlocksApart() {
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    KeepLargeBlocksApart();
     Engine engine;
     RegisterPostgresSource(engine.sources);
     RegisterMySqlSource(engine.sources);
+    RegisterDumpSource(engine.sources);
     engine.open_warehouse = OpenWarehouse;
     for (const auto& asset : WebAssets()) {
         engine.web_files.push_back(

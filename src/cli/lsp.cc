@@ -15,14 +15,15 @@ class EngineTools final : public lsp::ProjectTools {
   public:
     explicit EngineTools(const Engine& engine) : engine_(engine) {}
 
-    Result<std::shared_ptr<const Project>> Load(const std::filesystem::path& root,
-                                                const UnsavedTexts& unsaved) override {
-        return LoadProject(root, engine_.connection_kinds(), unsaved);
+    LoadedProject Load(const std::filesystem::path& root, const UnsavedTexts& unsaved) override {
+        return LoadWithProblems(root, engine_.connection_kinds(), unsaved);
     }
 
-    Result<std::shared_ptr<const transform::CompiledGraph>> Compile(
-        const Project& project) override {
-        return CompileProject(engine_, project);
+    transform::Compilation Compile(const Project& project) override {
+        auto input = CompileInputOf(engine_, project);
+        // A loop that is half typed must not take the editor's answers with it.
+        input.script_limits.time_max = std::chrono::seconds(5);
+        return transform::CompileAll(input);
     }
 
     // The warehouse's file is not opened: while an editor had it, Biwa could not start.

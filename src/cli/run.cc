@@ -37,8 +37,10 @@ void SayModel(const json& model) {
     }
     const auto seconds =
         state == "planned" ? std::string() : HumanSeconds(model.value("seconds", 0.0));
-    auto line = fmt::format("{:<9} {:<12} {:<40} {:>14} {:>10}", state, model.value("type", ""),
-                            model.value("name", ""), rows, seconds);
+    const auto bytes =
+        model["bytes"].is_number() ? HumanBytes(model["bytes"].get<std::uint64_t>()) : "";
+    auto line = fmt::format("{:<9} {:<12} {:<40} {:>14} {:>10} {:>10}", state,
+                            model.value("type", ""), model.value("name", ""), rows, bytes, seconds);
     line.erase(line.find_last_not_of(' ') + 1);
     Say(line);
     if (model["error"].is_object()) {
@@ -56,28 +58,46 @@ void SayModels(const std::string& run) {
 }
 
 // Says what each model came to as soon as it is known; on a terminal a line below shows how far the
-// run is.
-class Narrator final : public transform::RunObserver {
+// run is. Whether it runs here or in the instance that serves, it is told by the same events.
+class Narrator {
   public:
-    explicit Narrator(std::size_t models) : models_(models), is_terminal_(StderrIsTerminal()) {}
+    Narrator() : is_terminal_(StderrIsTerminal()) {}
 
-    void OnStarted(const transform::Action& action) override {
-        running_.insert(action.target.ToString());
-        Draw();
+    // The last one has the run's answer, or why there is none.
+    Status Take(std::string_view line) {
+        const auto event = json::parse(line, nullptr, false);
+        if (event.contains("planned")) {
+            models_ = event["planned"];
+        } else if (event.contains("started")) {
+            running_.insert(event["started"].get<std::string>());
+            Draw();
+        } else if (event.contains("finished")) {
+            running_.erase(event["finished"].value("name", ""));
+            ++done_;
+            Erase();
+            SayModel(event["finished"]);
+            if (done_ < models_) Draw();
+        } else if (event.contains("done")) {
+            answer_ = event["done"].dump();
+        } else {
+            Erase();
+            return tl::unexpected(ErrorOf(event));
+        }
+        return {};
     }
-    void OnFinished(const transform::Action& action,
-                    const transform::ActionResult& result) override {
-        running_.erase(action.target.ToString());
-        ++done_;
-        Erase();
-        transform::RunResult one;
-        one.actions.push_back(result);
-        SayModel(json::parse(RunJson(one))["models"][0]);
-        Draw();
-        if (done_ == models_) Erase();
-    }
+    // Empty: the answer broke off.
+    const std::string& answer() const { return answer_; }
 
   private:
+    static Error ErrorOf(const json& event) {
+        Error error{ErrorKind::kUnavailable, "the instance says nothing that is understood", ""};
+        if (!event.is_object() || !event.contains("error")) return error;
+        const auto& told = event["error"];
+        error.message = told.value("message", error.message);
+        if (told.contains("hint") && told["hint"].is_string()) error.hint = told["hint"];
+        if (told.value("kind", "") == ToString(ErrorKind::kUser)) error.kind = ErrorKind::kUser;
+        return error;
+    }
     void Erase() const {
         if (is_terminal_) std::fputs("\r\033[2K", stderr);
     }
@@ -98,11 +118,12 @@ class Narrator final : public transform::RunObserver {
         std::fflush(stderr);
     }
 
-    const std::size_t models_;
     const bool is_terminal_;
     const Steady::time_point began_ = Steady::now();
+    std::size_t models_ = 0;
     std::size_t done_ = 0;
     std::set<std::string> running_;
+    std::string answer_;
 };
 
 // SIGINT and SIGTERM end the run in good order; a second one ends the process.
@@ -135,6 +156,7 @@ class StopOnSignal {
 json BodyOf(const http::RunRequest& request) {
     return {{"select", request.select},
             {"full_refresh", request.full_refresh},
+            {"forget_history", request.forget_history},
             {"include_dependencies", request.include_dependencies},
             {"include_dependents", request.include_dependents},
             {"dry_run", request.dry_run},
@@ -156,24 +178,23 @@ std::string Summary(const json& answer, double seconds) {
 Result<int> Run(Commands& commands, const http::RunRequest& request) {
     const auto project = BIWA_TRY(commands.OpenProject());
     const auto began = Steady::now();
+    Narrator narrator;
     std::string text;
     if (auto client = ClientOfRunning(*project)) {
         // When this process ends before its answer, the run is cancelled there.
-        text = BIWA_TRY(client->Post("/api/v1/run", BodyOf(request).dump()));
-        if (!commands.json) SayModels(text);
+        BIWA_TRY(client->PostForLines("/api/v1/run", BodyOf(request).dump(),
+                                      [&](std::string_view line) { return narrator.Take(line); }));
+        text = narrator.answer();
+        if (text.empty()) return Unavailable("the instance ended before the run did");
     } else {
         const StopOnSignal stop;
         const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
-        auto asked = request;
-        asked.dry_run = true;
-        const auto planned = BIWA_TRY(instance->RunModels(asked, nullptr, {}));
-        Narrator narrator(planned.actions.size());
-        const auto result = request.dry_run
-                                ? planned
-                                : BIWA_TRY(instance->RunModels(request, &narrator, stop.token()));
-        text = RunJson(result);
-        if (request.dry_run && !commands.json) SayModels(text);
+        const auto tell = [&](const std::string& event) {
+            static_cast<void>(narrator.Take(event));  // no errors among them
+        };
+        text = BIWA_TRY(instance->Run(request, tell, stop.token()));
     }
+    if (request.dry_run && !commands.json) SayModels(text);
     const std::chrono::duration<double> took = Steady::now() - began;
     if (commands.json) Print(text + "\n");
     const auto answer = json::parse(text);
@@ -200,6 +221,10 @@ void AddRun(Commands& commands) {
                       "With all that reads the selected models");
     command->add_flag("--full-refresh", options->full_refresh,
                       "Build incremental models from nothing");
+    command->add_flag(
+        "--forget-history", options->forget_history,
+        "With --full-refresh and --select: throw away the histories that these models "
+        "have recorded");
     command->add_flag("--dry-run", options->dry_run, "Only say which models would be built");
     command->add_flag("--resume", options->resume,
                       "Go on with the last run, which was interrupted or failed");

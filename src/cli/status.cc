@@ -122,13 +122,14 @@ void PrintStatus(const json& status, bool running) {
         for (const auto& assertion : model["assertions"]) {
             failing += assertion.value("state", "") == "failed";
         }
-        Print(fmt::format("  {:<32} {:<12} {:<8} {:>14}  {}{}\n", model.value("name", ""),
-                          model.value("type", ""), model.value("state", ""),
-                          model["rows"].is_number()
-                              ? HumanCount(model["rows"].get<std::int64_t>()) + " rows"
-                              : "",
-                          HumanSeconds(model.value("seconds", 0.0)),
-                          failing > 0 ? fmt::format("  {} assertions fail", failing) : ""));
+        Print(fmt::format(
+            "  {:<32} {:<12} {:<8} {:>14} {:>10}  {}{}\n", model.value("name", ""),
+            model.value("type", ""), model.value("state", ""),
+            model["rows"].is_number() ? HumanCount(model["rows"].get<std::int64_t>()) + " rows"
+                                      : "",
+            model["bytes"].is_number() ? HumanBytes(model["bytes"].get<std::uint64_t>()) : "",
+            HumanSeconds(model.value("seconds", 0.0)),
+            failing > 0 ? fmt::format("  {} assertions fail", failing) : ""));
         PrintFailing(model);
         PrintFreshness(model["freshness"]);
         for (const auto& assertion : model["assertions"]) {

@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "plan/resources.h"
 #include "project/files.h"
 #include "project/secrets.h"
 #include "transform/compile/prepare.h"
@@ -62,35 +61,6 @@ Result<std::shared_ptr<const transform::CompiledGraph>> CompileProject(const Eng
     auto graph = BIWA_TRY(transform::Compile(CompileInputOf(engine, project)));
     return std::make_shared<const transform::CompiledGraph>(
         transform::PrepareForEngine(std::move(graph)));
-}
-
-std::vector<Resource> DesiredResources(const Project& project,
-                                       const transform::CompiledGraph& graph) {
-    auto resources = ProjectResources(project);
-    std::set<TableName> models;
-    for (const auto& action : graph.actions) models.insert(action.target);
-    for (const auto& action : graph.actions) {
-        Resource resource;
-        resource.kind = "model";
-        resource.name = action.target.ToString();
-        resource.fields["type"] = transform::ToString(action.type);
-        resource.fields["sql"] =
-            action.type == transform::ActionType::kOperations ? "" : action.full.query.sql;
-        for (const auto& operation : action.operations) {
-            resource.fields["sql"] += operation.sql + "\n";
-        }
-        if (action.type == transform::ActionType::kIncremental) {
-            resource.fields["incremental_sql"] = action.incremental.query.sql;
-        }
-        if (action.disabled) resource.fields["disabled"] = "true";
-        for (const auto& needed : action.dependencies) {
-            if (models.contains(needed)) {
-                resource.depends_on.push_back("model " + needed.ToString());
-            }
-        }
-        resources.push_back(std::move(resource));
-    }
-    return resources;
 }
 
 Result<std::shared_ptr<Source>> OpenConnection(const Engine& engine, const Project& project,

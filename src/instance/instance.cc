@@ -206,8 +206,27 @@ Status Instance::DropModels(const Plan& plan) {
         if (type == "assertion" || type == "operations") continue;
         const auto dot = step.name.find('.');
         const TableName target{step.name.substr(0, dot), step.name.substr(dot + 1)};
-        BIWA_TRY(transaction->Execute(fmt::format(
-            "DROP {} IF EXISTS {}", type == "view" ? "VIEW" : "TABLE", target.ToSql())));
+        // One that only changed its capitals is the same to the warehouse.
+        const auto& actions = graph()->actions;
+        const bool is_made =
+            std::any_of(actions.begin(), actions.end(), [&](const transform::Action& action) {
+                return action.MakesTable() &&
+                       SmallLetters(action.target.ToString()) == SmallLetters(step.name);
+            });
+        if (is_made) continue;
+        // Its type may have changed since it was built last.
+        std::string drop;
+        {
+            const auto found = BIWA_TRY(transaction->Query(fmt::format(
+                "SELECT table_type FROM information_schema.tables WHERE table_catalog = "
+                "current_database() AND lower(table_schema) = lower({}) AND lower(table_name) = "
+                "lower({})",
+                QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+            if (const auto* block = BIWA_TRY(found->Next()))
+                drop = block->columns[0].GetString(0) == "VIEW" ? "VIEW" : "TABLE";
+        }
+        if (drop.empty()) continue;
+        BIWA_TRY(transaction->Execute(fmt::format("DROP {} {}", drop, target.ToSql())));
     }
     return transaction->Commit();
 }
@@ -265,17 +284,6 @@ Status Instance::Serve(const std::string& listen) {
     BIWA_TRY(streams_->StartMissing(*current));
     StartModels();
     return {};
-}
-
-Result<transform::RunResult> Instance::RunModels(const http::RunRequest& request,
-                                                 transform::RunObserver* observer,
-                                                 std::stop_token stop) {
-    std::shared_ptr<workflow::Refresher> refresher;
-    {
-        std::shared_lock lock(mutex_);
-        refresher = refresher_;
-    }
-    return runs_->Run(*refresher, request, observer, std::move(stop));
 }
 
 // DuckDB refuses all further work after an error inside a commit or a checkpoint, a full disk for
@@ -354,8 +362,10 @@ Result<std::string> Instance::ModelJson(const std::string& name) {
                            ? TableName{project()->models.default_dataset, name}
                            : TableName{name.substr(0, dot), name.substr(dot + 1)};
     const auto compiled = graph();
+    const auto* action = compiled->FindNamed(table);
     const auto lineage = BIWA_TRY(transform::ReadLineage(*compiled, *warehouse_));
-    return ModelPageJson(table, *project(), *compiled, lineage, *warehouse_);
+    return ModelPageJson(action == nullptr ? table : action->target, *project(), *compiled, lineage,
+                         *warehouse_);
 }
 
 std::vector<DashboardConfig> Instance::Dashboards() {
@@ -364,8 +374,14 @@ std::vector<DashboardConfig> Instance::Dashboards() {
     return dashboards;
 }
 
-Result<std::string> Instance::Run(const http::RunRequest& request, std::stop_token stop) {
-    return RunJson(BIWA_TRY(RunModels(request, nullptr, std::move(stop))));
+Result<std::string> Instance::Run(const http::RunRequest& request, const http::RunEvents& events,
+                                  std::stop_token stop) {
+    std::shared_ptr<workflow::Refresher> refresher;
+    {
+        std::shared_lock lock(mutex_);
+        refresher = refresher_;
+    }
+    return RunJson(BIWA_TRY(runs_->Run(*refresher, request, events, std::move(stop))));
 }
 
 Result<std::string> Instance::Diff(const http::DiffRequest& request, std::stop_token stop) {

@@ -56,8 +56,6 @@ class Instance final : public http::Backend {
     Status Serve(const std::string& listen);
     const std::string& address() const { return server_->address(); }
 
-    Result<transform::RunResult> RunModels(const http::RunRequest& request,
-                                           transform::RunObserver* observer, std::stop_token stop);
     // Why nothing can go on: the warehouse is beyond use until it is opened again.
     std::optional<Error> Broken() const;
     std::vector<StreamStatus> StreamStatuses() const;
@@ -74,7 +72,8 @@ class Instance final : public http::Backend {
     std::vector<DashboardConfig> Dashboards() override;
     QueryService& queries() override { return *queries_; }
     DashboardFeed& dashboard_feed() override { return *feed_; }
-    Result<std::string> Run(const http::RunRequest& request, std::stop_token stop) override;
+    Result<std::string> Run(const http::RunRequest& request, const http::RunEvents& events,
+                            std::stop_token stop) override;
     Result<std::string> Diff(const http::DiffRequest& request, std::stop_token stop) override;
     Status AskStream(const http::StreamCommand& command) override;
     Result<std::string> PlanJson() override;

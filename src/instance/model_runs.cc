@@ -23,12 +23,15 @@ constexpr int kRunsKept = 1000;
 struct Request {
     std::set<TableName> models;
     bool full_refresh = false;
+    bool forget_history = false;
 
     std::string ToJson() const {
         json names = json::array();
         for (const auto& model : models) names.push_back({model.dataset, model.name});
-        return json{{"models", std::move(names)}, {"full_refresh", full_refresh}}.dump(
-            -1, ' ', false, json::error_handler_t::replace);
+        return json{{"models", std::move(names)},
+                    {"full_refresh", full_refresh},
+                    {"forget_history", forget_history}}
+            .dump(-1, ' ', false, json::error_handler_t::replace);
     }
     static Result<Request> FromJson(const std::string& text) {
         const auto parsed = json::parse(text, nullptr, false);
@@ -39,6 +42,7 @@ struct Request {
         Request request;
         for (const auto& name : parsed["models"]) request.models.insert({name.at(0), name.at(1)});
         request.full_refresh = parsed.value("full_refresh", false);
+        request.forget_history = parsed.value("forget_history", false);
         return request;
     }
 };
@@ -51,6 +55,7 @@ std::vector<ModelRun> ModelRunsOf(const RunResult& result) {
         model.state = ToString(action.state);
         model.seconds = action.seconds;
         if (action.rows) model.rows = static_cast<std::int64_t>(*action.rows);
+        if (action.bytes) model.bytes = static_cast<std::int64_t>(*action.bytes);
         if (action.error) model.error = action.error->message;
         model.failing_rows = static_cast<std::int64_t>(action.failing.count);
         if (action.failing.count > 0) model.sample = FailingRowsJson(action.failing);
@@ -83,6 +88,22 @@ transform::FailingRows FailingRowsOf(const ModelRun& run) {
     return failing;
 }
 
+// What happens to models, as events of a run.
+class EventTeller final : public transform::RunObserver {
+  public:
+    explicit EventTeller(const http::RunEvents& events) : events_(events) {}
+
+    void OnStarted(const transform::Action& action) override {
+        events_("{\"started\":" + json(action.target.ToString()).dump() + "}");
+    }
+    void OnFinished(const transform::Action&, const ActionResult& result) override {
+        events_("{\"finished\":" + ModelRunJson(result) + "}");
+    }
+
+  private:
+    const http::RunEvents& events_;
+};
+
 RunResult Planned(const transform::CompiledGraph& graph, const std::set<TableName>& models) {
     RunResult result;
     for (const auto& action : graph.actions) {
@@ -99,30 +120,43 @@ RunResult Planned(const transform::CompiledGraph& graph, const std::set<TableNam
 }  // namespace
 
 Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::RunRequest& request,
-                                 transform::RunObserver* observer, std::stop_token stop) {
+                                 const http::RunEvents& events, std::stop_token stop) {
     Request wanted;
     transform::RunOptions options;
+    if (request.forget_history &&
+        (!request.full_refresh || request.select.empty() || request.resume)) {
+        return UserError("--forget-history throws away what cannot be brought back",
+                         "Say --full-refresh and name the models: biwa run --full-refresh "
+                         "--forget-history --select mart.students");
+    }
     if (request.resume) {
         if (!request.select.empty() || request.full_refresh) {
             return UserError("--resume goes on with what the last run was to do",
                              "Leave out what else was asked for, or begin a new run.");
         }
-        const auto last = BIWA_TRY(meta_.RecentRuns(1));
-        if (last.empty() || last[0].state == "ok") {
-            return UserError(last.empty() ? "nothing was ever run"
-                                          : "the last run came to its end and all of it is good");
+        // While an instance serves, its schedule runs models in between.
+        const auto last = BIWA_TRY(meta_.LastRun("command"));
+        if (!last || last->state == "ok") {
+            return UserError(!last ? "nothing was ever run"
+                                   : "the last run came to its end and all of it is good");
         }
-        wanted = BIWA_TRY(Request::FromJson(last[0].request));
-        options.run_id = last[0].run_id;
+        wanted = BIWA_TRY(Request::FromJson(last->request));
+        options.run_id = last->run_id;
         options.resume = true;
     } else {
         wanted.models = BIWA_TRY(refresher.Select(
             {request.select, request.include_dependencies, request.include_dependents}));
         wanted.full_refresh = request.full_refresh;
+        wanted.forget_history = request.forget_history;
         options.run_id = transform::NewRunId(clock_.Now());
     }
+    options.measures = true;
     options.full_refresh = wanted.full_refresh;
-    if (request.dry_run) return Planned(refresher.graph(), wanted.models);
+    options.forget_history = wanted.forget_history;
+    const auto planned = Planned(refresher.graph(), wanted.models);
+    if (request.dry_run) return planned;
+    EventTeller teller(events);
+    if (events) events(json{{"planned", planned.actions.size()}}.dump());
 
     biwa::Run run;
     run.started = clock_.Now();
@@ -130,7 +164,8 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
     run.run_id = options.run_id;
     run.request = wanted.ToJson();
     run.id = BIWA_TRY(meta_.BeginRun(run));
-    const auto result = refresher.RunNow(wanted.models, options, observer, std::move(stop));
+    const auto result =
+        refresher.RunNow(wanted.models, options, events ? &teller : nullptr, std::move(stop));
     run.finished = clock_.Now();
     run.state = StateOf(result);
     run.models = ModelRunsOf(result);
@@ -189,6 +224,7 @@ Result<std::vector<ActionResult>> ModelRuns::LastResults(
         result.seconds = run.seconds;
         result.started_at = found->second.finished - static_cast<Micros>(run.seconds * 1e6);
         if (run.rows) result.rows = static_cast<std::uint64_t>(*run.rows);
+        if (run.bytes) result.bytes = static_cast<std::uint64_t>(*run.bytes);
         if (!run.error.empty()) result.error = Error{ErrorKind::kUser, run.error, ""};
         result.failing = FailingRowsOf(run);
         results.push_back(std::move(result));

@@ -27,8 +27,8 @@ class ModelRuns {
     // not come to a good end: its models and options, under its id, so that what it has committed
     // is not built again (transform/run/model_runner.h).
     Result<transform::RunResult> Run(workflow::Refresher& refresher,
-                                     const http::RunRequest& request,
-                                     transform::RunObserver* observer, std::stop_token stop);
+                                     const http::RunRequest& request, const http::RunEvents& events,
+                                     std::stop_token stop);
 
     // After a run that nobody asked for. Such runs come every few seconds, so it is kept only when
     // something in it came out otherwise than the last time.

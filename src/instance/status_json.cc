@@ -160,6 +160,7 @@ json ModelJson(const workflow::ModelStatus& model, const InstanceFacts& facts) {
             {"last_run_at", TimeOrNull(model.last_run_at.value_or(0))},
             {"seconds", model.seconds},
             {"rows", model.rows ? json(*model.rows) : json(nullptr)},
+            {"bytes", model.bytes ? json(*model.bytes) : json(nullptr)},
             {"error", ErrorOrNull(model.error)},
             {"notes", model.notes},
             {"failing_rows", model.failing.count},
@@ -169,6 +170,20 @@ json ModelJson(const workflow::ModelStatus& model, const InstanceFacts& facts) {
             {"freshness", FreshnessJson(model, facts)},
             {"depends_on", std::move(depends_on)},
             {"assertions", std::move(assertions)}};
+}
+
+json ActionJson(const transform::ActionResult& action) {
+    return {{"name", action.target.ToString()},
+            {"type", transform::ToString(action.type)},
+            {"state", ToString(action.state)},
+            {"seconds", action.seconds},
+            {"rows", action.rows ? json(*action.rows) : json(nullptr)},
+            {"bytes", action.bytes ? json(*action.bytes) : json(nullptr)},
+            {"severity", ToString(action.severity)},
+            {"failing_rows", action.failing.count},
+            {"sample", SampleJson(action.failing)},
+            {"notes", action.notes},
+            {"error", ErrorOrNull(action.error)}};
 }
 
 std::string Text(const Cells& cells, std::size_t row) {
@@ -228,20 +243,13 @@ std::string FailingRowsJson(const transform::FailingRows& failing) {
     return SampleJson(failing).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string ModelRunJson(const transform::ActionResult& result) {
+    return ActionJson(result).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string RunJson(const transform::RunResult& result) {
     json models = json::array();
-    for (const auto& action : result.actions) {
-        models.push_back({{"name", action.target.ToString()},
-                          {"type", transform::ToString(action.type)},
-                          {"state", ToString(action.state)},
-                          {"seconds", action.seconds},
-                          {"rows", action.rows ? json(*action.rows) : json(nullptr)},
-                          {"severity", ToString(action.severity)},
-                          {"failing_rows", action.failing.count},
-                          {"sample", SampleJson(action.failing)},
-                          {"notes", action.notes},
-                          {"error", ErrorOrNull(action.error)}});
-    }
+    for (const auto& action : result.actions) models.push_back(ActionJson(action));
     const json answer = {
         {"ok", result.ok()}, {"run_id", result.run_id}, {"models", std::move(models)}};
     return answer.dump(-1, ' ', false, json::error_handler_t::replace);

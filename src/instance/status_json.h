@@ -38,6 +38,8 @@ void MeasureProcess(InstanceFacts& facts);
 
 std::string StatusJson(const InstanceFacts& facts);
 std::string RunJson(const transform::RunResult& result);
+// One of its "models".
+std::string ModelRunJson(const transform::ActionResult& result);
 // {"columns": ["id"], "rows": [["7"], [null]]}, all values as text.
 std::string FailingRowsJson(const transform::FailingRows& failing);
 

@@ -97,7 +97,7 @@ Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const Targe
         BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
         // Empty until the copy is done: who reads it gets no rows, and no error.
         BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
-        BIWA_TRY(RemaskHistory(*transaction, {stream.name, table.schema, table.name, target}));
+        BIWA_TRY(NarrowHistory(*transaction, {stream.name, table.schema, table.name, target}));
         StreamState::Table forgotten;
         forgotten.schema = table.schema;
         forgotten.name = table.name;

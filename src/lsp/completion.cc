@@ -49,13 +49,15 @@ class Completer {
             case Cursor::Kind::kNothing:
                 break;
         }
-        return {{"isIncomplete", false}, {"items", std::move(items_)}};
+        const bool is_too_much = items_.size() > kItemsMax;
+        if (is_too_much) CutOff();
+        return {{"isIncomplete", is_too_much}, {"items", std::move(items_)}};
     }
 
   private:
     void Add(const std::string& label, const std::string& text, int kind, const std::string& detail,
              const std::string& documentation) {
-        if (items_.size() >= kItemsMax || !labels_.insert(label).second) return;
+        if (!labels_.insert(label).second) return;
         Json item = {
             {"label", label},
             {"kind", kind},
@@ -63,6 +65,28 @@ class Completer {
         if (!detail.empty()) item["detail"] = detail;
         if (!documentation.empty()) item["documentation"] = documentation;
         items_.push_back(std::move(item));
+    }
+
+    // What cannot be meant makes room for what can: the editor asks again at the next letter.
+    void CutOff() {
+        Json kept = Json::array();
+        for (auto& item : items_) {
+            if (kept.size() < kItemsMax && MayBeMeant(item["label"].get_ref<const std::string&>()))
+                kept.push_back(std::move(item));
+        }
+        items_ = std::move(kept);
+    }
+
+    // What is typed so far is in it, letter by letter, as editors match.
+    bool MayBeMeant(const std::string& label) const {
+        const auto begin = std::min(cursor_.word.begin, place_.offset);
+        const auto typed =
+            SmallLetters(std::string(place_.text.substr(begin, place_.offset - begin)));
+        std::size_t matched = 0;
+        for (const char c : SmallLetters(label)) {
+            if (matched < typed.size() && c == typed[matched]) ++matched;
+        }
+        return matched == typed.size();
     }
 
     // A text of JavaScript, with its quotes where they are not there yet.

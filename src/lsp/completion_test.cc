@@ -44,7 +44,37 @@ TEST_F(CompletionTest, OffersKeysWhereAKeyStandsAndOnlyThere) {
 TEST_F(CompletionTest, OffersKeysOfObjectsInTheConfig) {
     EXPECT_EQ(At("config { assertions: { █ } }\nSELECT 1"),
               "uniqueKey=uniqueKey:  uniqueKeys=uniqueKeys:  nonNull=nonNull:  "
-              "rowConditions=rowConditions:  ");
+              "rowConditions=rowConditions:  severity=severity:  ");
+}
+
+TEST_F(CompletionTest, OffersKeysOfAHistory) {
+    EXPECT_EQ(At("config { history: { █ } }\nSELECT 1"),
+              "updatedAt=updatedAt:  compare=compare:  vanished=vanished:  "
+              "allowEmpty=allowEmpty:  ");
+}
+
+TEST_F(CompletionTest, OffersChoicesOfAHistory) {
+    EXPECT_EQ(At("config { history: { vanished: \"█"), "close=close keep=keep ");
+}
+
+TEST_F(CompletionTest, OffersWhatIntervalsAndContractsAreMadeOf) {
+    EXPECT_EQ(At("config { type: \"incremental\", intervals: { c█ } }\nSELECT 1"),
+              "column=column:  from=from:  every=every:  lookback=lookback:  batch=batch:  ");
+}
+
+TEST_F(CompletionTest, WhereThereIsTooMuchOffersWhatMayBeMeant) {
+    std::string script;
+    for (int i = 0; i < 2500; ++i) script += fmt::format("publish(\"t{}\");\n", i);
+    Write("definitions/many.js", script + "publish(\"zz_last\");\n");
+    Begin();
+    const int all = AskAt("textDocument/completion", "definitions/a.sqlx", "SELECT ${ref(\"█");
+    const int some = AskAt("textDocument/completion", "definitions/a.sqlx", "SELECT ${ref(\"zL█");
+    Finish();
+    EXPECT_EQ(ResultOf(all)["items"].size(), 2000u);
+    EXPECT_EQ(ResultOf(all)["isIncomplete"], true);
+    ASSERT_EQ(ResultOf(some)["items"].size(), 1u);
+    EXPECT_EQ(ResultOf(some)["items"][0]["label"], "zz_last");
+    EXPECT_EQ(ResultOf(some)["isIncomplete"], true);
 }
 
 TEST_F(CompletionTest, OffersValuesOfKeys) {
@@ -95,11 +125,27 @@ TEST_F(CompletionTest, OffersTheModelsOwnColumnsForItsKey) {
     EXPECT_EQ(At("config { uniqueKey: [\"█", "definitions/daily.sqlx"), "day=day answers=answers ");
 }
 
+TEST_F(CompletionTest, AModelHasItsColumnsUnderSuffixAndPrefixToo) {
+    Write("workflow_settings.yaml", "datasetSuffix: dev\nnamePrefix: me\n");
+    tools_.daily = {"main_dev", "me_daily"};
+    EXPECT_EQ(At("SELECT d.█ FROM ${ref(\"daily\")} AS d"), "day=day answers=answers ");
+}
+
+TEST_F(CompletionTest, OffersModelsByTheNamesThatDefinitionsUse) {
+    Write("workflow_settings.yaml", "datasetSuffix: dev\nnamePrefix: me\n");
+    tools_.daily = {"main_dev", "me_daily"};
+    EXPECT_EQ(At("SELECT * FROM ${ref(\"█"),
+              "app.answers=app\", \"answers a=a daily=daily app=app main=main ");
+}
+
 // What is offered, the compiler takes.
 TEST(ConfigKeysTest, TheCompilerKnowsEveryKey) {
     const std::vector<std::pair<std::vector<std::string>, std::string>> places = {
         {{}, "{{ {}: {} }}"},
         {{"assertions"}, "{{ type: \"table\", assertions: {{ {}: {} }} }}"},
+        {{"history"}, "{{ type: \"incremental\", history: {{ {}: {} }} }}"},
+        {{"intervals"}, "{{ type: \"incremental\", intervals: {{ {}: {} }} }}"},
+        {{"freshness"}, "{{ type: \"table\", freshness: {{ {}: {} }} }}"},
         {{"columns", "x"}, "{{ type: \"table\", columns: {{ x: {{ {}: {} }} }} }}"}};
     for (const auto& [path, shape] : places) {
         for (const auto& key : ConfigKeysAt(path)) {

@@ -40,15 +40,15 @@ Json Format(std::string_view text) {
                          {"newText", std::string(result.substr(front, new_end - front))}}});
 }
 
-Json Diagnostics(std::string_view text, const std::vector<PlacedMessage>& messages) {
+Json Diagnostics(std::string_view text, const std::vector<FileProblem>& problems) {
     const TextIndex index(text);
     Json diagnostics = Json::array();
-    for (const auto& message : messages) {
+    for (const auto& [place, message] : problems) {
         diagnostics.push_back(
-            {{"range", ToJson(index, SpanAt(text, index, message.line, message.column))},
+            {{"range", ToJson(index, SpanAt(text, index, place.line, place.column))},
              {"severity", kError},
              {"source", "biwa"},
-             {"message", message.message}});
+             {"message", message}});
     }
     return diagnostics;
 }

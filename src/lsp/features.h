@@ -30,6 +30,6 @@ Json WorkspaceSymbols(const ProjectView& view, std::string_view query);
 // TextEdits that lay the file out; null when it cannot be.
 Json Format(std::string_view text);
 // Diagnostics of one file.
-Json Diagnostics(std::string_view text, const std::vector<PlacedMessage>& messages);
+Json Diagnostics(std::string_view text, const std::vector<FileProblem>& problems);
 
 }  // namespace biwa::lsp

@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
 #include "model/table.h"
 #include "project/project.h"
-#include "transform/compile/graph.h"
+#include "transform/compile/compile.h"
 
 namespace biwa::lsp {
 
@@ -25,16 +24,13 @@ struct TableFacts {
     std::vector<ColumnFacts> columns;
 };
 
-// Used by the thread that runs the server.
 class ProjectTools {
   public:
     virtual ~ProjectTools() = default;
-    // Errors as those of LoadProject and Compile: one "file:line:column: …" a line.
-    virtual Result<std::shared_ptr<const Project>> Load(const std::filesystem::path& root,
-                                                        const UnsavedTexts& unsaved) = 0;
-    virtual Result<std::shared_ptr<const transform::CompiledGraph>> Compile(
-        const Project& project) = 0;
-    // What an instance that runs for the project has; nothing when none does. Soon.
+    virtual LoadedProject Load(const std::filesystem::path& root, const UnsavedTexts& unsaved) = 0;
+    virtual transform::Compilation Compile(const Project& project) = 0;
+    // What an instance that runs for the project has; nothing when none does. It may take seconds,
+    // and is called on a thread of its own.
     virtual std::vector<TableFacts> Tables(const Project& project) = 0;
 };
 

@@ -4,25 +4,48 @@
 
 #include "base/text.h"
 #include "project/files.h"
+#include "transform/compile/table_names.h"
 
 namespace biwa::lsp {
 
 namespace {
 
 constexpr std::chrono::seconds kAskEvery(10);
+// For the first answer; later ones come when they come.
+constexpr std::chrono::milliseconds kTablesAwaited(500);
 
 bool IsDefinition(const std::string& file) {
     return file.starts_with("definitions/") && (file.ends_with(".sqlx") || file.ends_with(".js"));
+}
+
+bool IsInclude(const std::string& file) {
+    return file.starts_with("includes/") && file.ends_with(".js");
+}
+
+// The files are sorted by path.
+std::vector<DefinitionFile>::iterator PlaceOf(std::vector<DefinitionFile>& files,
+                                              const std::string& path) {
+    return std::lower_bound(
+        files.begin(), files.end(), path,
+        [](const DefinitionFile& file, const std::string& other) { return file.path < other; });
+}
+
+void PutText(std::vector<DefinitionFile>& files, const std::string& path, const std::string& text) {
+    const auto place = PlaceOf(files, path);
+    if (place != files.end() && place->path == path) {
+        place->text = text;
+    } else {
+        files.insert(place, {path, text});
+    }
 }
 
 }  // namespace
 
 ProjectView::ProjectView(std::filesystem::path root, ProjectTools& tools)
     : root_(std::move(root)), tools_(tools) {
-    ReadDefinitions();
     // For the first question: where models go and what streams bring.
-    if (auto loaded = tools_.Load(root_, unsaved_)) project_ = *loaded;
-    AskForTables();
+    Load();
+    if (asked_.valid()) asked_.wait_for(kTablesAwaited);
 }
 
 void ProjectView::Put(const std::string& file, std::string text) {
@@ -36,12 +59,18 @@ void ProjectView::Put(const std::string& file, std::string text) {
 void ProjectView::SetText(const std::string& file, std::string text) {
     if (!IsValidUtf8(text)) return;
     if (IsDefinition(file)) Put(file, text);
+    edited_.insert(file);
     unsaved_[file] = std::move(text);
 }
 
 void ProjectView::ForgetText(const std::string& file) {
     unsaved_.erase(file);
-    ReadDefinitions();
+    LookAtFiles();
+}
+
+bool ProjectView::IsThere() const {
+    std::error_code ignored;
+    return unsaved_.contains("biwa.yaml") || std::filesystem::exists(root_ / "biwa.yaml", ignored);
 }
 
 void ProjectView::ReadDefinitions() {
@@ -58,51 +87,78 @@ void ProjectView::ReadDefinitions() {
     is_indexed_ = false;
 }
 
+void ProjectView::Load() {
+    auto loaded = tools_.Load(root_, unsaved_);
+    problems_ = std::move(loaded.problems);
+    is_folder_known_ = loaded.project != nullptr;
+    edited_.clear();
+    is_indexed_ = false;
+    if (!loaded.project) return ReadDefinitions();
+    project_ = std::move(loaded.project);
+    std::set<std::string> there;
+    for (const auto& file : project_->definitions) {
+        if (!IsDefinition(file.path)) continue;
+        there.insert(file.path);
+        Put(file.path, file.text);
+    }
+    std::erase_if(definitions_, [&](const auto& known) { return !there.contains(known.first); });
+    AskForTables();
+}
+
 void ProjectView::AskForTables() {
+    TakeTables();
     const auto now = std::chrono::steady_clock::now();
-    if (!project_ || (asked_at_.time_since_epoch().count() != 0 && now - asked_at_ < kAskEvery))
-        return;
+    const bool is_asked_soon =
+        asked_at_.time_since_epoch().count() != 0 && now - asked_at_ < kAskEvery;
+    if (!project_ || is_asked_soon || asked_.valid()) return;
     asked_at_ = now;
-    warehouse_ = tools_.Tables(*project_);
+    asked_ = std::async(std::launch::async,
+                        [this, project = project_] { return tools_.Tables(*project); });
+}
+
+void ProjectView::TakeTables() const {
+    if (!asked_.valid() || asked_.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+        return;
+    warehouse_ = asked_.get();
     is_indexed_ = false;
 }
 
-std::map<std::string, std::vector<PlacedMessage>> ProjectView::Check() {
-    ReadDefinitions();
-    std::vector<PlacedMessage> messages;
-    const auto take = [&](const Error& error) {
-        auto more = SplitMessages(error.message);
-        std::move(more.begin(), more.end(), std::back_inserter(messages));
-    };
-    auto loaded = tools_.Load(root_, unsaved_);
-    std::shared_ptr<const Project> project;
-    if (loaded) {
-        project = project_ = *loaded;
-    } else {
-        take(loaded.error());
-        // The models can still be looked at, with the settings that were good before.
-        if (project_) {
-            auto patched = *project_;
-            patched.definitions.clear();
-            for (const auto& [file, definition] : definitions_) {
-                patched.definitions.push_back({file, definition.text});
-            }
-            project = std::make_shared<const Project>(std::move(patched));
-        }
+std::shared_ptr<const Project> ProjectView::ProjectNow() const {
+    if (edited_.empty() && is_folder_known_) return project_;
+    auto now = std::make_shared<Project>(*project_);
+    if (!is_folder_known_) {
+        std::erase_if(now->definitions,
+                      [](const DefinitionFile& file) { return IsDefinition(file.path); });
+        for (const auto& [file, definition] : definitions_)
+            PutText(now->definitions, file, definition.text);
     }
-    if (project) {
-        if (auto graph = tools_.Compile(*project)) {
-            graph_ = *graph;
-        } else {
-            take(graph.error());
-        }
+    for (const auto& [file, text] : unsaved_) {
+        if (IsDefinition(file)) PutText(now->definitions, file, text);
+        if (IsInclude(file)) PutText(now->includes, file, text);
+    }
+    return now;
+}
+
+std::map<std::string, std::vector<FileProblem>> ProjectView::Check() {
+    // On each key only the compiler looks at all files, and it has their texts.
+    const bool are_texts = std::all_of(edited_.begin(), edited_.end(), [](const auto& file) {
+        return IsDefinition(file) || IsInclude(file);
+    });
+    if (!is_folder_known_ || !are_texts) Load();
+    auto problems = problems_;
+    // With the settings that were good before, where those of now are not.
+    if (project_) {
+        auto compilation = tools_.Compile(*ProjectNow());
+        graph_ = std::move(compilation.graph);
+        problems.insert(problems.end(), std::make_move_iterator(compilation.errors.begin()),
+                        std::make_move_iterator(compilation.errors.end()));
     }
     AskForTables();
     is_indexed_ = false;
-    std::map<std::string, std::vector<PlacedMessage>> by_file;
-    for (auto& message : messages) {
-        const auto file = message.file.empty() ? "biwa.yaml" : message.file;
-        by_file[file].push_back(std::move(message));
+    std::map<std::string, std::vector<FileProblem>> by_file;
+    for (auto& problem : problems) {
+        if (problem.location.file.empty()) problem.location.file = "biwa.yaml";
+        by_file[problem.location.file].push_back(std::move(problem));
     }
     return by_file;
 }
@@ -147,6 +203,7 @@ void ProjectView::Add(KnownTable table) const {
 }
 
 void ProjectView::Index() const {
+    TakeTables();
     if (is_indexed_) return;
     is_indexed_ = true;
     tables_.clear();
@@ -156,9 +213,27 @@ void ProjectView::Index() const {
         for (const auto& [name, stream] : project_->streams)
             streams[stream.dataset] = stream.location.file;
     }
+    const auto settings = project_ ? project_->models : ModelsConfig();
+    const auto name_of = [&](const auto& made) {
+        return TableName{!made.dataset.empty()      ? made.dataset
+                         : made.type == "assertion" ? settings.assertion_dataset
+                                                    : settings.default_dataset,
+                         made.name};
+    };
+    // The warehouse has models with the project's suffix and prefix, definitions name them without.
+    std::map<TableName, TableName> canonical;
+    for (const auto& [file, definition] : definitions_) {
+        for (const auto& made : definition.facts.made) {
+            if (made.type == "declaration") continue;
+            const auto name = name_of(made);
+            canonical.emplace(transform::WithAffixes(name, settings), name);
+        }
+    }
+    for (const auto& action : graph_.actions) canonical.emplace(action.target, action.canonical);
     for (const auto& table : warehouse_) {
         KnownTable known;
-        known.name = table.name;
+        const auto model = canonical.find(table.name);
+        known.name = model == canonical.end() ? table.name : model->second;
         known.columns = table.columns;
         if (const auto stream = streams.find(table.name.dataset); stream != streams.end()) {
             known.type = "table of a stream";
@@ -166,14 +241,10 @@ void ProjectView::Index() const {
         }
         Add(std::move(known));
     }
-    const auto settings = project_ ? project_->models : ModelsConfig();
     for (const auto& [file, definition] : definitions_) {
         for (const auto& made : definition.facts.made) {
             KnownTable known;
-            known.name = {!made.dataset.empty()      ? made.dataset
-                          : made.type == "assertion" ? settings.assertion_dataset
-                                                     : settings.default_dataset,
-                          made.name};
+            known.name = name_of(made);
             known.type = made.type;
             known.description = made.description;
             known.columns = made.columns;
@@ -182,15 +253,15 @@ void ProjectView::Index() const {
             Add(std::move(known));
         }
     }
-    if (!graph_) return;
     // Tables whose names JavaScript computes.
-    for (const auto& action : graph_->actions) {
+    for (const auto& action : graph_.actions) {
         if (action.parent || action.location.file.ends_with(".sqlx")) continue;
-        if (tables_.contains(action.target)) continue;
+        // As definitions name it.
+        if (tables_.contains(action.canonical)) continue;
         const auto text = Text(action.location.file);
         if (!text) continue;
         KnownTable known;
-        known.name = action.target;
+        known.name = action.canonical;
         known.type = ToString(action.type);
         known.description = action.description;
         known.file = action.location.file;

@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,8 +45,13 @@ class ProjectView {
     // The file's counts again.
     void ForgetText(const std::string& file);
 
-    // Reads the files, loads and compiles. What is wrong with each; files that are good are absent.
-    std::map<std::string, std::vector<PlacedMessage>> Check();
+    // Whether the folder is that of a project still.
+    bool IsThere() const;
+    // Something may have changed in the folder, too.
+    void LookAtFiles() { is_folder_known_ = false; }
+    // Compiles what is in the editor, after the folder was read if it may have changed. What is
+    // wrong with each file; those that are good are absent.
+    std::map<std::string, std::vector<FileProblem>> Check();
 
     // The text of a project file, and what a definition file says.
     std::optional<std::string> Text(const std::string& file) const;
@@ -66,7 +73,11 @@ class ProjectView {
 
     void ReadDefinitions();
     void Put(const std::string& file, std::string text);
+    void Load();
+    // The last good project, with the definitions that are in the editor by now.
+    std::shared_ptr<const Project> ProjectNow() const;
     void AskForTables();
+    void TakeTables() const;
     void Index() const;
     void Add(KnownTable table) const;
 
@@ -74,11 +85,14 @@ class ProjectView {
     ProjectTools& tools_;
     UnsavedTexts unsaved_;
     std::map<std::string, Definition> definitions_;
-    // The last that was good.
-    std::shared_ptr<const Project> project_;
-    std::shared_ptr<const transform::CompiledGraph> graph_;
-    std::vector<TableFacts> warehouse_;
+    bool is_folder_known_ = false;       // since it was read last, all changes came by the editor
+    std::set<std::string> edited_;       // since then
+    std::vector<FileProblem> problems_;  // of loading
+    std::shared_ptr<const Project> project_;  // the last that was good
+    transform::CompiledGraph graph_;
     std::chrono::steady_clock::time_point asked_at_{};
+    mutable std::future<std::vector<TableFacts>> asked_;
+    mutable std::vector<TableFacts> warehouse_;
 
     // Made of the above when it is asked for.
     mutable bool is_indexed_ = false;

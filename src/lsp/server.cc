@@ -24,13 +24,22 @@ constexpr int kParseError = -32700;
 constexpr int kInvalidRequest = -32600;
 constexpr int kMethodNotFound = -32601;
 constexpr int kInvalidParams = -32602;
+constexpr int kInternalError = -32603;
 constexpr int kServerNotInitialized = -32002;
 
 constexpr std::size_t kQueueBytesMax = 128 << 20;
+// What is deeper in a message is left out: no client sends it, and reading it takes stack.
+constexpr int kNestingMax = 64;
+
+Json Parse(const std::string& text) {
+    return Json::parse(
+        text, [](int depth, Json::parse_event_t, Json&) { return depth < kNestingMax; }, false);
+}
 
 struct Document {
     std::string uri;
     std::string text;
+    Json version;
     ProjectView* view = nullptr;  // nullptr: of no project
     std::string file;             // relative to the project's folder; else as the URI has it
 };
@@ -64,7 +73,7 @@ class Server {
     }
 
     void Take(const std::string& text) {
-        const auto message = Json::parse(text, nullptr, false);
+        const auto message = Parse(text);
         if (message.is_discarded()) return Refuse(nullptr, kParseError, "this is not JSON");
         if (!message.is_object())
             return Refuse(nullptr, kInvalidRequest, "a message is a JSON object");
@@ -86,15 +95,23 @@ class Server {
     bool exited() const { return exited_; }
     int exit_code() const { return shut_down_ ? 0 : 1; }
 
-    // How long until projects have to be compiled; a long time when none has to be.
+    // How long until something has to be checked; a long time when nothing has.
     std::chrono::milliseconds TimeToCheck() const {
-        if (to_check_.empty()) return std::chrono::hours(1);
-        return std::max(
-            std::chrono::milliseconds(0),
-            std::chrono::duration_cast<std::chrono::milliseconds>(check_at_ - Clock::now()));
+        auto at = Clock::now() + std::chrono::hours(1);
+        if (!to_check_.empty()) at = std::min(at, check_at_);
+        if (!edited_.empty()) at = std::min(at, folders_at_);
+        return std::max(std::chrono::milliseconds(0),
+                        std::chrono::duration_cast<std::chrono::milliseconds>(at - Clock::now()));
     }
     // Compiles the projects in which something was changed, and tells what is wrong with them.
     void Check() {
+        // At leisure the folders, too: not every editor says what happens there.
+        if (!edited_.empty() && Clock::now() >= folders_at_) {
+            for (auto* view : std::exchange(edited_, {})) {
+                view->LookAtFiles();
+                to_check_.insert(view);
+            }
+        }
         for (auto* view : std::exchange(to_check_, {})) Publish(*view, view->Check());
     }
 
@@ -103,6 +120,7 @@ class Server {
 
     void AddLifecycle() {
         requests_["initialize"] = [this](const Json&) {
+            if (initialized_) throw Json::other_error::create(501, "it was initialized", nullptr);
             initialized_ = true;
             return Capabilities(options_.version);
         };
@@ -118,7 +136,7 @@ class Server {
              {"initialized", "textDocument/didSave", "workspace/didChangeWatchedFiles",
               "workspace/didChangeConfiguration"}) {
             notes_[name] = [this](const Json&) {
-                for (const auto& [root, view] : views_) CheckSoon(view.get());
+                LookAtFolders();
                 return Json();
             };
         }
@@ -127,7 +145,8 @@ class Server {
     void AddDocuments() {
         notes_["textDocument/didOpen"] = [this](const Json& params) {
             const auto& item = params.at("textDocument");
-            Open(item.at("uri").get<std::string>(), item.at("text").get<std::string>());
+            Open(item.at("uri").get<std::string>(), item.at("text").get<std::string>(),
+                 item.value("version", Json()));
             return Json();
         };
         notes_["textDocument/didChange"] = [this](const Json& params) {
@@ -136,15 +155,20 @@ class Server {
             auto text = document.text;
             for (const auto& change : params.at("contentChanges")) Apply(change, text);
             document.text = std::move(text);
-            if (document.view != nullptr) document.view->SetText(document.file, document.text);
+            document.version = params.at("textDocument").value("version", Json());
+            if (document.view == nullptr) return Json();
+            document.view->SetText(document.file, document.text);
             CheckSoon(document.view);
+            edited_.insert(document.view);
+            folders_at_ = Clock::now() + options_.folder_time;
             return Json();
         };
         notes_["textDocument/didClose"] = [this](const Json& params) {
             const auto document = Find(params);
             documents_.erase(document.uri);
-            if (document.view != nullptr) document.view->ForgetText(document.file);
-            CheckSoon(document.view);
+            if (document.view == nullptr) return Json();
+            document.view->ForgetText(document.file);
+            LookAtFolders();
             return Json();
         };
     }
@@ -212,6 +236,8 @@ class Server {
             Send({{"jsonrpc", "2.0"}, {"id", id}, {"result", handler->second(params)}});
         } catch (const Json::exception& error) {
             Refuse(id, kInvalidParams, error.what());
+        } catch (const std::exception& error) {
+            Refuse(id, kInternalError, error.what());
         }
     }
 
@@ -220,26 +246,57 @@ class Server {
         if (handler == notes_.end() || (!initialized_ && method != "exit")) return;
         try {
             handler->second(params);
-        } catch (const Json::exception& error) {
+        } catch (const std::exception& error) {
             LogWarn("lsp: {}: {}", method, error.what());
         }
     }
 
-    void Open(const std::string& uri, std::string text) {
+    void Open(const std::string& uri, std::string text, Json version) {
         Document document;
         document.uri = uri;
         document.text = std::move(text);
+        document.version = std::move(version);
         document.file = uri;
-        const auto path = PathOfUri(uri);
-        if (const auto root = path ? FindProjectRoot(path->parent_path()) : UserError("no file")) {
-            auto& view = views_[*root];
-            if (!view) view = std::make_unique<ProjectView>(*root, tools_);
-            document.view = view.get();
-            document.file = path->lexically_relative(*root).generic_string();
-            view->SetText(document.file, document.text);
-        }
-        CheckSoon(document.view);
+        FindView(document);
         documents_[uri] = std::move(document);
+    }
+
+    void FindView(Document& document) {
+        const auto path = PathOfUri(document.uri);
+        const auto root = path ? FindProjectRoot(path->parent_path()) : UserError("no file");
+        if (!root) return;
+        auto& view = views_[*root];
+        if (!view) view = std::make_unique<ProjectView>(*root, tools_);
+        document.view = view.get();
+        document.file = path->lexically_relative(*root).generic_string();
+        view->SetText(document.file, document.text);
+        CheckSoon(document.view);
+    }
+
+    // Files, and whole projects, may have come and gone.
+    void LookAtFolders() {
+        for (auto place = views_.begin(); place != views_.end();) {
+            auto* view = place->second.get();
+            if (view->IsThere()) {
+                view->LookAtFiles();
+                CheckSoon(view);
+                ++place;
+                continue;
+            }
+            Publish(*view, {});
+            for (auto& [uri, document] : documents_) {
+                if (document.view != view) continue;
+                document.view = nullptr;
+                document.file = uri;
+            }
+            told_.erase(view);
+            to_check_.erase(view);
+            edited_.erase(view);
+            place = views_.erase(place);
+        }
+        for (auto& [uri, document] : documents_) {
+            if (document.view == nullptr) FindView(document);
+        }
     }
 
     // An unknown document is as wrong as a parameter of a wrong type, and said in the same way.
@@ -271,30 +328,33 @@ class Server {
         check_at_ = Clock::now() + options_.quiet_time;
     }
 
-    std::string UriOf(const ProjectView& view, const std::string& file) const {
+    const Document* DocumentOf(const ProjectView& view, const std::string& file) const {
         for (const auto& [uri, document] : documents_) {
-            if (document.view == &view && document.file == file) return uri;
+            if (document.view == &view && document.file == file) return &document;
         }
-        return UriOfPath(view.root() / file);
+        return nullptr;
     }
 
     void Publish(const ProjectView& view,
-                 const std::map<std::string, std::vector<PlacedMessage>>& messages) {
+                 const std::map<std::string, std::vector<FileProblem>>& problems) {
         auto& told = told_[&view];
         auto files = told;
-        for (const auto& [file, ignored] : messages) files.insert(file);
+        for (const auto& [file, ignored] : problems) files.insert(file);
         told.clear();
         for (const auto& file : files) {
-            const auto found = messages.find(file);
-            auto diagnostics = Json::array();
-            if (found != messages.end()) {
-                diagnostics = Diagnostics(view.Text(file).value_or(""), found->second);
+            const auto found = problems.find(file);
+            const auto* document = DocumentOf(view, file);
+            Json params = {{"uri", document ? document->uri : UriOfPath(view.root() / file)},
+                           {"diagnostics", Json::array()}};
+            if (found != problems.end()) {
+                params["diagnostics"] = Diagnostics(view.Text(file).value_or(""), found->second);
                 told.insert(file);
             }
+            // So that the editor can tell for which text they are.
+            if (document && document->version.is_number()) params["version"] = document->version;
             Send({{"jsonrpc", "2.0"},
                   {"method", "textDocument/publishDiagnostics"},
-                  {"params",
-                   {{"uri", UriOf(view, file)}, {"diagnostics", std::move(diagnostics)}}}});
+                  {"params", std::move(params)}});
         }
     }
 
@@ -310,13 +370,17 @@ class Server {
     std::map<std::string, Document> documents_;                 // by URI
     std::map<const ProjectView*, std::set<std::string>> told_;  // files with diagnostics
     std::set<ProjectView*> to_check_;
+    std::set<ProjectView*> edited_;  // since their folders were looked at
     Clock::time_point check_at_{};
+    Clock::time_point folders_at_{};
 };
 
 // Whether the message is the last one. A client may leave its end of the pipe open behind it, and
 // the reader would wait there for ever.
 bool IsExit(const std::string& text) {
-    const auto message = Json::parse(text, nullptr, false);
+    constexpr std::size_t kShort = 1000;  // the text of a document need not be read twice
+    if (text.size() > kShort) return false;
+    const auto message = Parse(text);
     return message.is_object() && message.value("method", Json()) == "exit";
 }
 

@@ -17,7 +17,9 @@ namespace biwa::lsp {
 struct ServerOptions {
     std::string version;
     // After the last change, before the project is compiled.
-    std::chrono::milliseconds quiet_time{150};
+    std::chrono::milliseconds quiet_time{20};
+    // And before its folder is read again.
+    std::chrono::milliseconds folder_time{2000};
 };
 
 // Serves until "exit" or the end of the input. Returns the exit code that the protocol asks for: 0

@@ -107,6 +107,45 @@ TEST_F(ServerTest, ABrokenSettingsFileIsToldAndModelsAreStillLookedAt) {
     EXPECT_EQ(DiagnosticsOf("streams/app.yaml")[0]["range"]["end"]["character"], 9);
 }
 
+TEST_F(ServerTest, AMessageThatLooksLikePlacesIsOneProblem) {
+    Begin();
+    Open("definitions/a.js", "throw new Error(\"no\\nother.js:1:2: this is no place\")\n");
+    EXPECT_EQ(Run(), 1);
+    EXPECT_EQ(DiagnosticsOf("definitions/a.js").size(), 1u);
+    EXPECT_EQ(DiagnosticsOf("other.js"), "nothing was published");
+}
+
+// The folder is read when something may have happened in it, and not at each key.
+TEST_F(ServerTest, TypingCompilesWhatIsInTheEditor) {
+    Begin();
+    Open("definitions/a.sqlx", "SELECT 1\n");
+    for (int version = 2; version < 100; ++version) {
+        Note("textDocument/didChange",
+             {{"textDocument", {{"uri", Uri("definitions/a.sqlx")}, {"version", version}}},
+              {"contentChanges", {{{"text", "SELECT 1 FROM ${ref(\"dayly\")}\n"}}}}});
+    }
+    EXPECT_EQ(Run(), 1);
+    EXPECT_EQ(tools_.loaded, 1);
+    ASSERT_EQ(DiagnosticsOf("definitions/a.sqlx").size(), 1u);
+    EXPECT_EQ(answers_.back()["params"]["version"], 99) << answers_.back().dump();
+}
+
+TEST_F(ServerTest, DepthWithoutEndIsNoEnd) {
+    std::stringstream in;
+    std::ostringstream out;
+    const std::string deep(2'000'000, '[');
+    WriteMessage(in, R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{}})");
+    WriteMessage(in, R"({"jsonrpc":"2.0","id":)" + deep + std::string(deep.size(), ']') +
+                         R"(,"method":"textDocument/hover"})");
+    WriteMessage(in, R"({"jsonrpc":"2.0","method":"initialized","params":)" + deep +
+                         std::string(deep.size(), ']') + "}");
+    WriteMessage(in, R"({"jsonrpc":"2.0","id":2,"method":"shutdown"})");
+    WriteMessage(in, R"({"jsonrpc":"2.0","method":"exit"})");
+    const auto code = Serve(in, out, tools_, {});
+    ASSERT_TRUE(code);
+    EXPECT_EQ(*code, 0);
+}
+
 TEST_F(ServerTest, LeadsFromANameToTheFileThatMakesIt) {
     Begin();
     const int own = AskAt("textDocument/definition", "definitions/a.sqlx",

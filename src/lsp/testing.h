@@ -15,35 +15,34 @@
 #include "lsp/server.h"
 #include "lsp/text_index.h"
 #include "lsp/uri.h"
-#include "transform/compile/compile.h"
 
 namespace biwa::lsp {
 
 // The compiler itself, and a warehouse of one table.
 class TestTools final : public ProjectTools {
   public:
-    Result<std::shared_ptr<const Project>> Load(const std::filesystem::path& root,
-                                                const UnsavedTexts& unsaved) override {
-        return LoadProject(root, {{"postgres", {{.name = "url", .description = "All in one."}}}},
-                           unsaved);
+    LoadedProject Load(const std::filesystem::path& root, const UnsavedTexts& unsaved) override {
+        ++loaded;
+        return LoadWithProblems(
+            root, {{"postgres", {{.name = "url", .description = "All in one."}}}}, unsaved);
     }
-    Result<std::shared_ptr<const transform::CompiledGraph>> Compile(
-        const Project& project) override {
+    transform::Compilation Compile(const Project& project) override {
         ++compiled;
         transform::CompileInput input;
         input.files = project.definitions;
         input.settings = project.models;
         for (const auto& [name, stream] : project.streams)
             input.stream_datasets.insert(stream.dataset);
-        return std::make_shared<const transform::CompiledGraph>(
-            BIWA_TRY(transform::Compile(input)));
+        return transform::CompileAll(input);
     }
     std::vector<TableFacts> Tables(const Project&) override {
         return {{{"app", "answers"},
                  {{"id", "BIGINT", ""}, {"生徒", "VARCHAR", "who | what"}, {"a b", "DATE", ""}}},
-                {{"main", "daily"}, {{"day", "DATE", ""}, {"answers", "BIGINT", ""}}}};
+                {daily, {{"day", "DATE", ""}, {"answers", "BIGINT", ""}}}};
     }
 
+    TableName daily{"main", "daily"};  // of the model that was built
+    int loaded = 0;
     int compiled = 0;
 };
 

@@ -44,21 +44,6 @@ TEST(UriTest, PathsGoThereAndBack) {
         EXPECT_FALSE(PathOfUri(other)) << other;
 }
 
-TEST(SplitMessagesTest, EachLineWithAPlaceIsAMessage) {
-    const auto messages = SplitMessages(
-        "definitions/a:b.sqlx:3:7: there is no \"x:1:2\"\nsecond line\nbiwa.yaml: cannot be read: "
-        "no\nelse");
-    ASSERT_EQ(messages.size(), 2u);
-    EXPECT_EQ(messages[0].file, "definitions/a:b.sqlx");
-    EXPECT_EQ(messages[0].line, 3);
-    EXPECT_EQ(messages[0].column, 7);
-    EXPECT_EQ(messages[0].message, "there is no \"x:1:2\"\nsecond line");
-    EXPECT_EQ(messages[1].file, "biwa.yaml");
-    EXPECT_EQ(messages[1].line, 0);
-    ASSERT_EQ(SplitMessages("no place at all: here").size(), 1u);
-    EXPECT_EQ(SplitMessages("no place at all: here")[0].file, "");
-}
-
 TEST(SpanAtTest, IsTheWordTheStringOrTheCall) {
     const std::string text = "a ref(\"生\") = \"x\" 徒\n";
     const TextIndex index(text);

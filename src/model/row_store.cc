@@ -1,6 +1,7 @@
 #include "model/row_store.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/check.h"
 
@@ -35,6 +36,20 @@ StringCell Arena::Copy(std::string_view text) {
     char* const room = Allocate(text.size());
     std::memcpy(room, text.data(), text.size());
     return StringCell::Of(room, text.size());
+}
+
+StringCell Arena::Keep(std::string_view text, const SharedBytes& from) {
+    const std::less_equal<const char*> before;
+    const bool is_inside = from.owner && before(from.bytes.data(), text.data()) &&
+                           before(text.data() + text.size(), from.bytes.data() + from.bytes.size());
+    const bool is_kept = !kept_.empty() && kept_.back() == from.owner;
+    // A small part would hold on to all the rest.
+    if (!is_inside || (!is_kept && text.size() < from.bytes.size() / 4)) return Copy(text);
+    if (!is_kept) {
+        kept_.push_back(from.owner);
+        bytes_ += from.bytes.size();
+    }
+    return StringCell::Of(text.data(), text.size());
 }
 
 RowStore::RowStore(const std::vector<Column>& columns) {
@@ -156,6 +171,20 @@ void CopyCell(const Cells& from, std::size_t from_row, Cells& to, std::size_t to
     }
     const auto bytes = CellBytes(from.type);
     std::memcpy(to.data + to_row * bytes, from.data + from_row * bytes, bytes);
+}
+
+void CopyRun(const Cells& from, std::size_t from_row, std::size_t count, Cells& to,
+             std::size_t to_row) {
+    if (from.type.id == TypeId::kList) {
+        for (std::size_t i = 0; i < count; ++i) CopyCell(from, from_row + i, to, to_row + i);
+        return;
+    }
+    const auto bytes = CellBytes(from.type);
+    std::memcpy(to.data + to_row * bytes, from.data + from_row * bytes, count * bytes);
+    if (from.validity == nullptr) return;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (from.IsNull(from_row + i)) to.SetNull(to_row + i);
+    }
 }
 
 }  // namespace biwa

@@ -14,6 +14,12 @@
 
 namespace biwa {
 
+// Bytes that somebody shares, and that stay where they are while anybody does.
+struct SharedBytes {
+    std::shared_ptr<const void> owner;  // none: nobody does
+    std::string_view bytes;
+};
+
 // Bytes that stay where they are until the arena goes.
 class Arena {
   public:
@@ -22,6 +28,7 @@ class Arena {
     // What was moved from is empty: it must not give out room of the other's.
     Arena& operator=(Arena&& other) noexcept {
         blocks_ = std::exchange(other.blocks_, {});
+        kept_ = std::exchange(other.kept_, {});
         free_ = std::exchange(other.free_, nullptr);
         free_size_ = std::exchange(other.free_size_, 0);
         bytes_ = std::exchange(other.bytes_, 0);
@@ -30,10 +37,13 @@ class Arena {
     // Uninitialised room for `size` bytes.
     char* Allocate(std::size_t size);
     StringCell Copy(std::string_view text);
+    // Copies a text, or where it is a large part of `from` keeps that instead.
+    StringCell Keep(std::string_view text, const SharedBytes& from);
     std::size_t bytes() const { return bytes_; }
 
   private:
     std::vector<std::unique_ptr<char[]>> blocks_;
+    std::vector<std::shared_ptr<const void>> kept_;
     char* free_ = nullptr;
     std::size_t free_size_ = 0;
     std::size_t bytes_ = 0;
@@ -88,5 +98,8 @@ class RowStore final : public CellsOwner {
 // Copies cell `from_row` of `from` to `to_row` of `to`, which has the same type. Bytes of strings
 // are not copied: they must outlive both.
 void CopyCell(const Cells& from, std::size_t from_row, Cells& to, std::size_t to_row);
+// The same of `count` cells that follow one another in both.
+void CopyRun(const Cells& from, std::size_t from_row, std::size_t count, Cells& to,
+             std::size_t to_row);
 
 }  // namespace biwa

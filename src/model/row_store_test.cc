@@ -53,6 +53,27 @@ TEST(ArenaTest, WhatWasMovedFromCanBeUsedAnew) {
     EXPECT_EQ(first.bytes(), 0u);
 }
 
+TEST(ArenaTest, ALargeTextHoldsOnToWhatItIsAPartOf) {
+    Arena arena;
+    auto message = std::make_shared<std::string>(1'000, 'm');
+    const SharedBytes from{message, *message};
+    const auto small = arena.Keep(from.bytes.substr(0, 100), from);
+    EXPECT_NE(small.view().data(), message->data());
+    EXPECT_EQ(message.use_count(), 2);
+    const auto large = arena.Keep(from.bytes.substr(100, 900), from);
+    EXPECT_EQ(large.view().data(), message->data() + 100);
+    EXPECT_EQ(message.use_count(), 3);
+    // Now it is there anyway.
+    EXPECT_EQ(arena.Keep(from.bytes.substr(0, 100), from).view().data(), message->data());
+    EXPECT_GE(arena.bytes(), 1'000u);
+    // What is not of it, and what nobody owns, is copied.
+    const std::string other(900, 'o');
+    EXPECT_NE(arena.Keep(other, from).view().data(), other.data());
+    EXPECT_NE(arena.Keep(other, {nullptr, other}).view().data(), other.data());
+    arena = Arena();
+    EXPECT_EQ(message.use_count(), 2);
+}
+
 void AddRow(RowStore& store, std::int64_t i) {
     const auto row = store.AddRow();
     store.cells(0).Set(row, i);

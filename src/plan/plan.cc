@@ -115,10 +115,16 @@ std::string WarningOf(const Step& step) {
     // A view or an assertion holds no data of its own.
     const auto type = before("type");
     if (step.kind == "model" && type != "view" && type != "assertion") {
-        if (step.action == StepAction::kDelete) return "its table is dropped";
-        if (step.action == StepAction::kUpdate && Changes(step, "type")) {
-            return "its table is dropped and built anew";
-        }
+        const bool ends_history =
+            std::any_of(step.changes.begin(), step.changes.end(), [](const FieldChange& change) {
+                return change.field == kHistoryField && !change.before.empty() &&
+                       change.after.empty();
+            });
+        const std::string history =
+            ends_history ? ", with a history that nothing can bring back" : "";
+        if (step.action == StepAction::kDelete) return "its table is dropped" + history;
+        if (step.action == StepAction::kUpdate && (Changes(step, "type") || ends_history))
+            return "its table is dropped and built anew" + history;
     }
     return "";
 }

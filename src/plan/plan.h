@@ -45,6 +45,8 @@ struct Step {
 inline constexpr std::string_view kMaskField = "mask ";
 // And of a part of a table: "only public.answers".
 inline constexpr std::string_view kOnlyField = "only ";
+// A model's, that records what its rows were.
+inline constexpr std::string_view kHistoryField = "history";
 
 // Whether the step takes a stream away from its source: its slot and its tables go.
 bool ForgetsStream(const Step& step);

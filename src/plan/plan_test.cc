@@ -65,6 +65,28 @@ void ExpectGolden(const std::string& name, const std::string& text) {
     EXPECT_EQ(text, *golden) << "write it anew and read the diff: UPDATE_GOLDEN=1 plan_test";
 }
 
+TEST(PlanTest, WhatEndsAHistoryIsSaid) {
+    Resource model{"model",
+                   "mart.students",
+                   {{"type", "incremental"}, {"uniqueKey", "id"}, {"history", "of all columns"}},
+                   {}};
+    const auto applied = Apply({model});
+    const auto warning = [&](const std::vector<Resource>& wanted) {
+        const auto plan = MakePlan(wanted, applied);
+        EXPECT_TRUE(plan);
+        return plan->steps.at(0).warning;
+    };
+    EXPECT_EQ(warning({}), "its table is dropped, with a history that nothing can bring back");
+    model.fields["history"] = "of the columns name";
+    EXPECT_EQ(warning({model}), "");
+    model.fields.erase("history");
+    EXPECT_EQ(warning({model}),
+              "its table is dropped and built anew, with a history that nothing can bring back");
+    model.fields["type"] = "table";
+    EXPECT_EQ(warning({model}),
+              "its table is dropped and built anew, with a history that nothing can bring back");
+}
+
 TEST(PlanTest, ANewProjectIsMadeInTheOrderOfItsDependencies) {
     const auto plan = MakePlan(Wanted(), {});
     ASSERT_TRUE(plan);

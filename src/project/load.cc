@@ -52,7 +52,7 @@ class Loader {
         project_.root = root;
     }
 
-    Result<std::shared_ptr<const Project>> Load() {
+    LoadedProject Load() {
         LoadBiwa();
         ForEachYaml("connections",
                     [this](const std::string& name, const YamlDocument& document,
@@ -67,8 +67,8 @@ class Loader {
             LoadTexts("definitions", {".sqlx", ".js", ".yaml", ".sql", ".ipynb"});
         project_.includes = LoadTexts("includes", {".js"});
         CheckStreams();
-        if (!problems_.empty()) return tl::unexpected(problems_.ToError());
-        return std::make_shared<const Project>(std::move(project_));
+        if (!problems_.empty()) return {nullptr, problems_.Sorted()};
+        return {std::make_shared<const Project>(std::move(project_)), {}};
     }
 
   private:
@@ -597,6 +597,13 @@ class Loader {
 
 }  // namespace
 
+LoadedProject LoadWithProblems(const fs::path& root, const ConnectionKinds& kinds,
+                               UnsavedTexts unsaved) {
+    std::error_code error;
+    const auto absolute = fs::absolute(root, error).lexically_normal();
+    return Loader(absolute, kinds, std::move(unsaved)).Load();
+}
+
 Result<std::shared_ptr<const Project>> LoadProject(const fs::path& root,
                                                    const ConnectionKinds& kinds,
                                                    UnsavedTexts unsaved) {
@@ -606,7 +613,9 @@ Result<std::shared_ptr<const Project>> LoadProject(const fs::path& root,
         !fs::is_symlink(absolute / "biwa.yaml", error)) {
         return NoProject(absolute);
     }
-    return Loader(absolute, kinds, std::move(unsaved)).Load();
+    auto loaded = LoadWithProblems(absolute, kinds, std::move(unsaved));
+    if (!loaded.project) return tl::unexpected(ToError(loaded.problems));
+    return std::move(loaded.project);
 }
 
 Result<fs::path> FindProjectRoot(const fs::path& start) {

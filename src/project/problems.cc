@@ -23,13 +23,17 @@ void Problems::Add(SourceLocation location, std::string message) {
     problems_.push_back({std::move(location), std::move(message)});
 }
 
-Error Problems::ToError() const {
-    BIWA_CHECK(!problems_.empty());
+std::vector<FileProblem> Problems::Sorted() const {
     auto sorted = problems_;
-    std::stable_sort(sorted.begin(), sorted.end(), [](const Problem& a, const Problem& b) {
+    std::stable_sort(sorted.begin(), sorted.end(), [](const FileProblem& a, const FileProblem& b) {
         return std::tie(a.location.file, a.location.line, a.location.column) <
                std::tie(b.location.file, b.location.line, b.location.column);
     });
+    return sorted;
+}
+
+Error ToError(const std::vector<FileProblem>& sorted) {
+    BIWA_CHECK(!sorted.empty());
     std::string text;
     for (std::size_t i = 0; i < std::min(sorted.size(), kShownMax); ++i) {
         if (i > 0) text += '\n';

@@ -16,16 +16,15 @@ class Problems {
     bool empty() const { return problems_.empty(); }
     std::size_t size() const { return problems_.size(); }
 
-    // One "file:line:column: message" a line, sorted by place. Only when not empty.
-    Error ToError() const;
+    // By place.
+    std::vector<FileProblem> Sorted() const;
 
   private:
-    struct Problem {
-        SourceLocation location;
-        std::string message;
-    };
-    std::vector<Problem> problems_;
+    std::vector<FileProblem> problems_;
 };
+
+// One "file:line:column: message" a line. Only when not empty.
+Error ToError(const std::vector<FileProblem>& sorted);
 
 // " Did you mean "x"?" or, where nothing is near, " Expected one of: a, b, c."
 std::string Suggest(const std::string& name, const std::vector<std::string>& candidates);

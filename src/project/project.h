@@ -174,7 +174,20 @@ using ConnectionKinds = std::map<std::string, std::vector<Setting>>;
 // UTF-8.
 using UnsavedTexts = std::map<std::string, std::string>;
 
-// Reads and checks every file. The error holds all that is wrong, one "file:line:column: …" a line.
+// What is wrong, and where: without a line, with the file as a whole; without a file, with all.
+struct FileProblem {
+    SourceLocation location;
+    std::string message;
+};
+
+struct LoadedProject {
+    std::shared_ptr<const Project> project;  // nullptr where there are problems
+    std::vector<FileProblem> problems;       // sorted by place
+};
+// Reads and checks every file.
+LoadedProject LoadWithProblems(const std::filesystem::path& root, const ConnectionKinds& kinds,
+                               UnsavedTexts unsaved = {});
+// The same. The error holds all that is wrong, one "file:line:column: …" a line.
 Result<std::shared_ptr<const Project>> LoadProject(const std::filesystem::path& root,
                                                    const ConnectionKinds& kinds,
                                                    UnsavedTexts unsaved = {});

@@ -303,11 +303,24 @@ std::unique_ptr<RowSource> ChangeBuffer::Rows() const {
     return MakeItemSource(
         columns_->columns, size,
         [this, rows = std::move(rows)](std::size_t begin, std::size_t end, RowBlock& block) {
+            // Most rows are as they came, one behind the other.
+            std::vector<RowRun> runs;
+            for (auto i = begin; i < end; ++i) {
+                const auto& row = rows[i];
+                if (!runs.empty() && runs.back().first.part == row.part &&
+                    runs.back().first.row + runs.back().count == row.row) {
+                    ++runs.back().count;
+                } else {
+                    runs.push_back({row, 1});
+                }
+            }
             for (std::size_t column = 0; column < columns_->columns.size(); ++column) {
-                CopyColumn(end - begin, block.columns[column], [&](std::size_t i) {
-                    const auto& row = rows[begin + i];
-                    return CellPlace{&parts_[row.part].rows.cells(column), row.row};
-                });
+                std::size_t to = 0;
+                for (const auto& run : runs) {
+                    CopyRun(parts_[run.first.part].rows.cells(column), run.first.row, run.count,
+                            block.columns[column], to);
+                    to += run.count;
+                }
             }
         });
 }

@@ -83,6 +83,11 @@ class ChangeBuffer {
         std::uint32_t part = 0;
         std::uint32_t row = 0;
     };
+    // Rows of a part that follow one another.
+    struct RowRun {
+        RowRef first;
+        std::uint32_t count = 0;
+    };
     struct KeyRef {
         std::uint32_t part = 0;
         std::uint32_t row = 0;

@@ -85,7 +85,7 @@ Result<std::map<std::string, ColumnFacts>> FactsOf(WriteTransaction& transaction
         transaction,
         fmt::format("SELECT column_name, coalesce(comment, ''), coalesce(column_default, '') FROM "
                     "duckdb_columns() WHERE database_name = current_database() AND "
-                    "schema_name = {} AND table_name = {}",
+                    "lower(schema_name) = lower({}) AND lower(table_name) = lower({})",
                     QuoteLiteral(table.dataset), QuoteLiteral(table.name)),
         [&](const std::vector<Cells>& cells, std::size_t row) {
             facts[std::string(cells[0].GetString(row))] = {std::string(cells[1].GetString(row)),
@@ -145,8 +145,15 @@ Result<HistoryEpoch> NextEpoch(WriteTransaction& transaction, const HistoryTable
                                           "_biwa.histories WHERE {}",
                                           OfTable(table)))));
     epoch.key = key;
-    epoch.began_at = at.commit_time;
-    BIWA_TRY(AddEpoch(transaction, table, epoch, at));
+    // No moment is of two spans: the one before may have ended with the last commit that there is.
+    const auto ended_at = BIWA_TRY(NumberOf(
+        transaction,
+        fmt::format("SELECT coalesce(max(epoch_us(ended_at)), 0)::BIGINT FROM _biwa.histories "
+                    "WHERE {}",
+                    OfTable(table))));
+    auto from = at;
+    from.commit_time = epoch.began_at = std::max(at.commit_time, ended_at);
+    BIWA_TRY(AddEpoch(transaction, table, epoch, from));
     return epoch;
 }
 
@@ -221,7 +228,7 @@ Result<HistoryEpoch> BeginEpoch(WriteTransaction& transaction, const HistoryTabl
     const auto names = QuotedList(columns);
     BIWA_TRY(transaction.Execute(fmt::format(
         "INSERT INTO {} ({}, {}) SELECT 'copy', {}, make_timestamptz({}), 0, {}, {} FROM {}",
-        changes.ToSql(), MetaList(), names, at.commit, at.commit_time, epoch.number, names,
+        changes.ToSql(), MetaList(), names, at.commit, epoch.began_at, epoch.number, names,
         table.target.ToSql())));
     return epoch;
 }
@@ -234,7 +241,7 @@ Result<HistoryEpoch> BeginEmptyEpoch(WriteTransaction& transaction, const Histor
     BIWA_TRY(transaction.Execute(
         fmt::format("INSERT INTO {} ({}) VALUES ('truncate', {}, make_timestamptz({}), {}, {})",
                     ChangesTable(table.target).ToSql(), MetaList(), truncated_at.commit,
-                    truncated_at.commit_time, truncated_at.sequence, epoch.number)));
+                    epoch.began_at, truncated_at.sequence, epoch.number)));
     return epoch;
 }
 
@@ -369,7 +376,7 @@ Status RenameHistory(WriteTransaction& transaction, const HistoryTable& from,
     return MakeViews(transaction, to);
 }
 
-Status RemaskHistory(WriteTransaction& transaction, const HistoryTable& table) {
+Status NarrowHistory(WriteTransaction& transaction, const HistoryTable& table) {
     if (!BIWA_TRY(HasHistory(transaction, table))) return {};
     BIWA_TRY(EndEpoch(transaction, table.stream, table.schema, table.name));
     const auto changes = ChangesTable(table.target);

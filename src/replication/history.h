@@ -85,9 +85,9 @@ Status WriteHistory(WriteTransaction& transaction, const TableName& target,
 // The table has another name at the source.
 Status RenameHistory(WriteTransaction& transaction, const HistoryTable& from,
                      const HistoryTable& to);
-// The table is to be copied anew, as it is masked otherwise: takes away the values that are not
-// masked as the mirror's are by now.
-Status RemaskHistory(WriteTransaction& transaction, const HistoryTable& table);
+// The mirror was made anew because fewer values of the table are wanted than before, or masked
+// ones: takes away the columns that it has not, and the values that are not masked as its own are.
+Status NarrowHistory(WriteTransaction& transaction, const HistoryTable& table);
 // Takes away all that a stream has kept.
 Status DropHistories(WriteTransaction& transaction, const std::string& stream);
 

@@ -34,12 +34,27 @@ struct Found {
     using Columns = std::vector<std::pair<std::string, std::string>>;  // names and types
 
     std::string catalogue;
-    std::string moment;                   // as SQL
-    std::map<TableName, bool> histories;  // by table: whether there is one of the moment
+    std::string moment;  // as SQL
+    // By table, in small letters: whether there is one of the moment.
+    std::map<TableName, bool> histories;
     std::set<std::string> history_datasets;
     std::map<TableName, Columns> relations;  // tables and views
     std::map<TableName, std::string> views;  // how they are made
 };
+
+// The warehouse does not tell names apart by capitals, which may have changed at the source.
+TableName Folded(const TableName& name) {
+    return {SmallLetters(name.dataset), SmallLetters(name.name)};
+}
+
+// nullptr where the history's view is not there.
+const Found::Columns* ColumnsOfHistory(const TableName& table, const Found& found) {
+    const auto view = Folded(HistoryView(table));
+    for (const auto& [name, columns] : found.relations) {
+        if (Folded(name) == view && columns.size() > 2) return &columns;
+    }
+    return nullptr;
+}
 
 Result<Found> Look(ReadSession& session, const std::string& moment) {
     Found found;
@@ -79,7 +94,7 @@ Result<Found> Look(ReadSession& session, const std::string& moment) {
                     found.moment),
         [&](const std::vector<Cells>& cells, std::size_t row) {
             const auto table = NameIn(cells, row);
-            found.histories[table] = cells[2].Get<std::int32_t>(row) != 0;
+            found.histories[Folded(table)] |= cells[2].Get<std::int32_t>(row) != 0;
             found.history_datasets.insert(ChangesTable(table).dataset);
             found.history_datasets.insert(HistoryView(table).dataset);
         }));
@@ -87,8 +102,7 @@ Result<Found> Look(ReadSession& session, const std::string& moment) {
 }
 
 // The rows of the moment, from the view whose last two columns say for how long each was so.
-std::string AsOf(const TableName& table, const Found& found) {
-    const auto& view = found.relations.at(HistoryView(table));
+std::string AsOf(const TableName& table, const Found::Columns& view, const Found& found) {
     const auto columns = view.size() - 2;
     std::string names;
     for (std::size_t i = 0; i < columns; ++i) {
@@ -123,13 +137,14 @@ std::string StandIn(const TableName& name, const Found& found, const std::string
         if (!names_it) return view->second;
         return Refusal(name, found, "names the warehouse itself: it cannot be read as of a moment");
     }
-    const auto history = found.histories.find(name);
-    if (history == found.histories.end()) {
+    const auto history = found.histories.find(Folded(name));
+    const auto* const columns = ColumnsOfHistory(name, found);
+    if (history == found.histories.end() || columns == nullptr) {
         return Refusal(name, found,
                        "has no history: a stream with mode: history keeps one of its tables, and "
                        "a model that is a view is made of those");
     }
-    if (history->second) return AsOf(name, found);
+    if (history->second) return AsOf(name, *columns, found);
     return Refusal(
         name, found,
         fmt::format("has no history of {}: _biwa.histories says of what times there is", moment));

@@ -153,6 +153,27 @@ TEST(HistoryTest, ItBeginsWithTheRowsThatAreThereAndSaysBetweenWhichMomentsItIsK
     EXPECT_NE(after[0].find("there is no history of raw.t"), std::string::npos) << after[0];
 }
 
+// Nothing is committed between the end of one and the beginning of the next.
+TEST(HistoryTest, NoMomentIsOfTwoSpans) {
+    World world(KeyShape::kInt);
+    world.Store({{1, 1, "a", ""}});
+    world.state.commit_time = 1000;
+    world.state.position.order = 10;
+    ASSERT_TRUE(world.NewApplier()->KeepHistory(Kept(*world.schema)));
+    ASSERT_TRUE(world.NewApplier()->KeepHistory({}));
+    auto applier = world.NewApplier();
+    ASSERT_TRUE(applier->KeepHistory(Kept(*world.schema)));
+    for (const Micros moment : {1000, 1001, 1002}) {
+        EXPECT_EQ(AsOf(*world.warehouse, moment), std::vector<std::string>{"1 1 a "}) << moment;
+    }
+    // A change of that very time comes behind what the span began with.
+    ASSERT_TRUE(applier->Add(
+        BatchOf(KeyShape::kInt, {{Change::Kind::kDelete, 1, {}}}, world.schema, 1000)));
+    ASSERT_TRUE(applier->Commit());
+    EXPECT_EQ(AsOf(*world.warehouse, 1000), std::vector<std::string>{"1 1 a "});
+    EXPECT_TRUE(AsOf(*world.warehouse, 1001).empty());
+}
+
 TEST(HistoryTest, ATableThatHasToBeCopiedAnewHasNoHistoryMeanwhile) {
     World world(KeyShape::kInt);
     world.state.commit_time = 1;
@@ -223,6 +244,13 @@ TEST(HistoryTest, ASessionOfThePastSaysWhatHasNoHistory) {
     fails(then, "SELECT count(*) FROM memory.raw.t", "names the warehouse itself");
     fails(then, "SELECT count(*) FROM _biwa.streams", "does not exist");
     fails("yesterday or so", "SELECT 1", "is no time to look back to");
+    // The source writes its name otherwise by now.
+    {
+        auto transaction = world.warehouse->Begin();
+        ASSERT_TRUE((*transaction)->Execute("UPDATE _biwa.histories SET table_name = 'T'"));
+        ASSERT_TRUE((*transaction)->Commit());
+    }
+    EXPECT_EQ(count(then, "SELECT count(*) FROM raw.t"), "1");
     // And nothing of it is left behind.
     EXPECT_EQ(
         Ask(*world.warehouse, "SELECT database_name FROM duckdb_databases() WHERE NOT internal"),

@@ -11,6 +11,10 @@ namespace biwa {
 
 namespace {
 
+// The engine writes groups of 122,880 rows while they come. Of less, a slice's rows are kept,
+// copied once more and written by one thread when it ends; so each reader should bring some groups.
+constexpr std::int64_t kReaderRowsMin = 2 * 122'880;
+
 // The rows of ranges that are handed out until the slice of time is over.
 class SliceRows final : public RowSource {
   public:
@@ -22,6 +26,8 @@ class SliceRows final : public RowSource {
           ranges_(ranges),
           readers_(std::min(options.readers, ranges.size())),
           end_(std::chrono::steady_clock::now() + options.slice),
+          end_of_few_(end_ + 4 * options.slice),
+          rows_enough_(rows_copied + static_cast<std::int64_t>(readers_) * kReaderRowsMin),
           rows_copied_(rows_copied),
           stop_(std::move(stop)) {}
 
@@ -65,7 +71,8 @@ class SliceRows final : public RowSource {
     const SnapshotRange* NextRange() {
         std::lock_guard lock(mutex_);
         if (next_ == ranges_.size()) return nullptr;
-        if (next_ > 0 && std::chrono::steady_clock::now() >= end_) return nullptr;
+        const auto end = rows_copied_ < rows_enough_ ? end_of_few_ : end_;
+        if (next_ > 0 && std::chrono::steady_clock::now() >= end) return nullptr;
         return &ranges_[next_++];
     }
 
@@ -73,7 +80,8 @@ class SliceRows final : public RowSource {
     const SourceTable& source_;
     const std::vector<SnapshotRange>& ranges_;
     const std::size_t readers_;
-    const std::chrono::steady_clock::time_point end_;
+    const std::chrono::steady_clock::time_point end_, end_of_few_;
+    const std::int64_t rows_enough_;
     std::atomic<std::int64_t>& rows_copied_;
     const std::stop_token stop_;
     std::mutex mutex_;

@@ -18,7 +18,8 @@ namespace biwa {
 
 struct SnapshotOptions {
     std::size_t readers = 2;  // connections to the source at once
-    // What a crash repeats at the most, about.
+    // What a crash repeats, about; of wide tables up to five times that, until a slice has as many
+    // rows as the engine writes well.
     std::chrono::milliseconds slice{2000};
 };
 

@@ -22,6 +22,8 @@ constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 // With so many waiting, throughput counts and not the rhythm of commits.
 constexpr std::uint64_t kManyChanges = 50'000;
 constexpr std::size_t kTablesPerCommit = 100;
+// Between commits that take long, if nothing has piled up.
+constexpr milliseconds kRest{300};
 constexpr milliseconds kPollTimeout{200};
 // How often the source says how far it is while nothing changes; the books are told less often.
 constexpr milliseconds kPassedEvery{200};
@@ -202,10 +204,37 @@ Status StreamLine::CheckHistory(StreamSource& source) {
     if (!history) return tl::unexpected(std::move(history).error());
     if (*history == state_.history) return {};
     auto transaction = BIWA_TRY(warehouse_.Begin());
+    std::vector<std::string> ahead;
+    if (!state_.history.empty()) ahead = BIWA_TRY(PutOffCopiesAhead(*transaction));
     BIWA_TRY(SaveHistory(*transaction, options_.name, *history));
     BIWA_TRY(transaction->Commit());
     state_.history = std::move(*history);
+    for (const auto& name : ahead) {
+        observer_.OnTable(name, TablePhase::kWaiting, state_.Find(name)->reason, 0);
+    }
     return {};
+}
+
+// Another server has taken over, which has all that the line has applied. A table whose copy is of
+// a later moment than that may have rows in it that only the server before had.
+Result<std::vector<std::string>> StreamLine::PutOffCopiesAhead(WriteTransaction& transaction) {
+    std::vector<std::string> names;
+    for (auto& table : state_.tables) {
+        const bool is_ahead = table.phase == TablePhase::kLive &&
+                              std::max(table.from, table.overlap_until) > state_.position.order;
+        if (!is_ahead && table.phase != TablePhase::kCopying) continue;
+        // It begins anew with its tables.
+        if (options_.beside) {
+            return Fail(ErrorKind::kConflict,
+                        "another server has taken over from the one that was copied from");
+        }
+        table.phase = TablePhase::kWaiting;
+        table.reason = "another server has taken over from the one that it was copied from";
+        table.ranges_left.clear();
+        BIWA_TRY(SaveTable(transaction, options_.name, table));
+        names.push_back(table.ToString());
+    }
+    return names;
 }
 
 Status StreamLine::Copy(StreamSource& source, const std::vector<SourceTable>& tables,
@@ -294,6 +323,8 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
 
 Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& tables,
                           std::stop_token stop, const std::function<bool()>& is_enough) {
+    // Tables may leave the line by it.
+    BIWA_TRY(CheckHistory(source));
     std::vector<FollowedTable> followed;
     for (const auto& table : state_.tables) {
         // Of one that is gone, what came before may still be read.
@@ -305,7 +336,6 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         one.table.id = table.id;
         one.from = table.from;
     }
-    BIWA_TRY(CheckHistory(source));
     auto opened = source.Follow(followed, state_.position, kPassedEvery);
     has_lost_history_ = !opened && opened.error().kind == ErrorKind::kConflict;
     const auto changes = BIWA_TRY(std::move(opened));
@@ -428,9 +458,12 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         applied.bytes = bytes;
         applied.seconds = std::chrono::duration<double>(end - begin).count();
         queue_bytes_ = queue.bytes();
-        // A slow warehouse is given twice the time of a commit between two: the rest is for
-        // queries.
-        next_commit_ = std::max(begin + options_.commit_every, end + (end - begin));
+        // Between two commits there is time for queries, and for a source on the same machine:
+        // nine times what one takes, as far as that makes nobody wait, else as much as one takes.
+        const auto took = end - begin;
+        next_commit_ = std::max(begin + options_.commit_every,
+                                end + std::max<steady_clock::duration>(
+                                          took, std::min<steady_clock::duration>(9 * took, kRest)));
         state_.position = applied.position;
         state_.commit_time = applied.commit_time;
         durable_order_ = applied.position.order;

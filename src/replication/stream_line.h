@@ -111,6 +111,7 @@ class StreamLine {
     bool TakeProgressed() { return progressed_.exchange(false); }
 
   private:
+    Result<std::vector<std::string>> PutOffCopiesAhead(WriteTransaction& transaction);
     Status ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
                        std::stop_token stop);
     Status ApplyQueue(StreamSource& source, const std::map<std::string, HistoryKey>& histories,

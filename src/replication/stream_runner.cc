@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "replication/retry.h"
+#include "replication/stream_tables.h"
 #include "replication/target_table.h"
 
 namespace biwa {
@@ -59,6 +60,19 @@ StreamStatus StreamRunner::status() const {
     status.reconciliation = reconciler_.status();
     status.rows_total += line_.rows_total();
     status.queue_bytes = line_.queue_bytes();
+    using TableState = StreamStatus::TableState;
+    for (auto& table : status.tables) {
+        const bool is_to_come = table.state == TableState::kWaiting ||
+                                table.state == TableState::kCopying ||
+                                table.state == TableState::kPaused;
+        if (!is_to_come ||
+            !MatchesAny(options_.history, table.source, options_.dataset.usual_schema)) {
+            continue;
+        }
+        table.notes.emplace_back(
+            "its history goes on when a copy has taken its place: what changes until then is not "
+            "in it");
+    }
     return status;
 }
 

@@ -40,7 +40,9 @@ struct Server {
     // Of its log, for each line; and whether no copy is read to its end.
     std::map<std::string, std::uint64_t> retained;
     bool holds_copies = false;
+    std::uint64_t copies_held = 0;
     std::string table_id = "1";
+    std::string name;  // changes when another one has taken over
     std::vector<SourceTable> extra_tables;
 };
 
@@ -68,6 +70,7 @@ class Snapshot final : public SnapshotReader {
     Result<std::unique_ptr<RowReader>> Read(const SourceTable&,
                                             const SnapshotRange& range) override {
         std::lock_guard lock(server_.mutex);
+        if (server_.holds_copies) ++server_.copies_held;
         if (server_.holds_copies || server_.Breaks()) return Unavailable("the copy broke");
         std::vector<Row> rows;
         for (const auto& [key, row] : rows_) {
@@ -169,7 +172,10 @@ class Source final : public StreamSource {
         std::lock_guard lock(server_.mutex);
         return std::make_unique<Snapshot>(server_, server_.states.back());
     }
-    Result<std::string> CheckHistory(const std::string&, const Position&) override { return ""; }
+    Result<std::string> CheckHistory(const std::string&, const Position&) override {
+        std::lock_guard lock(server_.mutex);
+        return server_.name;
+    }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
                                                  const Position& from, milliseconds) override {
         std::lock_guard lock(server_.mutex);
@@ -454,6 +460,40 @@ TEST(StreamRunnerTest, TablesAndColumnsThatDifferInCapitalsOnlyAreRefused) {
         EXPECT_EQ(tables[i].state, StreamStatus::TableState::kRefused);
         EXPECT_FALSE(tables[i].notes.empty());
     }
+}
+
+TEST(StreamRunnerTest, ACopyFromAServerThatWasLostBeginsAnewAtTheOneThatTookOver) {
+    auto opened = OpenDuckDb({});
+    ASSERT_TRUE(opened);
+    Server server(1);
+    server.faults = false;
+    server.holds_copies = true;
+    server.name = "first";
+    const auto runner = NewRunner(**opened, server);
+    const auto copies_from = [&](const char* name) {
+        const auto state = ReadStreamState(**opened, "s");
+        return state && state->history == name;
+    };
+    ASSERT_TRUE(WaitUntil([&] {
+        std::lock_guard lock(server.mutex);
+        return server.copies_held > 0;
+    }));
+    ASSERT_TRUE(copies_from("first"));
+    {
+        std::lock_guard lock(server.mutex);
+        server.name = "second";
+        server.holds_copies = false;
+        server.Write();
+    }
+    ASSERT_TRUE(WaitUntil([&] {
+        const auto status = runner->status();
+        return copies_from("second") && status.state == StreamStatus::State::kStreaming &&
+               status.tables.at(0).state == StreamStatus::TableState::kLive;
+    })) << runner->status().tables.at(0).reason;
+    std::lock_guard lock(server.mutex);
+    // Beside, from the start: what had been copied may be what only the first server had.
+    EXPECT_TRUE(server.acknowledged.contains(JoinName("s")));
+    EXPECT_EQ(Stored(**opened), Lines(server.states.back()));
 }
 
 TEST(StreamRunnerTest, ACopyForWhichTheSourceKeepsTooMuchIsGivenUpAndTheStreamGoesOn) {

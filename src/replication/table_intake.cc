@@ -164,6 +164,10 @@ Status TableIntake::TakeOver(const StreamState& joined, const std::vector<Source
         // Where columns are listed there are no others, not even such as were there before.
         if (has_listed_columns) BIWA_TRY(DropTarget(*transaction, target));
         BIWA_TRY(SwapIn(*transaction, BesideTable(target), target, key));
+        if (has_listed_columns) {
+            BIWA_TRY(
+                NarrowHistory(*transaction, {options_.name, table.schema, table.name, target}));
+        }
         taken.push_back(table);
         taken.back().from = joined.position.order;
         BIWA_TRY(SaveTable(*transaction, options_.name, taken.back()));

@@ -73,10 +73,11 @@ Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
             }
         }
     }
-    const auto comments = BIWA_TRY(transaction.Query(fmt::format(
-        "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = {} AND "
-        "table_name = {} AND comment IS NOT NULL AND database_name = current_database()",
-        QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+    const auto comments = BIWA_TRY(transaction.Query(
+        fmt::format("SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = {} AND "
+                    "lower(table_name) = lower({}) AND comment IS NOT NULL AND database_name = "
+                    "current_database()",
+                    QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
     while (const auto* block = BIWA_TRY(comments->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {
             for (auto& one : stored) {
@@ -91,9 +92,9 @@ Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
 Result<std::string> CommentOf(WriteTransaction& transaction, const TableName& target,
                               const std::string& column) {
     const auto rows = BIWA_TRY(transaction.Query(fmt::format(
-        "SELECT coalesce(comment, '') FROM duckdb_columns() WHERE schema_name = {} AND table_name "
-        "= "
-        "{} AND column_name = {} AND database_name = current_database()",
+        "SELECT coalesce(comment, '') FROM duckdb_columns() WHERE schema_name = {} AND "
+        "lower(table_name) = lower({}) AND lower(column_name) = lower({}) AND database_name = "
+        "current_database()",
         QuoteLiteral(target.dataset), QuoteLiteral(target.name), QuoteLiteral(column))));
     const auto* block = BIWA_TRY(rows->Next());
     return block == nullptr ? std::string() : std::string(block->columns[0].GetString(0));

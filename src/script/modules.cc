@@ -78,7 +78,15 @@ Outcome<Value> Modules::Run(const std::string& path, const std::string& text) {
         Piece{"})"}};
     const auto function = engine_.Evaluate(path, pieces);
     if (!function) return function;
-    const auto require = engine_.MakeFunction(
+    const std::array<Value, 5> arguments = {exports, RequireOf(path), module,
+                                            engine_.MakeText(path), engine_.MakeText(Folder(path))};
+    const auto ran = engine_.Call(*function, arguments);
+    if (!ran) return ran;
+    return engine_.Get(module, "exports");
+}
+
+Value Modules::RequireOf(const std::string& path) {
+    return engine_.MakeFunction(
         "require", [this, path](std::span<const Value> arguments) -> Outcome<Value> {
             if (arguments.empty() || !arguments[0].IsText())
                 return tl::unexpected(Failure{"require() takes the name of a module", {}, {}});
@@ -86,11 +94,6 @@ Outcome<Value> Modules::Run(const std::string& path, const std::string& text) {
             if (!request) return tl::unexpected(request.error());
             return Require(path, *request);
         });
-    const std::array<Value, 5> arguments = {exports, require, module, engine_.MakeText(path),
-                                            engine_.MakeText(Folder(path))};
-    const auto ran = engine_.Call(*function, arguments);
-    if (!ran) return ran;
-    return engine_.Get(module, "exports");
 }
 
 Outcome<Value> Modules::Require(const std::string& from, std::string_view request) {

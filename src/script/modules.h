@@ -23,6 +23,8 @@ class Modules {
 
     // What the file exports; it is run the first time only.
     Outcome<Value> Load(const std::string& path);
+    // `require` as it is in the file of that path.
+    Value RequireOf(const std::string& path);
     // The text of a file named from beside another one; nothing when there is none in the project.
     std::optional<std::string> ReadBeside(const std::string& file, std::string_view path);
 

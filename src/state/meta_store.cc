@@ -79,6 +79,7 @@ ModelRun ReadModelRun(const SqliteStatement& row, int first) {
     run.error = row.Text(first + 4);
     run.failing_rows = row.OptionalInteger(first + 5).value_or(0);
     run.sample = row.Text(first + 6);
+    run.bytes = row.OptionalInteger(first + 7);
     return run;
 }
 
@@ -146,10 +147,10 @@ Result<std::int64_t> MetaStore::RecordRun(const Run& run) {
         for (const auto& model : run.models) {
             BIWA_TRY(
                 database.Run("INSERT INTO model_runs"
-                             " (run, model, state, seconds, rows, error, failing_rows, sample)"
-                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                             " (run, model, state, seconds, rows, error, failing_rows, sample,"
+                             " bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                              id, model.model, model.state, model.seconds, model.rows, model.error,
-                             model.failing_rows, model.sample));
+                             model.failing_rows, model.sample, model.bytes));
         }
         return {};
     });
@@ -157,12 +158,25 @@ Result<std::int64_t> MetaStore::RecordRun(const Run& run) {
     return id;
 }
 
+Result<std::optional<Run>> MetaStore::LastRun(const std::string& trigger) const {
+    return readers_->With([&](const SqliteDatabase& database) -> Result<std::optional<Run>> {
+        auto rows = BIWA_TRY(database.Prepare(
+            "SELECT id, started, finished, state, trigger, run_id, request FROM runs"
+            " WHERE trigger = ? ORDER BY id DESC LIMIT 1"));
+        rows.Bind(trigger);
+        if (!BIWA_TRY(rows.Step())) return std::nullopt;
+        return Run{rows.Integer(0), rows.Integer(1), rows.Integer(2),
+                   rows.Text(3),    rows.Text(4),    {},
+                   rows.Text(5),    rows.Text(6)};
+    });
+}
+
 Result<std::vector<Run>> MetaStore::RecentRuns(int count_max) const {
     return readers_->With([&](const SqliteDatabase& database) -> Result<std::vector<Run>> {
         // One statement is one view of the file, so a run comes with all of its models.
         auto rows = BIWA_TRY(database.Prepare(
             "SELECT r.id, r.started, r.finished, r.state, r.trigger, r.run_id, r.request,"
-            " m.model, m.state, m.seconds, m.rows, m.error, m.failing_rows, m.sample"
+            " m.model, m.state, m.seconds, m.rows, m.error, m.failing_rows, m.sample, m.bytes"
             " FROM (SELECT * FROM runs ORDER BY id DESC LIMIT ?) r"
             " LEFT JOIN model_runs m ON m.run = r.id ORDER BY r.id DESC, m.model"));
         rows.Bind(std::int64_t{count_max});
@@ -191,14 +205,14 @@ Result<std::map<std::string, LastModelRun>> MetaStore::LastModelRuns() const {
     return readers_->With([](const SqliteDatabase& database) -> Last {
         auto rows = BIWA_TRY(database.Prepare(
             "SELECT m.model, m.state, m.seconds, m.rows, m.error, m.failing_rows, m.sample,"
-            " r.finished FROM model_runs m"
+            " m.bytes, r.finished FROM model_runs m"
             " JOIN (SELECT model, max(run) AS run FROM model_runs GROUP BY model) last"
             " ON last.model = m.model AND last.run = m.run JOIN runs r ON r.id = m.run"));
         std::map<std::string, LastModelRun> last;
         while (BIWA_TRY(rows.Step())) {
             auto run = ReadModelRun(rows, 0);
             const auto model = run.model;
-            last[model] = {std::move(run), rows.Integer(7)};
+            last[model] = {std::move(run), rows.Integer(8)};
         }
         return last;
     });

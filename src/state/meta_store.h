@@ -43,8 +43,9 @@ struct ModelRun {
     double seconds = 0;
     std::optional<std::int64_t> rows;
     std::string error;
-    std::int64_t failing_rows = 0;  // of an assertion
-    std::string sample = {};        // of those, JSON; may be empty
+    std::int64_t failing_rows = 0;           // of an assertion
+    std::string sample = {};                 // of those, JSON; may be empty
+    std::optional<std::int64_t> bytes = {};  // of the table's values
 };
 
 struct Run {
@@ -91,6 +92,8 @@ class MetaStore {
     Result<std::int64_t> RecordRun(const Run& run);  // the run's id
     // The newest first, with their models.
     Result<std::vector<Run>> RecentRuns(int count_max) const;
+    // The newest of those with this trigger, without its models; nothing when there is none.
+    Result<std::optional<Run>> LastRun(const std::string& trigger) const;
     Result<std::map<std::string, LastModelRun>> LastModelRuns() const;
     // Forgets runs that are not among the newest `keep`; the last run of each model stays.
     Status PruneRuns(int keep);

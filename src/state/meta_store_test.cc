@@ -88,6 +88,12 @@ TEST_F(MetaStoreTest, TellsTheNewestRunsAndTheLastOfEachModel) {
     ASSERT_EQ(runs->at(1).models.size(), 1u);
     EXPECT_EQ(runs->at(1).models[0].rows, 8);
 
+    const auto by_command = store->LastRun("command");
+    ASSERT_TRUE(by_command && *by_command);
+    EXPECT_EQ((*by_command)->id, *first);
+    EXPECT_EQ((*by_command)->state, "failed");
+    EXPECT_FALSE(store->LastRun("apply")->has_value());
+
     const auto last = store->LastModelRuns();
     ASSERT_TRUE(last);
     EXPECT_EQ(last->at("mart.a").finished, 40);

@@ -50,6 +50,9 @@ constexpr const char* kMigrations[] = {
     ALTER TABLE model_runs ADD COLUMN failing_rows INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE model_runs ADD COLUMN sample TEXT NOT NULL DEFAULT '';
     )sql",
+    R"sql(
+    ALTER TABLE model_runs ADD COLUMN bytes INTEGER;
+    )sql",
 };
 constexpr std::int64_t kVersion = std::size(kMigrations);
 

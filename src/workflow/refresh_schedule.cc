@@ -74,6 +74,7 @@ void RefreshSchedule::OnStarted(const TableName& target, Micros now) {
     if (place == places_.end()) return;
     auto& model = models_[place->second];
     model.dirty = false;
+    model.due_again.reset();
     model.started_at = now;
     model.building_since = std::exchange(model.stale_since, std::nullopt);
 }
@@ -93,6 +94,7 @@ void RefreshSchedule::OnFinished(const transform::ActionResult& result, Micros n
         case RunState::kWarned:
             model.outcome = Outcome::kOk;
             model.was_built = true;
+            model.due_again = result.due_again;
             Wake(result.target, now);
             return;
         case RunState::kFailed:
@@ -132,7 +134,8 @@ std::set<TableName> RefreshSchedule::Due(Micros now) const {
     std::vector<bool> is_due(models_.size());
     for (std::size_t i = 0; i < models_.size(); ++i) {
         const auto& model = models_[i];
-        if (!model.dirty || model.next_start > now || IsBlocked(model, is_due)) continue;
+        const bool is_wanted = model.dirty || (model.due_again && *model.due_again <= now);
+        if (!is_wanted || model.next_start > now || IsBlocked(model, is_due)) continue;
         is_due[i] = true;
         due.insert(model.action->target);
     }
@@ -144,9 +147,9 @@ std::optional<Micros> RefreshSchedule::NextDue(Micros now) const {
     std::vector<bool> will_be(models_.size());
     for (std::size_t i = 0; i < models_.size(); ++i) {
         const auto& model = models_[i];
-        if (!model.dirty || IsBlocked(model, will_be)) continue;
-        will_be[i] = true;
-        const auto at = std::max(model.next_start, now);
+        if ((!model.dirty && !model.due_again) || IsBlocked(model, will_be)) continue;
+        will_be[i] = model.dirty;
+        const auto at = std::max({model.next_start, now, model.dirty ? now : *model.due_again});
         if (!next || at < *next) next = at;
     }
     return next;

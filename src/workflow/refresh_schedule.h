@@ -55,6 +55,7 @@ class RefreshSchedule {
         std::vector<TableName> tables;          // from elsewhere, that it depends on directly
         std::chrono::milliseconds refresh{0};
         bool dirty = false;
+        std::optional<Micros> due_again;  // although nothing changes
         Outcome outcome = Outcome::kNever;
         bool was_built = false;
         Micros next_start = 0;  // not before

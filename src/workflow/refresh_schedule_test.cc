@@ -36,12 +36,14 @@ class RefreshScheduleTest : public testing::Test {
     }
 
     void Build(const std::string& name, RunState state = RunState::kOk,
-               ErrorKind kind = ErrorKind::kUser, Micros takes = 0) {
+               ErrorKind kind = ErrorKind::kUser, Micros takes = 0,
+               std::optional<Micros> due_again = {}) {
         for (const auto& action : graph_.actions) {
             if (action.target.name != name) continue;
             ActionResult result;
             result.target = action.target;
             result.state = state;
+            result.due_again = due_again;
             if (state == RunState::kFailed) result.error = Error{kind, "wrong", ""};
             if (state != RunState::kSkipped) schedule_->OnStarted(action.target, now_);
             now_ += takes;
@@ -199,6 +201,22 @@ TEST_F(RefreshScheduleTest, NeverRunsOperationsWithoutOutputOrWhatIsDisabled) {
          {"c", "config {type: 'table', dependencies: ['a', 'b']} SELECT 1 AS n"},
          {"d", "config {type: 'operations', hasOutput: true} CREATE TABLE ${self()} AS SELECT 1"}});
     EXPECT_EQ(Due(), "c d");
+}
+
+TEST_F(RefreshScheduleTest, AnIntervalThatHasPassedMakesItsModelDueThoughNothingChanges) {
+    Make({{"days", "config {type: 'table'} SELECT 1 AS n"},
+          {"over", "config {type: 'table'} SELECT * FROM ${ref('days')}"}});
+    Build("days", RunState::kOk, ErrorKind::kUser, 0, now_ + 60 * kSecond);
+    Build("over");
+    EXPECT_EQ(Due(), "");
+    EXPECT_EQ(schedule_->NextDue(now_), now_ + 60 * kSecond);
+    now_ += 60 * kSecond;
+    EXPECT_EQ(Due(), "days");
+    Build("days");
+    EXPECT_EQ(Due(), "over");
+    EXPECT_EQ(schedule_->NextDue(now_), now_);
+    Build("over");
+    EXPECT_FALSE(schedule_->NextDue(now_));
 }
 
 }  // namespace

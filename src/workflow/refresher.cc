@@ -208,7 +208,9 @@ void Refresher::Work(std::stop_token stop) {
         }
         if (due.empty()) continue;
         const auto started = clock_.Now();
-        const auto result = runner_.Run(*graph_, due, {}, this, stop);
+        transform::RunOptions options;
+        options.measures = true;
+        const auto result = runner_.Run(*graph_, due, options, this, stop);
         if (recorder_) recorder_(result, started);
     }
 }
@@ -281,7 +283,10 @@ void Refresher::TakeIn(const Action& action, const ActionResult& result) {
                        : model->error       ? ModelStatus::State::kFailed
                        : model->last_run_at ? ModelStatus::State::kOk
                                             : ModelStatus::State::kNever;
-        if (result.state == RunState::kOk) model->rows = result.rows;
+        if (result.state == RunState::kOk) {
+            model->rows = result.rows;
+            model->bytes = result.bytes;
+        }
     } else if (auto* parent = action.parent ? StatusOf(*action.parent) : nullptr) {
         for (auto& assertion : parent->assertions) {
             if (assertion.name != action.target.name) continue;

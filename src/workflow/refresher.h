@@ -45,6 +45,7 @@ struct ModelStatus {
     std::optional<Micros> last_run_at;
     double seconds = 0;  // of the last run
     std::optional<std::uint64_t> rows;
+    std::optional<std::uint64_t> bytes;  // of its values, before they are compressed
     std::optional<Error> error;
     std::vector<std::string> notes;  // of the last run
     transform::FailingRows failing;  // of an assertion of its own

@@ -18,6 +18,7 @@ MODELS = {
     "overwrite": 'config { type: "incremental", incrementalStrategy: "INSERT_OVERWRITE", partitionBy: "i % 7" }\n'
                  'SELECT batch, i FROM ${ref("src")}',
     "total": 'config { type: "table" }\nSELECT count(*) AS n, max(batch) AS batch FROM ${ref("append")}',
+    "dim": 'config { type: "incremental", uniqueKey: ["i"], history: {} }\nSELECT batch, i FROM ${ref("src")}',
     "last": 'config { type: "incremental" }\nSELECT batch, n FROM ${ref("total")}',
 }
 
@@ -42,7 +43,17 @@ def check_whole(instance, batch, finished):
     for model in ("merge", "overwrite"):
         rows = query(instance, f"SELECT batch, count(*) FROM mart.{model} GROUP BY batch")
         assert len(rows) == 1 and rows[0][0] in (batch, batch - 1) and rows[0][1] == ROWS, (model, rows)
+    # A version of each row for each batch, of which the newest is open; they follow each other.
+    versions = query(instance, "SELECT batch, count(*), count(*) FILTER (valid_to IS NULL) FROM mart.dim "
+                     "GROUP BY batch ORDER BY batch")
+    newest = versions[-1][0]
+    assert newest in (batch, batch - 1), versions
+    assert versions == [[n, ROWS, ROWS if n == newest else 0] for n in range(newest + 1)]
+    assert query(instance, "SELECT count(*) FROM mart.dim AS a JOIN mart.dim AS b ON a.i = b.i AND "
+                 "a.batch + 1 = b.batch AND a.valid_to = b.valid_from AND a.valid_from < a.valid_to") == [[
+                     newest * ROWS]]
     if finished:
+        assert newest == batch
         assert per_batch[batch] == ROWS
         assert query(instance, "SELECT n, batch FROM mart.total") == [[(batch + 1) * ROWS, batch]]
         assert query(instance, "SELECT batch, n FROM mart.last ORDER BY batch") == [

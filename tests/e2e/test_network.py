@@ -146,7 +146,23 @@ def test_a_connection_that_has_gone_silent_is_given_up(path, database):
     assert "said nothing" in instance.log()
     # The server lets go of the slot when it finds out itself.
     database.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
-    # The watcher still waits for an answer; the end does not wait for it.
+    assert_equal(database, instance)
+
+
+def test_whoever_looks_on_gives_up_a_silent_connection_too(path, database):
+    """New tables are found by the stream's watcher, on a connection of its own."""
+    proxy, instance = path
+    instance.start(env={"BIWA_SILENCE_MAX_MS": "2000"})
+    instance.sync()
+    before = proxy.connections
+    proxy.forget()
+    wait_until(lambda: proxy.connections >= before + 2, "other connections", 30)
+    database.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active")
+    instance.sync()
+    database.run("CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)")
+    wait_until(lambda: any(table["source"] == "public.late" and table["state"] == "live"
+                           for table in instance.stream()["tables"]),
+               lambda: f"the new table: {instance.stream()}\n{instance.log()}", 30)
     assert_equal(database, instance)
 
 

@@ -69,9 +69,12 @@ class MariaDbServer:
 
 
 class MariaDb:
-    def __init__(self, server, name):
+    def __init__(self, server, name, is_there=False):
         self.server = server
         self.name = name
+        if is_there:
+            self.connection = server.connect(name)
+            return
         with contextlib.closing(server.connect()) as connection:
             connection.cursor().execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
         self.connection = server.connect(name)

@@ -20,6 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kQueryIdBytesMax = 64;
+constexpr std::string_view kLines = "application/x-ndjson";
 
 Response NotFound(std::string message, std::string hint = {}) {
     return ErrorResponse({ErrorKind::kUser, std::move(message), std::move(hint)}, 404);
@@ -138,6 +139,7 @@ Result<RunRequest> ParseRun(const Request& request) {
     RunRequest run;
     const std::vector<std::pair<const char*, bool*>> flags = {
         {"full_refresh", &run.full_refresh},
+        {"forget_history", &run.forget_history},
         {"include_dependencies", &run.include_dependencies},
         {"include_dependents", &run.include_dependents},
         {"dry_run", &run.dry_run},
@@ -189,9 +191,9 @@ nlohmann::ordered_json TileToJson(const TileConfig& tile, std::size_t id) {
 }
 
 // Sends a result while it is being made. Until the first bytes an error can still have its status.
-class QueryAnswer {
+class StreamedAnswer {
   public:
-    QueryAnswer(std::shared_ptr<Exchange> exchange, std::string_view content_type)
+    StreamedAnswer(std::shared_ptr<Exchange> exchange, std::string_view content_type)
         : exchange_(std::move(exchange)), content_type_(content_type) {}
 
     Status Write(std::string_view bytes) {
@@ -292,9 +294,8 @@ void Api::Handle(const std::shared_ptr<Exchange>& exchange) {
                            : ErrorResponse(page.error());
             });
         case RouteId::kRun:
-            return AnswerBy(slow_, exchange, [this, exchange] {
-                return Run(exchange->request(), exchange->closed());
-            });
+            if (!slow_.Run([this, exchange] { Run(exchange); })) exchange->Reply(ServerIsBusy());
+            return;
         case RouteId::kDiff:
             return AnswerBy(slow_, exchange, [this, exchange] {
                 const auto diff = ParseDiff(exchange->request());
@@ -353,7 +354,7 @@ void Api::StartQuery(const std::shared_ptr<Exchange>& exchange) {
         // tell an error when the result has begun.
         const bool is_json = std::string_view(format.name) == "json";
         if (is_json || accept.find(format.content_type) == std::string_view::npos) continue;
-        const auto answer = std::make_shared<QueryAnswer>(exchange, format.content_type);
+        const auto answer = std::make_shared<StreamedAnswer>(exchange, format.content_type);
         const std::shared_ptr<ResultSink> sink =
             format.make([answer](std::string_view bytes) { return answer->Write(bytes); });
         return backend_.queries().Start(std::move(*query), sink, exchange->closed(),
@@ -364,7 +365,7 @@ void Api::StartQuery(const std::shared_ptr<Exchange>& exchange) {
                                             answer->End(stats.has_value());
                                         });
     }
-    const auto answer = std::make_shared<QueryAnswer>(exchange, "application/json");
+    const auto answer = std::make_shared<StreamedAnswer>(exchange, "application/json");
     const auto sink = std::make_shared<JsonSink>(
         [answer](std::string_view bytes) { return answer->Write(bytes); });
     backend_.queries().Start(std::move(*query), sink, exchange->closed(),
@@ -441,10 +442,22 @@ Response Api::CancelQuery(const std::string& id) {
     return NotFound(fmt::format("no query of the id \"{}\" is running", id));
 }
 
-Response Api::Run(const Request& request, std::stop_token stop) {
-    const auto run = ParseRun(request);
-    if (!run) return ErrorResponse(run.error());
-    return Respond(backend_.Run(*run, std::move(stop)));
+// As one JSON or, for who asks for it, a line for each thing that happens and the answer as the
+// last.
+void Api::Run(const std::shared_ptr<Exchange>& exchange) {
+    const auto run = ParseRun(exchange->request());
+    if (!run) return exchange->Reply(ErrorResponse(run.error()));
+    if (exchange->request().Header("accept").find(kLines) == std::string_view::npos)
+        return exchange->Reply(Respond(backend_.Run(*run, {}, exchange->closed())));
+    StreamedAnswer answer(exchange, kLines);
+    const auto say = [&](const std::string& json) {
+        // Who has gone has stopped the run by that.
+        static_cast<void>(answer.Write(json + "\n"));
+    };
+    const auto done = backend_.Run(*run, say, exchange->closed());
+    if (!done && !answer.begun()) return answer.Refuse(done.error());
+    say(done ? "{\"done\":" + *done + "}" : ErrorResponse(done.error()).body);
+    answer.End(true);
 }
 
 }  // namespace biwa::http

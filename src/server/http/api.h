@@ -60,7 +60,7 @@ class Api {
     Response Dashboards();
     Response Dashboard(const std::string& name);
     Response CancelQuery(const std::string& id);
-    Response Run(const Request& request, std::stop_token stop);
+    void Run(const std::shared_ptr<Exchange>& exchange);
 
     Backend& backend_;
     const ApiOptions options_;

@@ -218,6 +218,27 @@ TEST_F(ApiTest, RunsAndAppliesNeedTheToken) {
     EXPECT_EQ(StatusOf(Ask("POST /api/v1/apply", "Authorization: Bearer x\r\n")), 401);
 }
 
+TEST_F(ApiTest, ARunIsFollowedLineByLine) {
+    std::vector<json> lines;
+    const auto take = [&](std::string_view line) -> Status {
+        lines.push_back(json::parse(line));
+        return {};
+    };
+    const auto ran = Client().PostForLines("/api/v1/run", "{}", take);
+    ASSERT_TRUE(ran) << ran.error().ToString();
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_EQ(lines[0]["planned"], 1);
+    EXPECT_EQ(lines[1]["started"], "mart.daily");
+    EXPECT_EQ(lines[2]["done"]["full"], false);
+    // What goes wrong before the first line has its status, what goes wrong later is the last.
+    const auto unknown = Client().PostForLines("/api/v1/run", R"({"select": ["nothing"]})", take);
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().hint, "Did you mean \"something\"?");
+    EXPECT_EQ(lines.size(), 3u);
+    ASSERT_TRUE(Client().PostForLines("/api/v1/run", R"({"select": ["broken"]})", take));
+    EXPECT_EQ(lines.back()["error"]["kind"], "unavailable");
+}
+
 TEST_F(ApiTest, AStreamIsAskedByWhoMay) {
     const auto path = "/api/v1/streams/app";
     const auto asked = Client().Post(path, R"({"action": "recopy", "tables": ["answers"]})");

@@ -1,6 +1,7 @@
 // What the HTTP server needs to know of the rest of Biwa.
 #pragma once
 
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -15,11 +16,16 @@ namespace biwa::http {
 struct RunRequest {
     std::vector<std::string> select;  // empty: every model
     bool full_refresh = false;
+    bool forget_history = false;  // with full_refresh: what models have recorded goes, too
     bool include_dependencies = false;
     bool include_dependents = false;
     bool dry_run = false;  // only says what would be done
     bool resume = false;   // goes on with the last run, which did not come to a good end
 };
+
+// Follows a run: JSON on one line, {"planned": 3}, {"started": "mart.daily"} or {"finished": {…}}
+// with what the answer will tell of that model. One call at a time; may be empty.
+using RunEvents = std::function<void(const std::string& json)>;
 
 struct DiffRequest {
     std::string model;             // "daily" or "mart.daily"
@@ -53,7 +59,8 @@ class Backend {
     virtual DashboardFeed& dashboard_feed() = 0;
 
     // To be given up when `stop` says so: the caller has gone or the server stops.
-    virtual Result<std::string> Run(const RunRequest& request, std::stop_token stop) = 0;
+    virtual Result<std::string> Run(const RunRequest& request, const RunEvents& events,
+                                    std::stop_token stop) = 0;
     // What building a model would change; nothing is stored.
     virtual Result<std::string> Diff(const DiffRequest& request, std::stop_token stop) = 0;
     // Returns when it is written down.

@@ -135,6 +135,25 @@ Status HttpClient::PostStreaming(std::string_view path, std::string_view json,
     return Request("POST", path, json, accept, output);
 }
 
+Status HttpClient::PostForLines(std::string_view path, std::string_view json,
+                                const std::function<Status(std::string_view)>& line) {
+    std::string begun;
+    BIWA_TRY(
+        Request("POST", path, json, "application/x-ndjson", [&](std::string_view bytes) -> Status {
+            begun += bytes;
+            std::size_t from = 0;
+            for (;;) {
+                const auto end = begun.find('\n', from);
+                if (end == std::string::npos) break;
+                BIWA_TRY(line(std::string_view(begun).substr(from, end - from)));
+                from = end + 1;
+            }
+            begun.erase(0, from);
+            return {};
+        }));
+    return {};
+}
+
 Status HttpClient::Request(std::string_view method, std::string_view path, std::string_view json,
                            std::string_view accept, const ByteOutput& output) {
     const auto failed = [&](error_code error) {

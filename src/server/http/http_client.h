@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,9 @@ class HttpClient {
     Result<std::string> Post(std::string_view path, std::string_view json);
     Result<std::string> Delete(std::string_view path);
 
+    // Hands each line of the answer to `line` as it comes, without its end.
+    Status PostForLines(std::string_view path, std::string_view json,
+                        const std::function<Status(std::string_view)>& line);
     // Hands the answer's body to `output` as it comes; stops with the output's error.
     // kUnavailable when the answer breaks off.
     Status PostStreaming(std::string_view path, std::string_view json, std::string_view accept,

@@ -22,6 +22,8 @@ constexpr std::string_view kRunBody = R"({"type": "object", "additionalPropertie
                "description": "Models to run, as `biwa run --select` has them; none means all."},
     "full_refresh": {"type": "boolean", "default": false,
                      "description": "Build incremental models anew."},
+    "forget_history": {"type": "boolean", "default": false,
+                       "description": "With full_refresh: the histories that the selected models record begin anew; they cannot be brought back."},
     "include_dependencies": {"type": "boolean", "default": false,
                              "description": "With all that the selected models read."},
     "include_dependents": {"type": "boolean", "default": false,
@@ -69,8 +71,11 @@ constexpr std::array kRoutes = {
     Route{RouteId::kModel, "GET", "/api/v1/models/{name}",
           "One model, or a table that models read: its SQL, its columns, where each comes from and "
           "goes to, and its last builds."},
-    Route{RouteId::kRun, "POST", "/api/v1/run", "Runs models and answers when they are done.", true,
-          "application/json", kRunBody},
+    Route{
+        RouteId::kRun, "POST", "/api/v1/run",
+        "Runs models and answers when they are done. Who accepts application/x-ndjson gets a line "
+        "when a model begins or is done, and the answer as the last.",
+        true, "application/json", kRunBody},
     Route{RouteId::kDiff, "POST", "/api/v1/diff",
           "What building a model by its present definition would change: columns, rows, values. "
           "Nothing is stored.",

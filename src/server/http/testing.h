@@ -60,7 +60,8 @@ class TestBackend final : public Backend {
     Result<std::string> Diff(const DiffRequest& request, std::stop_token) override {
         return "{\"model\":\"" + request.model + "\"}";
     }
-    Result<std::string> Run(const RunRequest& request, std::stop_token stop) override {
+    Result<std::string> Run(const RunRequest& request, const RunEvents& events,
+                            std::stop_token stop) override {
         if (!request.select.empty() && request.select[0] == "nothing") {
             return UserError("there is no model nothing", "Did you mean \"something\"?");
         }
@@ -69,6 +70,12 @@ class TestBackend final : public Backend {
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
             run_stopped = true;
         }
+        if (events) {
+            events(R"({"planned":1})");
+            events(R"({"started":"mart.daily"})");
+        }
+        if (!request.select.empty() && request.select[0] == "broken")
+            return Unavailable("the warehouse is gone");
         return std::string(R"({"models":[],"full":)") + (request.full_refresh ? "true}" : "false}");
     }
     Status AskStream(const StreamCommand& command) override {

@@ -42,20 +42,32 @@ std::string XidText(std::string_view body) {
 
 }  // namespace
 
-BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool checksums)
+BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool knows_place,
+                             bool checksums)
     : resolver_(resolver),
       place_(std::move(from)),
-      file_number_(FileNumber(place_.file).value_or(0)),
+      knows_place_(knows_place),
+      file_number_(FileNumber(place_.file).value_or(0) + place_.base),
       end_(place_.offset),
       checksums_(checksums) {}
 
+Status BinlogDecoder::Decode(const SharedBytes& event) {
+    context_.message = event.owner ? &event : nullptr;
+    auto decoded = Decode(event.bytes);
+    context_.message = nullptr;
+    return decoded;
+}
+
 Status BinlogDecoder::Decode(std::string_view bytes) {
     const auto event = BIWA_TRY(ReadEvent(bytes, checksums_));
-    const auto begin = end_;
+    auto begin = end_;
     if (!event.is_artificial() && event.type != EventType::kHeartbeat) {
         auto end = (end_ & ~std::uint64_t{0xffffffff}) | event.end;
         if (end < end_) end += std::uint64_t{1} << 32;
         end_ = end;
+        // What the server has passed over lies between.
+        if (!knows_place_)
+            begin = std::max(begin, end - std::min<std::uint64_t>(end, bytes.size()));
     }
     if (!in_transaction_) {
         // That of its first event, which the server makes when it commits.
@@ -93,6 +105,7 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
             // Sent when all before this place has been: nothing of it is still to come.
             if (!in_transaction_ && event.body == place_.file && event.end >= place_.offset) {
                 place_.offset = event.end;
+                knows_place_ = true;
             }
             return {};
         case EventType::kIncident:
@@ -157,7 +170,10 @@ Status BinlogDecoder::DecodeRotate(const Event& event) {
         place_.made_s = 0;
     }
     place_.offset = rotate.offset;
-    file_number_ = *number;
+    if (*number + place_.base > kFileNumberMax) {
+        return Conflict("the stream has been moved from server to server too often");
+    }
+    file_number_ = *number + place_.base;
     end_ = rotate.offset;
     return {};
 }
@@ -171,6 +187,7 @@ void BinlogDecoder::Commit(const Event& event) {
     in_transaction_ = false;
     rows_in_transaction_ = 0;
     place_.offset = end_;
+    knows_place_ = true;
     if (gtid_) place_.gtids.Add(*gtid_);
     if (mysql_gtid_) place_.gtids.Add(*mysql_gtid_);
     gtid_.reset();
@@ -422,21 +439,21 @@ Status BinlogDecoder::ReadRow(const Table& table, const std::vector<std::size_t>
     return {};
 }
 
-Status BinlogDecoder::SetCell(const Table& table, std::size_t column, const Field& field,
-                              Cells& cells, std::size_t row, Arena& arena) {
+bool BinlogDecoder::SetCell(const Table& table, std::size_t column, const Field& field,
+                            Cells& cells, std::size_t row, Arena& arena) {
     if (field.state != Field::State::kValue) {
         cells.SetNull(row);
-        return {};
+        return true;
     }
     const auto& decoder = table.resolved->decoders[column];
     context_.arena = &arena;
-    context_.unrepresentable = 0;
-    if (!decoder.binlog(decoder, field.bytes, cells, row, context_)) {
-        return Corrupt(fmt::format("column {} of a change of {}.{} is no {}", decoder.info.name,
-                                   table.map.schema, table.map.table, ToSql(decoder.type)));
-    }
-    unrepresentable_ += context_.unrepresentable;
-    return {};
+    return decoder.binlog(decoder, field.bytes, cells, row, context_);
+}
+
+tl::unexpected<Error> BinlogDecoder::BadCell(const Table& table, std::size_t column) {
+    const auto& decoder = table.resolved->decoders[column];
+    return Corrupt(fmt::format("column {} of a change of {}.{} is no {}", decoder.info.name,
+                               table.map.schema, table.map.table, ToSql(decoder.type)));
 }
 
 // A row without its key could be found neither now nor later. The whole row, where that is the key,
@@ -499,7 +516,9 @@ Status BinlogDecoder::AddInsert(Table& table) {
         if (places[i] == ResolvedTable::kLeftOut) continue;
         auto& cells = part.rows.cells(places[i]);
         if (after_[i].state != Field::State::kAbsent) {
-            BIWA_TRY(SetCell(table, i, after_[i], cells, row, part.rows.arena()));
+            if (!SetCell(table, i, after_[i], cells, row, part.rows.arena())) {
+                return BadCell(table, i);
+            }
             continue;
         }
         CopyCell(defaults->row.cells(places[i]), 0, cells, row);
@@ -532,14 +551,18 @@ Status BinlogDecoder::AddUpdate(Table& table) {
         if (field->state == Field::State::kAbsent) {
             part.unchanged.push_back({row32, static_cast<std::uint32_t>(places[i])});
         }
-        BIWA_TRY(SetCell(table, i, *field, part.rows.cells(places[i]), row, part.rows.arena()));
+        if (!SetCell(table, i, *field, part.rows.cells(places[i]), row, part.rows.arena())) {
+            return BadCell(table, i);
+        }
     }
     if (key_changed) {
         const auto old_row = part.old_keys.AddRow();
         for (std::size_t i = 0; i < table.resolved->key.size(); ++i) {
             const auto column = table.resolved->key[i];
-            BIWA_TRY(SetCell(table, column, before_[column], part.old_keys.cells(i), old_row,
-                             part.old_keys.arena()));
+            if (!SetCell(table, column, before_[column], part.old_keys.cells(i), old_row,
+                         part.old_keys.arena())) {
+                return BadCell(table, column);
+            }
         }
         part.key_changes.push_back({row32, static_cast<std::uint32_t>(old_row)});
     }
@@ -556,7 +579,9 @@ Status BinlogDecoder::AddDelete(Table& table) {
     }
     for (const auto column : table.resolved->key) {
         auto& cells = part.rows.cells(table.resolved->places[column]);
-        BIWA_TRY(SetCell(table, column, before_[column], cells, row, part.rows.arena()));
+        if (!SetCell(table, column, before_[column], cells, row, part.rows.arena())) {
+            return BadCell(table, column);
+        }
     }
     Count(part, ChangeKind::kDelete);
     return {};

@@ -68,10 +68,14 @@ class TableResolver {
 // not known, gives kConflict.
 class BinlogDecoder {
   public:
-    // `from`: where the first event is. `checksums`: until a FORMAT_DESCRIPTION says otherwise.
-    BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool checksums);
+    // `from`: where the first event is; `knows_place` is false where the server was asked for what
+    // follows on the GTIDs, and finds the place itself. `checksums`: until a FORMAT_DESCRIPTION
+    // says otherwise.
+    BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool knows_place, bool checksums);
 
-    // One event, from its header on.
+    // One event, from its header on. Where it has an owner, large values of it are not copied but
+    // hold on to it.
+    Status Decode(const SharedBytes& event);
     Status Decode(std::string_view bytes);
 
     // What was decoded since the last call. Its `commit` is set when no transaction is open.
@@ -82,10 +86,12 @@ class BinlogDecoder {
     bool in_transaction() const { return in_transaction_; }
     // Where the next event is; of a transaction that is open, where it began.
     const BinlogPlace& place() const { return place_; }
+    // Whether all before place() was read or is older than what was asked for.
+    bool knows_place() const { return knows_place_; }
     // Whether the log has said which file it is.
     bool has_format() const { return has_format_; }
     // Values that the warehouse's types cannot hold, since the start.
-    std::uint64_t unrepresentable() const { return unrepresentable_; }
+    std::uint64_t unrepresentable() const { return context_.unrepresentable; }
 
   private:
     struct Table {
@@ -119,8 +125,10 @@ class BinlogDecoder {
     Status AddUpdate(Table& table);
     Status AddDelete(Table& table);
     Status CheckKey(const Table& table, const std::vector<Field>& fields) const;
-    Status SetCell(const Table& table, std::size_t column, const Field& field, Cells& cells,
-                   std::size_t row, Arena& arena);
+    // False when the bytes are not of the column's type: BadCell.
+    bool SetCell(const Table& table, std::size_t column, const Field& field, Cells& cells,
+                 std::size_t row, Arena& arena);
+    static tl::unexpected<Error> BadCell(const Table& table, std::size_t column);
     // The defaults, if they are known of all columns that the insert lacks.
     Result<const TableResolver::Defaults*> DefaultsOf(const Table& table);
     TableChanges& PartOf(Table& table);
@@ -133,7 +141,8 @@ class BinlogDecoder {
 
     TableResolver& resolver_;
     BinlogPlace place_;
-    std::uint64_t file_number_ = 0;
+    bool knows_place_;
+    std::uint64_t file_number_ = 0;  // with the place's base
     // The end of the last event, which in a file only grows; an event has its lower 32 bits.
     std::uint64_t end_ = 0;
     bool checksums_;
@@ -150,7 +159,6 @@ class BinlogDecoder {
     // Of the last change; `commit` is where its transaction begins in the log.
     ChangeOrigin origin_;
     ChangeBatch batch_;
-    std::uint64_t unrepresentable_ = 0;
     std::vector<std::size_t> before_columns_, after_columns_;
     std::vector<Field> before_, after_;
     std::string uncompressed_;

@@ -58,7 +58,7 @@ class BinlogDecoderTest : public testing::Test {
     // The decoder of `name` after all of its events.
     Status Decode(const std::string& name, bool checksums = true) {
         captured_ = Captured(name);
-        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), checksums);
+        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, checksums);
         std::string_view rest = captured_;
         for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
             if (auto decoded = decoder_->Decode(event); !decoded) return decoded;
@@ -133,6 +133,41 @@ TEST_F(BinlogDecoderTest, ThePositionIsTheEndOfTheLastCommit) {
     EXPECT_EQ(decoder_->TakeBatch().commit, std::nullopt);
 }
 
+TEST_F(BinlogDecoderTest, WhereTheServerHasFoundThePlaceItIsKnownWithTheFirstCommit) {
+    ASSERT_TRUE(Decode("full"));
+    const auto expected = decoder_->TakeBatch();
+    decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4 server=2 base=65536"),
+                     false, true);
+    std::string_view rest = captured_;
+    for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
+        ASSERT_TRUE(decoder_->Decode(event));
+        EXPECT_EQ(decoder_->knows_place(), decoder_->at_commit());
+        if (decoder_->knows_place()) break;
+    }
+    while (!(rest.empty())) ASSERT_TRUE(decoder_->Decode(TakeEvent(rest)));
+    const auto batch = decoder_->TakeBatch();
+    ASSERT_TRUE(batch.commit);
+    EXPECT_EQ(batch.changes, expected.changes);
+    EXPECT_EQ(batch.commit->order - expected.commit->order, OrderOf(65536, 0));
+}
+
+TEST_F(BinlogDecoderTest, ALargeEventIsHeldOnToAndNotCopied) {
+    ASSERT_TRUE(Decode("full"));
+    const auto expected = decoder_->TakeBatch();
+    decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, true);
+    std::string_view rest = captured_;
+    for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
+        // Of its own memory, which is gone when nobody holds on to it.
+        const auto owner = std::make_shared<std::string>(event);
+        ASSERT_TRUE(decoder_->Decode(SharedBytes{owner, *owner}));
+    }
+    const auto batch = decoder_->TakeBatch();
+    ASSERT_EQ(batch.tables.size(), expected.tables.size());
+    for (std::size_t row = 0; row < expected.tables[0].kinds.size(); ++row) {
+        EXPECT_EQ(Row(batch.tables[0], row), Row(expected.tables[0], row));
+    }
+}
+
 TEST_F(BinlogDecoderTest, ReadsCompressedRowsAndRowsWithoutChecksums) {
     ASSERT_TRUE(Decode("compressed"));
     const auto compressed = decoder_->TakeBatch();
@@ -194,7 +229,7 @@ TEST_F(BinlogDecoderTest, AChangeThatTheCopyHasIsPassedOver) {
 
 TEST_F(BinlogDecoderTest, AnotherFileOfTheSameNameIsAnotherHistory) {
     captured_ = Captured("full");
-    decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4 made=12345"), true);
+    decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4 made=12345"), true, true);
     std::string_view rest = captured_;
     const auto decoded = decoder_->Decode(TakeEvent(rest));
     ASSERT_FALSE(decoded);
@@ -209,7 +244,7 @@ TEST_F(BinlogDecoderTest, ABitThatIsWrongIsFoundByTheChecksum) {
     for (std::size_t at = 0; at < event.size(); ++at) {
         auto bad = event;
         bad[at] = static_cast<char>(bad[at] ^ 0x10);
-        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true);
+        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, true);
         ASSERT_TRUE(decoder_->Decode(format));
         EXPECT_FALSE(decoder_->Decode(bad)) << at;
     }
@@ -222,7 +257,7 @@ TEST_F(BinlogDecoderTest, BytesThatAreCutOffAreRefusedAndNeverReadBeyond) {
     for (std::string_view event; !(event = TakeEvent(rest)).empty();) events.emplace_back(event);
     for (std::size_t cut = 1; cut < events.size(); ++cut) {
         for (std::size_t size = 19; size < events[cut].size(); ++size) {
-            decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), false);
+            decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, false);
             for (std::size_t i = 0; i < cut; ++i) ASSERT_TRUE(decoder_->Decode(events[i]));
             // The header says the size that is left, so that what is inside is looked at.
             auto bad = events[cut].substr(0, size);

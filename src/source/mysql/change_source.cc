@@ -53,70 +53,93 @@ EventPump::~EventPump() {
     thread_.join();
 }
 
+// Each packet is an event behind a zero byte. mariadb_rpl_fetch would take it apart, and copy it
+// twice.
 void EventPump::Run(std::stop_token stop) {
-    MARIADB_RPL_EVENT* event = nullptr;
+    constexpr unsigned char kEvent = 0, kEnd = 0xfe;
+    auto* const connection = connection_.raw();
+    Status ended = Unavailable("the server ended the stream of changes");
     while (!stop.stop_requested()) {
-        event = mariadb_rpl_fetch(replication_.get(), event);
-        if (event == nullptr) break;
-        // The first byte says that it is an event.
-        const auto size = static_cast<std::uint32_t>(event->raw_data_size - 1);
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, stop, [&] { return events_.size() < kWaitingMax; });
-        events_.append(reinterpret_cast<const char*>(&size), sizeof size);
-        events_.append(reinterpret_cast<const char*>(event->raw_data) + 1, size);
-        // Whoever waits does so for the first.
-        if (events_.size() == sizeof size + size) changed_.notify_all();
+        const auto size = mysql_net_read_packet(connection);
+        if (size == packet_error) {
+            ended = tl::unexpected(connection_.LastError("following the binary log"));
+            if (ended.error().kind == ErrorKind::kConflict) ended.error().hint = kHistoryGone;
+            break;
+        }
+        const auto* const packet = connection->net.read_pos;
+        if (size == 0 || packet[0] == kEnd) break;
+        if (packet[0] != kEvent) {
+            ended = Corrupt("following the binary log: the server sent something else than events");
+            break;
+        }
+        Put({reinterpret_cast<const char*>(packet) + 1, size - 1}, stop);
     }
-    if (event != nullptr) mariadb_free_rpl_event(event);
     std::lock_guard lock(mutex_);
-    const auto* const said = mariadb_rpl_error(replication_.get());
-    if (mysql_errno(connection_.raw()) != 0) {
-        ended_ = tl::unexpected(connection_.LastError("following the binary log"));
-        if (ended_.error().kind == ErrorKind::kConflict) ended_.error().hint = kHistoryGone;
-    } else if (mariadb_rpl_errno(replication_.get()) != 0 && said != nullptr) {
-        ended_ = Corrupt(fmt::format("following the binary log: {}", said));
-    } else {
-        ended_ = Unavailable("the server ended the stream of changes");
-    }
+    ended_ = std::move(ended);
     changed_.notify_all();
 }
 
-Result<bool> EventPump::Take(std::string& events, steady_clock::time_point deadline) {
-    events.clear();
+void EventPump::Put(std::string_view event, std::stop_token stop) {
+    const auto size = static_cast<std::uint32_t>(event.size());
+    const bool is_large = event.size() >= kLargeEvent;
     std::unique_lock lock(mutex_);
-    if (events_.empty() && steady_clock::now() < deadline) {
-        changed_.wait_until(lock, deadline, [&] { return !events_.empty() || !ended_; });
-        if (!events_.empty()) {
+    changed_.wait(lock, stop, [&] { return !large_event_ && events_.size() < kWaitingMax; });
+    auto& to = is_large ? *(large_event_ = std::make_shared<std::string>()) : events_;
+    if (is_large) to.reserve(sizeof size + event.size());
+    const bool is_first = to.empty();
+    to.append(reinterpret_cast<const char*>(&size), sizeof size);
+    to.append(event);
+    // Whoever waits does so for the first.
+    if (is_first) changed_.notify_all();
+}
+
+Result<bool> EventPump::Take(std::shared_ptr<std::string>& events,
+                             steady_clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    const auto is_there = [&] { return !events_.empty() || large_event_; };
+    if (!is_there() && steady_clock::now() < deadline) {
+        changed_.wait_until(lock, deadline, [&] { return is_there() || !ended_; });
+        if (is_there()) {
             lock.unlock();
             std::this_thread::sleep_for(kCoalesce);
             lock.lock();
         }
     }
-    if (events_.empty()) {
+    if (!is_there()) {
+        events->clear();
         if (!ended_) return tl::unexpected(ended_.error());
         return false;
     }
-    events.swap(events_);
+    if (events_.empty()) {
+        events = std::move(large_event_);
+    } else {
+        // The memory of the last ones serves again, unless changes hold on to it.
+        if (events.use_count() > 1 || events->size() > 2 * kWaitingMax) {
+            events = std::make_shared<std::string>();
+        }
+        events->clear();
+        events->swap(events_);
+    }
     changed_.notify_all();
     return true;
 }
 
 MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
                                      std::unique_ptr<TableResolver> resolver, BinlogPlace from,
-                                     bool checksums, milliseconds idle_every,
-                                     std::shared_ptr<std::atomic<std::uint64_t>> acknowledged)
+                                     bool knows_place, bool checksums, milliseconds idle_every,
+                                     std::shared_ptr<Bearings> bearings)
     : pump_(std::move(pump)),
       resolver_(std::move(resolver)),
-      decoder_(*resolver_, from, checksums),
+      decoder_(*resolver_, from, knows_place, checksums),
       idle_every_(idle_every),
-      acknowledged_(std::move(acknowledged)),
+      bearings_(std::move(bearings)),
       handed_out_(from.ToPosition().order),
       last_handed_out_(steady_clock::now()) {}
 
 Status MySqlChangeSource::Begin() {
     const auto deadline = steady_clock::now() + kFirstEventsWithin;
     while (!decoder_.has_format()) {
-        if (events_read_ == events_.size()) {
+        if (events_read_ == events_->size()) {
             events_read_ = 0;
             if (!BIWA_TRY(pump_->Take(events_, deadline))) {
                 return Unavailable("the server does not begin to send its binary log");
@@ -128,11 +151,12 @@ Status MySqlChangeSource::Begin() {
 }
 
 Status MySqlChangeSource::DecodeNext() {
-    const auto size = LoadLittleEndian(events_.data() + events_read_, 4);
-    const std::string_view event(events_.data() + events_read_ + 4, size);
+    const auto size = LoadLittleEndian(events_->data() + events_read_, 4);
+    const std::string_view event(events_->data() + events_read_ + 4, size);
     events_read_ += 4 + size;
     pending_bytes_ += size;
-    return decoder_.Decode(event);
+    if (size < EventPump::kLargeEvent) return decoder_.Decode(event);
+    return decoder_.Decode(SharedBytes{events_, event});
 }
 
 bool MySqlChangeSource::is_full() const {
@@ -140,7 +164,7 @@ bool MySqlChangeSource::is_full() const {
 }
 
 Status MySqlChangeSource::DecodeWaiting() {
-    while (events_read_ < events_.size() && !is_full()) {
+    while (events_read_ < events_->size() && !is_full()) {
         BIWA_TRY(DecodeNext());
     }
     return {};
@@ -153,17 +177,22 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
     for (;;) {
         BIWA_TRY(DecodeWaiting());
         if (is_full() && (decoder_.changes() > 0 || decoder_.at_commit())) return Take();
-        if (events_read_ == events_.size()) {
+        if (events_read_ == events_->size()) {
             events_read_ = 0;
-            events_.clear();
+            // A large one is not held on to while nothing comes.
+            if (events_->size() >= EventPump::kLargeEvent) {
+                events_ = std::make_shared<std::string>();
+            } else {
+                events_->clear();
+            }
             // What is whole is handed out before anything is waited for.
             const bool has_changes = decoder_.at_commit() && decoder_.changes() > 0;
             const auto now = steady_clock::now();
             if (!BIWA_TRY(pump_->Take(events_, has_changes ? now : deadline))) {
                 if (has_changes) return Take();
                 // Others' changes, or nothing: the position goes on now and then.
-                const auto place =
-                    decoder_.in_transaction() ? handed_out_ : decoder_.place().ToPosition().order;
+                const bool is_between = decoder_.knows_place() && !decoder_.in_transaction();
+                const auto place = is_between ? decoder_.place().ToPosition().order : handed_out_;
                 if (place > handed_out_ && now - last_handed_out_ >= idle_every_) return Take();
                 return std::optional<ChangeBatch>();
             }
@@ -180,7 +209,9 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
 ChangeBatch MySqlChangeSource::Take() {
     pending_bytes_ = 0;
     auto batch = decoder_.TakeBatch();
-    if (!batch.commit && !decoder_.in_transaction()) batch.commit = decoder_.place().ToPosition();
+    if (!batch.commit && decoder_.knows_place() && !decoder_.in_transaction()) {
+        batch.commit = decoder_.place().ToPosition();
+    }
     if (batch.commit) handed_out_ = batch.commit->order;
     last_handed_out_ = steady_clock::now();
     return batch;
@@ -188,16 +219,14 @@ ChangeBatch MySqlChangeSource::Take() {
 
 // The server keeps nothing for us and needs not be told; who asks how far behind we are does.
 Status MySqlChangeSource::Acknowledge(const Position& durable) {
-    acknowledged_->store(durable.order, std::memory_order_relaxed);
+    bearings_->acknowledged.store(durable.order, std::memory_order_relaxed);
     return {};
 }
 
-Result<std::unique_ptr<ChangeSource>> FollowBinlog(
-    const ConnectionParameters& parameters, const std::vector<FollowedTable>& tables,
-    const Position& from, milliseconds idle_every,
-    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged) {
-    auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
-    auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
+namespace {
+
+// That the server has the file, and that the offset in it can be asked for.
+Status CheckFile(const Connection& connection, const BinlogPlace& place) {
     const auto files = BIWA_TRY(connection.Query("SHOW BINARY LOGS"));
     bool is_there = false;
     for (std::size_t i = 0; i < files.size(); ++i) is_there |= files.Text(i, 0) == place.file;
@@ -215,6 +244,39 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
                         HumanBytes(place.offset), place.file),
             kHistoryGone);
     }
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& parameters,
+                                                   const std::vector<FollowedTable>& tables,
+                                                   const Position& from, milliseconds idle_every,
+                                                   std::shared_ptr<Bearings> bearings) {
+    constexpr std::uint64_t kFirstEvent = 4;  // after the file's magic bytes
+    auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
+    auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
+    const auto server = BIWA_TRY(ServerNumber(connection));
+    const bool is_elsewhere = IsElsewhere(connection, server, place);
+    if (is_elsewhere) {
+        BIWA_TRY(CheckGtids(connection, place));
+        bearings->RaiseBase(place.NextBase());
+        place.by_gtid = place.gtids.domains() > 1;
+        place.file.clear();
+        place.made_s = 0;
+    }
+    const bool by_gtid = is_elsewhere || place.by_gtid;
+    if (by_gtid) {
+        place.offset = kFirstEvent;
+        const auto connect_state = connection.Literal(place.gtids.ToString());
+        BIWA_TRY(connection.Execute("SET @slave_connect_state = " + connect_state +
+                                    ", @slave_gtid_strict_mode = 1, "
+                                    "@slave_gtid_ignore_duplicates = 0"));
+    } else {
+        BIWA_TRY(CheckFile(connection, place));
+    }
+    place.base = std::max(place.base, bearings->base->load());
+    if (connection.is_mariadb()) place.server = server;
     // That we understand checksums, GTIDs, and what else MariaDB would hide from the old; and a
     // sign of life each second.
     const auto checksum = BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_checksum")).Text(0, 0);
@@ -228,7 +290,9 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
     // A replica with the number of another would end it.
     std::mt19937 random(std::random_device{}());
     const auto number = static_cast<unsigned>(random() | 0x4000'0000U);
-    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, place.file.c_str(), place.file.size());
+    // By GTID the server finds the file.
+    const auto file = by_gtid ? std::string() : place.file;
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, file.c_str(), file.size());
     mariadb_rpl_optionsv(replication, MARIADB_RPL_START, static_cast<unsigned long>(place.offset));
     mariadb_rpl_optionsv(replication, MARIADB_RPL_SERVER_ID, number);
     mariadb_rpl_optionsv(replication, MARIADB_RPL_FLAGS, 0U);
@@ -239,8 +303,8 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(
     }
     auto source = std::make_unique<MySqlChangeSource>(
         std::make_unique<EventPump>(std::move(connection), replication),
-        std::make_unique<StreamResolver>(parameters, tables), std::move(place), checksum != "NONE",
-        idle_every, std::move(acknowledged));
+        std::make_unique<StreamResolver>(parameters, tables), std::move(place), !by_gtid,
+        checksum != "NONE", idle_every, std::move(bearings));
     BIWA_TRY(source->Begin());
     return source;
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 
+#include "source/mysql/bearings.h"
 #include "source/mysql/binlog_decoder.h"
 #include "source/mysql/connection.h"
 #include "source/source.h"
@@ -29,9 +30,13 @@ class EventPump {
     EventPump(Connection connection, st_mariadb_rpl* replication);
     ~EventPump();
 
-    // Replaces `events` by what has come, each event with four bytes of length in front. False when
-    // there was nothing until `deadline`; an error when nothing more will come.
-    Result<bool> Take(std::string& events, std::chrono::steady_clock::time_point deadline);
+    // Replaces `events` by what has come, each event with four bytes of length in front; one of
+    // kLargeEvent bytes or more comes alone. False when there was nothing until `deadline`; an
+    // error when nothing more will come.
+    Result<bool> Take(std::shared_ptr<std::string>& events,
+                      std::chrono::steady_clock::time_point deadline);
+
+    static constexpr std::size_t kLargeEvent = 1 << 20;
 
   private:
     struct ReplicationDeleter {
@@ -39,12 +44,15 @@ class EventPump {
     };
 
     void Run(std::stop_token stop);
+    // Waits for room first.
+    void Put(std::string_view event, std::stop_token stop);
 
     Connection connection_;
     std::unique_ptr<st_mariadb_rpl, ReplicationDeleter> replication_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::string events_;
+    std::shared_ptr<std::string> large_event_;  // comes after those
     Status ended_;
     std::jthread thread_;
 };
@@ -54,8 +62,8 @@ class MySqlChangeSource final : public ChangeSource {
     // `idle_every`: how often a stream without changes moves its position on. `acknowledged` is
     // told what is durable.
     MySqlChangeSource(std::unique_ptr<EventPump> pump, std::unique_ptr<TableResolver> resolver,
-                      BinlogPlace from, bool checksums, std::chrono::milliseconds idle_every,
-                      std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
+                      BinlogPlace from, bool knows_place, bool checksums,
+                      std::chrono::milliseconds idle_every, std::shared_ptr<Bearings> bearings);
 
     // Waits until the log has said which file it is: that it cannot be followed is known then.
     Status Begin();
@@ -77,18 +85,20 @@ class MySqlChangeSource final : public ChangeSource {
     std::unique_ptr<TableResolver> resolver_;
     BinlogDecoder decoder_;
     const std::chrono::milliseconds idle_every_;
-    const std::shared_ptr<std::atomic<std::uint64_t>> acknowledged_;
-    std::string events_;
+    const std::shared_ptr<Bearings> bearings_;
+    std::shared_ptr<std::string> events_ = std::make_shared<std::string>();
     std::size_t events_read_ = 0;
     std::uint64_t pending_bytes_ = 0;
     std::uint64_t handed_out_ = 0;
     SteadyTime last_handed_out_;
 };
 
-// Begins to follow the log at `from`. kConflict when the server no longer has it.
-Result<std::unique_ptr<ChangeSource>> FollowBinlog(
-    const ConnectionParameters& parameters, const std::vector<FollowedTable>& tables,
-    const Position& from, std::chrono::milliseconds idle_every,
-    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged);
+// Begins to follow the log at `from`; at another server than it was written at, by its GTIDs.
+// kConflict when the server does not have it.
+Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& parameters,
+                                                   const std::vector<FollowedTable>& tables,
+                                                   const Position& from,
+                                                   std::chrono::milliseconds idle_every,
+                                                   std::shared_ptr<Bearings> bearings);
 
 }  // namespace biwa::mysql

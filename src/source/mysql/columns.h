@@ -34,7 +34,8 @@ struct DecodeContext {
     Arena* arena = nullptr;  // takes the bytes of strings
     // Values that the warehouse's type cannot hold, such as the date 0000-00-00: NULL.
     std::uint64_t unrepresentable = 0;
-    std::string buffer;  // for conversions
+    std::string buffer;                    // for conversions
+    const SharedBytes* message = nullptr;  // that the values are in, where it is large
 };
 
 // Reads one value, not NULL, into a cell; false when the bytes are not of the type.

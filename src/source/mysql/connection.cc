@@ -4,17 +4,24 @@
 #include <fmt/format.h>
 #include <mysqld_error.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 
 #include "base/text.h"
+#include "source/silence.h"
 
 namespace biwa::mysql {
 
 namespace {
 
 // Longer than any pause between two rows of a copy or two heartbeats of a stream.
-constexpr unsigned kReadTimeoutS = 300;
 constexpr unsigned kStreamTimeoutS = 30;
+unsigned ReadTimeoutS(Connection::Kind kind) {
+    const auto silence = std::chrono::ceil<std::chrono::seconds>(SilenceMax()).count();
+    const auto seconds = std::max(1U, static_cast<unsigned>(silence));
+    return kind == Connection::Kind::kReplication ? std::min(kStreamTimeoutS, seconds) : seconds;
+}
 
 Error ConnectError(MYSQL* connection) {
     const unsigned number = mysql_errno(connection);
@@ -48,8 +55,7 @@ Error ConnectError(MYSQL* connection) {
 
 void SetOptions(MYSQL* mysql, const ConnectionParameters& parameters, Connection::Kind kind,
                 bool with_tls) {
-    const unsigned timeout =
-        kind == Connection::Kind::kReplication ? kStreamTimeoutS : kReadTimeoutS;
+    const unsigned timeout = ReadTimeoutS(kind);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &parameters.connect_timeout_s);
     mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
     mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &kStreamTimeoutS);
@@ -125,20 +131,50 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
             "ssl_mode is verify-ca, and there is no ssl_ca to check the server's against",
             "Set ssl_ca to the file of its certificates.");
     }
+    auto hosts = parameters.hosts;
+    if (!parameters.socket.empty()) hosts.resize(1);
+    if (parameters.tunnel) {
+        const auto ports = BIWA_TRY(parameters.tunnel->Open());
+        for (std::size_t i = 0; i < hosts.size(); ++i) hosts[i] = {"127.0.0.1", ports[i]};
+    }
+    if (hosts.size() == 1) return OpenAt(parameters, hosts[0], kind);
+    // After a failover the one that was first may be back, as a replica.
+    std::optional<Error> failed;
+    bool has_read_only = false;
+    for (const auto& host : hosts) {
+        auto opened = OpenAt(parameters, host, kind);
+        if (!opened) {
+            failed = std::move(opened).error();
+            continue;
+        }
+        if (BIWA_TRY(opened->Query("SELECT @@GLOBAL.read_only")).Number(0, 0) == 0) return opened;
+        has_read_only = true;
+    }
+    if (failed) {
+        if (has_read_only) failed->message += "; the other hosts are read-only";
+        return tl::unexpected(std::move(*failed));
+    }
+    return Unavailable(
+        "cannot connect to MariaDB or MySQL: all of its hosts are read-only",
+        "Is a replica to be promoted, or is read_only still set at the new primary?");
+}
+
+Result<Connection> Connection::OpenAt(const ConnectionParameters& parameters,
+                                      const Endpoint& endpoint, Kind kind) {
     // A Unix socket needs no TLS unless it is asked for.
     const bool may_do_without = parameters.tls == TlsMode::kPrefer;
     if (parameters.tls == TlsMode::kDisable || (may_do_without && !parameters.socket.empty())) {
-        return OpenOnce(parameters, kind, false);
+        return OpenOnce(parameters, endpoint, kind, false);
     }
-    auto opened = OpenOnce(parameters, kind, true);
+    auto opened = OpenOnce(parameters, endpoint, kind, true);
     if (!opened && may_do_without && opened.error().message.find("SSL") != std::string::npos) {
-        return OpenOnce(parameters, kind, false);
+        return OpenOnce(parameters, endpoint, kind, false);
     }
     return opened;
 }
 
-Result<Connection> Connection::OpenOnce(const ConnectionParameters& parameters, Kind kind,
-                                        bool with_tls) {
+Result<Connection> Connection::OpenOnce(const ConnectionParameters& parameters,
+                                        const Endpoint& endpoint, Kind kind, bool with_tls) {
     MYSQL* const mysql = mysql_init(nullptr);
     if (mysql == nullptr) return Unavailable("cannot connect to MariaDB or MySQL: out of memory");
     Connection connection(mysql);
@@ -146,15 +182,9 @@ Result<Connection> Connection::OpenOnce(const ConnectionParameters& parameters, 
     const auto text = [](const std::string& value) {
         return value.empty() ? nullptr : value.c_str();
     };
-    auto host = parameters.host;
-    auto port = parameters.port;
-    if (parameters.tunnel) {
-        port = BIWA_TRY(parameters.tunnel->Open()).front();
-        host = "127.0.0.1";
-    }
-    if (mysql_real_connect(mysql, parameters.socket.empty() ? text(host) : nullptr,
+    if (mysql_real_connect(mysql, parameters.socket.empty() ? text(endpoint.host) : nullptr,
                            text(parameters.user), text(parameters.password),
-                           text(parameters.database), port, text(parameters.socket),
+                           text(parameters.database), endpoint.port, text(parameters.socket),
                            0) == nullptr) {
         return tl::unexpected(ConnectError(mysql));
     }

@@ -17,16 +17,15 @@ namespace biwa::mysql {
 enum class TlsMode { kDisable, kPrefer, kRequire, kVerifyCa, kVerifyFull };
 
 struct ConnectionParameters {
-    std::string host;
-    unsigned port = 3306;
-    std::string socket;  // instead of host and port
+    std::vector<Endpoint> hosts;  // one at the least; of several the first that takes writes
+    std::string socket;           // instead of those
     std::string user;
     std::string password;
     std::string database;  // whose tables need no schema in front of their names
     TlsMode tls = TlsMode::kPrefer;
     std::string tls_ca, tls_cert, tls_key;  // files
     unsigned connect_timeout_s = 10;
-    std::shared_ptr<SshTunnel> tunnel = {};  // leads to host and port; null: there is no bastion
+    std::shared_ptr<SshTunnel> tunnel = {};  // leads to the hosts; null: there is no bastion
     // How a copy on several connections gets the same moment for all (snapshot.h).
     bool snapshot_lock = false;
 };
@@ -74,8 +73,10 @@ class Connection {
         void operator()(MYSQL* connection) const { mysql_close(connection); }
     };
     explicit Connection(MYSQL* connection) : connection_(connection) {}
-    static Result<Connection> OpenOnce(const ConnectionParameters& parameters, Kind kind,
-                                       bool with_tls);
+    static Result<Connection> OpenAt(const ConnectionParameters& parameters,
+                                     const Endpoint& endpoint, Kind kind);
+    static Result<Connection> OpenOnce(const ConnectionParameters& parameters,
+                                       const Endpoint& endpoint, Kind kind, bool with_tls);
 
     std::unique_ptr<MYSQL, Deleter> connection_;
     bool is_mariadb_ = false;

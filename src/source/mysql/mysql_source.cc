@@ -27,7 +27,11 @@ std::vector<Setting> Settings() {
     };
     std::vector<Setting> settings = {
         text("url", "All of the connection in one: mysql://user@host:3306/database.", false),
-        text("host", "Name or address of the server.", false, "127.0.0.1"),
+        text(
+            "host",
+            "Name or address of the server. Several with commas between, each with its port behind "
+            "a colon where it is another one: the first that answers and is not read-only.",
+            false, "127.0.0.1"),
         text("port", "Port of the server.", false, "3306"),
         text("socket", "File of the server's Unix socket, instead of host and port.", false),
         text("database",
@@ -78,6 +82,33 @@ Result<unsigned> Number(const SettingValues& values, const std::string& name, un
     return UserError(fmt::format("{}: \"{}\" is no number from 1 to {}", name, found->second, max));
 }
 
+// "db1,db2:3307,[::1]:3308"
+Result<std::vector<Endpoint>> ParseHosts(const std::string& text, std::uint16_t usual_port) {
+    std::vector<Endpoint> hosts;
+    for (const auto& part : Split(text, ',')) {
+        std::string_view host = Trim(part);
+        const auto bracket = host.find(']');
+        const auto colon = host.rfind(':');
+        const bool has_port =
+            colon != std::string_view::npos &&
+            (host.starts_with('[') ? colon == bracket + 1 : host.find(':') == colon);
+        Endpoint endpoint{"", usual_port};
+        if (has_port) {
+            const auto* const end = host.data() + host.size();
+            const auto [at, error] = std::from_chars(host.data() + colon + 1, end, endpoint.port);
+            if (error != std::errc() || at != end || endpoint.port == 0) {
+                return UserError(fmt::format("host: \"{}\" has no port behind its colon", host));
+            }
+            host = host.substr(0, colon);
+        }
+        if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+        if (host.empty()) return UserError(fmt::format("host: \"{}\" has an empty name", text));
+        endpoint.host = host;
+        hosts.push_back(std::move(endpoint));
+    }
+    return hosts;
+}
+
 Result<ConnectionParameters> Parameters(SettingValues values) {
     if (const auto url = values.find("url"); url != values.end()) {
         for (const auto& [name, value] : BIWA_TRY(ParseMySqlUrl(url->second))) {
@@ -85,8 +116,9 @@ Result<ConnectionParameters> Parameters(SettingValues values) {
         }
     }
     ConnectionParameters parameters;
-    parameters.host = values["host"].empty() ? "127.0.0.1" : values["host"];
-    parameters.port = BIWA_TRY(Number(values, "port", 3306, 65'535));
+    const auto port = static_cast<std::uint16_t>(BIWA_TRY(Number(values, "port", 3306, 65'535)));
+    parameters.hosts =
+        BIWA_TRY(ParseHosts(values["host"].empty() ? "127.0.0.1" : values["host"], port));
     parameters.socket = values["socket"];
     parameters.user = values["user"];
     parameters.password = values["password"];
@@ -100,8 +132,7 @@ Result<ConnectionParameters> Parameters(SettingValues values) {
     const auto found = std::find(kTlsModes.begin(), kTlsModes.end(), mode);
     if (found == kTlsModes.end()) return UserError(fmt::format("ssl_mode: \"{}\" is none", mode));
     parameters.tls = static_cast<TlsMode>(found - kTlsModes.begin());
-    parameters.tunnel = BIWA_TRY(
-        MakeTunnel(values, {{parameters.host, static_cast<std::uint16_t>(parameters.port)}}));
+    parameters.tunnel = BIWA_TRY(MakeTunnel(values, parameters.hosts));
     if (parameters.tunnel && !parameters.socket.empty()) {
         return UserError("ssh_host leads to a host, and socket is set", "Take one of them out.");
     }
@@ -120,7 +151,7 @@ class MySqlSource final : public Source {
     Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream,
                                                      const TableParts& only) override {
         if (!only.empty()) return NoParts(only);
-        return mysql::OpenStreamSource(parameters_, Acknowledged(stream));
+        return mysql::OpenStreamSource(parameters_, BearingsOf(stream));
     }
     Result<std::vector<Finding>> Examine(const std::string&, const std::vector<std::string>& tables,
                                          const TableParts& only) override {
@@ -138,17 +169,22 @@ class MySqlSource final : public Source {
             "A mask `drop` leaves a column out of the warehouse, `exclude` a table.");
     }
 
-    // The server does not know how far a stream is: whoever asks is told by whoever follows.
-    std::shared_ptr<std::atomic<std::uint64_t>> Acknowledged(const std::string& stream) {
+    // The server does not know how far a line is: whoever asks is told by whoever follows.
+    std::shared_ptr<mysql::Bearings> BearingsOf(const std::string& line) {
         std::lock_guard lock(mutex_);
-        auto& acknowledged = acknowledged_[stream];
-        if (!acknowledged) acknowledged = std::make_shared<std::atomic<std::uint64_t>>(0);
-        return acknowledged;
+        auto& bearings = bearings_[line];
+        if (!bearings) {
+            bearings = std::make_shared<mysql::Bearings>();
+            bearings->base = base_;
+        }
+        return bearings;
     }
 
     const ConnectionParameters parameters_;
+    const std::shared_ptr<std::atomic<std::uint64_t>> base_ =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
     std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> acknowledged_;
+    std::map<std::string, std::shared_ptr<mysql::Bearings>> bearings_;
 };
 
 // What others call a schema is a database here: the connection's.
@@ -231,6 +267,10 @@ Result<SettingValues> ParseMySqlUrl(const std::string& url) {
         values["user"] = Unescape(user.substr(0, colon));
         if (colon != std::string_view::npos) values["password"] = Unescape(user.substr(colon + 1));
         rest.remove_prefix(at + 1);
+    }
+    if (rest.find(',') != std::string_view::npos) {
+        values["host"] = Unescape(rest);
+        return values;
     }
     const auto bracket = rest.find(']');
     const auto colon = rest.find(':', bracket == std::string_view::npos ? 0 : bracket);

@@ -19,6 +19,7 @@ TEST(ParseMySqlUrlTest, ReadsAllParts) {
                                       {"ssl_mode", "require"},
                                       {"connect_timeout", "3"}}));
     EXPECT_EQ(ParseMySqlUrl("mariadb://u@[::1]:3306/d")->at("host"), "::1");
+    EXPECT_EQ(ParseMySqlUrl("mariadb://u@db1,db2:3307/d")->at("host"), "db1,db2:3307");
     EXPECT_EQ(ParseMySqlUrl("mariadb://u@localhost/d?socket=/run/m.sock")->at("socket"),
               "/run/m.sock");
 }
@@ -41,6 +42,12 @@ TEST(MySqlSourceTest, TheDatabaseIsTheUsualSchema) {
         EXPECT_EQ(kind->usual_schema({{"database", "app"}}), "app");
         EXPECT_EQ(kind->usual_schema({{"url", "mysql://u@h/app"}}), "app");
         EXPECT_FALSE(kind->open({{"database", "app"}, {"port", "x"}}));
+        for (const char* hosts : {"db1", "db1,db2", "db1:3307, db2", "::1", "[::1]:3307,db2"}) {
+            EXPECT_TRUE(kind->open({{"database", "app"}, {"host", hosts}})) << hosts;
+        }
+        for (const char* hosts : {"db1,", ",db2", "db1:x", "db1:0", "[::1]:99999"}) {
+            EXPECT_FALSE(kind->open({{"database", "app"}, {"host", hosts}})) << hosts;
+        }
         EXPECT_TRUE(kind->open({{"database", "app"}, {"ssl_mode", "verify-full"}}));
     }
 }

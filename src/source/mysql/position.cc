@@ -13,6 +13,7 @@ namespace {
 
 // A file may grow beyond 4 GiB by one large transaction.
 constexpr int kOffsetBits = 40;
+static_assert(kFileNumberMax >> (64 - kOffsetBits) == 0);
 
 template <typename T>
 bool ParseNumber(std::string_view text, T& value) {
@@ -106,11 +107,24 @@ Result<GtidSet> GtidSet::Parse(std::string_view text) {
     return set;
 }
 
+std::string GtidSet::MissingIn(const GtidSet& state) const {
+    GtidSet missing;
+    for (const auto& gtid : domains_) {
+        const bool is_there =
+            std::any_of(state.domains_.begin(), state.domains_.end(), [&](const Gtid& last) {
+                return last.domain == gtid.domain && last.server == gtid.server &&
+                       last.number >= gtid.number;
+            });
+        if (!is_there) missing.domains_.push_back(gtid);
+    }
+    return missing.ToString();
+}
+
 std::optional<std::uint64_t> FileNumber(std::string_view file) {
     const auto dot = file.rfind('.');
     std::uint64_t number = 0;
     if (dot == std::string_view::npos || !ParseNumber(file.substr(dot + 1), number) ||
-        number >> (64 - kOffsetBits) != 0) {
+        number > kFileNumberMax) {
         return std::nullopt;
     }
     return number;
@@ -126,14 +140,27 @@ Result<BinlogPlace> BinlogPlace::Parse(std::string_view text) {
         return Corrupt(fmt::format("\"{}\" is no place in a binary log", text));
     };
     auto rest = text;
-    if (const auto at = rest.find(" gtid="); at != std::string_view::npos) {
-        place.gtids = BIWA_TRY(GtidSet::Parse(rest.substr(at + 6)));
+    const auto take = [&](std::string_view name) -> std::optional<std::string_view> {
+        const auto at = rest.find(name);
+        if (at == std::string_view::npos) return std::nullopt;
+        const auto value = rest.substr(at + name.size());
         rest = rest.substr(0, at);
+        return value;
+    };
+    // From the end: the file's name comes first, and may have anything in it.
+    if (const auto gtids = take(" gtid=")) place.gtids = BIWA_TRY(GtidSet::Parse(*gtids));
+    if (const auto by = take(" by=")) {
+        place.by_gtid = *by == "gtid";
+        if (!place.by_gtid) return bad();
     }
-    if (const auto at = rest.find(" made="); at != std::string_view::npos) {
-        if (!ParseNumber(rest.substr(at + 6), place.made_s)) return bad();
-        rest = rest.substr(0, at);
+    if (const auto base = take(" base=");
+        base && (!ParseNumber(*base, place.base) || place.base > kFileNumberMax)) {
+        return bad();
     }
+    if (const auto server = take(" server="); server && !ParseNumber(*server, place.server)) {
+        return bad();
+    }
+    if (const auto made = take(" made="); made && !ParseNumber(*made, place.made_s)) return bad();
     const auto colon = rest.rfind(':');
     if (colon == std::string_view::npos || !ParseNumber(rest.substr(colon + 1), place.offset) ||
         place.offset >> kOffsetBits != 0) {
@@ -147,8 +174,15 @@ Result<BinlogPlace> BinlogPlace::Parse(std::string_view text) {
 Position BinlogPlace::ToPosition() const {
     auto text = fmt::format("{}:{}", file, offset);
     if (made_s != 0) text += fmt::format(" made={}", made_s);
+    if (server != 0) text += fmt::format(" server={}", server);
+    if (base != 0) text += fmt::format(" base={}", base);
+    if (by_gtid) text += " by=gtid";
     if (const auto gtid = gtids.ToString(); !gtid.empty()) text += " gtid=" + gtid;
-    return {OrderOf(FileNumber(file).value_or(0), offset), std::move(text)};
+    return {OrderOf(FileNumber(file).value_or(0) + base, offset), std::move(text)};
+}
+
+std::uint64_t BinlogPlace::NextBase() const {
+    return ((FileNumber(file).value_or(0) + base) / kBaseStep + 1) * kBaseStep;
 }
 
 }  // namespace biwa::mysql

@@ -1,9 +1,13 @@
 // A place in the binary log, and all that going on from it takes.
 //
-// As text: "mariadb-bin.000012:4711 made=1764100000 gtid=0-1-55". The file's number and the offset
-// are its order. `made` is when the file was begun: a file of the same name that was begun at
-// another time is another history (a restored server, a promoted replica, RESET MASTER). The GTIDs
-// say the same in terms that other servers share.
+// As text: "mariadb-bin.000012:4711 made=1764100000 server=1 gtid=0-1-55". `made` is when the file
+// was begun: a file of the same name that was begun at another time is another history (a restored
+// server, RESET MASTER). `server` is whose file it is, by its server_id, which no two servers that
+// replicate from one another share. The GTIDs say what was committed in terms that all of them
+// share: with them a stream goes on at a replica that was promoted.
+//
+// The file's number and the offset are the order. Another server has other files, whose numbers may
+// be lower: from then on `base` is added to them, so that the order grows on.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +31,12 @@ class GtidSet {
     // "0-1-55,1-1-3", or "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:9,…"
     std::string ToString() const;
     static Result<GtidSet> Parse(std::string_view text);
+    bool empty() const { return domains_.empty() && servers_.empty(); }
+    // Of MariaDB: how many domains there are.
+    std::size_t domains() const { return domains_.size(); }
+    // Of MariaDB: those that a server has not written to its log, by its gtid_binlog_state, which
+    // has the last of each domain and server; "" when it has all.
+    std::string MissingIn(const GtidSet& state) const;
 
   private:
     struct Range {
@@ -44,14 +54,26 @@ struct BinlogPlace {
     std::string file;
     std::uint64_t offset = 0;
     std::uint32_t made_s = 0;  // 0: not known
+    std::uint32_t server = 0;  // its server_id; 0: not known
+    std::uint64_t base = 0;    // added to the file's number
+    // At this server what comes next is known by the GTIDs only: it has several domains, and what
+    // another server had in one order may stand in another one here.
+    bool by_gtid = false;
     GtidSet gtids;
 
     // kCorrupt when the file has no number at its end.
     static Result<BinlogPlace> Parse(std::string_view text);
     Position ToPosition() const;
+    // A base with which any file of another server is behind all that were here.
+    std::uint64_t NextBase() const;
 };
 
-// 12 of "mariadb-bin.000012"; nothing when there is no number.
+// Bases are multiples of this: all lines of a stream come to the same one.
+inline constexpr std::uint64_t kBaseStep = 1 << 16;
+// What the order has room for.
+inline constexpr std::uint64_t kFileNumberMax = (1 << 24) - 1;
+
+// 12 of "mariadb-bin.000012"; nothing when there is no number, or too large a one.
 std::optional<std::uint64_t> FileNumber(std::string_view file);
 std::uint64_t OrderOf(std::uint64_t file_number, std::uint64_t offset);
 

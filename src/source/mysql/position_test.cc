@@ -6,16 +6,20 @@ namespace biwa::mysql {
 namespace {
 
 TEST(BinlogPlaceTest, ReadsWhatItWrites) {
-    for (const char* text : {"mariadb-bin.000012:4711", "mariadb-bin.000012:4711 made=1764100000",
-                             "mariadb-bin.000012:4711 made=1764100000 gtid=0-1-55,1-1-3",
-                             "a b.log.000001:4 gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:9"}) {
+    for (const char* text :
+         {"mariadb-bin.000012:4711", "mariadb-bin.000012:4711 made=1764100000",
+          "mariadb-bin.000012:4711 made=1764100000 gtid=0-1-55,1-1-3",
+          "mariadb-bin.000012:4711 made=1 server=2 base=65536 by=gtid gtid=0-1-5",
+          "a b.log.000001:4 gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:9"}) {
         const auto place = BinlogPlace::Parse(text);
         ASSERT_TRUE(place) << text;
         EXPECT_EQ(place->ToPosition().text, text);
     }
     for (const char* bad :
          {"", "mariadb-bin.000012", "mariadb-bin:4", "mariadb-bin.000012:", "mariadb-bin.000012:x",
-          "mariadb-bin.000012:4 made=", "mariadb-bin.000012:4 gtid=0-1", "x.99999999999999999:4"}) {
+          "mariadb-bin.000012:4 made=", "mariadb-bin.000012:4 gtid=0-1",
+          "mariadb-bin.000012:4 server=", "mariadb-bin.000012:4 base=99999999",
+          "mariadb-bin.000012:4 by=file", "x.99999999999999999:4"}) {
         EXPECT_FALSE(BinlogPlace::Parse(bad)) << bad;
     }
 }
@@ -27,6 +31,31 @@ TEST(BinlogPlaceTest, ItsOrderGrowsWithTheFileAndThenWithTheOffset) {
     EXPECT_LT(order("a.000001:5000000000"), order("a.000002:4"));
     EXPECT_LT(order("a.000002:4"), order("a.000002:5"));
     EXPECT_LT(order("a.999999:5"), order("a.1000000:4"));
+}
+
+TEST(BinlogPlaceTest, AFileOfAnotherServerIsBehindAllThatWereHere) {
+    for (const char* text : {"a.000001:4", "a.000900:5000000000", "a.065535:4", "a.065536:4",
+                             "a.000003:4 base=65536"}) {
+        const auto place = *BinlogPlace::Parse(text);
+        auto next = *BinlogPlace::Parse("b.000001:4");
+        next.base = place.NextBase();
+        EXPECT_GT(next.ToPosition().order, place.ToPosition().order) << text;
+        EXPECT_EQ(next.base % kBaseStep, 0U);
+    }
+}
+
+TEST(GtidSetTest, TellsWhatAServerHasNotWritten) {
+    const auto missing = [](const char* ours, const char* state) {
+        return GtidSet::Parse(ours)->MissingIn(*GtidSet::Parse(state));
+    };
+    EXPECT_EQ(missing("0-1-55", "0-1-55"), "");
+    // The promoted server goes on with numbers of its own.
+    EXPECT_EQ(missing("0-1-55", "0-1-57,0-2-60"), "");
+    // It had not received all: its own numbers, though higher, are of another history.
+    EXPECT_EQ(missing("0-1-55", "0-1-54,0-2-60"), "0-1-55");
+    EXPECT_EQ(missing("0-1-55,1-1-3", "0-1-55"), "1-1-3");
+    EXPECT_EQ(missing("0-1-55", ""), "0-1-55");
+    EXPECT_EQ(missing("", "0-1-55"), "");
 }
 
 TEST(GtidSetTest, KeepsTheLastOfEachDomain) {

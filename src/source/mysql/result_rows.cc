@@ -8,6 +8,9 @@ namespace biwa::mysql {
 
 namespace {
 
+// Of large values few are in memory at a time.
+constexpr std::size_t kBlockBytesMax = 8 << 20;
+
 // How the server sends values of a type in a prepared statement's rows.
 ValueSize SizeOf(enum_field_types type) {
     using Form = ValueSize::Form;
@@ -78,8 +81,6 @@ Status ResultRows::Execute(const std::string& sql) {
         return tl::unexpected(StatementError());
     }
     BIWA_TRY(CheckFields());
-    mysql_stmt_attr_set(statement, STMT_ATTR_CB_USER_DATA, this);
-    mysql_stmt_attr_set(statement, STMT_ATTR_CB_RESULT, reinterpret_cast<const void*>(&OnColumn));
     if (mysql_stmt_execute(statement) != 0) return tl::unexpected(StatementError());
     return {};
 }
@@ -102,38 +103,49 @@ Status ResultRows::CheckFields() {
     return {};
 }
 
-void ResultRows::OnColumn(void* self, unsigned column, unsigned char** bytes) {
-    static_cast<ResultRows*>(self)->ReadColumn(column, bytes);
-}
-
-void ResultRows::ReadColumn(unsigned column, unsigned char** bytes) {
-    auto& cells = block_->columns[column];
-    if (bytes == nullptr) {
-        cells.SetNull(row_);
-        return;
+// Row by row from the library's buffer. mysql_stmt_fetch would go through the columns once more, by
+// calls, for each row.
+Result<bool> ResultRows::ReadRow(RowBlock& block, std::size_t row) {
+    constexpr char kRow = 0, kEnd = static_cast<char>(0xfe);
+    constexpr std::size_t kEndMax = 8;  // bytes; a longer one is a row
+    auto* const connection = connection_->raw();
+    const auto size = mysql_net_read_packet(connection);
+    if (size == packet_error) return tl::unexpected(connection_->LastError(doing_));
+    std::string_view rest(reinterpret_cast<const char*>(connection->net.read_pos), size);
+    if (size > 0 && size <= kEndMax && rest[0] == kEnd) {
+        // What mysql_stmt_fetch would say: the connection can take the next statement.
+        connection->status = MYSQL_STATUS_READY;
+        return false;
     }
-    // The library does not say where the packet ends; its buffer's end keeps us inside.
-    const auto* const at = reinterpret_cast<const char*>(*bytes);
-    const auto* const end = reinterpret_cast<const char*>(connection_->raw()->net.buff_end);
-    std::string_view rest(at, end > at ? static_cast<std::size_t>(end - at) : 0);
-    std::string_view value;
-    const auto& decoder = decoders_[column];
-    if (!TakeValue(decoder.result_size, rest, value) ||
-        !decoder.result(decoder, value, cells, row_, context_)) {
-        bad_column_ = static_cast<int>(column);
-        cells.SetNull(row_);
+    // A zero byte; a bit a column, from the third on, 1 when it is NULL; the values.
+    const auto nulls = (decoders_.size() + 2 + 7) / 8;
+    if (size < 1 + nulls || rest[0] != kRow) return Corrupt(doing_ + ": a row is cut off");
+    const auto* const is_null = rest.data() + 1;
+    rest.remove_prefix(1 + nulls);
+    for (std::size_t i = 0; i < decoders_.size(); ++i) {
+        auto& cells = block.columns[i];
+        if ((static_cast<unsigned char>(is_null[(i + 2) / 8]) >> ((i + 2) % 8) & 1) != 0) {
+            cells.SetNull(row);
+            continue;
+        }
+        const auto& decoder = decoders_[i];
+        std::string_view value;
+        if (!TakeValue(decoder.result_size, rest, value) ||
+            !decoder.result(decoder, value, cells, row, context_)) {
+            return Corrupt(fmt::format("{}: column {} of a row is no {}", doing_, decoder.info.name,
+                                       ToSql(decoder.type)));
+        }
     }
-    *bytes += rest.data() - at;
+    return true;
 }
 
 Result<std::size_t> ResultRows::Fill(RowBlock& block) {
     if (ended_) return std::size_t{0};
     arena_ = Arena();
     context_.arena = &arena_;
-    block_ = &block;
-    for (row_ = 0; row_ < kBlockRows; ++row_) {
-        const int fetched = mysql_stmt_fetch(statement_.get());
-        if (fetched == MYSQL_NO_DATA) {
+    std::size_t row = 0;
+    while (row < kBlockRows && arena_.bytes() < kBlockBytesMax) {
+        if (!BIWA_TRY(ReadRow(block, row))) {
             ended_ = true;
             statement_.reset();
             auto connection = std::move(*connection_);
@@ -141,16 +153,12 @@ Result<std::size_t> ResultRows::Fill(RowBlock& block) {
             give_back_(std::move(connection));
             break;
         }
-        if (fetched != 0) return tl::unexpected(StatementError());
-        if (bad_column_ >= 0) {
-            const auto& decoder = decoders_[static_cast<std::size_t>(bad_column_)];
-            return Corrupt(fmt::format("{}: column {} of a row is no {}", doing_, decoder.info.name,
-                                       ToSql(decoder.type)));
-        }
+        ++row;
     }
-    if (unrepresentable_ != nullptr)
+    if (unrepresentable_ != nullptr) {
         *unrepresentable_ += std::exchange(context_.unrepresentable, 0);
-    return row_;
+    }
+    return row;
 }
 
 }  // namespace biwa::mysql

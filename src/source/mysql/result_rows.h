@@ -39,9 +39,8 @@ class ResultRows final : public RowReader {
     Status Execute(const std::string& sql);
     Status CheckFields();
     Error StatementError() const;
-    // Called by the library for each column of a row, with its bytes; null for NULL. Moves on.
-    static void OnColumn(void* self, unsigned column, unsigned char** bytes);
-    void ReadColumn(unsigned column, unsigned char** bytes);
+    // False at the end.
+    Result<bool> ReadRow(RowBlock& block, std::size_t row);
 
     std::optional<Connection> connection_;
     const std::vector<ColumnDecoder> decoders_;
@@ -51,9 +50,6 @@ class ResultRows final : public RowReader {
     std::unique_ptr<MYSQL_STMT, StatementDeleter> statement_;
     Arena arena_;
     DecodeContext context_;
-    RowBlock* block_ = nullptr;
-    std::size_t row_ = 0;
-    int bad_column_ = -1;
     bool ended_ = false;
 };
 

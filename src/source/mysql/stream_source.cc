@@ -13,9 +13,8 @@ namespace {
 
 class MySqlStreamSource final : public StreamSource {
   public:
-    MySqlStreamSource(ConnectionParameters parameters,
-                      std::shared_ptr<std::atomic<std::uint64_t>> acknowledged)
-        : parameters_(std::move(parameters)), acknowledged_(std::move(acknowledged)) {}
+    MySqlStreamSource(ConnectionParameters parameters, std::shared_ptr<Bearings> bearings)
+        : parameters_(std::move(parameters)), bearings_(std::move(bearings)) {}
 
     Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
                                             IfMissing if_missing) override;
@@ -32,10 +31,9 @@ class MySqlStreamSource final : public StreamSource {
                                                 const KeyRange& range) override {
         return ReadKeysInRange(parameters_, table, range);
     }
-    // Follow finds out whether the log is there.
-    Result<std::string> CheckHistory(const std::string&, const Position&) override {
-        return std::string();
-    }
+    // Whether it is another server, and then whether it has the GTIDs; Follow finds out whether the
+    // log is there.
+    Result<std::string> CheckHistory(const std::string& known, const Position& from) override;
     Result<Position> Head() override;
     Result<SourceProgress> Progress() override;
     Status Remove() override { return {}; }
@@ -43,9 +41,11 @@ class MySqlStreamSource final : public StreamSource {
   private:
     // A connection for questions, kept open; opened anew when it broke.
     Result<const Connection*> Asking();
+    // A place of the server as it is now, with what the stream's orders need.
+    Result<BinlogPlace> Bear(const Connection& connection, BinlogPlace place) const;
 
     const ConnectionParameters parameters_;
-    const std::shared_ptr<std::atomic<std::uint64_t>> acknowledged_;
+    const std::shared_ptr<Bearings> bearings_;
     std::optional<Connection> asking_;
 };
 
@@ -90,14 +90,34 @@ Status MySqlStreamSource::CheckStart() {
     return {};
 }
 
+Result<BinlogPlace> MySqlStreamSource::Bear(const Connection& connection, BinlogPlace place) const {
+    if (connection.is_mariadb()) place.server = BIWA_TRY(ServerNumber(connection));
+    place.base = bearings_->base->load();
+    return place;
+}
+
+Result<std::string> MySqlStreamSource::CheckHistory(const std::string& known,
+                                                    const Position& from) {
+    const auto& connection = *BIWA_TRY(Asking());
+    if (!connection.is_mariadb() || from.text.empty()) return known;
+    const auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
+    const auto server = BIWA_TRY(ServerNumber(connection));
+    // Should all be copied anew instead, the orders have to grow all the same.
+    const bool is_elsewhere = IsElsewhere(connection, server, place);
+    bearings_->RaiseBase(is_elsewhere ? place.NextBase() : place.base);
+    if (is_elsewhere) BIWA_TRY(CheckGtids(connection, place));
+    return fmt::format("server {}", server);
+}
+
 Result<StreamStart> MySqlStreamSource::Start(const std::vector<SourceTable>&, bool) {
     BIWA_TRY(CheckStart());
     auto snapshot = BIWA_TRY(MySqlSnapshot::Begin(parameters_));
+    const auto& connection = *BIWA_TRY(Asking());
     StreamStart start;
-    start.position = snapshot->place().ToPosition();
+    start.position = BIWA_TRY(Bear(connection, snapshot->place())).ToPosition();
     start.snapshot = std::move(snapshot);
-    const auto time = BIWA_TRY(
-        BIWA_TRY(Asking())->Query("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"));
+    const auto time =
+        BIWA_TRY(connection.Query("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"));
     start.time = time.Number(0, 0);
     return start;
 }
@@ -109,7 +129,7 @@ Result<std::unique_ptr<SnapshotReader>> MySqlStreamSource::ResumeSnapshot() {
 Result<std::unique_ptr<ChangeSource>> MySqlStreamSource::Follow(
     const std::vector<FollowedTable>& tables, const Position& from,
     std::chrono::milliseconds idle_every) {
-    return FollowBinlog(parameters_, tables, from, idle_every, acknowledged_);
+    return FollowBinlog(parameters_, tables, from, idle_every, bearings_);
 }
 
 Result<std::unique_ptr<RowReader>> MySqlStreamSource::ReadRows(
@@ -118,22 +138,24 @@ Result<std::unique_ptr<RowReader>> MySqlStreamSource::ReadRows(
 }
 
 Result<Position> MySqlStreamSource::Head() {
-    return BIWA_TRY(ReadHead(*BIWA_TRY(Asking()))).ToPosition();
+    const auto& connection = *BIWA_TRY(Asking());
+    return BIWA_TRY(Bear(connection, BIWA_TRY(ReadHead(connection)))).ToPosition();
 }
 
 Result<SourceProgress> MySqlStreamSource::Progress() {
     const auto& connection = *BIWA_TRY(Asking());
     SourceProgress progress;
-    progress.head = BIWA_TRY(ReadHead(connection)).ToPosition();
-    const auto acknowledged = acknowledged_->load(std::memory_order_relaxed);
+    progress.head = BIWA_TRY(Bear(connection, BIWA_TRY(ReadHead(connection)))).ToPosition();
+    const auto acknowledged = bearings_->acknowledged.load(std::memory_order_relaxed);
+    const auto base = bearings_->base->load();
     if (acknowledged == 0 || acknowledged >= progress.head.order) return progress;
     // Nothing is kept for us, so there is nothing to show as retained.
     const auto files = BIWA_TRY(connection.Query("SHOW BINARY LOGS"));
     for (std::size_t i = 0; i < files.size(); ++i) {
         const auto number = FileNumber(files.Text(i, 0));
         if (!number) continue;
-        const auto end = OrderOf(*number, static_cast<std::uint64_t>(files.Number(i, 1)));
-        const auto begin = std::max(OrderOf(*number, 0), acknowledged);
+        const auto end = OrderOf(*number + base, static_cast<std::uint64_t>(files.Number(i, 1)));
+        const auto begin = std::max(OrderOf(*number + base, 0), acknowledged);
         if (end > begin) progress.lag_bytes += end - begin;
     }
     return progress;
@@ -141,10 +163,9 @@ Result<SourceProgress> MySqlStreamSource::Progress() {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamSource>> OpenStreamSource(
-    const ConnectionParameters& parameters,
-    std::shared_ptr<std::atomic<std::uint64_t>> acknowledged) {
-    return std::make_unique<MySqlStreamSource>(parameters, std::move(acknowledged));
+Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
+                                                       std::shared_ptr<Bearings> bearings) {
+    return std::make_unique<MySqlStreamSource>(parameters, std::move(bearings));
 }
 
 }  // namespace biwa::mysql

@@ -55,7 +55,8 @@ bool SetNull(Cells& cells, std::size_t row, DecodeContext& context) {
 }
 
 bool SetText(std::string_view text, Cells& cells, std::size_t row, DecodeContext& context) {
-    cells.Set(row, context.arena->Copy(text));
+    cells.Set(row, context.message != nullptr ? context.arena->Keep(text, *context.message)
+                                              : context.arena->Copy(text));
     return true;
 }
 

@@ -80,7 +80,8 @@ BIWA_DECODE_FUNCTION(BinaryOid) {
 
 BIWA_DECODE_FUNCTION(BinaryText) {
     (void)decoder;
-    cells.Set(row, context.arena->Copy(bytes));
+    cells.Set(row, context.message != nullptr ? context.arena->Keep(bytes, *context.message)
+                                              : context.arena->Copy(bytes));
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "source/postgres/binary_values.h"
+#include "source/silence.h"
 
 namespace biwa::postgres {
 
@@ -20,19 +21,12 @@ using std::chrono::steady_clock;
 // enough that the queue's limit is near what it says.
 constexpr std::uint64_t kBatchChangesMax = 20'000;
 constexpr std::uint64_t kBatchBytesMax = 4 << 20;
+// From so many bytes on a message is not copied but kept.
+constexpr std::size_t kLargeMessage = 1 << 20;
 constexpr milliseconds kStatusEvery{1000};
 // The server sends message by message: a short sleep lets more of them gather, which spares both
 // sides a wake-up for each.
 constexpr std::chrono::microseconds kCoalesce{1000};
-
-// A server with nothing to send says nothing: after so long it is asked for a sign of life. One
-// that goes through a large transaction may be slow to give it; one that is not there any more,
-// though nobody has closed the connection, never will.
-std::chrono::milliseconds SilenceMax() {
-    // For tests.
-    const char* text = std::getenv("BIWA_SILENCE_MAX_MS");
-    return text != nullptr ? milliseconds(std::atoi(text)) : std::chrono::minutes(5);
-}
 
 void AppendBigEndian(std::string& bytes, std::uint64_t value) {
     for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
@@ -176,9 +170,11 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
         char* buffer = nullptr;
         const int length = PQgetCopyData(connection_.raw(), &buffer, 1);
         if (length > 0) {
-            auto handled =
-                HandleMessage(std::string_view(buffer, static_cast<std::size_t>(length)));
-            PQfreemem(buffer);
+            const std::string_view message(buffer, static_cast<std::size_t>(length));
+            std::shared_ptr<char> owner;
+            if (message.size() >= kLargeMessage) owner.reset(buffer, PQfreemem);
+            auto handled = HandleMessage({owner, message});
+            if (!owner) PQfreemem(buffer);
             if (!handled) return tl::unexpected(std::move(handled).error());
             const bool full =
                 decoder_.changes() >= kBatchChangesMax || pending_bytes_ >= kBatchBytesMax;
@@ -220,7 +216,8 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
     }
 }
 
-// The time in which nobody read does not count: it begins when the server is asked.
+// A server with nothing to send says nothing, and is asked for a sign of life. The time in which
+// nobody read does not count: it begins when the server is asked.
 Status PostgresChangeSource::ListenForLife(SteadyTime now) {
     if (!asked_since_ && now - last_heard_ >= silence_max_ / 2) asked_since_ = now;
     if (!asked_since_ || now - *asked_since_ < silence_max_ / 2) return {};
@@ -244,11 +241,14 @@ ChangeBatch PostgresChangeSource::Take() {
     return batch;
 }
 
-Status PostgresChangeSource::HandleMessage(std::string_view message) {
+Status PostgresChangeSource::HandleMessage(const SharedBytes& received) {
     constexpr std::size_t kDataHeader = 25, kKeepalive = 18;
+    const auto message = received.bytes;
     if (message[0] == 'w' && message.size() > kDataHeader) {
         pending_bytes_ += message.size();
-        return decoder_.Decode(message.substr(kDataHeader));
+        const auto data = message.substr(kDataHeader);
+        return received.owner ? decoder_.Decode(SharedBytes{received.owner, data})
+                              : decoder_.Decode(data);
     }
     if (message[0] == 'k' && message.size() >= kKeepalive) {
         // Sent when all before this point has been sent: nothing of it is still to come.

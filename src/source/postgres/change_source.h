@@ -49,7 +49,7 @@ class PostgresChangeSource final : public ChangeSource {
   private:
     using SteadyTime = std::chrono::steady_clock::time_point;
 
-    Status HandleMessage(std::string_view message);
+    Status HandleMessage(const SharedBytes& received);
     // Whether the server has sent something; waits for it until then.
     Result<bool> IsReadable(SteadyTime until);
     Status Consume();

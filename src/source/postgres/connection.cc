@@ -1,6 +1,7 @@
 #include "source/postgres/connection.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include "base/text.h"
 
@@ -123,26 +124,50 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
 }
 
 Result<QueryRows> Connection::Query(const std::string& sql) const {
-    std::unique_ptr<PGresult, ResultDeleter> result(PQexec(raw(), sql.c_str()));
-    const auto status = PQresultStatus(result.get());
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-        return tl::unexpected(FromResult(result.get(), "PostgreSQL"));
-    }
-    return QueryRows(result.release());
+    if (PQsendQuery(raw(), sql.c_str()) == 1) return Await();
+    return tl::unexpected(LastError("PostgreSQL"));
 }
 
 Result<QueryRows> Connection::Query(const std::string& sql,
                                     const std::vector<std::string>& parameters) const {
     std::vector<const char*> values;
     for (const auto& parameter : parameters) values.push_back(parameter.c_str());
-    std::unique_ptr<PGresult, ResultDeleter> result(
-        PQexecParams(raw(), sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
-                     nullptr, nullptr, 0));
-    const auto status = PQresultStatus(result.get());
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-        return tl::unexpected(FromResult(result.get(), "PostgreSQL"));
+    if (PQsendQueryParams(raw(), sql.c_str(), static_cast<int>(values.size()), nullptr,
+                          values.data(), nullptr, nullptr, 0) == 1) {
+        return Await();
     }
-    return QueryRows(result.release());
+    return tl::unexpected(LastError("PostgreSQL"));
+}
+
+Result<QueryRows> Connection::Await() const {
+    std::unique_ptr<PGresult, ResultDeleter> last;
+    for (;;) {
+        while (silence_max_.count() > 0 && PQisBusy(raw()) == 1) {
+            pollfd socket{PQsocket(raw()), POLLIN, 0};
+            const int ready = ::poll(&socket, 1, static_cast<int>(silence_max_.count()));
+            if (ready == 0) {
+                is_given_up_ = true;
+                return Unavailable(fmt::format(
+                    "PostgreSQL has said nothing for {} s, though it was asked",
+                    std::chrono::duration_cast<std::chrono::seconds>(silence_max_).count()));
+            }
+            // What is wrong PQgetResult tells.
+            if (ready > 0 && PQconsumeInput(raw()) != 1) break;
+        }
+        std::unique_ptr<PGresult, ResultDeleter> result(PQgetResult(raw()));
+        if (!result) break;
+        // Of several statements the first that fails is the last.
+        last = std::move(result);
+        const auto status = PQresultStatus(last.get());
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) break;
+        if (PQstatus(raw()) != CONNECTION_OK) break;
+    }
+    if (!last) return tl::unexpected(LastError("PostgreSQL"));
+    const auto status = PQresultStatus(last.get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        return tl::unexpected(FromResult(last.get(), "PostgreSQL"));
+    }
+    return QueryRows(last.release());
 }
 
 Status Connection::Execute(const std::string& sql) const {

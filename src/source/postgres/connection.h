@@ -3,6 +3,7 @@
 
 #include <libpq-fe.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -55,6 +56,10 @@ class Connection {
     // kUser: the server refused us (password, database, permission). kUnavailable: not reached.
     static Result<Connection> Open(const ConnectionParameters& parameters, Kind kind);
 
+    // From now on a Query is given up (kUnavailable), and the connection with it, when the server
+    // says nothing for so long. For questions that are answered at once.
+    void LimitSilence(std::chrono::milliseconds max) { silence_max_ = max; }
+
     Result<QueryRows> Query(const std::string& sql) const;
     Result<QueryRows> Query(const std::string& sql,
                             const std::vector<std::string>& parameters) const;
@@ -67,14 +72,19 @@ class Connection {
 
     PGconn* raw() const { return connection_.get(); }
     int server_version() const { return PQserverVersion(connection_.get()); }
-    bool is_good() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
+    bool is_good() const { return !is_given_up_ && PQstatus(connection_.get()) == CONNECTION_OK; }
 
   private:
     struct Deleter {
         void operator()(PGconn* connection) const { PQfinish(connection); }
     };
     explicit Connection(PGconn* connection) : connection_(connection) {}
+    // The result of what was sent; kUnavailable when the silence was too long.
+    Result<QueryRows> Await() const;
+
     std::unique_ptr<PGconn, Deleter> connection_;
+    std::chrono::milliseconds silence_max_{0};  // 0: no limit
+    mutable bool is_given_up_ = false;
 };
 
 }  // namespace biwa::postgres

@@ -103,6 +103,13 @@ Result<Micros> CommitTime(std::int64_t time) {
 
 }  // namespace
 
+Status PgOutputDecoder::Decode(const SharedBytes& message) {
+    message_ = &message;
+    auto decoded = Decode(message.bytes);
+    message_ = nullptr;
+    return decoded;
+}
+
 Status PgOutputDecoder::Decode(std::string_view message) {
     if (message.empty()) return Corrupt("a replication message is empty");
     Reader reader(message);
@@ -285,7 +292,7 @@ Status PgOutputDecoder::SetCell(const Table& table, std::size_t column, const Fi
                                        table.relation.columns[column].name, table.relation.schema,
                                        table.relation.name));
     }
-    DecodeContext context{&rows.arena()};
+    DecodeContext context{&rows.arena(), 0, message_};
     const auto decode = field.kind == 'b' ? decoder.binary : decoder.text;
     if (!decode(decoder, field.bytes, cells, row, context)) {
         const auto& inner = decoder.element ? *decoder.element : decoder;

@@ -74,6 +74,8 @@ class PgOutputDecoder {
     explicit PgOutputDecoder(RelationResolver& resolver) : resolver_(resolver) {}
 
     Status Decode(std::string_view message);
+    // The same; large values of it are not copied but hold on to it.
+    Status Decode(const SharedBytes& message);
 
     // What was decoded since the last call. Its `commit` is set when no transaction is open.
     ChangeBatch TakeBatch();
@@ -126,6 +128,7 @@ class PgOutputDecoder {
     // Of the last change; `commit` is where the record of its transaction's commit begins.
     ChangeOrigin origin_;
     std::uint64_t unrepresentable_ = 0;
+    const SharedBytes* message_ = nullptr;  // while it is decoded
     std::vector<Field> old_fields_, new_fields_;
 };
 

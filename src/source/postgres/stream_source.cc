@@ -15,6 +15,7 @@
 #include "source/postgres/published_part.h"
 #include "source/postgres/snapshot.h"
 #include "source/postgres/standby.h"
+#include "source/silence.h"
 
 namespace biwa::postgres {
 
@@ -80,6 +81,7 @@ Result<const Connection*> PostgresStreamSource::Asking() {
     if (!asking_ || !asking_->is_good()) {
         asking_.reset();
         asking_ = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+        asking_->LimitSilence(SilenceMax());
     }
     return &*asking_;
 }

@@ -194,7 +194,95 @@ BIWA_DECODE_FUNCTION(TextTimestamp) {
     return true;
 }
 
+namespace {
+
+// Adds so many units; false when that is more than an interval holds.
+template <typename T>
+bool AddUnits(T& sum, std::int64_t value, std::int64_t unit) {
+    return !__builtin_mul_overflow(value, unit, &value) &&
+           !__builtin_add_overflow(sum, value, &sum);
+}
+
 // ISO 8601 with a sign on each part: "P1Y-2M3DT4H5M-6.7S", "PT0S".
+std::optional<IntervalCell> ScanIsoInterval(Scanner& scanner) {
+    if (!scanner.Eat('P')) return std::nullopt;
+    IntervalCell interval{};
+    bool in_time = false;
+    bool any = false;
+    while (!scanner.at_end()) {
+        if (scanner.Eat('T')) {
+            if (in_time) return std::nullopt;
+            in_time = true;
+            continue;
+        }
+        const bool negative = scanner.Eat('-');
+        const auto whole = scanner.Number();
+        const auto micros = scanner.Fraction();
+        if (!whole || !micros) return std::nullopt;
+        bool fits = *micros == 0;  // only seconds have decimals
+        const auto value = negative ? -*whole : *whole;
+        const auto fraction = negative ? -*micros : *micros;
+        any = true;
+        if (!in_time && scanner.Eat('Y')) {
+            fits = fits && AddUnits(interval.months, value, 12);
+        } else if (!in_time && scanner.Eat('M')) {
+            fits = fits && AddUnits(interval.months, value, 1);
+        } else if (!in_time && scanner.Eat('D')) {
+            fits = fits && AddUnits(interval.days, value, 1);
+        } else if (in_time && scanner.Eat('H')) {
+            fits = fits && AddUnits(interval.micros, value, 3600 * kMicrosPerSecond);
+        } else if (in_time && scanner.Eat('M')) {
+            fits = fits && AddUnits(interval.micros, value, 60 * kMicrosPerSecond);
+        } else if (in_time && scanner.Eat('S')) {
+            fits = AddUnits(interval.micros, value, kMicrosPerSecond) &&
+                   AddUnits(interval.micros, fraction, 1);
+        } else {
+            return std::nullopt;
+        }
+        if (!fits) return std::nullopt;
+    }
+    return any ? std::optional(interval) : std::nullopt;
+}
+
+// PostgreSQL's own style: "1 year -2 mons +3 days -04:05:06.7", "00:00:00".
+std::optional<IntervalCell> ScanPlainInterval(Scanner& scanner) {
+    IntervalCell interval{};
+    for (;;) {
+        const bool negative = scanner.Eat('-');
+        if (!negative) scanner.Eat('+');
+        const auto value = scanner.Number();
+        if (!value) return std::nullopt;
+        const auto signed_value = negative ? -*value : *value;
+        if (scanner.Eat(':')) {
+            const auto minutes = scanner.Number(2);
+            if (!minutes || *minutes > 59 || !scanner.Eat(':')) return std::nullopt;
+            const auto seconds = scanner.Number(2);
+            const auto fraction = scanner.Fraction();
+            if (!seconds || *seconds > 59 || !fraction) return std::nullopt;
+            const auto rest = (*minutes * 60 + *seconds) * kMicrosPerSecond + *fraction;
+            if (!AddUnits(interval.micros, signed_value, 3600 * kMicrosPerSecond) ||
+                !AddUnits(interval.micros, negative ? -rest : rest, 1)) {
+                return std::nullopt;
+            }
+            return interval;
+        }
+        bool fits = false;
+        if (scanner.Eat(" year")) {
+            fits = AddUnits(interval.months, signed_value, 12);
+        } else if (scanner.Eat(" mon")) {
+            fits = AddUnits(interval.months, signed_value, 1);
+        } else if (scanner.Eat(" day")) {
+            fits = AddUnits(interval.days, signed_value, 1);
+        }
+        if (!fits) return std::nullopt;
+        scanner.Eat('s');
+        if (scanner.at_end()) return interval;
+        if (!scanner.Eat(' ')) return std::nullopt;
+    }
+}
+
+}  // namespace
+
 BIWA_DECODE_FUNCTION(TextInterval) {
     (void)decoder;
     if (bytes == "infinity" || bytes == "-infinity") {
@@ -202,49 +290,12 @@ BIWA_DECODE_FUNCTION(TextInterval) {
         cells.SetNull(row);
         return true;
     }
-    const auto add = [](auto& sum, std::int64_t value, std::int64_t unit) {
-        return !__builtin_mul_overflow(value, unit, &value) &&
-               !__builtin_add_overflow(sum, value, &sum);
-    };
     Scanner scanner(bytes);
-    if (!scanner.Eat('P')) return false;
-    IntervalCell interval{};
-    bool in_time = false;
-    bool any = false;
-    while (!scanner.at_end()) {
-        if (scanner.Eat('T')) {
-            if (in_time) return false;
-            in_time = true;
-            continue;
-        }
-        const bool negative = scanner.Eat('-');
-        const auto whole = scanner.Number();
-        const auto micros = scanner.Fraction();
-        if (!whole || !micros) return false;
-        bool fits = *micros == 0;  // only seconds have decimals
-        const auto value = negative ? -*whole : *whole;
-        const auto fraction = negative ? -*micros : *micros;
-        any = true;
-        if (!in_time && scanner.Eat('Y')) {
-            fits = fits && add(interval.months, value, 12);
-        } else if (!in_time && scanner.Eat('M')) {
-            fits = fits && add(interval.months, value, 1);
-        } else if (!in_time && scanner.Eat('D')) {
-            fits = fits && add(interval.days, value, 1);
-        } else if (in_time && scanner.Eat('H')) {
-            fits = fits && add(interval.micros, value, 3600 * kMicrosPerSecond);
-        } else if (in_time && scanner.Eat('M')) {
-            fits = fits && add(interval.micros, value, 60 * kMicrosPerSecond);
-        } else if (in_time && scanner.Eat('S')) {
-            fits =
-                add(interval.micros, value, kMicrosPerSecond) && add(interval.micros, fraction, 1);
-        } else {
-            return false;
-        }
-        if (!fits) return false;
-    }
-    cells.Set(row, interval);
-    return any;
+    const auto interval =
+        bytes.starts_with('P') ? ScanIsoInterval(scanner) : ScanPlainInterval(scanner);
+    if (!interval || !scanner.at_end()) return false;
+    cells.Set(row, *interval);
+    return true;
 }
 
 BIWA_DECODE_FUNCTION(TextUuid) {

@@ -1,5 +1,6 @@
 // Values in PostgreSQL's text form, under the settings of Connection::Open (ISO dates, ISO 8601
-// intervals, bytea as hex, UTC, money as in the locale C).
+// intervals, bytea as hex, UTC, money as in the locale C), and under those of pg_dump, whose
+// intervals are in PostgreSQL's own style and whose times may be of any zone.
 #pragma once
 
 #include <charconv>

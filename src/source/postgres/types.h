@@ -46,6 +46,7 @@ struct DecodeContext {
     // Values that the warehouse's type cannot hold (a numeric NaN, an array of other dimensions
     // than the column's): NULL.
     std::uint64_t unrepresentable = 0;
+    const SharedBytes* message = nullptr;  // that the values are in, where it is large
 };
 
 // Reads one value, not NULL, into a cell; false when the bytes are not of the type.

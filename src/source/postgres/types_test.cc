@@ -257,6 +257,29 @@ TEST(TypesTest, BothFormsOfAValueGiveTheSameCell) {
     }
 }
 
+// As pg_dump writes them; the list above has the other style.
+TEST(TypesTest, IntervalsAreReadInPostgresOwnStyleToo) {
+    const auto decoder = DecoderFor(1186, -1, kTypes);
+    for (const auto& [text, cell] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"00:00:00", "0 0 0"},
+             {"1 year -2 mons +3 days -04:05:06.7", "10 3 -14706700000"},
+             {"-1 days +00:00:00.5", "0 -1 500000"},
+             {"-00:00:00.5", "0 0 -500000"},
+             {"2 years", "24 0 0"},
+             {"-178956970 years -8 mons -2147483648 days -2562047788:00:54.775808",
+              "-2147483648 -2147483648 -9223372036854775808"},
+             {"100:00:00", "0 0 360000000000"}}) {
+        const auto read = Decode(decoder, decoder.text, text);
+        EXPECT_TRUE(read.good) << text;
+        EXPECT_EQ(read.shown, cell) << text;
+    }
+    for (const auto* bad :
+         {"", " ", "1", "1 ", "1 year ", "1 week", "1 day 2", "00:60:00", "00:00:60", "00:00",
+          "00:00:00 ", "P", "1 year  1 mon", "--1 days", "99999999999 years", "2562047789:00:00"}) {
+        EXPECT_FALSE(Decode(decoder, decoder.text, bad).good) << bad;
+    }
+}
+
 TEST(TypesTest, AFixedValueOfTheWrongLengthIsRefused) {
     for (const auto& value : kValues) {
         const auto decoder = DecoderFor(value.oid, value.modifier, kTypes);
@@ -325,7 +348,7 @@ TEST(TypesTest, TextThatIsNotOfTheTypeIsRefused) {
          {"2026-01-01 00:00:00+", "2026-01-01 00:00:00+99", "2026-01-01 00:00:00+09:99",
           "2026-01-01 00:00:00+9223372036854775807"}},
         {{1186, -1, "", "", ""},
-         {"", "P", "1 day", "P1H", "PT1Y", "P1.5Y", "PTT1S", "P2147483648D", "PT2562047789H",
+         {"", "P", "1 fortnight", "P1H", "PT1Y", "P1.5Y", "PTT1S", "P2147483648D", "PT2562047789H",
           "P999999999999Y", "PT999999999999S9"}},
         {{1700, Numeric(10, 2), "", "", ""},
          {"", "-", ".", "1.2.3", "1.234", "123456789.00", "1e5", std::string(60, '9')}},

@@ -39,6 +39,7 @@ std::vector<Action> MakeAssertions(const Action& model, const AssertionsConfig& 
         action.canonical = {settings.assertion_dataset,
                             fmt::format("{}{}_{}_assertions_{}", prefix.empty() ? "" : prefix + "_",
                                         model.canonical.dataset, model.canonical.name, suffix)};
+        action.origin_dataset = action.canonical.dataset;
         action.target = WithAffixes(action.canonical, settings);
         action.type = ActionType::kAssertion;
         action.location = model.location;

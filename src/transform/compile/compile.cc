@@ -71,9 +71,8 @@ class Compiler {
                                 draft.canonical.name)});
         }
         const auto type = config.type;
-        draft.canonical.dataset = !config.dataset.empty()              ? config.dataset
-                                  : type == DefinitionType::kAssertion ? settings.assertion_dataset
-                                                                       : settings.default_dataset;
+        draft.canonical.dataset =
+            config.dataset.empty() ? UsualDataset(config.type) : config.dataset;
         draft.target = draft.canonical;
         if (type == DefinitionType::kTest) return;
         if (type == DefinitionType::kDeclaration)
@@ -88,6 +87,11 @@ class Compiler {
                                             draft.target.ToString(), draft.target.dataset)});
         }
         names_.AddAction(draft.canonical, config.bigquery.project, makes_table);
+    }
+
+    const std::string& UsualDataset(DefinitionType type) const {
+        return type == DefinitionType::kAssertion ? input_.settings.assertion_dataset
+                                                  : input_.settings.default_dataset;
     }
 
     static bool IsModel(DefinitionType type) {
@@ -180,6 +184,13 @@ class Compiler {
         Action action;
         action.target = draft.target;
         action.canonical = draft.canonical;
+        action.origin_dataset = draft.canonical.dataset;
+        action.origin_project = config.bigquery.project;
+        if (draft.made != nullptr) {
+            const auto& [dataset, project] = draft.origin;
+            action.origin_dataset = dataset.empty() ? UsualDataset(config.type) : dataset;
+            action.origin_project = project;
+        }
         action.type = *ActionTypeOf(config.type);
         action.location = draft.location();
         action.description = config.description;
@@ -191,12 +202,14 @@ class Compiler {
         action.incremental_options = config.incremental;
         action.refresh = config.refresh;
         action.intervals = config.intervals;
+        action.history = config.history;
         action.has_contract = config.has_contract;
         action.freshness = config.freshness;
         action.severity = config.severity;
         action.has_output = config.has_output;
         action.bigquery = config.bigquery;
         MakeSql(draft, action, sources());
+        CheckHistory(draft, action);
         locations_[action.target] = action.location;
         auto assertions = MakeAssertions(action, config.assertions, input_.settings);
         draft.action_place = actions_.size();
@@ -212,6 +225,19 @@ class Compiler {
             assertions_on_[draft.target].insert(assertion.target);
             actions_.push_back(std::move(assertion));
         }
+    }
+
+    // Versions whose rows the query leaves out are closed: it must not leave out what is still so.
+    static void CheckHistory(Draft& draft, const Action& action) {
+        if (!action.RecordsHistory() || action.history->keeps_vanished) return;
+        if (!action.incremental_where && action.incremental.query.sql == action.full.query.sql)
+            return;
+        draft.problems.push_back(
+            {draft.config.offset,
+             "the query gives other rows when incremental() is true, and the versions of those "
+             "that "
+             "it leaves out would be closed: say history: { vanished: \"keep\" }, or let it give "
+             "all rows each time"});
     }
 
     void MakeTest(Draft& draft) {

@@ -28,14 +28,9 @@ struct CompileInput {
     std::set<std::string> stream_datasets;  // filled by streams: any of their tables may be read
 };
 
-struct CompilationError {
-    SourceLocation location;
-    std::string message;
-};
-
 struct Compilation {
-    CompiledGraph graph;                   // what could be made of it, where there are errors
-    std::vector<CompilationError> errors;  // sorted by place
+    CompiledGraph graph;              // what could be made of it, where there are errors
+    std::vector<FileProblem> errors;  // sorted by place
 };
 
 Compilation CompileAll(const CompileInput& input);

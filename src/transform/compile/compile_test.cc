@@ -1,5 +1,6 @@
 #include "transform/compile/compile.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace biwa::transform {
@@ -51,6 +52,41 @@ TEST(CompileTest, MakesBothSqlsOfAnIncrementalModel) {
               "SELECT * FROM \"app\".\"answers\"\nWHERE at > (SELECT max(at) FROM "
               "\"mart\".\"m\")");
     EXPECT_EQ(action.refresh, std::chrono::minutes(10));
+}
+
+TEST(CompileTest, ReadsTheHistoryOfADimension) {
+    const auto action = Only(
+        "config {type: 'incremental', uniqueKey: 'id', history: {updatedAt: 'at', compare: 'name', "
+        "vanished: 'keep', allowEmpty: true}}\nSELECT 1 AS id");
+    ASSERT_TRUE(action.RecordsHistory());
+    EXPECT_EQ(action.history->updated_at, "at");
+    EXPECT_EQ(action.history->compare, std::vector<std::string>{"name"});
+    EXPECT_TRUE(action.history->keeps_vanished);
+    EXPECT_TRUE(action.history->may_be_empty);
+    EXPECT_FALSE(Only("config {type: 'view', uniqueKey: 'id', history: {}}\nSELECT 1 AS id")
+                     .RecordsHistory());
+    const std::pair<const char*, const char*> kBad[] = {
+        {"type: 'incremental', history: {}", "a history needs a uniqueKey"},
+        {"type: 'incremental', uniqueKey: 'id', history: {updateAt: 'x'}",
+         "unknown history key \"updateAt\". Did you mean \"updatedAt\"?"},
+        {"type: 'incremental', uniqueKey: 'id', history: {vanished: 'open'}",
+         "expected one of close, keep"},
+        {"type: 'incremental', uniqueKey: 'id', history: {compare: ['id']}",
+         "\"id\" is of uniqueKey"},
+        {"type: 'incremental', uniqueKey: 'id', history: {}, incrementalStrategy: 'MERGE'",
+         "a history only ever adds versions"},
+        {"type: 'incremental', uniqueKey: 'id', history: true", "expected an object"},
+        {"type: 'assertion', history: {}", "\"history\" is for types table, view and incremental"},
+        {"type: 'table', uniqueKey: 'id', history: {vanished: 'keep'}", "for type incremental"},
+        {"type: 'table', uniqueKey: 'id'", "\"uniqueKey\" is for type \"incremental\" only"}};
+    for (const auto& [config, message] : kBad) {
+        const auto error = ErrorOf(fmt::format("config {{{}}} SELECT 1 AS id", config));
+        EXPECT_NE(error.find(message), std::string::npos) << config << ": " << error;
+    }
+    const auto part = ErrorOf(
+        "config {type: 'incremental', uniqueKey: 'id', history: {}} SELECT 1 AS id\n"
+        "incremental_where { id > 1 }");
+    EXPECT_NE(part.find("would be closed"), std::string::npos) << part;
 }
 
 TEST(CompileTest, KnowsTheFilesLineOfEachLineOfSql) {

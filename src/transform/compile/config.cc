@@ -72,6 +72,7 @@ class DefinitionReader {
         // What a key is good for depends on the type.
         const auto* named = place == ConfigPlace::kBlock ? object.Find("type") : nullptr;
         if (named != nullptr && !ReadType(*named)) type_is_known_ = false;
+        is_history_ = object.Find("history") != nullptr;
         AddKeys(place);
         ReadKeys(object, keys_, "config");
         // As Dataform has it: only models keep a tag that is given twice.
@@ -196,7 +197,9 @@ class DefinitionReader {
             c.has_contract = r.Choice(v, kChoices).value_or(false);
         });
         constexpr unsigned kIncremental = Bit(Type::kIncremental);
-        Add("uniqueKey", kIncremental, [&](const auto& v) { c.unique_key = r.Texts(v); });
+        Add("uniqueKey", is_history_ ? kModels : kIncremental,
+            [&](const auto& v) { c.unique_key = r.Texts(v); });
+        Add("history", kModels, [&](const auto& v) { c.history = r.ReadHistory(v); });
         Add("intervals", kIncremental, [&](const auto& v) { c.intervals = r.ReadIntervals(v); });
         Add("protected", kIncremental,
             [&](const auto& v) { c.incremental.is_protected = r.Bool(v); });
@@ -309,6 +312,7 @@ class DefinitionReader {
                    "with intervals the rows of a time range are replaced: uniqueKey and "
                    "incrementalStrategy say otherwise");
         }
+        if (config_.history) CheckHistory(refuse);
         if (config_.has_contract && config_.columns.empty())
             refuse("contract", "a contract needs \"columns\" with their types");
         for (const auto& column : config_.columns) {
@@ -349,9 +353,48 @@ class DefinitionReader {
         }
     }
 
+    template <typename Refuse>
+    void CheckHistory(const Refuse& refuse) {
+        const auto& history = *config_.history;
+        const auto& incremental = config_.incremental;
+        if (config_.unique_key.empty()) {
+            refuse("history",
+                   "a history needs a uniqueKey: the columns by which a row is found "
+                   "again");
+        }
+        if (config_.type != Type::kIncremental) {
+            const bool says_more = !history.updated_at.empty() || !history.compare.empty() ||
+                                   history.keeps_vanished || history.may_be_empty;
+            if (says_more) {
+                refuse("history",
+                       fmt::format("of a {} the query gives the versions itself, with {} "
+                                   "and {}: updatedAt, compare, vanished and allowEmpty "
+                                   "are for type incremental",
+                                   ToString(config_.type), kValidFrom, kValidTo));
+            }
+            return;
+        }
+        if (config_.intervals || incremental.strategy ||
+            !incremental.update_partition_filter.empty() || !incremental.predicates.empty()) {
+            refuse("history",
+                   "a history only ever adds versions: intervals, incrementalStrategy, "
+                   "updatePartitionFilter and incrementalPredicates, which replace rows, "
+                   "have no meaning with it");
+        }
+        for (const auto& column : history.compare) {
+            const auto& key = config_.unique_key;
+            if (std::find(key.begin(), key.end(), column) == key.end()) continue;
+            refuse("history",
+                   fmt::format("\"{}\" is of uniqueKey: another value is another row, and "
+                               "nothing to compare",
+                               column));
+        }
+    }
+
     const ModelsConfig& settings_;
     ConfigReader reader_;
     std::vector<Problem>& problems_;
+    bool is_history_ = false;
     DefinitionConfig config_;
     std::vector<Key> keys_;
     bool type_is_known_ = true;

@@ -58,6 +58,7 @@ struct DefinitionConfig {
     std::vector<std::string> unique_key;
     IncrementalOptions incremental;
     std::optional<Intervals> intervals;
+    std::optional<ModelHistory> history;
     bool has_contract = false;
     Freshness freshness;
     Severity severity = Severity::kError;

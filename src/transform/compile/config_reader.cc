@@ -258,6 +258,20 @@ Intervals ConfigReader::ReadIntervals(const Expression& value) {
     return intervals;
 }
 
+ModelHistory ConfigReader::ReadHistory(const Expression& value) {
+    constexpr std::array<std::pair<std::string_view, bool>, 2> kVanished = {
+        {{"close", false}, {"keep", true}}};
+    ModelHistory history;
+    ReadObject(
+        value, "history",
+        {{"updatedAt", [&](const auto& v) { history.updated_at = Text(v); }},
+         {"compare", [&](const auto& v) { history.compare = Texts(v); }},
+         {"vanished",
+          [&](const auto& v) { history.keeps_vanished = Choice(v, kVanished).value_or(false); }},
+         {"allowEmpty", [&](const auto& v) { history.may_be_empty = Bool(v); }}});
+    return history;
+}
+
 AssertionsConfig ConfigReader::Assertions(const Expression& value) {
     AssertionsConfig assertions;
     std::vector<std::string> non_null;
@@ -334,8 +348,9 @@ Parsed<std::string> ReadVariable(const Expression& name, const ModelsConfig& set
     if (name.text == "dataform.projectConfig.defaultLocation") return project.default_location;
     if (!name.text.starts_with(kVariables)) {
         return Wrong(name.offset,
-                     fmt::format("JavaScript expressions are not supported yet: found \"{}\"; of "
-                                 "variables there is only dataform.projectConfig.vars.NAME",
+                     fmt::format("there is no \"{}\" here: a variable of the project is "
+                                 "dataform.projectConfig.vars.NAME, and what JavaScript defines "
+                                 "stands in a js block or in includes/",
                                  name.text));
     }
     const auto variable = name.text.substr(kVariables.size());

@@ -42,6 +42,7 @@ class ConfigReader {
     Severity ReadSeverity(const Expression& value);
     Freshness ReadFreshness(const Expression& value);
     Intervals ReadIntervals(const Expression& value);
+    ModelHistory ReadHistory(const Expression& value);
     // A table named by a text, an array or an object.
     std::optional<TableReference> Table(const Expression& value);
     // As JSON's text.

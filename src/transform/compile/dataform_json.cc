@@ -138,6 +138,10 @@ class Writer {
         const auto found = projects_.find(name);
         return Target(name, found == projects_.end() ? Project({}, false) : found->second);
     }
+    Json Canonical(const Action& action) const {
+        return Target({action.origin_dataset, action.canonical.name},
+                      Project(action.origin_project, false));
+    }
     Json Targets(const std::vector<TableName>& names) const {
         auto targets = Json::array();
         for (const auto& name : names) targets.push_back(Target(name));
@@ -171,10 +175,9 @@ class Writer {
     }
 
     Json Common(const Action& action) const {
-        Json json = {
-            {"target", Target(action.target)},
-            {"canonicalTarget", Target(action.canonical, Project(action.bigquery.project, false))},
-            {"fileName", action.location.file}};
+        Json json = {{"target", Target(action.target)},
+                     {"canonicalTarget", Canonical(action)},
+                     {"fileName", action.location.file}};
         if (!action.dependencies.empty()) json["dependencyTargets"] = Targets(action.dependencies);
         PutTexts(json, "tags", action.tags);
         PutTrue(json, "disabled", action.disabled);
@@ -236,6 +239,22 @@ class Writer {
                                               : "INSERT_OVERWRITE";
         }
         if (auto bigquery = BigQuery(action); !bigquery.empty()) json["bigquery"] = bigquery;
+        if (action.history) json["history"] = History(action);
+        return json;
+    }
+
+    // Biwa's own.
+    static Json History(const Action& action) {
+        const auto& history = *action.history;
+        Json json = Json::object();
+        if (!action.RecordsHistory()) {
+            PutTexts(json, "uniqueKey", action.unique_key);
+            return json;
+        }
+        PutText(json, "updatedAt", history.updated_at);
+        PutTexts(json, "compare", history.compare);
+        json["vanished"] = history.keeps_vanished ? "keep" : "close";
+        PutTrue(json, "allowEmpty", history.may_be_empty);
         return json;
     }
 
@@ -328,7 +347,7 @@ class Writer {
     }
 
     const CompiledGraph& graph_;
-    const std::vector<CompilationError>& errors_;
+    const std::vector<FileProblem>& errors_;
     const ModelsConfig& settings_;
     std::map<TableName, std::string> projects_;
 };

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "transform/compile/config.h"
@@ -37,8 +38,9 @@ struct Draft {
     const DefinitionFile* sql_file;  // with the SQL: actions.yaml has it elsewhere
     std::shared_ptr<const LineIndex> sql_lines;
     SqlxFile sqlx;
-    std::optional<ScriptedSqlx> script;  // of the .sqlx, where it needs an engine
-    const MadeAction* made = nullptr;    // in a .js file
+    std::optional<ScriptedSqlx> script;          // of the .sqlx, where it needs an engine
+    const MadeAction* made = nullptr;            // in a .js file
+    std::pair<std::string, std::string> origin;  // `made`'s: dataset and project, or empty
     DefinitionConfig config;
     TableName canonical;
     TableName target;

@@ -138,6 +138,7 @@ void DraftReader::ReadMadeConfigs() {
             draft->config = ReadConfig(
                 *object, input_.settings, draft->problems,
                 draft->made->is_test ? DefinitionType::kTest : DefinitionType::kOperations);
+            if (!draft->made->is_test) draft->origin = session_->ReadOrigin(*draft->made);
         } else {
             draft->problems.push_back(object.error());
         }

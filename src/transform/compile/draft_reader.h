@@ -18,7 +18,7 @@ class DraftReader {
     // Files that cannot be read at all are left out, and are among the errors.
     std::vector<std::unique_ptr<Draft>> Read();
 
-    const std::vector<CompilationError>& errors() const { return errors_; }
+    const std::vector<FileProblem>& errors() const { return errors_; }
     // The project's JavaScript, where it has some.
     ScriptSession* session() { return session_.get(); }
 
@@ -34,7 +34,7 @@ class DraftReader {
 
     const CompileInput& input_;
     std::vector<std::unique_ptr<Draft>> drafts_;
-    std::vector<CompilationError> errors_;
+    std::vector<FileProblem> errors_;
     std::unique_ptr<ScriptSession> session_;
     std::size_t taken_ = 0;  // of the actions that JavaScript has made
 };

@@ -82,9 +82,9 @@ class Parser {
         }
         return Wrong(
             offset_ + at,
-            fmt::format("JavaScript expressions are not supported yet: found \"{}{}\", expected a "
-                        "literal, ref(), self(), name(), resolve(), incremental(), when() or "
-                        "dataform.projectConfig.vars.NAME",
+            fmt::format("found \"{}{}\", expected a literal, ref(), self(), name(), resolve(), "
+                        "incremental(), when() or dataform.projectConfig.vars.NAME; other "
+                        "JavaScript goes into ${{…}}, a js block or a file of includes/",
                         rest.substr(0, shown), shown < rest.size() ? "…" : ""));
     }
 

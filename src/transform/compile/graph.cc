@@ -49,6 +49,13 @@ const Action* CompiledGraph::Find(const TableName& target) const {
     return found == actions.end() ? nullptr : &*found;
 }
 
+const Action* CompiledGraph::FindNamed(const TableName& name) const {
+    if (const auto* action = Find(name)) return action;
+    const auto found = std::find_if(actions.begin(), actions.end(),
+                                    [&](const Action& action) { return action.canonical == name; });
+    return found == actions.end() ? nullptr : &*found;
+}
+
 namespace {
 
 // A walk along dependencies from `start`, among actions that are all part of a cycle or behind

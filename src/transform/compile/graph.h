@@ -9,6 +9,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -113,10 +114,28 @@ struct Intervals {
     std::chrono::milliseconds batch{0};
 };
 
+// A model whose table has a row for each version of a row, with valid_from and valid_to (NULL:
+// still so). A kIncremental compares its query's rows, by unique_key, with the versions that are
+// open; of the other types the query gives the versions, and neighbours that are alike become one.
+struct ModelHistory {
+    // The rest is of kIncremental.
+    std::string updated_at;  // the column that says since when a row is so; empty: the run
+    std::vector<std::string> compare;  // the columns of which a change counts; none: all
+    bool keeps_vanished = false;       // a version whose row the query does not give stays open
+    bool may_be_empty = false;         // no rows at all are as good as some
+};
+
+// What ModelHistory adds to a table's columns.
+inline constexpr std::string_view kValidFrom = "valid_from";
+inline constexpr std::string_view kValidTo = "valid_to";
+
 struct Action {
     TableName target;
     // Before the project's suffix and prefix were put to it: what definitions call it.
     TableName canonical;
+    // What Dataform calls so: where JavaScript made it, before schema() moved it. For its JSON.
+    std::string origin_dataset;
+    std::string origin_project;
     ActionType type = ActionType::kOperations;
     SourceLocation location;
     std::string description;
@@ -132,6 +151,7 @@ struct Action {
     std::vector<std::string> unique_key;
     IncrementalOptions incremental_options;
     std::optional<Intervals> intervals;
+    std::optional<ModelHistory> history;
     // The table has exactly the columns of `columns`, of their types, or it is not replaced.
     bool has_contract = false;
     Freshness freshness;
@@ -152,6 +172,8 @@ struct Action {
 
     // A table or view comes of it.
     bool MakesTable() const;
+    // Its table cannot be made again from what it reads: what it was is nowhere else.
+    bool RecordsHistory() const { return history && type == ActionType::kIncremental; }
 };
 
 // A table that the project names and something else fills.
@@ -211,6 +233,8 @@ struct CompiledGraph {
     std::vector<std::string> notes;
 
     const Action* Find(const TableName& target) const;
+    // By the name in the warehouse or, where there is none of it, the one that definitions use.
+    const Action* FindNamed(const TableName& name) const;
 };
 
 // Puts every action behind those it depends on, and otherwise keeps the order. Names one cycle as

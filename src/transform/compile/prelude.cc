@@ -26,7 +26,10 @@ std::string_view Prelude() {
             delete config.postOperations;
             delete config.filename;
             delete config.fileName;
-            const state = { config, preOps: list(preOperations), postOps: list(postOperations) };
+            const { schema = config.dataset, database = config.project } = config;
+            const origin = { __proto__: null, schema, database };
+            const state = { config, origin, preOps: list(preOperations),
+                            postOps: list(postOperations) };
             this.#state = Object.assign({ __proto__: null }, state);
             native.made("action", this.#state, new Error().stack);
             dataform.actions.push(this);

@@ -8,7 +8,8 @@
 
 namespace biwa::transform {
 
-// Folds incremental_where into the incremental query.
+// Folds incremental_where into the incremental query, and lets neighbours that are alike become one
+// where a table or view is a history.
 CompiledGraph PrepareForEngine(CompiledGraph graph);
 
 }  // namespace biwa::transform

@@ -164,9 +164,9 @@ Renderer::Done Renderer::PutCall(const Expression& call, Writer& out) {
         const auto meant = DidYouMean(function, known);
         return Wrong(
             call.offset,
-            fmt::format("JavaScript expressions are not supported yet: there is no "
-                        "function {}(){}",
-                        function, meant.empty() ? "" : fmt::format(". Did you mean {}()?", meant)));
+            fmt::format("there is no function {}(){}", function,
+                        meant.empty() ? ": define it in JavaScript, in a js block or in includes/"
+                                      : fmt::format(". Did you mean {}()?", meant)));
     }
     if (!call.items.empty()) return WrongArguments(call, "no arguments");
     if (function == "incremental") {
@@ -251,8 +251,8 @@ Parsed<bool> Renderer::Decide(const Expression& condition) const {
         return incremental_;
     }
     return Wrong(condition.offset,
-                 fmt::format("JavaScript expressions are not supported yet: a condition is "
-                             "incremental(), !incremental(), true or false, not {}",
+                 fmt::format("this condition is {}: write incremental(), !incremental(), true or "
+                             "false, or decide it in JavaScript, in a js block",
                              Describe(condition.kind)));
 }
 

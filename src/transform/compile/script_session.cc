@@ -308,6 +308,15 @@ Parsed<Expression> ScriptSession::ReadConfig(const MadeAction& action, std::size
     return ToExpression(*config, offset, action.location.file);
 }
 
+std::pair<std::string, std::string> ScriptSession::ReadOrigin(const MadeAction& action) {
+    const auto read = [&](const char* key) {
+        const auto origin = engine_.Get(action.state, "origin");
+        const auto value = origin ? engine_.Get(*origin, key) : origin;
+        return value && value->IsText() ? engine_.ToText(*value).value_or("") : "";
+    };
+    return {read("schema"), read("database")};
+}
+
 Parsed<std::vector<MadeInput>> ScriptSession::ReadInputs(const MadeAction& test,
                                                          std::size_t offset) {
     const auto& file = test.location.file;

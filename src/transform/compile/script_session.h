@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "script/engine.h"
@@ -47,6 +48,8 @@ class ScriptSession {
 
     // The config that an action has now. Places are `offset`: where it was made.
     Parsed<Expression> ReadConfig(const MadeAction& action, std::size_t offset);
+    // The dataset and project that it was made with, before schema() and the like moved it.
+    std::pair<std::string, std::string> ReadOrigin(const MadeAction& action);
     // What "query", "where", "preOps" or "postOps" come to: one text each. Nothing for what is not
     // there.
     Parsed<std::vector<std::string>> MakeSql(const MadeAction& action, std::string_view part,
@@ -70,6 +73,8 @@ class ScriptSession {
     script::Outcome<std::string> ToSql(const script::Value& value);
     script::Outcome<script::Value> CallIn(Renderer& renderer, const script::Value& function,
                                           std::span<const script::Value> arguments);
+    // `require`, as it is in a file of definitions.
+    script::Value RequireOf(const std::string& file) { return modules_.RequireOf(file); }
     script::Engine& engine() { return engine_; }
 
   private:

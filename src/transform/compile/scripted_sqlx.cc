@@ -121,7 +121,7 @@ Parsed<ScriptedSqlx> ScriptedSqlx::Compile(ScriptSession& session, const Definit
         pieces.push_back({source.text, line, static_cast<int>(source.offset - begin) + 1});
         pieces.push_back({behind});
     };
-    pieces.push_back({"({"});
+    pieces.push_back({"((require) => ({"});
     if (parts.config) {
         scripted.config_source_ = *parts.config;
         add("config: () => (", *parts.config, "),");
@@ -136,14 +136,18 @@ Parsed<ScriptedSqlx> ScriptedSqlx::Compile(ScriptSession& session, const Definit
         scripted.indexes_.emplace(placeholder.offset, index);
         add("() => (", placeholder, "),");
     }
-    pieces.push_back({"]; } })"});
+    pieces.push_back({"]; } }))"});
     if (!parts.js.empty()) {
         scripted.js_offset_ = parts.js.front().offset;
     } else if (!parts.placeholders.empty()) {
         scripted.js_offset_ = parts.placeholders.front().offset;
     }
 
-    const auto object = session.engine().Evaluate(file.path, pieces);
+    auto object = session.engine().Evaluate(file.path, pieces);
+    if (object) {
+        const std::array<script::Value, 1> arguments = {session.RequireOf(file.path)};
+        object = session.engine().Call(*object, arguments);
+    }
     const auto place = parts.config ? scripted.config_source_.offset : scripted.js_offset_;
     if (!object) return tl::unexpected(session.ToProblem(object.error(), place, file.path));
     for (const auto& [key, to] :

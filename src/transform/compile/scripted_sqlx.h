@@ -1,8 +1,9 @@
 // The JavaScript in a .sqlx file: the parts that are more than expression.h understands, made into
 // one function that the engine compiles, each part at its place in the file.
 //
-//     { config: () => ({ … }),
-//       values: ({ self, ref, … }) => { js blocks; return [() => placeholder, …]; } }
+//     (require) => ({ config: () => ({ … }),
+//                     values: ({ self, ref, … }) => { js blocks; return [() => placeholder, …]; }
+//                     })
 #pragma once
 
 #include <array>

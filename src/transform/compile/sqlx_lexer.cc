@@ -124,7 +124,6 @@ class Lexer {
         return {};
     }
 
-    // A doubled quote is no end: it reads as one string right behind another, which is as good.
     Parsed<void> ReadString(Sql& sql) {
         const auto begin = at_;
         const char quote = text_[at_];
@@ -132,6 +131,11 @@ class Lexer {
                                  (at_ == 1 || !IsNameByte(text_[at_ - 2]));
         ++at_;
         while (at_ < text_.size()) {
+            // A doubled quote is no end: what follows has escapes still.
+            if (text_[at_] == quote && at_ + 1 < text_.size() && text_[at_ + 1] == quote) {
+                at_ += 2;
+                continue;
+            }
             if (text_[at_] == quote) {
                 ++at_;
                 return {};

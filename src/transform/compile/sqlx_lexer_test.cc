@@ -59,6 +59,10 @@ TEST(SqlxLexerTest, ReadsStringsAsTheWarehouseDoes) {
     EXPECT_EQ(ShowOnly("SELECT '''', ${a} -- it's"), "SELECT '''', |{a}| -- it's");
     EXPECT_EQ(ShowOnly("SELECT '\\', ${a} -- it's"), "SELECT '\\', |{a}| -- it's");
     EXPECT_EQ(ShowOnly("SELECT E'\\'', ${a} -- it's"), "SELECT E'\\'', |{a}| -- it's");
+    // Escapes count behind a doubled quote as before it.
+    EXPECT_EQ(ShowOnly("SELECT E'a''b\\'${x}' -- '"), "SELECT E'a''b\\'|{x}|' -- '");
+    EXPECT_EQ(ShowOnly("SELECT E'''' || '${x}' || ''''"), "SELECT E'''' || '|{x}|' || ''''");
+    EXPECT_FALSE(LexSqlx("SELECT E'a''\\'"));
     EXPECT_EQ(ShowOnly("SELECT $$it's$$ -- '"), "SELECT $$it's$$ -- '");
 }
 

@@ -118,7 +118,10 @@ class TestMaker {
             unit_.query = renderer.Render(model_.sqlx.statements.front(), unit_.is_incremental);
             if (model_.script) model_.script->Forget();
         }
+        // JavaScript calls self() in the branch of a when() that is not taken, too.
+        const bool is_eager = model_.made != nullptr || model_.script.has_value();
         for (const auto& table : renderer.missing_inputs()) {
+            if (is_eager && !unit_.is_incremental && table == model_.target) continue;
             Wrong(test_.config.offset, fmt::format("the test has no input for {}, which {} reads",
                                                    table.ToString(), model_.target.ToString()));
         }

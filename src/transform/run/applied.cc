@@ -110,6 +110,11 @@ std::string ContentHash(const Action& action) {
     hash.Add(ToString(action.type));
     hash.Add(action.full);
     hash.Add(action.operations);
+    if (const auto& history = action.history) {
+        hash.Add(fmt::format("history {} {}", history->updated_at, history->keeps_vanished));
+        hash.Add(history->compare);
+        hash.Add(action.unique_key);
+    }
     if (action.type != ActionType::kIncremental) return hash.ToString();
     hash.Add(action.incremental);
     hash.Add(action.unique_key);

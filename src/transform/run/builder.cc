@@ -9,8 +9,11 @@
 #include "transform/run/applied.h"
 #include "transform/run/engine_error.h"
 #include "transform/run/intervals.h"
+#include "transform/run/model_history.h"
 #include "transform/run/schema_change.h"
 #include "transform/run/sql_results.h"
+#include "transform/run/unique_key.h"
+#include "transform/run/statements.h"
 
 namespace biwa::transform {
 
@@ -38,6 +41,11 @@ class ModelBuild {
         const bool onto_what_is_there = BIWA_TRY(IsOntoWhatIsThere());
         const auto& build = onto_what_is_there ? action_.incremental : action_.full;
         for (const auto& sql : build.pre_operations) BIWA_TRY(Execute("", sql));
+        if (action_.RecordsHistory()) {
+            BIWA_TRY(Record(build.query, onto_what_is_there));
+            BIWA_TRY(After(build));
+            return Finish(onto_what_is_there ? "history" : "history, full");
+        }
         BIWA_TRY(onto_what_is_there ? Extend() : Replace());
         BIWA_TRY(After(build));
         return Finish(action_.type == ActionType::kIncremental && !onto_what_is_there
@@ -48,20 +56,37 @@ class ModelBuild {
     // What is to be done of a model with intervals.
     struct RangePlan {
         bool from_nothing = false;
+        bool is_of_days = false;  // the column is a date
         std::vector<TimeRange> done;
         std::vector<TimeRange> due;
+        Micros due_again = 0;
     };
     Result<RangePlan> PlanRanges() {
         auto intervals = *action_.intervals;
         RangePlan plan;
-        const auto from = ReadInstant(transaction_, intervals.from);
+        const auto column = BIWA_TRY(RangeColumn());
+        plan.is_of_days = column.type == "DATE";
+        const auto from = ReadInstant(transaction_, intervals.from, plan.is_of_days);
         if (!from) return Within(action_.location.ToString() + ": intervals.from", from.error());
+        if (plan.is_of_days &&
+            (*from % kDay != 0 || intervals.every.count() % (kDay / 1000) != 0)) {
+            return UserError(
+                fmt::format("{}: intervals: {} is a date, which is filled when its day has passed",
+                            action_.location.ToString(), column.name),
+                "`every` has to be whole days and `from` the beginning of one, in the warehouse's "
+                "time zone.");
+        }
+        // A day has passed when it has in the zone in which moments are cut into days.
+        const auto now = plan.is_of_days
+                             ? BIWA_TRY(ReadWallClock(transaction_, context_.clock.Now()))
+                             : context_.clock.Now();
         const bool is_there = BIWA_TRY(FindExisting()) == Existing::kTable;
         plan.from_nothing = !BIWA_TRY(IsOntoWhatIsThere());
         if (!plan.from_nothing) plan.done = BIWA_TRY(ReadIntervals(transaction_, model_));
         // A table that is there is replaced as a whole, or readers would see a part of it.
         if (plan.from_nothing && is_there) intervals.batch = std::chrono::milliseconds(0);
-        plan.due = DueRanges(intervals, *from, plan.done, context_.clock.Now());
+        plan.due = DueRanges(intervals, *from, plan.done, now);
+        plan.due_again = context_.clock.Now() + NextEnd(intervals, *from, now) - now;
         // Nothing is due: the table has to be there all the same.
         if (plan.due.empty() && plan.from_nothing) plan.due.push_back({*from, *from});
         return plan;
@@ -124,6 +149,8 @@ class ModelBuild {
     // `head` ends with a line end, or is empty: the model's SQL begins a line of its own.
     Status Execute(const std::string& head, const SqlText& sql, const std::string& tail = {}) {
         if (cancellation_.requested()) return Cancelled();
+        if (auto checked = CheckIsNoTransaction(sql.sql); !checked)
+            return InModel(std::move(checked).error(), head, sql);
         auto done = transaction_.Execute(head + sql.sql + tail);
         if (done) return done;
         return InModel(std::move(done).error(), head, sql);
@@ -166,8 +193,26 @@ class ModelBuild {
 
     Result<bool> IsOntoWhatIsThere() {
         if (action_.type != ActionType::kIncremental) return false;
-        if (context_.full_refresh && !action_.incremental_options.is_protected) return false;
+        if (context_.full_refresh && !action_.incremental_options.is_protected) {
+            // What a history was is nowhere else, so it takes a word of its own to end it.
+            if (!action_.RecordsHistory() || context_.forget_history) return false;
+            outcome_.notes.emplace_back(
+                "--full-refresh leaves its history as it is; --forget-history begins it anew");
+        }
         return BIWA_TRY(FindExisting()) == Existing::kTable;
+    }
+
+    Status Record(const SqlText& query, bool onto_what_is_there) {
+        const std::string rows(kNewRows);
+        BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS\n", rows), query));
+        if (!onto_what_is_there) {
+            if (BIWA_TRY(FindExisting()) == Existing::kView)
+                BIWA_TRY(transaction_.Execute("DROP VIEW " + target_));
+            BIWA_TRY(CreateHistory(transaction_, action_, rows));
+        }
+        for (auto& note : BIWA_TRY(RecordVersions(transaction_, action_, rows, started_at_)))
+            outcome_.notes.push_back(std::move(note));
+        return transaction_.Execute(fmt::format("DROP TABLE {}", rows));
     }
 
     // The new table is filled beside the old one, which readers see until the commit.
@@ -190,7 +235,9 @@ class ModelBuild {
                 fmt::format("DROP {} {}", is_view ? "TABLE" : "VIEW", target_)));
             BIWA_TRY(make());
         }
-        return CheckUnique(target_);
+        // Of versions that the query gives, a key has as many as it likes.
+        if (action_.history) return {};
+        return CheckUniqueKey(transaction_, action_, target_);
     }
 
     // Adds the rows of the incremental query, as its strategy says.
@@ -230,8 +277,7 @@ class ModelBuild {
         return condition_.empty() ? "" : "\n) AS biwa_rows WHERE " + condition_;
     }
 
-    // Compared as the column's own type, so that the engine can leave out what it need not read.
-    Result<std::string> ConditionOf(const TimeRange& range) {
+    Result<TableColumn> RangeColumn() {
         const auto& name = action_.intervals->column;
         const std::string head = "SELECT * FROM (\n";
         auto columns = DescribeColumns(transaction_, head + action_.full.query.sql + "\n)");
@@ -246,14 +292,18 @@ class ModelBuild {
                             column == columns->end() ? "no column of the query" : column->type),
                 "It has to be a date or a timestamp.");
         }
-        constexpr Micros kDay = Micros{86'400} * 1'000'000;
+        return *column;
+    }
+
+    // Compared as the column's own type, so that the engine can leave out what it need not read.
+    Result<std::string> ConditionOf(const TimeRange& range) {
+        const auto column = BIWA_TRY(RangeColumn());
         const auto bound = [&](Micros at) {
-            if (column->type == "TIMESTAMP WITH TIME ZONE")
+            if (column.type == "TIMESTAMP WITH TIME ZONE")
                 return fmt::format("make_timestamptz({})", at);
-            const bool is_day = column->type == "DATE" && at % kDay == 0;
-            return fmt::format("make_timestamp({}){}", at, is_day ? "::DATE" : "");
+            return fmt::format("make_timestamp({}){}", at, column.type == "DATE" ? "::DATE" : "");
         };
-        return fmt::format("{0} >= {1} AND {0} < {2}", QuoteIdentifier(column->name),
+        return fmt::format("{0} >= {1} AND {0} < {2}", QuoteIdentifier(column.name),
                            bound(range.begin), bound(range.end));
     }
 
@@ -270,7 +320,7 @@ class ModelBuild {
     // The conditions speak of the rows that are there as T and of the new ones as S, as they do in
     // Dataform's MERGE.
     Status EmptyKeys() {
-        BIWA_TRY(CheckUnique(std::string(kNewRows)));
+        BIWA_TRY(CheckUniqueKey(transaction_, action_, std::string(kNewRows)));
         std::vector<std::string> matches;
         for (const auto& column : action_.unique_key) {
             matches.push_back(
@@ -284,29 +334,6 @@ class ModelBuild {
         return ExecuteFor("replacing rows by uniqueKey",
                           fmt::format("DELETE FROM {} AS T USING {} AS S WHERE {}", target_,
                                       kNewRows, Join(matches, " AND ")));
-    }
-
-    // A key that comes twice would make a table that no later merge could mend.
-    Status CheckUnique(const std::string& table) {
-        if (action_.unique_key.empty()) return {};
-        std::vector<std::string> columns;
-        for (const auto& column : action_.unique_key) columns.push_back(QuoteIdentifier(column));
-        const auto key = Join(columns, ", ");
-        auto twice = ReadCount(transaction_,
-                               fmt::format("SELECT count(*) FROM (SELECT {0} FROM {1} GROUP BY {0} "
-                                           "HAVING count(*) > 1)",
-                                           key, table));
-        if (!twice) {
-            return Within(fmt::format("{}: checking uniqueKey", action_.location.ToString()),
-                          std::move(twice).error());
-        }
-        if (*twice == 0) return {};
-        return UserError(
-            fmt::format("{}: uniqueKey ({}) is not unique: {} of its values come more than once",
-                        action_.location.ToString(), Join(action_.unique_key, ", "),
-                        HumanCount(static_cast<std::int64_t>(*twice))),
-            "Choose other columns for uniqueKey, or let the query give one row for each value "
-            "(QUALIFY row_number() OVER (…) = 1).");
     }
 
     Status CheckPromises() {
@@ -324,10 +351,13 @@ class ModelBuild {
         for (const auto& row : BIWA_TRY(ReadTexts(**stream))) {
             for (const auto& type : row) promised.push_back(*type);
         }
-        return CheckContract(action_, BIWA_TRY(DescribeColumns(transaction_, target_)), promised);
+        return CheckContract(
+            action_, WithoutValidity(action_, BIWA_TRY(DescribeColumns(transaction_, target_))),
+            promised);
     }
 
     static constexpr std::string_view kNewRows = "temp.biwa_new_rows";
+    static constexpr Micros kDay = Micros{86'400} * 1'000'000;
 
     const BuildContext& context_;
     const Action& action_;
@@ -360,22 +390,23 @@ Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph) {
         changed = true;
         BIWA_TRY(transaction->Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(dataset)));
     }
-    const auto applied = BIWA_TRY(ReadCount(
-        *transaction,
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database() AND "
-        "schema_name = '_biwa' AND table_name = 'applied'"));
-    if (applied == 0) {
+    const auto is_there = [&](std::string_view table) -> Result<bool> {
+        return BIWA_TRY(ReadCount(
+                   *transaction,
+                   fmt::format("SELECT count(*) FROM duckdb_tables() WHERE database_name = "
+                               "current_database() AND schema_name = '_biwa' AND table_name = '{}'",
+                               table))) > 0;
+    };
+    if (!BIWA_TRY(is_there("applied"))) {
         changed = true;
         BIWA_TRY(PrepareApplied(*transaction));
     }
     const bool has_intervals =
         std::any_of(graph.actions.begin(), graph.actions.end(),
                     [](const auto& action) { return action.intervals.has_value(); });
-    if (has_intervals &&
-        BIWA_TRY(ReadCount(*transaction,
-                           "SELECT count(*) FROM duckdb_tables() WHERE database_name = "
-                           "current_database() AND schema_name = '_biwa' AND table_name = "
-                           "'intervals'")) == 0) {
+    if (BIWA_TRY(is_there("intervals"))) {
+        changed = BIWA_TRY(ForgetIntervals(*transaction, graph)) || changed;
+    } else if (has_intervals) {
         changed = true;
         BIWA_TRY(PrepareIntervals(*transaction));
     }
@@ -385,12 +416,14 @@ Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph) {
 
 namespace {
 
-// Calls `build` with a ModelBuild in a transaction of its own.
+// Calls `build` with a ModelBuild in a transaction of its own. What an author's statements leave
+// behind on the connection must not meet those of the next build.
 template <typename Function>
 auto InTransaction(const BuildContext& context, Workbench& bench, const Action& action,
                    Cancellation& cancellation, const Function& build)
     -> decltype(build(std::declval<ModelBuild&>())) {
-    const auto transaction = BIWA_TRY(bench.Begin());
+    const auto transaction =
+        BIWA_TRY(HasStatements(action) ? context.warehouse.BeginBeside() : bench.Begin());
     const Cancellation::Guard guard(cancellation, [&] { transaction->Interrupt(); });
     ModelBuild one(context, action, *transaction, cancellation);
     return build(one);
@@ -404,8 +437,13 @@ Result<BuildOutcome> BuildRanges(const BuildContext& context, Workbench& bench,
         return InTransaction(context, bench, action, cancellation, build);
     };
     auto plan = BIWA_TRY(run([](ModelBuild& build) { return build.PlanRanges(); }));
-    if (plan.due.empty()) return run([](ModelBuild& build) { return build.RunNoRange(); });
+    if (plan.due.empty()) {
+        auto nothing = BIWA_TRY(run([](ModelBuild& build) { return build.RunNoRange(); }));
+        nothing.due_again = plan.due_again;
+        return nothing;
+    }
     BuildOutcome outcome;
+    outcome.due_again = plan.due_again;
     for (std::size_t i = 0; i < plan.due.size(); ++i) {
         auto part = BIWA_TRY(run([&](ModelBuild& build) {
             return build.RunRange(plan.due[i], plan.from_nothing && i == 0, plan.done,
@@ -414,8 +452,12 @@ Result<BuildOutcome> BuildRanges(const BuildContext& context, Workbench& bench,
         outcome.rows = part.rows;
         outcome.notes.insert(outcome.notes.end(), part.notes.begin(), part.notes.end());
     }
-    outcome.notes.push_back(fmt::format("filled from {} to {}", ToIso8601(plan.due.front().begin),
-                                        ToIso8601(plan.due.back().end)));
+    const auto text = [&](Micros at) {
+        const auto iso = ToIso8601(at);
+        return plan.is_of_days ? iso.substr(0, iso.find('T')) : iso;
+    };
+    outcome.notes.push_back(fmt::format("filled from {} to {}", text(plan.due.front().begin),
+                                        text(plan.due.back().end)));
     return outcome;
 }
 

@@ -20,6 +20,7 @@ struct BuildContext {
     const Clock& clock;
     std::string run_id;
     bool full_refresh = false;
+    bool forget_history = false;  // with full_refresh: models that record one begin anew, too
 };
 
 // Makes the datasets of models and _biwa.applied where they are missing.
@@ -28,6 +29,7 @@ Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph);
 struct BuildOutcome {
     std::optional<std::uint64_t> rows;  // the table's, afterwards; views have none
     std::vector<std::string> notes;     // what a person should know, although it went well
+    std::optional<Micros> due_again;    // when its next interval will have passed
 };
 
 // Builds a table, view or incremental model or runs operations; readers see the old table or the

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <set>
 
 #include "base/text.h"
 #include "transform/run/sql_results.h"
@@ -63,6 +65,11 @@ std::vector<TimeRange> DueRanges(const Intervals& intervals, Micros from,
     return batches;
 }
 
+Micros NextEnd(const Intervals& intervals, Micros from, Micros now) {
+    const auto every = MicrosOf(intervals.every);
+    return now < from ? from + every : from + ((now - from) / every + 1) * every;
+}
+
 Status PrepareIntervals(WriteTransaction& transaction) {
     return transaction.Execute(
         fmt::format("CREATE TABLE IF NOT EXISTS {} (model VARCHAR NOT NULL, begins TIMESTAMPTZ NOT "
@@ -82,6 +89,21 @@ Result<std::vector<TimeRange>> ReadIntervals(WriteTransaction& transaction,
     return ranges;
 }
 
+Result<bool> ForgetIntervals(WriteTransaction& transaction, const CompiledGraph& graph) {
+    const auto stream =
+        BIWA_TRY(transaction.Query(fmt::format("SELECT DISTINCT model FROM {}", kIntervals)));
+    std::set<std::string> recorded;
+    for (const auto& row : BIWA_TRY(ReadTexts(*stream))) recorded.insert(*row[0]);
+    bool changed = false;
+    for (const auto& action : graph.actions) {
+        const auto model = action.target.ToString();
+        if (action.intervals || !recorded.contains(model)) continue;
+        changed = true;
+        BIWA_TRY(WriteIntervals(transaction, model, {}));
+    }
+    return changed;
+}
+
 Status WriteIntervals(WriteTransaction& transaction, const std::string& model,
                       const std::vector<TimeRange>& ranges) {
     BIWA_TRY(transaction.Execute(
@@ -94,11 +116,43 @@ Status WriteIntervals(WriteTransaction& transaction, const std::string& model,
     return {};
 }
 
-Result<Micros> ReadInstant(WriteTransaction& transaction, const std::string& text) {
-    const auto stream = BIWA_TRY(transaction.Query(
-        fmt::format("SELECT epoch_us(CAST({} AS TIMESTAMP))::VARCHAR", QuoteLiteral(text))));
+namespace {
+
+Result<Micros> ReadMicros(WriteTransaction& transaction, const std::string& timestamp) {
+    const auto stream =
+        BIWA_TRY(transaction.Query(fmt::format("SELECT epoch_us({})::VARCHAR", timestamp)));
     const auto rows = BIWA_TRY(ReadTexts(*stream));
-    return static_cast<Micros>(std::stoll(*rows.at(0).at(0)));
+    const auto& text = rows.at(0).at(0);
+    if (!text) return UserError("is no moment");
+    return static_cast<Micros>(std::stoll(*text));
+}
+
+// "2026-01-01 09:00+09", "…T09:00:00Z", "… 09:00 Asia/Tokyo"
+bool NamesZone(const std::string& text) {
+    const auto time = text.find_first_of("T ");
+    return time != std::string::npos &&
+           std::any_of(
+               text.begin() + static_cast<std::ptrdiff_t>(time) + 1, text.end(), [](char c) {
+                   return c == '+' || c == '-' || std::isalpha(static_cast<unsigned char>(c)) != 0;
+               });
+}
+
+}  // namespace
+
+Result<Micros> ReadInstant(WriteTransaction& transaction, const std::string& text,
+                           bool as_wall_clock) {
+    const auto literal = QuoteLiteral(text);
+    if (as_wall_clock) {
+        return ReadMicros(transaction,
+                          fmt::format("CAST(CAST({} AS TIMESTAMPTZ) AS TIMESTAMP)", literal));
+    }
+    // As a plain timestamp the engine would pass over the zone.
+    return ReadMicros(transaction, fmt::format("CAST({} AS {})", literal,
+                                               NamesZone(text) ? "TIMESTAMPTZ" : "TIMESTAMP"));
+}
+
+Result<Micros> ReadWallClock(WriteTransaction& transaction, Micros at) {
+    return ReadMicros(transaction, fmt::format("CAST(make_timestamptz({}) AS TIMESTAMP)", at));
 }
 
 }  // namespace biwa::transform

@@ -1,5 +1,9 @@
 // Incremental models by time range (`intervals` in a config): which stretches of time are still to
 // be filled, and the record of those that are, `_biwa.intervals`, which is written with the rows.
+//
+// Of a column of timestamps they are stretches of real time. Of a column of dates they are days of
+// the calendar, written as those days in UTC: a date is filled when it has passed in the
+// warehouse's time zone, where days have 23 and 25 hours, too.
 #pragma once
 
 #include <string>
@@ -29,15 +33,25 @@ std::vector<TimeRange> MergeRanges(std::vector<TimeRange> ranges);
 std::vector<TimeRange> DueRanges(const Intervals& intervals, Micros from,
                                  std::vector<TimeRange> done, Micros now);
 
+// When the interval that is under way at `now` will have passed; the first, before `from`.
+Micros NextEnd(const Intervals& intervals, Micros from, Micros now);
+
 // Makes the table where it is missing.
 Status PrepareIntervals(WriteTransaction& transaction);
 Result<std::vector<TimeRange>> ReadIntervals(WriteTransaction& transaction,
                                              const std::string& model);
+// Of models that are built in another way by now: what was filled then is not what is there.
+// Whether there was something to forget.
+Result<bool> ForgetIntervals(WriteTransaction& transaction, const CompiledGraph& graph);
 // In place of what was recorded for the model.
 Status WriteIntervals(WriteTransaction& transaction, const std::string& model,
                       const std::vector<TimeRange>& ranges);
 
-// As the engine reads it: a date or a time, in UTC where it does not say.
-Result<Micros> ReadInstant(WriteTransaction& transaction, const std::string& text);
+// As the engine reads it: a date or a time, in UTC where it does not say. `as_wall_clock`: what
+// clocks in the warehouse's time zone show then, and in that zone where it does not say.
+Result<Micros> ReadInstant(WriteTransaction& transaction, const std::string& text,
+                           bool as_wall_clock);
+// What clocks in the warehouse's time zone show at the instant, counted as if they showed UTC.
+Result<Micros> ReadWallClock(WriteTransaction& transaction, Micros at);
 
 }  // namespace biwa::transform

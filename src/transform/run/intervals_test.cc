@@ -45,6 +45,13 @@ TEST(DueRangesTest, LooksBackForRowsThatCameLate) {
     EXPECT_EQ(DueRanges(intervals, 0, Hours({{0, 8}}), 8 * kHour), Hours({{0, 8}}));
 }
 
+TEST(NextEndTest, IsThatOfTheIntervalUnderWay) {
+    Intervals intervals{"at", "", 1h, 0h, 24h};
+    EXPECT_EQ(NextEnd(intervals, 0, 7 * kHour + 5), 8 * kHour);
+    EXPECT_EQ(NextEnd(intervals, 0, 7 * kHour), 8 * kHour);
+    EXPECT_EQ(NextEnd(intervals, 9 * kHour, 7 * kHour), 10 * kHour);
+}
+
 TEST(DueRangesTest, DoesNotGoBackBehindWhatWasDoneByALaterClock) {
     Intervals intervals{"at", "", 1h, 0h, 24h};
     EXPECT_EQ(DueRanges(intervals, 0, Hours({{0, 12}}), 8 * kHour), Ranges());

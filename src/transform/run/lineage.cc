@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "transform/run/model_history.h"
+
 namespace biwa::transform {
 
 namespace {
@@ -58,7 +60,7 @@ Result<Lineage> ReadLineage(const CompiledGraph& graph, Warehouse& warehouse) {
             BIWA_TRY(take_over(action.target));
             continue;
         }
-        auto bound = shadow->Define(action.target, action.full.query.sql);
+        auto bound = shadow->Define(action.target, TableSql(action));
         if (bound) {
             mine.columns = std::move(bound->columns);
             mine.conditions = std::move(bound->conditions);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "transform/compile/compile.h"
+#include "transform/compile/prepare.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 
 namespace biwa::transform {
@@ -30,10 +31,10 @@ class LineageTest : public testing::Test {
         for (const auto& [name, text] : files)
             input.files.push_back({"definitions/" + name + ".sqlx", text});
         input.settings.default_dataset = "mart";
-        input.stream_datasets = {"app"};
+        input.stream_datasets = {"app", "app_history"};
         const auto graph = Compile(input);
         EXPECT_TRUE(graph) << graph.error().message;
-        auto lineage = ReadLineage(*graph, *warehouse_);
+        auto lineage = ReadLineage(PrepareForEngine(*graph), *warehouse_);
         EXPECT_TRUE(lineage) << lineage.error().message;
         return lineage ? std::move(*lineage) : Lineage();
     }
@@ -84,6 +85,43 @@ TEST_F(LineageTest, ModelsThatWereNeverBuiltAreFollowedColumnByColumn) {
     EXPECT_EQ(Show(ColumnsDownstream(lineage, {"app", "students"}, "id")),
               "mart.grown.id mart.pupils.id");
     EXPECT_EQ(Show(ColumnsDownstream(lineage, {"mart", "schools"}, "pupils")), "");
+}
+
+TEST_F(LineageTest, HistoriesHaveTheirInstantsToo) {
+    Exec(
+        "CREATE SCHEMA app_history; CREATE TABLE app_history.students (id INTEGER, name VARCHAR, "
+        "valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ); CREATE TABLE app.dated (id INTEGER, moment "
+        "TIMESTAMP)");
+    const auto lineage = Read(
+        {{"dim",
+          "config { type: \"incremental\", uniqueKey: \"id\", history: { updatedAt: \"moment\" } } "
+          "SELECT id, moment FROM ${ref('app', 'dated')}"},
+         {"found",
+          "config { type: \"incremental\", uniqueKey: \"id\", history: {} } "
+          "SELECT id FROM ${ref('app', 'students')}"},
+         {"reader",
+          "config { type: \"view\" } SELECT id, valid_from FROM ${ref('dim')} WHERE valid_to IS "
+          "NULL"},
+         {"kept",
+          "config { type: \"view\", uniqueKey: \"id\", history: {} } SELECT id, name, valid_from, "
+          "valid_to FROM ${ref('app_history', 'students')}"}});
+    EXPECT_EQ(Show(lineage.at({"mart", "dim"})),
+              "id INTEGER = app.dated.id\nmoment TIMESTAMP = app.dated.moment\n"
+              "valid_from TIMESTAMP WITH TIME ZONE = ~app.dated.moment\n"
+              "valid_to TIMESTAMP WITH TIME ZONE = \n");
+    EXPECT_EQ(Show(lineage.at({"mart", "found"})),
+              "id INTEGER = app.students.id\nvalid_from TIMESTAMP WITH TIME ZONE = \n"
+              "valid_to TIMESTAMP WITH TIME ZONE = \n");
+    EXPECT_EQ(Show(lineage.at({"mart", "reader"})),
+              "id INTEGER = mart.dim.id\nvalid_from TIMESTAMP WITH TIME ZONE = "
+              "mart.dim.valid_from\n");
+    const auto& kept = lineage.at({"mart", "kept"});
+    EXPECT_FALSE(kept.unknown) << kept.unknown->message;
+    ASSERT_EQ(kept.columns.size(), 4u);
+    EXPECT_EQ(Show(kept.columns[1].sources), "app_history.students.name");
+    EXPECT_EQ(Show(kept.columns[2].sources), "app_history.students.valid_from");
+    EXPECT_NE(Show(kept.columns[3].sources).find("app_history.students.valid_to"),
+              std::string::npos);
 }
 
 TEST_F(LineageTest, AModelThatCannotBeBoundSaysWhyAndTheOthersAreFollowed) {

@@ -12,8 +12,9 @@
 
 namespace biwa::transform {
 
-// What is there on the left, what the definition gives, from nothing, on the right. Everything is
-// done in a transaction that is rolled back. `key` empty: the model's uniqueKey.
+// What is there on the left, what the definition gives, from nothing, on the right; of a history
+// that is recorded, the versions that are open on the left, so that what is "gone" would be closed.
+// Everything is done in a transaction that is rolled back. `key` empty: the model's uniqueKey.
 Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
                             const std::vector<std::string>& key, Cancellation& cancellation);
 

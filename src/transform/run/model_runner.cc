@@ -14,6 +14,7 @@
 #include "transform/run/applied.h"
 #include "transform/run/builder.h"
 #include "transform/run/cancellation.h"
+#include "transform/run/table_size.h"
 
 namespace biwa::transform {
 
@@ -43,8 +44,11 @@ auto WithRetries(Cancellation& cancellation, const Function& function) {
 class Run {
   public:
     Run(BuildContext context, const CompiledGraph& graph, const std::set<TableName>& selection,
-        RunObserver* observer, std::stop_token stop)
-        : context_(std::move(context)), observer_(observer), cancellation_(std::move(stop)) {
+        RunObserver* observer, bool measures, std::stop_token stop)
+        : context_(std::move(context)),
+          observer_(observer),
+          measures_(measures),
+          cancellation_(std::move(stop)) {
         // The way from one selected action to another may lead through some that are not.
         std::map<TableName, std::set<std::size_t>> reached;
         for (const auto& action : graph.actions) {
@@ -101,6 +105,8 @@ class Run {
         std::size_t waits_for = 0;  // steps that are not done yet
         std::vector<std::size_t> dependents;
         std::optional<std::size_t> failed_before;  // a step that it waited for
+        bool was_built = false;
+        bool has_new_input = false;  // something that it reads was built
         ActionResult result;
     };
 
@@ -122,12 +128,17 @@ class Run {
                 Skip(step, steps_[*step.failed_before]);
             } else if (cancellation_.requested()) {
                 step.result.state = RunState::kCancelled;
-            } else if (IsDoneBefore(step)) {
+            } else if (IsDoneBefore(step) && !(step.has_new_input && MayBeBuiltAgain(step))) {
                 step.result.rows = done_before_.at(step.action->target.ToString()).rows;
-                step.result.notes = {"committed before this run was interrupted: not built again"};
+                step.result.notes = {
+                    step.has_new_input
+                        ? "committed before this run was interrupted, from what it read then: not "
+                          "built again, as it would add its rows twice"
+                        : "committed before this run was interrupted: not built again"};
             } else {
                 Tell(&RunObserver::OnStarted, *step.action);
                 Perform(step, bench);
+                step.was_built = step.action->MakesTable();
             }
             Tell(&RunObserver::OnFinished, *step.action, step.result);
             lock.lock();
@@ -152,6 +163,7 @@ class Run {
         for (const auto dependent : done.dependents) {
             auto& step = steps_[dependent];
             if (is_bad && !step.failed_before) step.failed_before = place;
+            step.has_new_input = step.has_new_input || done.was_built || done.has_new_input;
             if (--step.waits_for > 0) continue;
             ready_.insert(dependent);
             changed_.notify_one();
@@ -162,6 +174,14 @@ class Run {
         const auto found = done_before_.find(step.action->target.ToString());
         return found != done_before_.end() &&
                found->second.content_hash == ContentHash(*step.action);
+    }
+
+    // Building it twice is as good as once.
+    static bool MayBeBuiltAgain(const Step& step) {
+        const auto& action = *step.action;
+        if (action.type != ActionType::kIncremental) return action.type != ActionType::kOperations;
+        return !action.unique_key.empty() || action.intervals ||
+               action.incremental_options.strategy == IncrementalStrategy::kInsertOverwrite;
     }
 
     static void Skip(Step& step, const Step& failed) {
@@ -195,12 +215,14 @@ class Run {
             if (outcome) {
                 result.rows = outcome->rows;
                 result.notes = std::move(outcome->notes);
+                result.due_again = outcome->due_again;
             } else {
                 error = std::move(outcome).error();
             }
         }
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
         result.seconds = took.count();
+        if (!error && measures_ && result.rows && bench) Measure(**bench, *step.action, result);
         if (!error) return;
         // What fails while a stop is under way fails because of it.
         if (cancellation_.requested()) {
@@ -213,6 +235,15 @@ class Run {
         result.error = std::move(error);
     }
 
+    // Of what was committed. That it could not be told is no failure of the build.
+    static void Measure(Workbench& bench, const Action& action, ActionResult& result) {
+        const auto bytes = [&]() -> Result<std::uint64_t> {
+            const auto transaction = BIWA_TRY(bench.Begin());
+            return TableBytes(*transaction, action.target, *result.rows);
+        }();
+        if (bytes) result.bytes = *bytes;
+    }
+
     static Error AssertionError(const Action& action, const FailingRows& failing) {
         return {ErrorKind::kUser,
                 fmt::format("{}: {} row{} should not be there", action.location.ToString(),
@@ -222,6 +253,7 @@ class Run {
 
     const BuildContext context_;
     RunObserver* const observer_;
+    const bool measures_;
     Cancellation cancellation_;
     std::map<std::string, AppliedBuild> done_before_;  // by this run, before it was resumed
     std::mutex observer_mutex_;
@@ -247,8 +279,9 @@ RunResult ModelRunner::Run(const CompiledGraph& graph, const std::set<TableName>
     const auto now = clock_.Now();
     BuildContext context{warehouse_, clock_,
                          options.run_id.empty() ? NewRunId(now) : options.run_id,
-                         options.full_refresh};
-    auto result = transform::Run(std::move(context), graph, selection, observer, std::move(stop))
+                         options.full_refresh, options.forget_history};
+    auto result = transform::Run(std::move(context), graph, selection, observer, options.measures,
+                                 std::move(stop))
                       .Execute(graph, options.threads, options.resume);
     Prune(now);
     return result;

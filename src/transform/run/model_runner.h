@@ -22,9 +22,11 @@ class RunObserver {
 };
 
 struct RunOptions {
-    bool full_refresh = false;  // incremental models from nothing
-    int threads = 2;            // models at once, each in a transaction of its own
-    std::string run_id = {};    // of _biwa.applied; empty: a new one
+    bool full_refresh = false;    // incremental models from nothing
+    bool forget_history = false;  // and those that record a history, too
+    bool measures = false;        // says of each table how many bytes it has (table_size.h)
+    int threads = 2;              // models at once, each in a transaction of its own
+    std::string run_id = {};      // of _biwa.applied; empty: a new one
     // The run of that id was interrupted: what it has committed is not built again, unless its
     // definition has changed since.
     bool resume = false;

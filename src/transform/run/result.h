@@ -40,10 +40,13 @@ struct ActionResult {
     Micros started_at = 0;  // 0: it was never begun
     double seconds = 0;
     std::optional<std::uint64_t> rows;  // the table's, after the build; views have none
-    std::optional<Error> error;         // of kFailed and kWarned; of kSkipped, what kept it
-    std::vector<std::string> notes;     // of what went well, what a person should know
+    // Of the table's values; when nobody asked, or it cannot be told, there is none.
+    std::optional<std::uint64_t> bytes = {};
+    std::optional<Error> error;      // of kFailed and kWarned; of kSkipped, what kept it
+    std::vector<std::string> notes;  // of what went well, what a person should know
     Severity severity = Severity::kError;
     FailingRows failing;
+    std::optional<Micros> due_again;  // when time alone makes it due: another interval has passed
 };
 
 struct RunResult {

@@ -65,9 +65,11 @@ tl::unexpected<Error> Refuse(const Action& action, const Difference& difference,
     return UserError(
         fmt::format("{}: the columns of {} have changed: {}{}", action.location.ToString(), target,
                     difference.ToString(), why),
-        fmt::format("Build it anew: biwa run --full-refresh --select {}; or say in its config what "
-                    "is to become of it: onSchemaChange.",
-                    target));
+        action.RecordsHistory()
+            ? "Say in its config what is to become of it: onSchemaChange."
+            : fmt::format("Build it anew: biwa run --full-refresh --select {}; or say in its "
+                          "config what is to become of it: onSchemaChange.",
+                          target));
 }
 
 }  // namespace
@@ -128,6 +130,11 @@ Result<SchemaChange> ReconcileColumns(const Action& action, const std::vector<Ta
               fmt::format("column {} was {} and is {} now", column.name, column.was, column.is));
     }
     for (const auto& column : difference.gone) {
+        if (action.RecordsHistory()) {
+            change.notes.push_back(fmt::format(
+                "column {} is gone from the query: it is NULL in new versions", column.name));
+            continue;
+        }
         alter("DROP COLUMN " + QuoteIdentifier(column.name),
               fmt::format("column {} was dropped", column.name));
     }

@@ -25,7 +25,8 @@ struct SchemaChange {
 //   EXTEND          new columns are added, NULL in the rows that are there; all else fails
 //   SYNCHRONIZE     new columns are added, those that are gone are dropped with their values, and
 //                   types become the query's, if every value that is there can be cast
-// Columns of uniqueKey are never dropped. Names are compared as the engine does, capitals apart.
+// Columns of uniqueKey are never dropped, and of a history none: one that is gone is NULL in later
+// versions. Names are compared as the engine does, capitals apart.
 Result<SchemaChange> ReconcileColumns(const Action& action, const std::vector<TableColumn>& had,
                                       const std::vector<TableColumn>& got);
 

@@ -59,7 +59,9 @@ class Matcher {
         if (pattern.starts_with(kPath)) {
             return MatchesPath(action.location.file, std::string(pattern.substr(kPath.size())));
         }
-        return action.target.name == pattern || action.target.ToString() == pattern;
+        // With a suffix or prefix of the project's a model has two names: both are good.
+        return action.target.name == pattern || action.target.ToString() == pattern ||
+               action.canonical.name == pattern || action.canonical.ToString() == pattern;
     }
 
     // That nothing has changed is a good answer, so an empty one is no error.
@@ -87,8 +89,10 @@ class Matcher {
             } else if (pattern.starts_with(kPath)) {
                 known.push_back(std::string(kPath) + action.location.file);
             } else {
-                known.push_back(action.target.name);
-                known.push_back(action.target.ToString());
+                for (const auto* name : {&action.canonical, &action.target}) {
+                    known.push_back(name->name);
+                    known.push_back(name->ToString());
+                }
             }
         }
         return known;

@@ -46,6 +46,11 @@ class Reader {
 
     std::optional<Value> ReadAll() {
         if (tokens_.empty() || !tokens_[0].Is('{')) return std::nullopt;
+        // What is put behind a string that is not closed would be in it.
+        if (!std::all_of(tokens_.begin(), tokens_.end(),
+                         [](const JsToken& token) { return token.closed; })) {
+            return std::nullopt;
+        }
         auto value = ReadValue(0);
         if (!value || at_ != tokens_.size()) return std::nullopt;
         return value;

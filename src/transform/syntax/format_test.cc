@@ -105,6 +105,11 @@ TEST(FormatTest, ConfigsBeyondLiteralsAreTakenAsWritten) {
     // A comment in front of a comma.
     EXPECT_EQ(Format("config { type: \"view\" // x\n , name: \"b\" }\nSELECT 1"),
               "config { type: \"view\" // x\n , name: \"b\" }\n\nSELECT 1\n");
+    // A string that ends with its line: what would be put behind it would be in it.
+    EXPECT_EQ(Format("config {a: x \"\n, b: 1 }\nSELECT 1"),
+              "config {a: x \"\n, b: 1 }\n\nSELECT 1\n");
+    EXPECT_EQ(Format("config {\"a\n: 1, b: 1 }\nSELECT 1"),
+              "config {\"a\n: 1, b: 1 }\n\nSELECT 1\n");
 }
 
 TEST(MeansTheSameTest, SeesWhatMayNotChange) {

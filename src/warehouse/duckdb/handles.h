@@ -35,6 +35,7 @@ using Connection = Handle<duckdb_connection, duckdb_disconnect>;
 using Config = Handle<duckdb_config, duckdb_destroy_config>;
 using Prepared = Handle<duckdb_prepared_statement, duckdb_destroy_prepare>;
 using Extracted = Handle<duckdb_extracted_statements, duckdb_destroy_extracted>;
+using Pending = Handle<duckdb_pending_result, duckdb_destroy_pending>;
 using LogicalType = Handle<duckdb_logical_type, duckdb_destroy_logical_type>;
 using DataChunk = Handle<duckdb_data_chunk, duckdb_destroy_data_chunk>;
 using TableFunction = Handle<duckdb_table_function, duckdb_destroy_table_function>;

@@ -92,6 +92,7 @@ export type Model = {
   last_run_at: string | null;
   seconds: number | null;
   rows: number | null;
+  bytes: number | null;
   error: ErrorBody | null;
   refresh_seconds: number | null;
   fresh_as_of: string | null;

@@ -109,6 +109,7 @@ export const en = {
   filter_models: "Filter models",
   last_run: "Last run",
   duration: "Took",
+  size_of_values: "Of its values, before they are compressed",
   assertions: "Assertions",
   freshness: "Data as of",
   model_never: "Not run yet",

@@ -110,6 +110,7 @@ export const ja: Record<TextKey, string> = {
   filter_models: "モデルを絞り込む",
   last_run: "最終実行",
   duration: "所要時間",
+  size_of_values: "値の大きさ（圧縮前）",
   assertions: "アサーション",
   freshness: "データ時点",
   model_never: "未実行",

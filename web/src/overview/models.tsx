@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Link } from "wouter";
 import type { AssertionResult, Model, ModelState } from "../api/types";
-import { formatCount, formatSeconds, kUnknown } from "../format/numbers";
+import { formatBytes, formatCount, formatSeconds, kUnknown } from "../format/numbers";
 import {
   CheckIcon,
   ChevronIcon,
@@ -135,6 +135,9 @@ function ModelRow({ model }: { model: Model }) {
         <td className="right" data-label={t("rows")}>
           <span className="num">{formatCount(model.rows, lang)}</span>
         </td>
+        <td className="right" data-label={t("size")} title={t("size_of_values")}>
+          <span className="num">{formatBytes(model.bytes, lang)}</span>
+        </td>
         <td className="right" data-label={t("duration")}>
           <Quantity text={formatSeconds(model.seconds)} />
         </td>
@@ -157,7 +160,7 @@ function ModelRow({ model }: { model: Model }) {
         </td>
       </tr>
       <tr id={detailsId} className="details" hidden={!open && !model.error}>
-        <td colSpan={7}>
+        <td colSpan={8}>
           {model.error && <ErrorNote message={model.error.message} hint={model.error.hint} />}
           {open && <ModelDetails model={model} />}
         </td>
@@ -209,6 +212,9 @@ export function Models({ models }: { models: Model[] }) {
                 <th scope="col">{t("state")}</th>
                 <th scope="col" className="right">
                   {t("rows")}
+                </th>
+                <th scope="col" className="right" title={t("size_of_values")}>
+                  {t("size")}
                 </th>
                 <th scope="col" className="right">
                   {t("duration")}

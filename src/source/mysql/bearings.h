@@ -1,0 +1,36 @@
+// Which server's log a stream is in: found out when it begins to follow, and again after a
+// failover.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "source/mysql/connection.h"
+#include "source/mysql/position.h"
+
+namespace biwa::mysql {
+
+// Shared by all who look at one line of a stream, from any thread.
+struct Bearings {
+    // The order of what is durable: the server is not told.
+    std::atomic<std::uint64_t> acknowledged = 0;
+    // BinlogPlace::base of the server as it is now; shared by all lines of a stream, which only
+    // raise it.
+    std::shared_ptr<std::atomic<std::uint64_t>> base;
+
+    void RaiseBase(std::uint64_t to) const;
+};
+
+// The server's server_id.
+Result<std::uint32_t> ServerNumber(const Connection& connection);
+
+// Whether this is another server than the one that the place is of. Of MySQL, and of places from
+// before servers were noted, it is not known: the log's files tell.
+bool IsElsewhere(const Connection& connection, std::uint32_t server, const BinlogPlace& place);
+
+// kConflict when the server's log cannot be gone on with after what the place's GTIDs say.
+Status CheckGtids(const Connection& connection, const BinlogPlace& place);
+
+}  // namespace biwa::mysql

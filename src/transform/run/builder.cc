@@ -12,8 +12,8 @@
 #include "transform/run/model_history.h"
 #include "transform/run/schema_change.h"
 #include "transform/run/sql_results.h"
-#include "transform/run/unique_key.h"
 #include "transform/run/statements.h"
+#include "transform/run/unique_key.h"
 
 namespace biwa::transform {
 

@@ -63,9 +63,13 @@ inline void PrintResult(double rows, double seconds) {
         rows, seconds, rows / seconds, CpuSeconds(), PeakMegabytes());
 }
 
+// BENCH_MEMORY_MB is what the engine may take; its default otherwise.
 inline std::unique_ptr<Warehouse> OpenWarehouse(const std::string& folder) {
     DuckDbOptions options;
     options.path = folder + "/warehouse.duckdb";
+    if (const auto limit = Environment("BENCH_MEMORY_MB"); !limit.empty()) {
+        options.memory_limit_bytes = std::stoull(limit) << 20;
+    }
     return Must(OpenDuckDb(options));
 }
 

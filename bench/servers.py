@@ -47,8 +47,8 @@ class Server:
         return command("psql", "-X", "-Atq", "-v", "ON_ERROR_STOP=1", "-f", "-", input=text,
                        env=self.env).strip()
 
-    def bench(self, *words):
-        out = command(os.path.join(BUILD, "replication_bench"), *words, env=self.env)
+    def bench(self, *words, **environment):
+        out = command(os.path.join(BUILD, "replication_bench"), *words, env={**self.env, **environment})
         return json.loads(out)
 
     def forget_stream(self):

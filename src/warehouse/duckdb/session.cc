@@ -175,15 +175,18 @@ std::vector<Column> ColumnsOf(duckdb_prepared_statement statement) {
 
 namespace {
 
+enum class Rows { kWhole, kStreamed };
+
 // duckdb_query and duckdb_execute_prepared turn round and round in the calling thread while the
 // engine's others still have something to do: a fifth of the processor, in a stream of small
 // commits. This sleeps instead, for longer the longer it takes.
-Result<QueryResult> ExecutePrepared(duckdb_prepared_statement statement) {
+Result<QueryResult> ExecutePrepared(duckdb_prepared_statement statement, Rows rows) {
     constexpr std::chrono::microseconds kFirst{20}, kLongest{1000};
     Pending pending;
-    auto state = duckdb_pending_prepared(statement, pending.out()) == DuckDBSuccess
-                     ? DUCKDB_PENDING_RESULT_NOT_READY
-                     : DUCKDB_PENDING_ERROR;
+    const auto begun = rows == Rows::kWhole
+                           ? duckdb_pending_prepared(statement, pending.out())
+                           : duckdb_pending_prepared_streaming(statement, pending.out());
+    auto state = begun == DuckDBSuccess ? DUCKDB_PENDING_RESULT_NOT_READY : DUCKDB_PENDING_ERROR;
     for (auto pause = kFirst; state != DUCKDB_PENDING_RESULT_READY;) {
         if (state == DUCKDB_PENDING_ERROR) {
             return tl::unexpected(
@@ -224,7 +227,7 @@ Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& s
             return tl::unexpected(
                 EngineError(DUCKDB_ERROR_INVALID, duckdb_prepare_error(statement.get())));
         }
-        auto result = BIWA_TRY(ExecutePrepared(statement.get()));
+        auto result = BIWA_TRY(ExecutePrepared(statement.get(), Rows::kWhole));
         changed = duckdb_rows_changed(result.get());
     }
     return changed;
@@ -234,17 +237,13 @@ Result<std::unique_ptr<RowStream>> Stream(duckdb_connection connection, Prepared
                                           std::function<void()> at_end) {
     (void)connection;
     auto columns = ColumnsOf(statement.get());
-    QueryResult result;
-    if (duckdb_execute_prepared_streaming(statement.get(), result.out()) != DuckDBSuccess) {
-        const char* message = duckdb_result_error(result.get());
-        auto error = EngineError(duckdb_result_error_type(result.get()),
-                                 message != nullptr ? message : "the query failed");
-        result = QueryResult();
+    auto result = ExecutePrepared(statement.get(), Rows::kStreamed);
+    if (!result) {
         statement = Prepared();
         if (at_end) at_end();
-        return tl::unexpected(std::move(error));
+        return tl::unexpected(std::move(result).error());
     }
-    return std::make_unique<ChunkStream>(std::move(statement), std::move(result),
+    return std::make_unique<ChunkStream>(std::move(statement), std::move(*result),
                                          std::move(columns), std::move(at_end));
 }
 

@@ -22,8 +22,6 @@ constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 // With so many waiting, throughput counts and not the rhythm of commits.
 constexpr std::uint64_t kManyChanges = 50'000;
 constexpr std::size_t kTablesPerCommit = 100;
-// Between commits that take long, if nothing has piled up.
-constexpr milliseconds kRest{300};
 constexpr milliseconds kPollTimeout{200};
 // How often the source says how far it is while nothing changes; the books are told less often.
 constexpr milliseconds kPassedEvery{200};
@@ -458,12 +456,9 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         applied.bytes = bytes;
         applied.seconds = std::chrono::duration<double>(end - begin).count();
         queue_bytes_ = queue.bytes();
-        // Between two commits there is time for queries, and for a source on the same machine:
-        // nine times what one takes, as far as that makes nobody wait, else as much as one takes.
-        const auto took = end - begin;
-        next_commit_ = std::max(begin + options_.commit_every,
-                                end + std::max<steady_clock::duration>(
-                                          took, std::min<steady_clock::duration>(9 * took, kRest)));
+        // A slow warehouse is given twice the time of a commit between two: the rest is for
+        // queries.
+        next_commit_ = std::max(begin + options_.commit_every, end + (end - begin));
         state_.position = applied.position;
         state_.commit_time = applied.commit_time;
         durable_order_ = applied.position.order;

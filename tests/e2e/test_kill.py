@@ -10,7 +10,8 @@ import time
 import pytest
 
 from harness.compare import assert_same_table, tables_of
-from harness.instance import Instance, make_marker
+from harness.instance import Instance
+from harness.juku import loaded
 from harness.paths import JUKU
 from harness.wait import wait_until
 
@@ -21,11 +22,7 @@ SEED = int(os.environ.get("BIWA_SEED", str(time.time_ns() % 1_000_000)))
 
 @pytest.fixture(scope="module")
 def juku(server):
-    with server.database("juku") as database:
-        done = subprocess.run([JUKU, "load", "--answers", str(ANSWERS), "--url", database.url],
-                              capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        make_marker(database)
+    with loaded(server, ANSWERS) as database:
         yield database
 
 
@@ -47,7 +44,9 @@ def assert_equal(database, instance):
 
 
 def answers(instance):
-    return instance.value("SELECT count(*) FROM app.answers")
+    # A count without a condition comes out of the engine's statistics, which may be ahead of a large
+    # commit (docs/replication.md).
+    return instance.value("SELECT count(*) FROM app.answers WHERE id > -1")
 
 
 def kill_a_copy(project, chance, kills_max):

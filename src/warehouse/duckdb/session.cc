@@ -86,10 +86,6 @@ std::optional<std::string> WithStandIns(duckdb_prepared_statement statement, std
     return fmt::format("SELECT {} FROM ({}\n) AS biwa_result({})", select, inner, names);
 }
 
-}  // namespace
-
-namespace {
-
 // Of an error while preparing or on the way only the text is known, which begins with its kind.
 duckdb_error_type TypeOf(std::string_view message) {
     static constexpr std::pair<std::string_view, duckdb_error_type> kKinds[] = {

@@ -12,6 +12,9 @@ namespace biwa {
 
 namespace {
 
+// From so many on a batch is a large one.
+constexpr std::size_t kManyKeys = 10'000;
+
 // One whole number of a key cell of at most eight bytes.
 std::uint64_t SmallKey(const Cells& cells, std::size_t row) {
     switch (CellBytes(cells.type)) {
@@ -66,8 +69,10 @@ void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::strin
     }
 }
 
-ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns)
-    : columns_(std::move(columns)), small_key_(HasSmallKey(*columns_)) {}
+ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns, std::size_t keys_expected)
+    : columns_(std::move(columns)),
+      small_key_(HasSmallKey(*columns_)),
+      keys_expected_(keys_expected) {}
 
 const Cells& ChangeBuffer::KeyCells(const KeyRef& key, std::size_t key_column) const {
     const auto& part = parts_[key.part];
@@ -108,11 +113,22 @@ ChangeBuffer::Entry& ChangeBuffer::EntryOf(const KeyRef& key, bool may_be_stored
         }
     }
     if (place == next) {
+        if (place == kManyKeys) MakeRoom();
         auto& entry = entries_.emplace_back();
         entry.key = key;
         entry.may_be_stored = may_be_stored;
     }
     return entries_[place];
+}
+
+void ChangeBuffer::MakeRoom() {
+    if (keys_expected_ <= kManyKeys) return;
+    entries_.reserve(keys_expected_);
+    if (small_key_) {
+        by_number_.reserve(keys_expected_);
+    } else {
+        by_text_.reserve(keys_expected_);
+    }
 }
 
 const ChangeBuffer::Partial* ChangeBuffer::PartialOf(RowRef row) const {

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "bench.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/postgres_source.h"
@@ -147,8 +148,16 @@ void StoreLimit(const std::string& folder, const std::string& table) {
         Must(transaction->Commit());
         return static_cast<double>(rows);
     };
+    std::string definitions;
     in_transaction([&](WriteTransaction& transaction) {
         FirstRows rows(table, kRows);
+        for (const auto& column : rows.columns()) {
+            // As a stream's table has it.
+            const bool is_fsst = column.type.id == TypeId::kText && column.seldom_repeats;
+            definitions += fmt::format("{}{} {}{}", definitions.empty() ? "" : ", ",
+                                       QuoteIdentifier(column.name), ToSql(column.type),
+                                       is_fsst ? " USING COMPRESSION fsst" : "");
+        }
         Must(transaction.Execute("ATTACH ':memory:' AS memory"));
         return Must(
             transaction.ExecuteWith("CREATE TABLE memory.stored AS FROM $rows", {{"rows", rows}}));
@@ -156,7 +165,7 @@ void StoreLimit(const std::string& folder, const std::string& table) {
     const auto cpu_before = CpuSeconds();
     const auto begin = Steady::now();
     const auto rows = in_transaction([&](WriteTransaction& transaction) {
-        Must(transaction.Execute("CREATE TABLE stored AS FROM memory.stored LIMIT 0"));
+        Must(transaction.Execute(fmt::format("CREATE TABLE stored ({})", definitions)));
         return Must(transaction.ExecuteWith("INSERT INTO stored FROM memory.stored", {}));
     });
     const auto seconds = Since(begin);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "model/rows.h"
+#include "replication/number_index.h"
 #include "source/source.h"
 
 namespace biwa {
@@ -125,22 +126,12 @@ class ChangeBuffer {
     void FillPartial(std::size_t count, const std::vector<std::size_t>& kept, Cells* to,
                      const PartialAt& partial_at) const;
 
-    // Four whole numbers that follow one another lie side by side: rows mostly come, and change, in
-    // the order of their keys, and what counts is how often the processor waits for memory. Of the
-    // hash the table takes the highest bits for the place and the lowest eight for telling apart
-    // what is there.
-    struct NumberHash {
-        using is_avalanching = void;
-        std::size_t operator()(std::uint64_t key) const {
-            const auto product = static_cast<unsigned __int128>(key >> 2) * 0x9E37'79B9'7F4A'7C15U;
-            const auto mixed = static_cast<std::uint64_t>(product >> 64 ^ product);
-            return (mixed & ~std::uint64_t{3}) | (key & 3);
-        }
-    };
-
     void AddByKey(const TableChanges& part, std::uint32_t part_number, bool exact);
     void AddCounted(const TableChanges& part, std::uint32_t part_number);
     Entry& EntryOf(const KeyRef& key, bool may_be_stored);
+    // Of a key that is a whole number.
+    Entry& EntryOf(const KeyRef& key, std::uint64_t number, bool may_be_stored);
+    Entry& EntryAt(std::uint32_t place, const KeyRef& key, bool may_be_stored);
     void MakeRoom();
     std::string_view EncodeKey(const KeyRef& key);
     const Cells& KeyCells(const KeyRef& key, std::size_t key_column) const;
@@ -153,7 +144,7 @@ class ChangeBuffer {
     const std::size_t keys_expected_;
     std::deque<TableChanges> parts_;
     std::vector<Entry> entries_;
-    boost::unordered_flat_map<std::uint64_t, std::uint32_t, NumberHash> by_number_;
+    NumberIndex by_number_;
     boost::unordered_flat_map<std::string_view, std::uint32_t> by_text_;
     boost::unordered_flat_map<std::uint64_t, Partial> partials_;  // by part << 32 | row
     Arena key_arena_;

@@ -10,7 +10,7 @@ CompileInput Input(std::vector<DefinitionFile> files) {
     CompileInput input;
     input.files = std::move(files);
     input.settings.default_dataset = "mart";
-    input.settings.vars = {{"country", "JP"}};
+    input.settings.vars = {{{"country", "JP"}}};
     input.tables = {{"app", "answers"}, {"app", "users"}, {"crm", "users"}};
     input.stream_datasets = {"app"};
     return input;

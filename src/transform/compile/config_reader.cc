@@ -46,7 +46,13 @@ void ConfigReader::ReadObject(const Expression& object, std::string_view what,
         const auto& key = object.keys[i];
         const auto field = fields.find(key.text);
         if (field != fields.end()) {
+            const auto before = problems_.size();
             field->second(object.items[i]);
+            // What JavaScript made has no place of its own, but a name.
+            for (auto at = before; at < problems_.size(); ++at) {
+                auto& message = problems_[at].message;
+                if (message.starts_with("expected ")) message = key.text + ": " + message;
+            }
         } else {
             Add({key.offset, fmt::format("unknown {} key \"{}\"{}", what, key.text,
                                          MeantHint(key.text, known))});
@@ -280,7 +286,10 @@ AssertionsConfig ConfigReader::Assertions(const Expression& value) {
     ReadObject(value, "assertions",
                {{"uniqueKey",
                  [&](const auto& v) {
-                     auto key = Texts(v);
+                     // Dataform's own joins what stands in an array of its own, too.
+                     const bool is_nested = v.kind == Kind::kArray && v.items.size() == 1 &&
+                                            v.items[0].kind == Kind::kArray;
+                     auto key = Texts(is_nested ? v.items[0] : v);
                      one = !key.empty();
                      if (one) assertions.unique_keys.push_back(std::move(key));
                  }},
@@ -354,10 +363,9 @@ Parsed<std::string> ReadVariable(const Expression& name, const ModelsConfig& set
                                  name.text));
     }
     const auto variable = name.text.substr(kVariables.size());
-    const auto found = settings.vars.find(variable);
-    if (found != settings.vars.end()) return found->second;
+    if (const auto* value = settings.vars.Find(variable)) return *value;
     std::vector<std::string> known;
-    for (const auto& [key, value] : settings.vars) known.push_back(key);
+    for (const auto& [key, value] : settings.vars.all) known.push_back(key);
     return Wrong(name.offset, fmt::format("the project has no variable \"{}\"{}", variable,
                                           MeantHint(variable, known)));
 }

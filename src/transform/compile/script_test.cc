@@ -13,7 +13,7 @@ CompileInput Input(std::vector<DefinitionFile> files, std::vector<DefinitionFile
     input.files = std::move(files);
     input.includes = std::move(includes);
     input.settings.default_dataset = "mart";
-    input.settings.vars = {{"country", "JP"}};
+    input.settings.vars = {{{"country", "JP"}}};
     input.stream_datasets = {"app"};
     input.script_limits.time_max = std::chrono::milliseconds(1000);
     input.script_limits.memory_bytes_max = 48 << 20;

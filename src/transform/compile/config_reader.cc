@@ -37,6 +37,15 @@ void ConfigReader::Expected(const Expression& found, std::string_view expected) 
     Add(WrongType(found, expected).value());
 }
 
+void ConfigReader::ReadField(const std::string& key, const Field& read, const Expression& value) {
+    const auto before = problems_.size();
+    read(value);
+    for (auto at = before; at < problems_.size(); ++at) {
+        auto& message = problems_[at].message;
+        if (message.starts_with("expected ")) message = key + ": " + message;
+    }
+}
+
 void ConfigReader::ReadObject(const Expression& object, std::string_view what,
                               const Fields& fields) {
     if (object.kind != Kind::kObject) return Expected(object, "an object");
@@ -46,13 +55,7 @@ void ConfigReader::ReadObject(const Expression& object, std::string_view what,
         const auto& key = object.keys[i];
         const auto field = fields.find(key.text);
         if (field != fields.end()) {
-            const auto before = problems_.size();
-            field->second(object.items[i]);
-            // What JavaScript made has no place of its own, but a name.
-            for (auto at = before; at < problems_.size(); ++at) {
-                auto& message = problems_[at].message;
-                if (message.starts_with("expected ")) message = key.text + ": " + message;
-            }
+            ReadField(key.text, field->second, object.items[i]);
         } else {
             Add({key.offset, fmt::format("unknown {} key \"{}\"{}", what, key.text,
                                          MeantHint(key.text, known))});

@@ -54,8 +54,8 @@ TEST(ScriptTest, TellsThePlaceOfAWrongValueOfAConfig) {
                                "  description: `${1}`, tags: [f('a'), 7 + 1],\n}\nSELECT 1"}},
                              {{"includes/f.js", "module.exports = (x) => 'text'"}})),
               "definitions/m.sqlx:1:8: unknown config key \"tag\". Did you mean \"tags\"?\n"
-              "definitions/m.sqlx:4:16: expected true or false, found a string\n"
-              "definitions/m.sqlx:5:30: expected a string, found a number");
+              "definitions/m.sqlx:4:16: disabled: expected true or false, found a string\n"
+              "definitions/m.sqlx:5:30: tags: expected a string, found a number");
 }
 
 TEST(ScriptTest, NamesWhatIsWrongWithAnInclude) {

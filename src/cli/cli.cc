@@ -78,6 +78,7 @@ int Main(int argc, char** argv, Engine& engine) {
     app.add_option("--env", commands.environment, "Environment to work in")->type_name("NAME");
     app.add_flag("--json", commands.json, "Print the result as JSON");
     app.add_flag("-v,--verbose", commands.verbose, "Say more");
+    app.set_version_flag("--version", "biwa " BIWA_VERSION, "Print the version");
     for (const auto add : {AddInit, AddValidate, AddPlan, AddApply, AddUp, AddServe, AddStatus,
                            AddQuery, AddRun, AddTest, AddDiff, AddStream, AddReconcile, AddCompile,
                            AddFormat, AddLsp, AddDoctor, AddSchema, AddVersion}) {
@@ -87,6 +88,9 @@ int Main(int argc, char** argv, Engine& engine) {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
         Print(app.help());
+        return kGood;
+    } catch (const CLI::CallForVersion& version) {
+        Print(fmt::format("{}\n", version.what()));
         return kGood;
     } catch (const CLI::ParseError& error) {
         Say(fmt::format("biwa: {}", error.what()));

@@ -24,7 +24,7 @@ Status Apply(const CompileOptions& options, ModelsConfig& settings) {
             return UserError(fmt::format("--vars: \"{}\" sets no variable", pair),
                              "Write --vars name=value");
         }
-        settings.vars[pair.substr(0, equals)] = pair.substr(equals + 1);
+        settings.vars.Set(pair.substr(0, equals), pair.substr(equals + 1));
     }
     if (!options.schema_suffix.empty()) settings.dataset_suffix = options.schema_suffix;
     if (!options.table_prefix.empty()) settings.name_prefix = options.table_prefix;

@@ -183,7 +183,13 @@ class Loader {
         for (const Checked* source : {static_cast<const Checked*>(&dataform), &models}) {
             const auto* vars = source->Find("vars");
             if (!vars) continue;
-            for (const auto& [name, value] : vars->fields) config.vars[name] = value.text;
+            std::vector<std::pair<std::string, const Checked*>> said;
+            for (const auto& [name, value] : vars->fields) said.emplace_back(name, &value);
+            std::sort(said.begin(), said.end(), [](const auto& a, const auto& b) {
+                const auto &one = a.second->location, &other = b.second->location;
+                return std::pair(one.line, one.column) < std::pair(other.line, other.column);
+            });
+            for (const auto& [name, value] : said) config.vars.Set(name, value->text);
         }
         LoadKept(dataform);
     }
@@ -481,9 +487,23 @@ class Loader {
             if (std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
                 continue;
             }
-            if (auto text = files_.Read(path, problems_)) texts.push_back({path, std::move(*text)});
+            if (const auto text = files_.Read(path, problems_))
+                texts.push_back({path, WithUnixLines(*text)});
         }
         return texts;
+    }
+
+    // A file's text is the same whichever system's editor ended its lines, and so is what is made
+    // of it. JavaScript's template literals, of which Dataform makes SQL, do the same.
+    static std::string WithUnixLines(std::string_view text) {
+        std::string lines;
+        lines.reserve(text.size());
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            const bool is_return = text[i] == '\r';
+            if (is_return && i + 1 < text.size() && text[i + 1] == '\n') continue;
+            lines += is_return ? '\n' : text[i];
+        }
+        return lines;
     }
 
     template <typename Load>

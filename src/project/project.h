@@ -35,13 +35,25 @@ struct WarehouseConfig {
     std::string time_zone = "UTC";         // of timestamps with time zone, where SQL shows them
 };
 
+// The variables of models, in the order in which they were first said: JavaScript goes through
+// them.
+struct Variables {
+    std::vector<std::pair<std::string, std::string>> all;
+
+    const std::string* Find(std::string_view name) const;
+    // Over what it was, in the same place.
+    void Set(const std::string& name, std::string value);
+
+    bool operator==(const Variables&) const = default;
+};
+
 // biwa.yaml, `models:`, and what Dataform's workflow_settings.yaml or dataform.json says besides.
 // Where both say something, biwa.yaml counts.
 struct ModelsConfig {
     std::string default_dataset = "main";
     std::string assertion_dataset = "assertions";
     std::chrono::milliseconds refresh{5000};  // rebuilt at most this often while serving
-    std::map<std::string, std::string> vars;
+    Variables vars;
     // "dev" makes mart_dev of mart, and dev_daily of daily; of the project's own actions only.
     std::string dataset_suffix;
     std::string name_prefix;

@@ -93,7 +93,7 @@ TEST_F(ProjectTest, ReadsEveryKindOfFile) {
     EXPECT_EQ(project->warehouse.threads, 3);
     EXPECT_EQ(project->models.default_dataset, "mart");
     EXPECT_EQ(project->models.refresh, std::chrono::minutes(2));
-    EXPECT_EQ(project->models.vars.at("学年"), "3");
+    EXPECT_EQ(*project->models.vars.Find("学年"), "3");
     EXPECT_EQ(project->server.listen, "127.0.0.1:9000");
 
     const auto& connection = project->connections.at("app_db");
@@ -138,13 +138,13 @@ TEST_F(ProjectTest, WorkflowSettingsCountWhereBiwaYamlDoesNotSay) {
     Write("workflow_settings.yaml",
           "defaultProject: p\ndefaultLocation: asia-northeast1\ndefaultDataset: df\n"
           "defaultAssertionDataset: df_assertions\ndataformCoreVersion: 3.0.0\n"
-          "vars:\n  a: one\n  b: two\n");
-    Write("biwa.yaml", "name: juku\nmodels:\n  assertion_dataset: checks\n  vars:\n    b: three\n");
+          "vars:\n  b: two\n  a: one\n");
+    Write("biwa.yaml",
+          "name: juku\nmodels:\n  assertion_dataset: checks\n  vars:\n    a: three\n    c: four\n");
     const auto project = Load();
     EXPECT_EQ(project->models.default_dataset, "df");
     EXPECT_EQ(project->models.assertion_dataset, "checks");
-    EXPECT_EQ(project->models.vars,
-              (std::map<std::string, std::string>{{"a", "one"}, {"b", "three"}}));
+    EXPECT_EQ(project->models.vars, (Variables{{{"b", "two"}, {"a", "three"}, {"c", "four"}}}));
 }
 
 TEST_F(ProjectTest, UnsavedTextsStandInPlaceOfFilesAndBesideThem) {
@@ -181,7 +181,7 @@ TEST_F(ProjectTest, TheOlderDataformJsonIsReadInPlaceOfWorkflowSettings) {
     EXPECT_EQ(models.default_project, "p");
     EXPECT_EQ(models.name_prefix, "me");
     EXPECT_TRUE(models.disable_assertions);
-    EXPECT_EQ(models.vars, (std::map<std::string, std::string>{{"a", "one"}}));
+    EXPECT_EQ(models.vars, (Variables{{{"a", "one"}}}));
 }
 
 TEST_F(ProjectTest, OnlyOneFileOfDataformsSettingsMayBeThere) {

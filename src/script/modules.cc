@@ -38,6 +38,10 @@ std::optional<std::string> JoinPath(const std::string& folder, std::string_view 
 
 Modules::Modules(Engine& engine, ReadFile read) : engine_(engine), read_(std::move(read)) {}
 
+void Modules::Provide(std::string name, Value exports) {
+    provided_.insert_or_assign(std::move(name), std::move(exports));
+}
+
 const std::string* Modules::Text(const std::string& path) {
     const auto [found, is_new] = texts_.try_emplace(path);
     if (is_new) found->second = read_(path);
@@ -100,6 +104,7 @@ Outcome<Value> Modules::Require(const std::string& from, std::string_view reques
     const auto fail = [](std::string message) {
         return tl::unexpected(Failure{std::move(message), {}, {}});
     };
+    if (const auto own = provided_.find(request); own != provided_.end()) return own->second;
     std::optional<std::string> file;
     if (request.starts_with("./") || request.starts_with("../") || request == "." ||
         request == "..") {

@@ -21,6 +21,8 @@ class Modules {
     // The engine must outlive this.
     Modules(Engine& engine, ReadFile read);
 
+    // What `require(name)` gives, whatever files there are.
+    void Provide(std::string name, Value exports);
     // What the file exports; it is run the first time only.
     Outcome<Value> Load(const std::string& path);
     // `require` as it is in the file of that path.
@@ -38,6 +40,7 @@ class Modules {
 
     Engine& engine_;
     const ReadFile read_;
+    std::map<std::string, Value, std::less<>> provided_;
     std::map<std::string, std::optional<std::string>> texts_;
     std::map<std::string, Value> modules_;  // `module` of each file that was begun
 };

@@ -41,6 +41,17 @@ TEST(ModulesTest, FindsWhatIsRequired) {
     EXPECT_EQ(Exports(files, "a/main.js"), "b,b,top.js,1,b,a/folder,x!,x,team");
 }
 
+TEST(ModulesTest, GivesWhatTheHostProvidesWhateverFilesThereAre) {
+    Engine engine({32 << 20, 512 << 10, std::chrono::milliseconds(1000)});
+    Modules modules(engine, [](const std::string& path) -> std::optional<std::string> {
+        if (path == "main.js") return "module.exports = require('@team/core')";
+        return path.ends_with("index.js") ? std::optional<std::string>("exports = 1")
+                                          : std::nullopt;
+    });
+    modules.Provide("@team/core", engine.MakeText("the host's"));
+    EXPECT_EQ(engine.ToText(*modules.Load("main.js")).value(), "the host's");
+}
+
 TEST(ModulesTest, RunsAModuleOnceAndGivesAPartInACircle) {
     EXPECT_EQ(Exports({{"main.js", "module.exports = require('./a').seen + require('./a').seen"},
                        {"a.js",

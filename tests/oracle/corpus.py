@@ -38,6 +38,8 @@ class Project:
         self.options = []
         for part in parts:
             path, _, content = part.partition("\n")
+            if path.endswith(" (CRLF)"):
+                path, content = path.removesuffix(" (CRLF)"), content.replace("\n", "\r\n")
             if path == "options":
                 self.options = shlex.split(content)
             else:
@@ -53,7 +55,7 @@ class Project:
                 continue
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content, encoding="utf-8")
+            file.write_text(content, encoding="utf-8", newline="")
 
     def override(self):
         """The options as the oracle takes them."""

@@ -150,9 +150,11 @@ class Compiler {
 
     void MakeDeclaration(Draft& draft) {
         const auto& config = draft.config;
-        if (!draft.sqlx.statements.empty()) {
-            draft.problems.push_back({draft.sqlx.statements[0][0].source.offset,
-                                      "a declaration only names a table: it has no SQL"});
+        for (const auto& statement : draft.sqlx.statements) {
+            if (!HasSql(statement)) continue;
+            draft.problems.push_back(
+                {statement[0].source.offset, "a declaration only names a table: it has no SQL"});
+            break;
         }
         compilation_.graph.declarations.push_back({draft.target, draft.Locate(config.offset),
                                                    config.description, config.tags, config.columns,

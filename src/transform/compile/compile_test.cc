@@ -10,7 +10,7 @@ CompileInput Input(std::vector<DefinitionFile> files) {
     CompileInput input;
     input.files = std::move(files);
     input.settings.default_dataset = "mart";
-    input.settings.vars = {{"country", "JP"}};
+    input.settings.vars = {{{"country", "JP"}}};
     input.tables = {{"app", "answers"}, {"app", "users"}, {"crm", "users"}};
     input.stream_datasets = {"app"};
     return input;
@@ -139,7 +139,7 @@ TEST(CompileTest, ReportsEverythingThatIsWrongAtOnce) {
         "one of declaration, table, view, incremental, assertion, operations, test, notebook, "
         "dataPreparation, propertyGraph\n"
         "definitions/a.sqlx:3:3: unknown config key \"tag\". Did you mean \"tags\"?\n"
-        "definitions/a.sqlx:4:13: expected true or false, found a number\n"
+        "definitions/a.sqlx:4:13: disabled: expected true or false, found a number\n"
         "definitions/b.sqlx:2:10: ReferenceError: a is not defined\n"
         "definitions/b.sqlx:2:20: ReferenceError: b is not defined\n"
         "definitions/c.sqlx:1:14: this string is never closed by '\n"

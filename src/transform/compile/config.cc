@@ -120,10 +120,13 @@ class DefinitionReader {
                 reader_.Add({name.offset, fmt::format("unknown {} key \"{}\"{}", what, name.text,
                                                       MeantHint(name.text, known))});
             } else if (type_is_known_ && (key->types & Bit(config_.type)) == 0) {
+                // A list of nothing says nothing: helpers give one to each type alike.
+                const auto& value = object.items[i];
+                if (value.kind == Expression::Kind::kArray && value.items.empty()) continue;
                 reader_.Add({name.offset, fmt::format("\"{}\" is for {} only", name.text,
                                                       Describe(key->types))});
             } else {
-                key->read(object.items[i]);
+                reader_.ReadField(name.text, key->read, object.items[i]);
                 if (key->unused) config_.unused.emplace_back(name.text, name.offset);
             }
         }

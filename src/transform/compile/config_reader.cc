@@ -37,6 +37,15 @@ void ConfigReader::Expected(const Expression& found, std::string_view expected) 
     Add(WrongType(found, expected).value());
 }
 
+void ConfigReader::ReadField(const std::string& key, const Field& read, const Expression& value) {
+    const auto before = problems_.size();
+    read(value);
+    for (auto at = before; at < problems_.size(); ++at) {
+        auto& message = problems_[at].message;
+        if (message.starts_with("expected ")) message = key + ": " + message;
+    }
+}
+
 void ConfigReader::ReadObject(const Expression& object, std::string_view what,
                               const Fields& fields) {
     if (object.kind != Kind::kObject) return Expected(object, "an object");
@@ -46,7 +55,7 @@ void ConfigReader::ReadObject(const Expression& object, std::string_view what,
         const auto& key = object.keys[i];
         const auto field = fields.find(key.text);
         if (field != fields.end()) {
-            field->second(object.items[i]);
+            ReadField(key.text, field->second, object.items[i]);
         } else {
             Add({key.offset, fmt::format("unknown {} key \"{}\"{}", what, key.text,
                                          MeantHint(key.text, known))});
@@ -280,7 +289,10 @@ AssertionsConfig ConfigReader::Assertions(const Expression& value) {
     ReadObject(value, "assertions",
                {{"uniqueKey",
                  [&](const auto& v) {
-                     auto key = Texts(v);
+                     // Dataform's own joins what stands in an array of its own, too.
+                     const bool is_nested = v.kind == Kind::kArray && v.items.size() == 1 &&
+                                            v.items[0].kind == Kind::kArray;
+                     auto key = Texts(is_nested ? v.items[0] : v);
                      one = !key.empty();
                      if (one) assertions.unique_keys.push_back(std::move(key));
                  }},
@@ -354,10 +366,9 @@ Parsed<std::string> ReadVariable(const Expression& name, const ModelsConfig& set
                                  name.text));
     }
     const auto variable = name.text.substr(kVariables.size());
-    const auto found = settings.vars.find(variable);
-    if (found != settings.vars.end()) return found->second;
+    if (const auto* value = settings.vars.Find(variable)) return *value;
     std::vector<std::string> known;
-    for (const auto& [key, value] : settings.vars) known.push_back(key);
+    for (const auto& [key, value] : settings.vars.all) known.push_back(key);
     return Wrong(name.offset, fmt::format("the project has no variable \"{}\"{}", variable,
                                           MeantHint(variable, known)));
 }

@@ -23,7 +23,11 @@ class ConfigReader {
     ConfigReader(const ModelsConfig& settings, std::vector<Problem>& problems)
         : settings_(settings), problems_(problems) {}
 
-    using Fields = std::map<std::string, std::function<void(const Expression&)>, std::less<>>;
+    using Field = std::function<void(const Expression&)>;
+    using Fields = std::map<std::string, Field, std::less<>>;
+    // Reads the value of a key, which a message of another type then names: what JavaScript made
+    // has no place of its own.
+    void ReadField(const std::string& key, const Field& read, const Expression& value);
     // Hands each value of the object to its field. `what` is for messages.
     void ReadObject(const Expression& object, std::string_view what, const Fields& fields);
 

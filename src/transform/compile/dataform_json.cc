@@ -13,9 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The version of Dataform whose shape and meaning this follows.
-constexpr const char* kDataformVersion = "3.0.62";
-
 void PutText(Json& json, const char* key, const std::string& text) {
     if (!text.empty()) json[key] = text;
 }
@@ -155,7 +152,7 @@ class Writer {
         PutText(config, "defaultSchema", s.default_dataset);
         PutText(config, "defaultLocation", s.default_location);
         PutText(config, "assertionSchema", s.assertion_dataset);
-        for (const auto& [name, value] : s.vars) config["vars"][name] = value;
+        for (const auto& [name, value] : s.vars.all) config["vars"][name] = value;
         PutText(config, "databaseSuffix", s.project_suffix);
         PutText(config, "schemaSuffix", s.dataset_suffix);
         PutText(config, "tablePrefix", s.name_prefix);

@@ -8,6 +8,9 @@
 
 namespace biwa::transform {
 
+// The version of Dataform whose shape and meaning this follows.
+inline constexpr const char* kDataformVersion = "3.0.62";
+
 // Indented by two, with a line end behind it.
 std::string ToDataformJson(const Compilation& compilation, const ModelsConfig& settings);
 

@@ -21,7 +21,8 @@ CompileInput ReadInput(const std::filesystem::path& folder) {
     CompileInput input;
     const auto settings = nlohmann::json::parse(ReadFile(folder / "settings.json").value());
     input.settings.default_dataset = settings.at("default_dataset");
-    input.settings.vars = settings.value("vars", std::map<std::string, std::string>());
+    for (const auto& [name, value] : settings.value("vars", std::map<std::string, std::string>()))
+        input.settings.vars.Set(name, value);
     for (const auto& table : settings.value("tables", std::vector<std::vector<std::string>>()))
         input.tables.insert({table.at(0), table.at(1)});
     for (const auto& dataset : settings.value("stream_datasets", std::vector<std::string>()))

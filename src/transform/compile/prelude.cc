@@ -179,6 +179,7 @@ std::string_view Prelude() {
     Object.assign(globalThis, { global: globalThis, dataform, console });
 
     return {
+        core: { version: native.version, session: dataform },
         publishFunctions: () => Object.assign(globalThis, functions),
         context,
         apply: (contextable, state, incremental) =>

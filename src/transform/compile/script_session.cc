@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "transform/compile/dataform_json.h"
 #include "transform/compile/js_scanner.h"
 #include "transform/compile/prelude.h"
 
@@ -51,6 +52,9 @@ Outcome<void> ScriptSession::Start() {
     if (!called) return tl::unexpected(called.error());
     apply_ = engine_.Get(*called, "apply").value_or(Value());
     context_maker_ = engine_.Get(*called, "context").value_or(Value());
+    // Packages ask for it; that of node_modules, if any, would compile with another compiler's
+    // state.
+    modules_.Provide("@dataform/core", engine_.Get(*called, "core").value_or(Value()));
     RunIncludes();
     const auto publish = engine_.Get(*called, "publishFunctions");
     if (!publish) return tl::unexpected(publish.error());
@@ -98,7 +102,8 @@ Value ScriptSession::MakeProjectConfig() {
         // Fails for lack of memory only, and then so does what comes next.
         static_cast<void>(engine_.Set(object, key, value));
     };
-    for (const auto& [name, value] : input_.settings.vars) set(vars, name, engine_.MakeText(value));
+    for (const auto& [name, value] : input_.settings.vars.all)
+        set(vars, name, engine_.MakeText(value));
     const auto& settings = input_.settings;
     const std::array<std::pair<const char*, std::string>, 8> texts = {
         {{"warehouse", "duckdb"},
@@ -158,6 +163,7 @@ Value ScriptSession::MakeNative() {
             return engine_.MakeText(*text);
         });
     }
+    static_cast<void>(engine_.Set(native, "version", engine_.MakeText(kDataformVersion)));
     return native;
 }
 
@@ -200,7 +206,11 @@ std::string ScriptSession::MeantHint(std::string_view message) const {
     std::vector<std::string> known{"ref",     "resolve", "self",    "name",    "when",
                                    "schema",  "publish", "assert",  "operate", "incremental",
                                    "declare", "test",    "require", "dataform"};
-    for (const auto& file : input_.includes) known.push_back(Stem(file.path));
+    for (const auto& file : input_.includes) {
+        // One that has failed says so itself.
+        if (Stem(file.path) == message) return "";
+        known.push_back(Stem(file.path));
+    }
     const auto meant = DidYouMean(message, known);
     return meant.empty() ? "" : fmt::format(". Did you mean \"{}\"?", meant);
 }

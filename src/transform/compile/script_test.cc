@@ -13,7 +13,7 @@ CompileInput Input(std::vector<DefinitionFile> files, std::vector<DefinitionFile
     input.files = std::move(files);
     input.includes = std::move(includes);
     input.settings.default_dataset = "mart";
-    input.settings.vars = {{"country", "JP"}};
+    input.settings.vars = {{{"country", "JP"}}};
     input.stream_datasets = {"app"};
     input.script_limits.time_max = std::chrono::milliseconds(1000);
     input.script_limits.memory_bytes_max = 48 << 20;
@@ -54,8 +54,8 @@ TEST(ScriptTest, TellsThePlaceOfAWrongValueOfAConfig) {
                                "  description: `${1}`, tags: [f('a'), 7 + 1],\n}\nSELECT 1"}},
                              {{"includes/f.js", "module.exports = (x) => 'text'"}})),
               "definitions/m.sqlx:1:8: unknown config key \"tag\". Did you mean \"tags\"?\n"
-              "definitions/m.sqlx:4:16: expected true or false, found a string\n"
-              "definitions/m.sqlx:5:30: expected a string, found a number");
+              "definitions/m.sqlx:4:16: disabled: expected true or false, found a string\n"
+              "definitions/m.sqlx:5:30: tags: expected a string, found a number");
 }
 
 TEST(ScriptTest, NamesWhatIsWrongWithAnInclude) {

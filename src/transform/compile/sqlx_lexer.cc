@@ -57,7 +57,7 @@ class Lexer {
                 at_ = end + 2;
             } else if (StartsWith("${")) {
                 read = ReadPlaceholder(sql);
-            } else if (c == '\'' || c == '"') {
+            } else if (c == '\'' || c == '"' || c == '`') {
                 read = ReadString(sql);
             } else if (StartsWith("$$")) {
                 const auto end = text_.find("$$", at_ + 2);
@@ -231,5 +231,19 @@ class Lexer {
 }  // namespace
 
 Parsed<SqlxFile> LexSqlx(std::string_view text) { return Lexer(text).Lex(); }
+
+bool HasSql(const SqlStatement& statement) {
+    for (const auto& part : statement) {
+        if (part.kind == SqlPart::Kind::kPlaceholder) return true;
+        auto text = Trim(part.source.text);
+        while (text.starts_with("--") || text.starts_with("/*")) {
+            const std::string_view end = text.starts_with("--") ? "\n" : "*/";
+            const auto at = text.find(end, 2);
+            text = at == std::string_view::npos ? "" : Trim(text.substr(at + end.size()));
+        }
+        if (!text.empty()) return true;
+    }
+    return false;
+}
 
 }  // namespace biwa::transform

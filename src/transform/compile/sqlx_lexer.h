@@ -10,7 +10,8 @@
 //
 // ${…} is a placeholder in SQL, in strings and in quoted names; in a comment it is text. The blocks
 // are known at the top of the file only, not in strings, comments or other blocks. Strings are the
-// warehouse's ('it''s', E'it\'s', $$it's$$), where Dataform reads BigQuery's ('it\'s', '''it's''').
+// warehouse's ('it''s', E'it\'s', $$it's$$), where Dataform reads BigQuery's ('it\'s', '''it's''');
+// names may stand in BigQuery's `…`, which mean nothing in the warehouse's SQL.
 #pragma once
 
 #include <optional>
@@ -52,5 +53,8 @@ struct SqlxFile {
 
 // Statements of nothing but white space are left out.
 Parsed<SqlxFile> LexSqlx(std::string_view text);
+
+// Whether there is anything in it but white space and comments.
+bool HasSql(const SqlStatement& statement);
 
 }  // namespace biwa::transform

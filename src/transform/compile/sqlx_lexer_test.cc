@@ -64,6 +64,9 @@ TEST(SqlxLexerTest, ReadsStringsAsTheWarehouseDoes) {
     EXPECT_EQ(ShowOnly("SELECT E'''' || '${x}' || ''''"), "SELECT E'''' || '|{x}|' || ''''");
     EXPECT_FALSE(LexSqlx("SELECT E'a''\\'"));
     EXPECT_EQ(ShowOnly("SELECT $$it's$$ -- '"), "SELECT $$it's$$ -- '");
+    // BigQuery's quoted names.
+    EXPECT_EQ(ShowOnly("SELECT `l'an --`, `${a}` -- '${b}"), "SELECT `l'an --`, `|{a}|` -- '${b}");
+    EXPECT_FALSE(LexSqlx("SELECT `a"));
 }
 
 TEST(SqlxLexerTest, SeparatesStatementsByALineThatEndsInThreeDashes) {
@@ -113,6 +116,13 @@ TEST(SqlxLexerTest, ReadsConditionsAndInputs) {
          {"SELECT input \"t\" FROM a", "SELECT input", "SELECT 1 AS input, \"a\""})
         EXPECT_EQ(ShowOnly(sql), sql);
     EXPECT_FALSE(LexSqlx("input \"a\" { SELECT 1"));
+}
+
+TEST(SqlxLexerTest, KnowsCommentsFromSql) {
+    for (const auto* text : {"-- a", "/* a */ -- b\n", "-- a\n/*\n*/\n--"})
+        EXPECT_FALSE(HasSql(LexSqlx(text)->statements.at(0))) << text;
+    for (const auto* text : {"-- a\nSELECT", "/* a */ ${b}", "1 -- a"})
+        EXPECT_TRUE(HasSql(LexSqlx(text)->statements.at(0))) << text;
 }
 
 TEST(SqlxLexerTest, RefusesASecondConfig) {

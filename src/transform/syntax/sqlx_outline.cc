@@ -140,8 +140,8 @@ class Outliner {
         } else if (StartsWith("${")) {
             token.kind = Kind::kPlaceholder;
             token.closed = SkipPlaceholder();
-        } else if (c == '\'' || c == '"') {
-            token.kind = c == '"' ? Kind::kName : Kind::kString;
+        } else if (c == '\'' || c == '"' || c == '`') {
+            token.kind = c == '\'' ? Kind::kString : Kind::kName;
             ReadString(false, token);
         } else if (StartsWith("$$")) {
             token.kind = Kind::kString;

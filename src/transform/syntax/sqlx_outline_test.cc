@@ -53,6 +53,13 @@ TEST(OutlineSqlxTest, AnOpenPlaceholderEndsWithItsLine) {
     EXPECT_EQ(tokens.back().text, "生徒");
 }
 
+TEST(OutlineSqlxTest, NamesInBackticksAreNames) {
+    const auto sections = OutlineSqlx("SELECT `l'an`, 'b'");
+    ASSERT_EQ(sections.size(), 1u);
+    EXPECT_EQ(sections[0].sql.at(2).kind, SqlToken::Kind::kName);
+    EXPECT_EQ(sections[0].sql.at(2).text, "`l'an`");
+}
+
 TEST(ScanJsTest, TemplatesHoldTheirPlaceholdersAndStringsEndWithTheirLine) {
     const std::string text = "a(`x ${ref(\"b\")} `, 'open\n) // c";
     const auto tokens = ScanJs(text, 10);

@@ -15,6 +15,7 @@
 #include "transform/run/build_times.h"
 #include "transform/run/builder.h"
 #include "transform/run/cancellation.h"
+#include "transform/run/engine_error.h"
 
 namespace biwa::transform {
 
@@ -72,9 +73,7 @@ class Run {
             reached[action.target] = {place};
             auto& step = steps_.emplace_back();
             step.action = &action;
-            step.result.target = action.target;
-            step.result.type = action.type;
-            step.result.severity = action.severity;
+            step.result = Blank(action);
             step.waits_for = before.size();
             for (const auto earlier : before) steps_[earlier].dependents.push_back(place);
             if (before.empty()) ready_.insert(place);
@@ -112,11 +111,21 @@ class Run {
         std::size_t waits_for = 0;  // steps that are not done yet
         std::vector<std::size_t> dependents;
         std::optional<std::size_t> failed_before;  // a step that it waited for
-        bool is_alone = false;                     // was one of several that came to nothing
+        bool is_begun = false;
+        bool is_alone = false;         // was one of several that came to nothing
+        std::size_t begun_before = 0;  // begun_ when it was; 0: others were under way
         bool was_built = false;
         bool has_new_input = false;  // something that it reads was built
         ActionResult result;
     };
+
+    static ActionResult Blank(const Action& action) {
+        ActionResult result;
+        result.target = action.target;
+        result.type = action.type;
+        result.severity = action.severity;
+        return result;
+    }
 
     template <typename Method, typename... Args>
     void Tell(Method method, const Args&... args) {
@@ -135,7 +144,8 @@ class Run {
             for (const auto place : places) {
                 auto& step = steps_[place];
                 if (IsSettled(step)) continue;
-                if (!step.is_alone) Tell(&RunObserver::OnStarted, *step.action);
+                if (!step.is_begun) Tell(&RunObserver::OnStarted, *step.action);
+                step.is_begun = true;
                 step.was_built = step.action->MakesTable();
                 steps.push_back(&step);
             }
@@ -146,22 +156,59 @@ class Run {
                 lock.lock();
                 for (auto* step : steps) step->is_alone = true;
                 ready_.insert(places.begin(), places.end());
-                changed_.notify_all();
+                Leave();
                 continue;
+            }
+            if (steps.size() == 1 && LackedMemory(*steps[0])) {
+                lock.lock();
+                // Of two at once each may fail that has room enough by itself.
+                const bool had_company = busy_ > 1 || steps[0]->begun_before != begun_;
+                if (had_company && !is_exclusive_) {
+                    steps[0]->result = Blank(*steps[0]->action);
+                    last_.insert(places.begin(), places.end());
+                    Leave();
+                    continue;
+                }
+                lock.unlock();
             }
             for (const auto place : places)
                 Tell(&RunObserver::OnFinished, *steps_[place].action, steps_[place].result);
             lock.lock();
             for (const auto place : places) MarkDone(place);
+            Leave();
         }
+    }
+
+    // With the lock: a worker has nothing in hand any more.
+    void Leave() {
+        --busy_;
+        is_exclusive_ = false;
+        changed_.notify_all();
+    }
+
+    static bool LackedMemory(const Step& step) {
+        return step.result.error && step.result.state == RunState::kFailed &&
+               IsOutOfMemory(*step.result.error);
     }
 
     // A step that can be begun, and small ones beside it when it is one; waits for one. None when
     // all are done.
     std::vector<std::size_t> Next(std::unique_lock<std::mutex>& lock) {
-        changed_.wait(lock, [&] { return !ready_.empty() || done_ == steps_.size(); });
+        changed_.wait(lock, [&] {
+            const bool can_begin =
+                !is_exclusive_ && (!ready_.empty() || (!last_.empty() && busy_ == 0));
+            return can_begin || done_ == steps_.size();
+        });
         std::vector<std::size_t> places;
-        if (ready_.empty()) return places;
+        if (done_ == steps_.size()) return places;
+        ++busy_;
+        ++begun_;
+        if (ready_.empty()) {
+            is_exclusive_ = true;
+            places.push_back(*last_.begin());
+            last_.erase(last_.begin());
+            return places;
+        }
         // The other workers have a right to as many.
         const auto places_max = std::min(kTogetherMax, ready_.size() / workers_);
         auto seconds = SecondsIfSmall(*ready_.begin());
@@ -174,6 +221,8 @@ class Run {
             places.push_back(*next);
             next = ready_.erase(next);
         }
+        // The one that was there before has company, too: begun_ is another by now.
+        if (places.size() == 1) steps_[places[0]].begun_before = busy_ > 1 ? 0 : begun_;
         return places;
     }
 
@@ -214,9 +263,8 @@ class Run {
             step.has_new_input = step.has_new_input || done.was_built || done.has_new_input;
             if (--step.waits_for > 0) continue;
             ready_.insert(dependent);
-            changed_.notify_one();
         }
-        if (++done_ == steps_.size()) changed_.notify_all();
+        ++done_;
     }
 
     bool IsDoneBefore(const Step& step) const {
@@ -325,7 +373,11 @@ class Run {
     std::condition_variable changed_;
     std::vector<Step> steps_;
     std::set<std::size_t> ready_;
+    std::set<std::size_t> last_;  // those for which there was not enough memory beside others
     std::size_t done_ = 0;
+    std::size_t begun_ = 0;      // by workers, each as often as it was
+    std::size_t busy_ = 0;       // workers that have something in hand
+    bool is_exclusive_ = false;  // nothing else is begun meanwhile
     std::size_t workers_ = 1;
 };
 
@@ -364,6 +416,16 @@ RunResult ModelRunner::Run(const CompiledGraph& graph, const std::set<TableName>
         transform::Run(std::move(context), graph, selection, times_, observer, std::move(stop))
             .Execute(graph, options.threads, options.resume);
     Prune(now);
+    // What a build that failed on a full disk has written is given back now, not only when the log
+    // has grown: the rest needs room as well.
+    const bool lacked =
+        std::any_of(result.actions.begin(), result.actions.end(), [](const auto& action) {
+            return action.error && action.error->kind == ErrorKind::kUnavailable;
+        });
+    if (lacked) {
+        if (const auto folded = warehouse_.Checkpoint(); !folded)
+            LogDebug("after a failure the log was not folded: {}", folded.error().ToString());
+    }
     return result;
 }
 

@@ -117,6 +117,8 @@ Error EngineError(duckdb_error_type type, std::string message) {
             break;
         case DUCKDB_ERROR_OUT_OF_MEMORY:
             kind = ErrorKind::kUnavailable;
+            // Settings that nobody can change here.
+            message = message.substr(0, message.find("\n\nPossible solutions:"));
             hint =
                 "Ask for less at once, or give the warehouse more memory: warehouse.memory_limit "
                 "in "

@@ -482,6 +482,9 @@ class BrokenWarehouse final : public Warehouse {
         Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
             return inner_->Query(sql);
         }
+        Result<std::vector<ColumnWidth>> Widths(const TableName& table) override {
+            return inner_->Widths(table);
+        }
         Result<std::uint64_t> ExecuteWith(std::string_view sql,
                                           const std::vector<NamedRows>& rows) override {
             BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));

@@ -12,6 +12,7 @@
 #include "warehouse/duckdb/rows_function.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/duckdb/shadow_schema.h"
+#include "warehouse/duckdb/widths.h"
 
 namespace biwa {
 
@@ -57,13 +58,18 @@ class DuckDbTransaction final : public WriteTransaction {
     }
 
     Status Execute(std::string_view sql) override {
-        BIWA_TRY(duck::Execute(connection_, std::string(sql)));
+        BIWA_TRY(duck::Execute(connection_, std::string(sql), kNoTransactions));
         return {};
     }
 
     Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
         auto statement = BIWA_TRY(duck::Prepare(connection_, std::string(sql)));
+        BIWA_TRY(duck::CheckIsNoTransaction(statement.get()));
         return duck::Stream(connection_, std::move(statement), nullptr);
+    }
+
+    Result<std::vector<ColumnWidth>> Widths(const TableName& table) override {
+        return duck::WidthsOf(connection_, table);
     }
 
     Result<std::uint64_t> ExecuteWith(std::string_view sql,
@@ -82,7 +88,7 @@ class DuckDbTransaction final : public WriteTransaction {
                 text.replace(at, placeholder.size(), call);
             }
         }
-        auto changed = duck::Execute(connection_, text);
+        auto changed = duck::Execute(connection_, text, kNoTransactions);
         if (!changed) {
             for (const auto& lease : leases) {
                 if (auto error = lease.error()) return tl::unexpected(std::move(*error));
@@ -113,6 +119,8 @@ class DuckDbTransaction final : public WriteTransaction {
         open_ = true;
         return {};
     }
+
+    static constexpr auto kNoTransactions = duck::TransactionStatements::kRefused;
 
     duck::RowsFunction& rows_;
     duck::Checkpointer& checkpointer_;

@@ -109,6 +109,49 @@ TEST(DuckDbWarehouseTest, LoadsRowsOfASourceThroughThreads) {
               "300000|300000|200000|44999850000|200000;");
 }
 
+TEST(DuckDbWarehouseTest, NoStatementInATransactionBeginsOrEndsOne) {
+    const auto warehouse = InMemory();
+    ASSERT_TRUE((*warehouse->Begin())->Execute("SELECT 1"));
+    for (const auto* sql :
+         {"COMMIT", "begin transaction", "CREATE TABLE t AS SELECT 1; /* ; */ -- ;\n Rollback;",
+          "SELECT ';' ;\nEND", "abort", "SELECT E'\\'; x'; START TRANSACTION",
+          "PREPARE p AS COMMIT; EXECUTE p"}) {
+        auto transaction = *warehouse->Begin();
+        ASSERT_TRUE(transaction->Execute("CREATE TABLE before (i INTEGER)"));
+        const auto done = transaction->Execute(sql);
+        ASSERT_FALSE(done) << sql;
+        EXPECT_EQ(done.error().kind, ErrorKind::kUser) << done.error().ToString();
+        transaction.reset();
+        EXPECT_EQ(Ask(*warehouse, "SELECT count(*) FROM duckdb_tables()"), "0;") << sql;
+    }
+    auto transaction = *warehouse->Begin();
+    const auto asked = transaction->Query("COMMIT");
+    ASSERT_FALSE(asked);
+    EXPECT_NE(asked.error().message.find("would begin or end a transaction"), std::string::npos);
+    for (const auto* sql :
+         {"", "SELECT CASE WHEN true THEN 1\nEND", "SELECT 1 AS commit", "SELECT ';commit'",
+          "SELECT 1 AS \"; commit\"", "SELECT $$; commit$$", "-- ; commit", "/* ; */"}) {
+        EXPECT_TRUE(transaction->Execute(sql)) << sql;
+    }
+    EXPECT_TRUE(transaction->Commit());
+}
+
+TEST(DuckDbWarehouseTest, TellsHowWideColumnsAre) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute(
+        "CREATE TABLE t AS SELECT 1::UTINYINT AS a, 1.5::DECIMAL(5,1) AS \"b c\", "
+        "'x'::ENUM('x', 'y') AS d, 'x' AS e, 'x'::BLOB AS f, {'k': 1} AS g"));
+    const auto widths = transaction->Widths({"main", "T"});
+    ASSERT_TRUE(widths) << widths.error().ToString();
+    std::string text;
+    for (const auto& width : *widths)
+        text += fmt::format("{}:{}:{} ", width.name, static_cast<int>(width.kind), width.bytes);
+    EXPECT_EQ(text, "a:0:1 b c:0:4 d:0:1 e:1:0 f:2:0 g:3:0 ");
+    EXPECT_FALSE(transaction->Widths({"main", "no_such"}));
+    EXPECT_TRUE(transaction->Commit());
+}
+
 TEST(DuckDbWarehouseTest, KeepsTheErrorOfASourceAndLoadsNothing) {
     const auto warehouse = InMemory();
     auto transaction = *warehouse->Begin();

@@ -75,6 +75,9 @@ class Applier {
         // One for each set of columns that the waiting changes have, in their order.
         std::vector<Waiting> waiting;
 
+        std::uint64_t changes = 0;  // written since the last commit
+        bool may_be_empty = true;   // the warehouse's table
+
         bool wants_history = false;
         std::optional<HistoryEpoch> history;  // the span that is open
         HistoryKey history_key;               // of the changes that were taken in last

@@ -272,11 +272,11 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     const auto& columns = buffer.columns();
     const auto target = table.target.ToSql();
     touched_[table.target] = true;
-    table.changes += buffer.changes();
-    if (table.may_be_empty && table.changes < kManyChanges) {
+    if (table.may_be_empty && table.changes == 0) {
         const auto rows = BIWA_TRY(transaction_->Query("SELECT 1 FROM " + target + " LIMIT 1"));
         table.may_be_empty = BIWA_TRY(rows->Next()) == nullptr;
     }
+    table.changes += buffer.changes();
     for (const auto& step : waiting.before_rows) BIWA_TRY(transaction_->Execute(step));
     BIWA_TRY(WriteHistoryOf(table, waiting));
     if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));

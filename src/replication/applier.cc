@@ -252,7 +252,6 @@ Status Applier::FlushAll() {
         BIWA_TRY(Flush(table));
         const auto changes = std::exchange(table.changes, 0);
         if (changes == 0 || (changes < kManyChanges && !table.may_be_empty)) continue;
-        table.may_be_empty = false;
         BIWA_TRY(transaction_->HideUntilCommit(table.target));
         if (table.history) BIWA_TRY(transaction_->HideUntilCommit(ChangesTable(table.target)));
     }
@@ -273,6 +272,10 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     const auto& columns = buffer.columns();
     const auto target = table.target.ToSql();
     touched_[table.target] = true;
+    if (table.may_be_empty && table.changes == 0) {
+        const auto rows = BIWA_TRY(transaction_->Query("SELECT 1 FROM " + target + " LIMIT 1"));
+        table.may_be_empty = BIWA_TRY(rows->Next()) == nullptr;
+    }
     table.changes += buffer.changes();
     for (const auto& step : waiting.before_rows) BIWA_TRY(transaction_->Execute(step));
     BIWA_TRY(WriteHistoryOf(table, waiting));

@@ -77,7 +77,7 @@ class Applier {
         std::size_t keys_expected = 0;  // of the next of them, as in the last
 
         std::uint64_t changes = 0;  // written since the last commit
-        bool may_be_empty = true;   // the warehouse's table
+        bool may_be_empty = true;   // before what was written since
 
         bool wants_history = false;
         std::optional<HistoryEpoch> history;  // the span that is open

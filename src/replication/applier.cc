@@ -71,7 +71,10 @@ Status Applier::Add(ChangeBatch batch) {
         // What came before a truncate is gone from the mirror, and not from the history.
         if (table.waiting.empty() || (part.truncated_first && table.history)) {
             table.waiting.push_back(
-                {{}, table.kept, std::make_unique<ChangeBuffer>(part.columns), table.history_key});
+                {{},
+                 table.kept,
+                 std::make_unique<ChangeBuffer>(part.columns, table.keys_expected),
+                 table.history_key});
         }
         if (!part.origins.empty()) {
             table.last_change = std::max(table.last_change, part.origins.back().origin.commit_time);
@@ -244,7 +247,10 @@ Status Applier::FlushAll() {
 
 Status Applier::Flush(Table& table) {
     const auto all = std::exchange(table.waiting, {});
-    for (const auto& waiting : all) BIWA_TRY(FlushWaiting(table, waiting));
+    for (const auto& waiting : all) {
+        table.keys_expected = waiting.buffer->keys();
+        BIWA_TRY(FlushWaiting(table, waiting));
+    }
     return {};
 }
 

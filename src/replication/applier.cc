@@ -12,6 +12,13 @@
 
 namespace biwa {
 
+namespace {
+
+// Of so many of a table, or of the first of an empty one, readers might see some before the commit.
+constexpr std::uint64_t kManyChanges = 100'000;
+
+}  // namespace
+
 Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
                  const TargetOf& target_of, StreamSource& source)
     : warehouse_(warehouse),
@@ -241,7 +248,14 @@ Status Applier::WriteHistoryOf(Table& table, const Waiting& waiting) {
 }
 
 Status Applier::FlushAll() {
-    for (auto& [name, table] : tables_) BIWA_TRY(Flush(table));
+    for (auto& [name, table] : tables_) {
+        BIWA_TRY(Flush(table));
+        const auto changes = std::exchange(table.changes, 0);
+        if (changes == 0 || (changes < kManyChanges && !table.may_be_empty)) continue;
+        table.may_be_empty = false;
+        BIWA_TRY(transaction_->HideUntilCommit(table.target));
+        if (table.history) BIWA_TRY(transaction_->HideUntilCommit(ChangesTable(table.target)));
+    }
     return {};
 }
 
@@ -259,6 +273,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     const auto& columns = buffer.columns();
     const auto target = table.target.ToSql();
     touched_[table.target] = true;
+    table.changes += buffer.changes();
     for (const auto& step : waiting.before_rows) BIWA_TRY(transaction_->Execute(step));
     BIWA_TRY(WriteHistoryOf(table, waiting));
     if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));

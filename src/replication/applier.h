@@ -76,6 +76,9 @@ class Applier {
         std::vector<Waiting> waiting;
         std::size_t keys_expected = 0;  // of the next of them, as in the last
 
+        std::uint64_t changes = 0;  // written since the last commit
+        bool may_be_empty = true;   // the warehouse's table
+
         bool wants_history = false;
         std::optional<HistoryEpoch> history;  // the span that is open
         HistoryKey history_key;               // of the changes that were taken in last

@@ -60,6 +60,11 @@ class WriteTransaction {
     virtual Result<std::uint64_t> ExecuteWith(std::string_view sql,
                                               const std::vector<NamedRows>& rows) = 0;
 
+    // Readers see what was inserted into a table, of which it has many rows, with the commit and
+    // not a moment before. Without this they may see it, or a part of it, while the commit is
+    // written.
+    virtual Status HideUntilCommit(const TableName& table) = 0;
+
     virtual Status Commit() = 0;
     // Ends the running statement with kUser "cancelled". From any thread. A statement that has not
     // begun yet does not notice.

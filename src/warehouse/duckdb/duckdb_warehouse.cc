@@ -97,6 +97,19 @@ class DuckDbTransaction final : public WriteTransaction {
         return changed;
     }
 
+    // DuckDB 1.5.6 moves the row groups of a large insert into the table while it writes the commit
+    // to its log, and marks them as that commit's afterwards: until then all see them, transactions
+    // that are older too. Where a row of the insert was deleted again, it puts the others in one by
+    // one instead, marked from the start, as it does with a small insert.
+    Status HideUntilCommit(const TableName& table) override {
+        // Rows of the transaction's own have numbers from here on (its MAX_ROW_ID).
+        constexpr std::int64_t kFirstOwnRow = 36'028'797'018'960'000;
+        return Execute(
+            fmt::format("INSERT INTO {0} DEFAULT VALUES; DELETE FROM {0} WHERE rowid = (SELECT "
+                        "max(rowid) FROM {0} WHERE rowid >= {1})",
+                        table.ToSql(), kFirstOwnRow));
+    }
+
     Status Commit() override {
         open_ = false;
         BIWA_TRY(duck::Execute(connection_, "COMMIT"));

@@ -347,6 +347,43 @@ TEST_F(DuckDbFileTest, WhatWasCommittedIsThereAgain) {
     EXPECT_TRUE((*warehouse)->Checkpoint());
 }
 
+TEST_F(DuckDbFileTest, ALargeCommitIsSeenWholeOrNotAtAll) {
+    constexpr int kCommits = 20;
+    constexpr std::int64_t kRows = 150'000;
+    DuckDbOptions options;
+    options.path = directory_ / "w.duckdb";
+    const auto warehouse = *OpenDuckDb(options);
+    {
+        auto transaction = *warehouse->Begin();
+        ASSERT_TRUE(transaction->Execute(
+            "CREATE SCHEMA s; CREATE TABLE s.t (i BIGINT); CREATE TABLE s.rows AS SELECT 0 AS n"));
+        ASSERT_TRUE(transaction->Commit());
+    }
+    std::jthread reader([&](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+            // Counted before it runs; counted by a scan; and what the same commits say.
+            const auto seen = Ask(*warehouse,
+                                  "SELECT a = b AND b = n, a, b, n FROM (SELECT (SELECT count(*) "
+                                  "FROM s.t) AS a, (SELECT count(*) FROM s.t WHERE i >= 0) AS b, "
+                                  "(SELECT n FROM s.rows) AS n)");
+            ASSERT_EQ(seen.substr(0, 4), "true") << seen;
+        }
+    });
+    for (int i = 0; i < kCommits; ++i) {
+        auto transaction = *warehouse->Begin();
+        ASSERT_TRUE(transaction->Execute(
+            fmt::format("INSERT INTO s.t SELECT range FROM range({0}); UPDATE s.rows SET n = n + "
+                        "{0}",
+                        kRows)));
+        ASSERT_TRUE(transaction->HideUntilCommit({"s", "t"}));
+        ASSERT_TRUE(transaction->Commit());
+    }
+    reader.request_stop();
+    reader.join();
+    EXPECT_EQ(Ask(*warehouse, "SELECT count(*), min(i), max(i) FROM s.t"),
+              fmt::format("{}|0|{};", kCommits * kRows, kRows - 1));
+}
+
 TEST_F(DuckDbFileTest, AFileThatIsNoWarehouseIsLeftAlone) {
     DuckDbOptions options;
     options.path = directory_ / "w.duckdb";

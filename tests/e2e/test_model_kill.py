@@ -95,3 +95,62 @@ def test_a_killed_run_is_gone_on_with(tmp_path):
                 assert instance.command("run").returncode == 0
         check_whole(instance, batch, True)
     print("resumed", resumed, "of", KILLS)
+
+
+SMALL = 120
+
+
+def test_small_models_share_a_transaction_with_their_records(tmp_path):
+    seed = int(os.environ.get("BIWA_SEED", random.randrange(1_000_000)))
+    print("BIWA_SEED", seed)
+    dice = random.Random(seed)
+    instance = Instance(tmp_path / "project")
+    instance.write_settings()
+    for i in range(SMALL):
+        instance.write(f"definitions/m{i}.sqlx", 'config { type: "table" }\n'
+                       'SELECT batch, txid_current() AS tx FROM ${ref("src")} WHERE i = 0\n')
+    write_batch(instance, 0)
+    took = 0
+    for _ in range(2):
+        began = time.monotonic()
+        done = instance.command("run")
+        assert done.returncode == 0, done.stderr
+        took = time.monotonic() - began
+
+    def look():
+        """By model: its batch, its transaction, how often it was built."""
+        built = " UNION ALL ".join(f"SELECT 'mart.m{i}' AS model, batch, tx FROM mart.m{i}" for i in range(SMALL))
+        return {model: (batch, tx, builds) for model, batch, tx, builds in query(
+            instance, f"SELECT model, batch, tx, (SELECT count(*) FROM _biwa.applied AS a WHERE a.model = m.model) "
+            f"FROM ({built}) AS m")}
+
+    before = look()
+    assert len({tx for _, tx, _ in before.values()}) < SMALL / 2
+    parts = 0
+    for batch in range(1, KILLS + 1):
+        write_batch(instance, batch)
+        process = subprocess.Popen([BIWA, "run"], cwd=instance.folder, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(dice.uniform(0.5, 1.0) * took)
+        process.kill()
+        process.wait(timeout=10)
+        after = look()
+        for model, (now, tx, builds) in after.items():
+            had, tx_before, builds_before = before[model]
+            # A new table and its record came together, or neither.
+            assert (builds - builds_before, now) in ((0, had), (1, batch)), (model, before[model], after[model])
+            assert (tx == tx_before) == (builds == builds_before), (model, before[model], after[model])
+        # What was committed before the kill is not built again by going on.
+        done = {tx for model, (_, tx, builds) in after.items() if builds > before[model][2]}
+        parts += 0 < sum(after[model] != before[model] for model in after) < SMALL
+        resumed = instance.command("run", "--resume")
+        if resumed.returncode == 0:
+            before = look()
+            for model, (_, tx, builds) in after.items():
+                assert before[model][0] == batch and (tx not in done or before[model] == after[model]), model
+        else:
+            assert "came to its end" in resumed.stderr, resumed.stderr
+            assert instance.command("run").returncode == 0
+            before = look()
+        assert all(now == batch for now, _, _ in before.values())
+    print("cut in the middle", parts, "of", KILLS)

@@ -34,11 +34,13 @@ double Seconds(std::chrono::steady_clock::time_point began) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
-void PrintResult(int models, double seconds) {
+// `first`: when nothing was there yet.
+void PrintResult(int models, double first, double seconds) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    fmt::print("{{\"models\": {}, \"seconds\": {:.4f}, \"rss_mb\": {}}}\n", models, seconds,
-               usage.ru_maxrss / 1024);
+    fmt::print(
+        "{{\"models\": {}, \"first_seconds\": {:.4f}, \"seconds\": {:.4f}, \"rss_mb\": {}}}\n",
+        models, first, seconds, usage.ru_maxrss / 1024);
 }
 
 void Bare(const std::string& folder, int models) {
@@ -56,15 +58,15 @@ void Bare(const std::string& folder, int models) {
     };
     execute("SET threads = 2");
     execute("CREATE SCHEMA mart");
-    double seconds = 0;
+    double seconds[2] = {};
     for (int round = 0; round < 2; ++round) {
         const auto began = std::chrono::steady_clock::now();
         for (int i = 0; i < models; ++i) {
             execute(fmt::format("CREATE OR REPLACE TABLE mart.m{} AS {}", i, ModelSql(i)));
         }
-        seconds = Seconds(began);
+        seconds[round] = Seconds(began);
     }
-    PrintResult(models, seconds);
+    PrintResult(models, seconds[0], seconds[1]);
     duckdb_disconnect(&connection);
     duckdb_close(&database);
 }
@@ -83,18 +85,19 @@ void RunModels(const std::string& folder, int models) {
     const auto warehouse = OpenDuckDb(options);
     if (!warehouse) Die(warehouse.error().ToString());
     SystemClock clock;
-    transform::ModelRunner runner(**warehouse, clock);
     const auto selection = transform::Select(*graph, {});
-    double seconds = 0;
+    double seconds[2] = {};
     for (int round = 0; round < 2; ++round) {
+        // As a command does, that knows of earlier runs by the warehouse alone.
         const auto began = std::chrono::steady_clock::now();
+        transform::ModelRunner runner(**warehouse, clock);
         const auto result = runner.Run(*graph, *selection, {}, nullptr, {});
-        seconds = Seconds(began);
+        seconds[round] = Seconds(began);
         for (const auto& action : result.actions) {
             if (action.error) Die(action.error->ToString());
         }
     }
-    PrintResult(models, seconds);
+    PrintResult(models, seconds[0], seconds[1]);
 }
 
 }  // namespace

@@ -70,7 +70,18 @@ def snapshot_wide(server):
     values = ", ".join(value[kind].format(n + 1) for n, kind in enumerate(kinds, 1))
     server.sql(WIDE.format(name="wide", columns=columns, values=values, rows=rows))
     row_bytes = int(server.sql("SELECT round(avg(pg_column_size(wide))) FROM (SELECT * FROM wide LIMIT 1000) AS wide"))
-    return copy(server, "snapshot-wide", "wide", rows, 0.8, row_bytes=row_bytes)
+    folder = server.fresh_folder()
+    engine = server.bench("store-limit", folder, "wide")
+    command("rm", "-rf", folder)
+    # A group of the engine's rows is a quarter of a gigabyte, and each of two threads fills one.
+    result = copy(server, "snapshot-wide", "wide", rows, 0.8, {"BENCH_MEMORY_MB": "512"},
+                  row_bytes=row_bytes)
+    # Server and engine share the processors: what is left if nothing else cost anything.
+    shared = os.cpu_count() / (1 / result["limit_rows_per_s"] + engine["cpu_s"] / engine["rows"])
+    say(f"  the engine alone {engine['rows_per_s']:,}/s, server and engine together {shared:,.0f}/s at most")
+    return {**result, "limit_engine_rows_per_s": engine["rows_per_s"],
+            "limit_shared_rows_per_s": round(shared),
+            "ratio_of_shared": round(result["rows_per_s"] / shared, 3)}
 
 
 BACKLOG = """

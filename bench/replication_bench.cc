@@ -2,6 +2,9 @@
 // prepares the server and puts ours beside the limit.
 //
 //   copy-limit TABLE              one backend's COPY … (FORMAT binary), read and thrown away
+//   store-limit FOLDER TABLE      the engine alone: rows of the table, out of its own memory into
+//   its
+//                                 file; cpu_s is of that
 //   pgoutput-limit SLOT PUB LSN   pgoutput messages read and counted until LSN
 //   snapshot FOLDER TABLE         a stream's copy, until changes are being followed
 //   start FOLDER TABLE            the same, unmeasured: prepares `changes`
@@ -21,6 +24,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "bench.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/postgres_source.h"
@@ -82,6 +86,91 @@ std::unique_ptr<Source> OpenSource() {
                               {"password", Environment("PGPASSWORD")},
                               {"database", Environment("PGDATABASE")}});
     return Must(std::move(source));
+}
+
+// The first rows of a table.
+class FirstRows final : public RowSource {
+  public:
+    FirstRows(const std::string& table, std::size_t rows_max)
+        : rows_max_(rows_max),
+          source_(OpenSource()),
+          stream_(Must(source_->OpenStream("bench", {}))),
+          table_(Must(stream_->Tables({"public." + table}, IfMissing::kRefuse)).at(0)),
+          snapshot_(Must(stream_->ResumeSnapshot())),
+          ranges_(Must(snapshot_->Split(table_))) {}
+
+    const std::vector<Column>& columns() const override { return table_.columns.columns; }
+    std::size_t rows_estimate() const override { return rows_max_; }
+    Result<std::unique_ptr<RowReader>> Open() override { return std::make_unique<Reader>(*this); }
+
+  private:
+    class Reader final : public RowReader {
+      public:
+        explicit Reader(FirstRows& rows) : rows_(rows) {}
+        Result<std::size_t> Fill(RowBlock& block) override {
+            while (read_ < rows_.rows_max_) {
+                if (!range_) {
+                    if (next_ == rows_.ranges_.size()) break;
+                    range_ = BIWA_TRY(rows_.snapshot_->Read(rows_.table_, rows_.ranges_[next_++]));
+                }
+                const auto rows = BIWA_TRY(range_->Fill(block));
+                read_ += rows;
+                if (rows > 0) return rows;
+                range_.reset();
+            }
+            return std::size_t{0};
+        }
+
+      private:
+        FirstRows& rows_;
+        std::unique_ptr<RowReader> range_;
+        std::size_t next_ = 0, read_ = 0;
+    };
+
+    const std::size_t rows_max_;
+    std::unique_ptr<Source> source_;
+    std::unique_ptr<StreamSource> stream_;
+    SourceTable table_;
+    std::unique_ptr<SnapshotReader> snapshot_;
+    std::vector<SnapshotRange> ranges_;
+};
+
+void StoreLimit(const std::string& folder, const std::string& table) {
+    constexpr std::size_t kRows =
+        4 * 122'880;  // two of the engine's groups for each of its threads
+    DuckDbOptions options;
+    options.path = folder + "/alone.duckdb";
+    options.memory_limit_bytes = std::uint64_t{8} << 30;
+    const auto warehouse = Must(OpenDuckDb(options));
+    const auto in_transaction = [&](const auto& work) {
+        const auto transaction = Must(warehouse->Begin());
+        const auto rows = work(*transaction);
+        Must(transaction->Commit());
+        return static_cast<double>(rows);
+    };
+    std::string definitions;
+    in_transaction([&](WriteTransaction& transaction) {
+        FirstRows rows(table, kRows);
+        for (const auto& column : rows.columns()) {
+            // As a stream's table has it.
+            const bool is_fsst = column.type.id == TypeId::kText && column.seldom_repeats;
+            definitions += fmt::format("{}{} {}{}", definitions.empty() ? "" : ", ",
+                                       QuoteIdentifier(column.name), ToSql(column.type),
+                                       is_fsst ? " USING COMPRESSION fsst" : "");
+        }
+        Must(transaction.Execute("ATTACH ':memory:' AS memory"));
+        return Must(
+            transaction.ExecuteWith("CREATE TABLE memory.stored AS FROM $rows", {{"rows", rows}}));
+    });
+    const auto cpu_before = CpuSeconds();
+    const auto begin = Steady::now();
+    const auto rows = in_transaction([&](WriteTransaction& transaction) {
+        Must(transaction.Execute(fmt::format("CREATE TABLE stored ({})", definitions)));
+        return Must(transaction.ExecuteWith("INSERT INTO stored FROM memory.stored", {}));
+    });
+    const auto seconds = Since(begin);
+    fmt::print("{{\"rows\": {:.0f}, \"rows_per_s\": {:.0f}, \"cpu_s\": {:.2f}}}\n", rows,
+               rows / seconds, CpuSeconds() - cpu_before);
 }
 
 void Stream(const std::string& folder, const std::string& table, const std::string& end) {
@@ -259,6 +348,8 @@ int main(int argc, char** argv) {
     const auto argument = [&](int i) -> std::string { return i < argc ? argv[i] : ""; };
     if (command == "copy-limit") {
         CopyLimit(argument(2));
+    } else if (command == "store-limit") {
+        StoreLimit(argument(2), argument(3));
     } else if (command == "pgoutput-limit") {
         PgOutputLimit(argument(2), argument(3), argument(4));
     } else if (command == "snapshot" || command == "start") {

@@ -68,6 +68,9 @@ class Narrator {
         const auto event = json::parse(line, nullptr, false);
         if (event.contains("planned")) {
             models_ = event["planned"];
+        } else if (event.contains("waiting")) {
+            Erase();
+            Say("Waiting for " + event["waiting"].get<std::string>() + ".");
         } else if (event.contains("started")) {
             running_.insert(event["started"].get<std::string>());
             Draw();

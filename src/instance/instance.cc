@@ -391,8 +391,8 @@ Result<std::string> Instance::Diff(const http::DiffRequest& request, std::stop_t
     for (const auto& target : selected) {
         const auto* action = current->Find(target);
         if (action->parent) continue;
-        return DiffJson(
-            BIWA_TRY(transform::DiffModel(*warehouse_, *action, request.key, cancellation)));
+        return DiffJson(BIWA_TRY(
+            transform::DiffModel(*warehouse_, clock_, *action, request.key, cancellation)));
     }
     return UserError(fmt::format("{} is disabled", request.model));
 }

@@ -211,6 +211,19 @@ void AddModels(const InstanceFacts& facts, Exposition& text) {
     for (const auto& model : models) {
         text.Add({{"model", model.name.ToString()}}, model.seconds);
     }
+    text.Begin("biwa_model_rows", "gauge",
+               "Rows of the model's table after its last build; absent where it has none.");
+    for (const auto& model : models) {
+        if (!model.rows) continue;
+        text.Add({{"model", model.name.ToString()}}, static_cast<double>(*model.rows));
+    }
+    text.Begin("biwa_model_bytes", "gauge",
+               "Size of the values of the model's table, before they are compressed; absent where "
+               "it has none.");
+    for (const auto& model : models) {
+        if (!model.bytes) continue;
+        text.Add({{"model", model.name.ToString()}}, static_cast<double>(*model.bytes));
+    }
     text.Begin("biwa_model_data_age_seconds", "gauge",
                "Age of the data of a model that promises a freshness; absent while not known.");
     for (const auto& [model, freshness] : facts.freshness) {

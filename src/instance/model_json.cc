@@ -58,15 +58,24 @@ Result<json> BuildsJson(const TableName& table, Warehouse& warehouse) {
         return {};
     };
     bool is_there = false;
-    BIWA_TRY(
-        each("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = 'applied'",
-             [&](const RowBlock&, std::size_t) { is_there = true; }));
+    bool has_bytes = false;  // what an older version made has not, until something is built
+    BIWA_TRY(each(
+        "SELECT column_name FROM duckdb_columns() WHERE schema_name = '_biwa' AND table_name = "
+        "'applied'",
+        [&](const RowBlock& block, std::size_t row) {
+            is_there = true;
+            has_bytes = has_bytes || block.columns[0].GetString(row) == "bytes";
+        }));
     if (!is_there) return builds;  // nothing was ever built
+    const auto number = [](const Cells& cells, std::size_t row) {
+        return cells.IsNull(row) ? json(nullptr) : json(cells.Get<std::int64_t>(row));
+    };
     BIWA_TRY(each(
         fmt::format("SELECT run_id, kind, strftime(started_at AT TIME ZONE 'UTC', "
-                    "'%Y-%m-%dT%H:%M:%S.%fZ'), epoch_us(finished_at) - epoch_us(started_at), rows "
-                    "FROM _biwa.applied WHERE model = {} ORDER BY finished_at DESC LIMIT {}",
-                    QuoteLiteral(table.ToString()), kBuildsShown),
+                    "'%Y-%m-%dT%H:%M:%S.%fZ'), epoch_us(finished_at) - epoch_us(started_at), rows, "
+                    "{} FROM _biwa.applied WHERE model = {} ORDER BY finished_at DESC LIMIT {}",
+                    has_bytes ? "bytes" : "NULL::BIGINT", QuoteLiteral(table.ToString()),
+                    kBuildsShown),
         [&](const RowBlock& block, std::size_t row) {
             const auto& columns = block.columns;
             builds.push_back(
@@ -74,8 +83,8 @@ Result<json> BuildsJson(const TableName& table, Warehouse& warehouse) {
                  {"kind", columns[1].GetString(row)},
                  {"at", columns[2].GetString(row)},
                  {"seconds", static_cast<double>(columns[3].Get<std::int64_t>(row)) / 1e6},
-                 {"rows", columns[4].IsNull(row) ? json(nullptr)
-                                                 : json(columns[4].Get<std::int64_t>(row))}});
+                 {"rows", number(columns[4], row)},
+                 {"bytes", number(columns[5], row)}});
         }));
     return builds;
 }

@@ -150,7 +150,6 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
         wanted.forget_history = request.forget_history;
         options.run_id = transform::NewRunId(clock_.Now());
     }
-    options.measures = true;
     options.full_refresh = wanted.full_refresh;
     options.forget_history = wanted.forget_history;
     const auto planned = Planned(refresher.graph(), wanted.models);
@@ -164,8 +163,11 @@ Result<RunResult> ModelRuns::Run(workflow::Refresher& refresher, const http::Run
     run.run_id = options.run_id;
     run.request = wanted.ToJson();
     run.id = BIWA_TRY(meta_.BeginRun(run));
-    const auto result =
-        refresher.RunNow(wanted.models, options, events ? &teller : nullptr, std::move(stop));
+    const auto on_wait = [&](const std::string& what) {
+        if (events) events(json{{"waiting", what}}.dump());
+    };
+    const auto result = refresher.RunNow(wanted.models, options, events ? &teller : nullptr,
+                                         std::move(stop), on_wait);
     run.finished = clock_.Now();
     run.state = StateOf(result);
     run.models = ModelRunsOf(result);

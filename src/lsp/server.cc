@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -26,6 +28,9 @@ constexpr int kMethodNotFound = -32601;
 constexpr int kInvalidParams = -32602;
 constexpr int kInternalError = -32603;
 constexpr int kServerNotInitialized = -32002;
+constexpr int kRequestCancelled = -32800;
+
+constexpr const char* kCancel = "$/cancelRequest";
 
 constexpr std::size_t kQueueBytesMax = 128 << 20;
 // What is deeper in a message is left out: no client sends it, and reading it takes stack.
@@ -63,10 +68,34 @@ Json Capabilities(const std::string& version) {
             {"serverInfo", {{"name", "biwa"}, {"version", version}}}};
 }
 
+// The requests that the client has cancelled, known to the thread that reads before the one that
+// answers comes to them. What is being answered already is answered. Thread-safe.
+class Cancelled {
+  public:
+    void Add(const Json& id) {
+        std::lock_guard lock(mutex_);
+        ids_.insert(id.dump());
+    }
+    bool Has(const Json& id) const {
+        std::lock_guard lock(mutex_);
+        return ids_.contains(id.dump());
+    }
+    // When its turn comes in the order of messages, what it meant is behind.
+    void Forget(const Json& id) {
+        std::lock_guard lock(mutex_);
+        ids_.erase(id.dump());
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    std::set<std::string> ids_;
+};
+
 class Server {
   public:
-    Server(std::ostream& out, ProjectTools& tools, const ServerOptions& options)
-        : out_(out), tools_(tools), options_(options) {
+    Server(std::ostream& out, ProjectTools& tools, const ServerOptions& options,
+           Cancelled& cancelled)
+        : out_(out), tools_(tools), options_(options), cancelled_(cancelled) {
         AddLifecycle();
         AddDocuments();
         AddFeatures();
@@ -130,6 +159,10 @@ class Server {
         };
         notes_["exit"] = [this](const Json&) {
             exited_ = true;
+            return Json();
+        };
+        notes_[kCancel] = [this](const Json& params) {
+            cancelled_.Forget(params.at("id"));
             return Json();
         };
         for (const auto* name :
@@ -229,6 +262,7 @@ class Server {
         if (!initialized_ && method != "initialize")
             return Refuse(id, kServerNotInitialized, "\"initialize\" comes first");
         if (shut_down_) return Refuse(id, kInvalidRequest, "\"shutdown\" was the last request");
+        if (cancelled_.Has(id)) return Refuse(id, kRequestCancelled, "it was cancelled");
         const auto handler = requests_.find(method);
         if (handler == requests_.end())
             return Refuse(id, kMethodNotFound, "there is no method \"" + method + "\"");
@@ -361,6 +395,7 @@ class Server {
     std::ostream& out_;
     ProjectTools& tools_;
     const ServerOptions& options_;
+    Cancelled& cancelled_;
     std::map<std::string, Handler, std::less<>> requests_;
     std::map<std::string, Handler, std::less<>> notes_;
     bool initialized_ = false;
@@ -375,20 +410,31 @@ class Server {
     Clock::time_point folders_at_{};
 };
 
-// Whether the message is the last one. A client may leave its end of the pipe open behind it, and
-// the reader would wait there for ever.
-bool IsExit(const std::string& text) {
+// What the thread that reads has to know of a message. "exit" is the last one: a client may leave
+// its end of the pipe open behind it, and the reader would wait there for ever.
+struct Glance {
+    bool is_exit = false;
+    std::optional<Json> cancels;  // the request of this id
+};
+
+Glance LookAt(const std::string& text) {
     constexpr std::size_t kShort = 1000;  // the text of a document need not be read twice
-    if (text.size() > kShort) return false;
+    if (text.size() > kShort) return {};
     const auto message = Parse(text);
-    return message.is_object() && message.value("method", Json()) == "exit";
+    if (!message.is_object()) return {};
+    const auto method = message.value("method", Json());
+    if (method == "exit") return {true, std::nullopt};
+    const auto params = message.value("params", Json());
+    if (method != kCancel || !params.is_object() || !params.contains("id")) return {};
+    return {false, params["id"]};
 }
 
 }  // namespace
 
 Result<int> Serve(std::istream& in, std::ostream& out, ProjectTools& tools,
                   const ServerOptions& options) {
-    Server server(out, tools, options);
+    Cancelled cancelled;
+    Server server(out, tools, options, cancelled);
     BoundedQueue<std::string> messages(kQueueBytesMax);
     Status read;
     std::jthread reader([&](const std::stop_token& stop) {
@@ -396,7 +442,9 @@ Result<int> Serve(std::istream& in, std::ostream& out, ProjectTools& tools,
             auto message = ReadMessage(in);
             if (!message) read = tl::unexpected(message.error());
             if (!message || !*message) break;
-            is_last = IsExit(**message);
+            const auto glance = LookAt(**message);
+            is_last = glance.is_exit;
+            if (glance.cancels) cancelled.Add(*glance.cancels);
             while (
                 !messages.TryPush(**message, (*message)->size(), std::chrono::seconds(1), stop) &&
                 !stop.stop_requested()) {

@@ -1,8 +1,8 @@
 // A language server (LSP 3.17) for the definitions of projects.
 //
-// One thread reads messages, another answers them in their order. What is wrong with a project is
-// told when nothing was typed for a moment. A document outside of any project has a layout and
-// symbols, and nothing more.
+// One thread reads messages, another answers them in their order; a request that is cancelled
+// before its turn is not worked on. What is wrong with a project is told when nothing was typed for
+// a moment. A document outside of any project has a layout and symbols, and nothing more.
 #pragma once
 
 #include <chrono>

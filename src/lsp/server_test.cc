@@ -47,6 +47,27 @@ TEST_F(ServerTest, WhatIsWrongIsAnErrorAndTheServerGoesOn) {
     EXPECT_EQ(errors, 1 + 2 + 5 * 7 + 1);
 }
 
+TEST_F(ServerTest, WhatIsCancelledBeforeItsTurnIsNotAnswered) {
+    tools_.load_time = std::chrono::milliseconds(300);  // meanwhile all messages are read
+    Begin();
+    const int id = AskAt("textDocument/hover", "definitions/a.sqlx",
+                         "config { type: \"view\" }\nSELECT 1 FROM ${ref(\"da█ily\")}\n");
+    const int cancelled = Ask("workspace/symbol", {{"query", "daily"}});
+    const int other = Ask("workspace/symbol", {{"query", "daily"}});
+    Note("$/cancelRequest", {{"id", cancelled}});
+    Note("$/cancelRequest", {{"id", "no such"}});
+    Finish();
+    EXPECT_FALSE(ResultOf(id).is_null());
+    EXPECT_EQ(ResultOf(other).size(), 1u);
+    int answers = 0;
+    for (const auto& answer : answers_) {
+        if (answer.value("id", Json()) != cancelled) continue;
+        ++answers;
+        EXPECT_EQ(answer["error"]["code"], -32800) << answer.dump();
+    }
+    EXPECT_EQ(answers, 1);
+}
+
 TEST_F(ServerTest, InvalidJsonIsAParseError) {
     std::stringstream in;
     std::ostringstream out;

@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/testing.h"
@@ -23,6 +25,7 @@ class TestTools final : public ProjectTools {
   public:
     LoadedProject Load(const std::filesystem::path& root, const UnsavedTexts& unsaved) override {
         ++loaded;
+        std::this_thread::sleep_for(load_time);
         return LoadWithProblems(
             root, {{"postgres", {{.name = "url", .description = "All in one."}}}}, unsaved);
     }
@@ -44,6 +47,7 @@ class TestTools final : public ProjectTools {
     TableName daily{"main", "daily"};  // of the model that was built
     int loaded = 0;
     int compiled = 0;
+    std::chrono::milliseconds load_time{0};
 };
 
 class ServerTest : public testing::Test {

@@ -15,13 +15,15 @@ constexpr std::size_t kFirstRows = 64;
 char* Arena::Allocate(std::size_t size) {
     if (size > kArenaBlockBytes / 4) {
         // A large value gets a block of its own, and what is left of the current one stays in use.
-        blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+        large_.push_back(std::make_unique_for_overwrite<char[]>(size));
         bytes_ += size;
-        return blocks_.back().get();
+        return large_.back().get();
     }
     if (size > free_size_) {
-        blocks_.push_back(std::make_unique_for_overwrite<char[]>(kArenaBlockBytes));
-        free_ = blocks_.back().get();
+        if (blocks_used_ == blocks_.size()) {
+            blocks_.push_back(std::make_unique_for_overwrite<char[]>(kArenaBlockBytes));
+        }
+        free_ = blocks_[blocks_used_++].get();
         free_size_ = kArenaBlockBytes;
         bytes_ += kArenaBlockBytes;
     }
@@ -29,6 +31,15 @@ char* Arena::Allocate(std::size_t size) {
     free_ += size;
     free_size_ -= size;
     return room;
+}
+
+void Arena::Clear() {
+    blocks_used_ = 0;
+    large_.clear();
+    kept_.clear();
+    free_ = nullptr;
+    free_size_ = 0;
+    bytes_ = 0;
 }
 
 StringCell Arena::Copy(std::string_view text) {
@@ -52,7 +63,8 @@ StringCell Arena::Keep(std::string_view text, const SharedBytes& from) {
     return StringCell::Of(text.data(), text.size());
 }
 
-RowStore::RowStore(const std::vector<Column>& columns) {
+RowStore::RowStore(const std::vector<Column>& columns, std::size_t rows_expected)
+    : rows_expected_(rows_expected) {
     for (const auto& column : columns) columns_.emplace_back().cells.type = column.type;
     Adopt();
 }
@@ -61,6 +73,7 @@ RowStore::RowStore(RowStore&& other) noexcept
     : columns_(std::move(other.columns_)),
       rows_(std::exchange(other.rows_, 0)),
       capacity_(std::exchange(other.capacity_, 0)),
+      rows_expected_(other.rows_expected_),
       arena_(std::move(other.arena_)) {
     other.columns_.clear();
     Adopt();
@@ -71,6 +84,7 @@ RowStore& RowStore::operator=(RowStore&& other) noexcept {
     other.columns_.clear();
     rows_ = std::exchange(other.rows_, 0);
     capacity_ = std::exchange(other.capacity_, 0);
+    rows_expected_ = other.rows_expected_;
     arena_ = std::move(other.arena_);
     Adopt();
     return *this;
@@ -82,8 +96,9 @@ void RowStore::Retype(std::size_t column, Type type) {
     storage.cells.child = nullptr;
     storage.cells.child_size = 0;
     storage.child.reset();
-    storage.data.resize(capacity_ * CellBytes(storage.cells.type));
-    storage.cells.data = storage.data.data();
+    storage.size = capacity_ * CellBytes(storage.cells.type);
+    storage.data = std::make_unique_for_overwrite<std::byte[]>(storage.size);
+    storage.cells.data = storage.data.get();
 }
 
 void RowStore::RemoveColumn(std::size_t column) {
@@ -94,7 +109,7 @@ std::size_t RowStore::bytes() const {
     std::size_t bytes = arena_.bytes();
     for (const auto& column : columns_) {
         for (const auto* storage = &column; storage != nullptr; storage = storage->child.get()) {
-            bytes += storage->data.size() + storage->validity.size() * 8;
+            bytes += storage->size + storage->validity.size() * 8;
         }
     }
     return bytes;
@@ -102,7 +117,7 @@ std::size_t RowStore::bytes() const {
 
 void RowStore::MakeValidity(Cells& cells) {
     auto& storage = StorageOf(cells);
-    const auto size = storage.data.size() / CellBytes(cells.type);
+    const auto size = storage.size / CellBytes(cells.type);
     storage.validity.assign((size + 63) / 64, ~std::uint64_t{0});
     cells.validity = storage.validity.data();
 }
@@ -116,15 +131,19 @@ Cells& RowStore::GrowChild(Cells& cells, std::size_t size) {
         cells.child = &storage.child->cells;
     }
     auto& child = *storage.child;
-    const auto room = child.data.size() / CellBytes(child.cells.type);
+    const auto room = child.size / CellBytes(child.cells.type);
     if (size > room) Resize(child, std::max(size, room * 2));
     cells.child_size = size;
     return child.cells;
 }
 
 void RowStore::Resize(Storage& storage, std::size_t cells) {
-    storage.data.resize(cells * CellBytes(storage.cells.type));
-    storage.cells.data = storage.data.data();
+    const auto size = cells * CellBytes(storage.cells.type);
+    auto data = std::make_unique_for_overwrite<std::byte[]>(size);
+    if (storage.size > 0) std::memcpy(data.get(), storage.data.get(), storage.size);
+    storage.data = std::move(data);
+    storage.size = size;
+    storage.cells.data = storage.data.get();
     if (storage.cells.validity != nullptr) {
         storage.validity.resize((cells + 63) / 64, ~std::uint64_t{0});
         storage.cells.validity = storage.validity.data();
@@ -142,7 +161,7 @@ RowStore::Storage& RowStore::StorageOf(Cells& cells) {
 }
 
 void RowStore::Grow() {
-    capacity_ = std::max(kFirstRows, capacity_ * 2);
+    capacity_ = capacity_ == 0 ? std::max(kFirstRows, rows_expected_) : capacity_ * 2;
     for (auto& column : columns_) Resize(column, capacity_);
 }
 

@@ -28,6 +28,8 @@ class Arena {
     // What was moved from is empty: it must not give out room of the other's.
     Arena& operator=(Arena&& other) noexcept {
         blocks_ = std::exchange(other.blocks_, {});
+        blocks_used_ = std::exchange(other.blocks_used_, 0);
+        large_ = std::exchange(other.large_, {});
         kept_ = std::exchange(other.kept_, {});
         free_ = std::exchange(other.free_, nullptr);
         free_size_ = std::exchange(other.free_size_, 0);
@@ -37,12 +39,17 @@ class Arena {
     // Uninitialised room for `size` bytes.
     char* Allocate(std::size_t size);
     StringCell Copy(std::string_view text);
+    // Forgets all bytes. Its memory serves again: what is given back to the system comes back page
+    // by page.
+    void Clear();
     // Copies a text, or where it is a large part of `from` keeps that instead.
     StringCell Keep(std::string_view text, const SharedBytes& from);
     std::size_t bytes() const { return bytes_; }
 
   private:
     std::vector<std::unique_ptr<char[]>> blocks_;
+    std::size_t blocks_used_ = 0;
+    std::vector<std::unique_ptr<char[]>> large_;
     std::vector<std::shared_ptr<const void>> kept_;
     char* free_ = nullptr;
     std::size_t free_size_ = 0;
@@ -52,7 +59,8 @@ class Arena {
 class RowStore final : public CellsOwner {
   public:
     RowStore() = default;
-    explicit RowStore(const std::vector<Column>& columns);
+    // Has room for `rows_expected` from the first row on: growing copies all that is there.
+    explicit RowStore(const std::vector<Column>& columns, std::size_t rows_expected = 0);
     RowStore(RowStore&& other) noexcept;
     RowStore& operator=(RowStore&& other) noexcept;
 
@@ -80,7 +88,9 @@ class RowStore final : public CellsOwner {
   private:
     struct Storage {
         Cells cells;
-        std::vector<std::byte> data;
+        // Not zeroed: cells are undefined until they are set.
+        std::unique_ptr<std::byte[]> data;
+        std::size_t size = 0;  // bytes of `data`
         std::vector<std::uint64_t> validity;
         std::unique_ptr<Storage> child;
     };
@@ -92,6 +102,7 @@ class RowStore final : public CellsOwner {
     std::deque<Storage> columns_;
     std::size_t rows_ = 0;
     std::size_t capacity_ = 0;
+    std::size_t rows_expected_ = 0;
     Arena arena_;
 };
 

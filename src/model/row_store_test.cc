@@ -53,6 +53,22 @@ TEST(ArenaTest, WhatWasMovedFromCanBeUsedAnew) {
     EXPECT_EQ(first.bytes(), 0u);
 }
 
+TEST(ArenaTest, MemoryServesAgainAfterAClear) {
+    Arena arena;
+    const auto* const first = arena.Allocate(13);
+    arena.Copy(std::string(60'000, 'a'));
+    arena.Copy(std::string(16'000, 'b'));
+    arena.Clear();
+    EXPECT_EQ(arena.bytes(), 0u);
+    EXPECT_EQ(arena.Allocate(13), first);
+    std::vector<std::pair<StringCell, std::string>> kept;
+    for (int i = 0; i < 200; ++i) {
+        const std::string text(i % 7 == 0 ? 20'000 : 1'000, static_cast<char>('a' + i % 26));
+        kept.emplace_back(arena.Copy(text), text);
+    }
+    for (const auto& [cell, text] : kept) EXPECT_EQ(cell.view(), text);
+}
+
 TEST(ArenaTest, ALargeTextHoldsOnToWhatItIsAPartOf) {
     Arena arena;
     auto message = std::make_shared<std::string>(1'000, 'm');

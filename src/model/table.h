@@ -35,6 +35,9 @@ struct Column {
     // They may have something that `fill` cannot tell: should the column be new, rows that were
     // there before have to be read again.
     bool fill_unknown = false;
+    // Most values stand in one row only, or two, by what the source counts of its tables. A hint,
+    // and false where it does not count.
+    bool seldom_repeats = false;
     // Tells the column from another that had its name before or has it later; 0: not known.
     std::int32_t number = 0;
 

@@ -2,24 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 #include "base/check.h"
 
 namespace biwa {
-
-StringCell StringCell::Of(const char* bytes, std::size_t size) {
-    StringCell cell;
-    cell.length = static_cast<std::uint32_t>(size);
-    if (size <= kInlineMax) {
-        std::memset(cell.inlined, 0, sizeof cell.inlined);
-        if (size > 0) std::memcpy(cell.inlined, bytes, size);
-    } else {
-        std::memcpy(cell.prefix, bytes, sizeof cell.prefix);
-        cell.pointer = bytes;
-    }
-    return cell;
-}
 
 bool operator==(const Type& a, const Type& b) {
     if (a.id != b.id || a.width != b.width || a.scale != b.scale) return false;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -67,7 +68,18 @@ struct StringCell {
     };
 
     // The bytes must outlive the cell when they are more than kInlineMax.
-    static StringCell Of(const char* bytes, std::size_t size);
+    static StringCell Of(const char* bytes, std::size_t size) {
+        StringCell cell;
+        cell.length = static_cast<std::uint32_t>(size);
+        if (size > kInlineMax) {
+            std::memcpy(cell.prefix, bytes, sizeof cell.prefix);
+            cell.pointer = bytes;
+            return cell;
+        }
+        std::memset(cell.inlined, 0, sizeof cell.inlined);
+        if (size > 0) std::memcpy(cell.inlined, bytes, size);
+        return cell;
+    }
     std::string_view view() const { return {length <= kInlineMax ? inlined : pointer, length}; }
 };
 static_assert(sizeof(StringCell) == 16);

@@ -12,6 +12,13 @@
 
 namespace biwa {
 
+namespace {
+
+// Of so many of a table, or of the first of an empty one, readers might see some before the commit.
+constexpr std::uint64_t kManyChanges = 100'000;
+
+}  // namespace
+
 Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
                  const TargetOf& target_of, StreamSource& source)
     : warehouse_(warehouse),
@@ -71,7 +78,10 @@ Status Applier::Add(ChangeBatch batch) {
         // What came before a truncate is gone from the mirror, and not from the history.
         if (table.waiting.empty() || (part.truncated_first && table.history)) {
             table.waiting.push_back(
-                {{}, table.kept, std::make_unique<ChangeBuffer>(part.columns), table.history_key});
+                {{},
+                 table.kept,
+                 std::make_unique<ChangeBuffer>(part.columns, table.keys_expected),
+                 table.history_key});
         }
         if (!part.origins.empty()) {
             table.last_change = std::max(table.last_change, part.origins.back().origin.commit_time);
@@ -238,13 +248,23 @@ Status Applier::WriteHistoryOf(Table& table, const Waiting& waiting) {
 }
 
 Status Applier::FlushAll() {
-    for (auto& [name, table] : tables_) BIWA_TRY(Flush(table));
+    for (auto& [name, table] : tables_) {
+        BIWA_TRY(Flush(table));
+        const auto changes = std::exchange(table.changes, 0);
+        if (changes == 0 || (changes < kManyChanges && !table.may_be_empty)) continue;
+        table.may_be_empty = false;
+        BIWA_TRY(transaction_->HideUntilCommit(table.target));
+        if (table.history) BIWA_TRY(transaction_->HideUntilCommit(ChangesTable(table.target)));
+    }
     return {};
 }
 
 Status Applier::Flush(Table& table) {
     const auto all = std::exchange(table.waiting, {});
-    for (const auto& waiting : all) BIWA_TRY(FlushWaiting(table, waiting));
+    for (const auto& waiting : all) {
+        table.keys_expected = waiting.buffer->keys();
+        BIWA_TRY(FlushWaiting(table, waiting));
+    }
     return {};
 }
 
@@ -253,6 +273,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     const auto& columns = buffer.columns();
     const auto target = table.target.ToSql();
     touched_[table.target] = true;
+    table.changes += buffer.changes();
     for (const auto& step : waiting.before_rows) BIWA_TRY(transaction_->Execute(step));
     BIWA_TRY(WriteHistoryOf(table, waiting));
     if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <thread>
+
 #include "replication/target_table.h"
 #include "replication/testing.h"
 
@@ -44,6 +47,38 @@ TEST(ApplierTest, ATableIsWhatItsChangesMadeIt) {
             if (testing::Test::HasFailure()) return;
         }
     }
+}
+
+TEST(ApplierTest, WhatReadersSeeOfALargeTransactionAgreesWithThePosition) {
+    constexpr std::uint64_t kCommits = 6;
+    constexpr int kRows = 130'000;
+    char pattern[] = "/tmp/biwa-applier-XXXXXX";
+    const std::filesystem::path folder = ::mkdtemp(pattern);
+    DuckDbOptions options;
+    options.path = folder / "w.duckdb";
+    {
+        World world(KeyShape::kInt, SchemaOf(KeyShape::kInt), 0, 0, options);
+        auto applier = world.NewApplier();
+        std::jthread reader([&](std::stop_token stop) {
+            const auto session = *world.warehouse->OpenSession();
+            while (!stop.stop_requested()) {
+                const auto rows = *session->Query(
+                    "SELECT (SELECT count(*) FROM raw.t WHERE id >= 0), (SELECT "
+                    "max(position_order)::BIGINT FROM _biwa.streams)");
+                const auto* block = *rows->Next();
+                ASSERT_EQ(block->columns[0].Get<std::int64_t>(0),
+                          block->columns[1].Get<std::int64_t>(0) * kRows);
+            }
+        });
+        int key = 0;
+        for (std::uint64_t commit = 1; commit <= kCommits; ++commit) {
+            std::vector<Change> changes(kRows);
+            for (auto& change : changes) change.row = {++key, key, "a text", ""};
+            ASSERT_TRUE(applier->Add(BatchOf(KeyShape::kInt, changes, world.schema, commit)));
+            ASSERT_TRUE(applier->Commit());
+        }
+    }
+    std::filesystem::remove_all(folder);
 }
 
 // Two copies at different moments, whose ranges of pages rows may have left or come into in

@@ -12,6 +12,12 @@ namespace biwa {
 
 namespace {
 
+// From so many on a batch is a large one.
+constexpr std::size_t kManyKeys = 10'000;
+
+// So long before a key is looked up its place in memory is asked for.
+constexpr std::uint32_t kRowsAhead = 16;
+
 // One whole number of a key cell of at most eight bytes.
 std::uint64_t SmallKey(const Cells& cells, std::size_t row) {
     switch (CellBytes(cells.type)) {
@@ -66,8 +72,10 @@ void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::strin
     }
 }
 
-ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns)
-    : columns_(std::move(columns)), small_key_(HasSmallKey(*columns_)) {}
+ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns, std::size_t keys_expected)
+    : columns_(std::move(columns)),
+      small_key_(HasSmallKey(*columns_)),
+      keys_expected_(keys_expected) {}
 
 const Cells& ChangeBuffer::KeyCells(const KeyRef& key, std::size_t key_column) const {
     const auto& part = parts_[key.part];
@@ -91,28 +99,44 @@ std::string_view ChangeBuffer::EncodeKey(const KeyRef& key) {
     return encoded_;
 }
 
-ChangeBuffer::Entry& ChangeBuffer::EntryOf(const KeyRef& key, bool may_be_stored) {
+ChangeBuffer::Entry& ChangeBuffer::EntryOf(const KeyRef& key, std::uint64_t number,
+                                           bool may_be_stored) {
     const auto next = static_cast<std::uint32_t>(entries_.size());
-    std::uint32_t place = next;
-    if (small_key_) {
-        place = by_number_.try_emplace(SmallKey(KeyCells(key, 0), key.row), next).first->second;
-    } else {
-        const auto encoded = EncodeKey(key);
-        const auto found = by_text_.find(encoded);
-        if (found != by_text_.end()) {
-            place = found->second;
-        } else {
-            char* const kept = key_arena_.Allocate(encoded.size());
-            std::copy(encoded.begin(), encoded.end(), kept);
-            by_text_.emplace(std::string_view(kept, encoded.size()), next);
-        }
+    return EntryAt(by_number_.PlaceOf(number, next), key, may_be_stored);
+}
+
+ChangeBuffer::Entry& ChangeBuffer::EntryOf(const KeyRef& key, bool may_be_stored) {
+    if (small_key_) return EntryOf(key, SmallKey(KeyCells(key, 0), key.row), may_be_stored);
+    const auto encoded = EncodeKey(key);
+    if (const auto found = by_text_.find(encoded); found != by_text_.end()) {
+        return entries_[found->second];
     }
-    if (place == next) {
+    const auto next = static_cast<std::uint32_t>(entries_.size());
+    char* const kept = key_arena_.Allocate(encoded.size());
+    std::copy(encoded.begin(), encoded.end(), kept);
+    by_text_.emplace(std::string_view(kept, encoded.size()), next);
+    return EntryAt(next, key, may_be_stored);
+}
+
+ChangeBuffer::Entry& ChangeBuffer::EntryAt(std::uint32_t place, const KeyRef& key,
+                                           bool may_be_stored) {
+    if (place == entries_.size()) {
+        if (place == kManyKeys) MakeRoom();
         auto& entry = entries_.emplace_back();
         entry.key = key;
         entry.may_be_stored = may_be_stored;
     }
     return entries_[place];
+}
+
+void ChangeBuffer::MakeRoom() {
+    if (keys_expected_ <= kManyKeys) return;
+    entries_.reserve(keys_expected_);
+    if (small_key_) {
+        by_number_.Reserve(keys_expected_);
+    } else {
+        by_text_.reserve(keys_expected_);
+    }
 }
 
 const ChangeBuffer::Partial* ChangeBuffer::PartialOf(RowRef row) const {
@@ -154,7 +178,7 @@ void ChangeBuffer::Add(TableChanges added, bool exact) {
     if (added.truncated_first) {
         // Nothing before counts any more, nor what the warehouse has.
         entries_.clear();
-        by_number_.clear();
+        by_number_.Clear();
         by_text_.clear();
         partials_.clear();
         parts_.clear();
@@ -205,7 +229,16 @@ void ChangeBuffer::AddCounted(const TableChanges& part, std::uint32_t part_numbe
 
 void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number, bool exact) {
     std::size_t next_key_change = 0, next_unchanged = 0;
-    for (std::uint32_t row = 0; row < part.kinds.size(); ++row) {
+    const auto rows = static_cast<std::uint32_t>(part.kinds.size());
+    const auto& key_cells = part.rows.cells(columns_->key[0]);
+    const auto entry_of = [&](const KeyRef& key, bool may_be_stored) -> Entry& {
+        return small_key_ ? EntryOf(key, SmallKey(key_cells, key.row), may_be_stored)
+                          : EntryOf(key, may_be_stored);
+    };
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        if (small_key_ && row + kRowsAhead < rows) {
+            by_number_.Prefetch(SmallKey(key_cells, row + kRowsAhead));
+        }
         const KeyRef key{part_number, row, false};
         const RowRef here{part_number, row};
         std::vector<std::uint32_t> unchanged;
@@ -214,7 +247,7 @@ void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number,
             unchanged.push_back(part.unchanged[next_unchanged].column);
         }
         if (part.kinds[row] == ChangeKind::kInsert) {
-            auto& entry = EntryOf(key, !exact);
+            auto& entry = entry_of(key, !exact);
             if (!unchanged.empty()) {
                 partials_[std::uint64_t{part_number} << 32 | row] = {key, std::move(unchanged),
                                                                      true};
@@ -224,7 +257,7 @@ void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number,
             continue;
         }
         if (part.kinds[row] == ChangeKind::kDelete) {
-            EntryOf(key, true).alive = false;
+            entry_of(key, true).alive = false;
             continue;
         }
         const bool key_changed = next_key_change < part.key_changes.size() &&
@@ -233,11 +266,12 @@ void ChangeBuffer::AddByKey(const TableChanges& part, std::uint32_t part_number,
         if (key_changed) {
             before = {part_number, part.key_changes[next_key_change++].old_key, true};
         }
-        auto& old_entry = EntryOf(before, !truncated_);
+        auto& old_entry =
+            key_changed ? EntryOf(before, !truncated_) : entry_of(before, !truncated_);
         if (!unchanged.empty()) FillUnchanged(here, old_entry, std::move(unchanged));
         if (key_changed) old_entry.alive = false;
         // May move the entries: old_entry is not used after this.
-        auto& entry = key_changed ? EntryOf(key, !exact) : old_entry;
+        auto& entry = key_changed ? entry_of(key, !exact) : old_entry;
         entry.row = here;
         entry.alive = true;
     }

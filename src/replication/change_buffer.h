@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "model/rows.h"
+#include "replication/number_index.h"
 #include "source/source.h"
 
 namespace biwa {
@@ -26,8 +27,10 @@ void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::strin
 
 class ChangeBuffer {
   public:
-    // All changes must have these columns.
-    explicit ChangeBuffer(std::shared_ptr<const TableSchema> columns);
+    // All changes must have these columns. `keys_expected`: as many as there were the last time;
+    // once there are many, room is made for these at once.
+    explicit ChangeBuffer(std::shared_ptr<const TableSchema> columns,
+                          std::size_t keys_expected = 0);
 
     // `exact`: the warehouse has the table as it was just before these changes, so the key of an
     // insert cannot be there yet. Not so while a snapshot overlaps with the changes.
@@ -35,6 +38,7 @@ class ChangeBuffer {
 
     const TableSchema& columns() const { return *columns_; }
     std::uint64_t changes() const { return changes_; }
+    std::size_t keys() const { return entries_.size(); }
     std::size_t bytes() const {
         return bytes_ + key_arena_.bytes() + entries_.size() * (sizeof(Entry) + 24) +
                partials_.size() * (sizeof(Partial) + 32);
@@ -125,6 +129,10 @@ class ChangeBuffer {
     void AddByKey(const TableChanges& part, std::uint32_t part_number, bool exact);
     void AddCounted(const TableChanges& part, std::uint32_t part_number);
     Entry& EntryOf(const KeyRef& key, bool may_be_stored);
+    // Of a key that is a whole number.
+    Entry& EntryOf(const KeyRef& key, std::uint64_t number, bool may_be_stored);
+    Entry& EntryAt(std::uint32_t place, const KeyRef& key, bool may_be_stored);
+    void MakeRoom();
     std::string_view EncodeKey(const KeyRef& key);
     const Cells& KeyCells(const KeyRef& key, std::size_t key_column) const;
     const Partial* PartialOf(RowRef row) const;
@@ -133,9 +141,10 @@ class ChangeBuffer {
     std::shared_ptr<const TableSchema> columns_;
     // A single key column of at most eight bytes is its own hash key.
     const bool small_key_;
+    const std::size_t keys_expected_;
     std::deque<TableChanges> parts_;
     std::vector<Entry> entries_;
-    boost::unordered_flat_map<std::uint64_t, std::uint32_t> by_number_;
+    NumberIndex by_number_;
     boost::unordered_flat_map<std::string_view, std::uint32_t> by_text_;
     boost::unordered_flat_map<std::uint64_t, Partial> partials_;  // by part << 32 | row
     Arena key_arena_;

@@ -41,13 +41,16 @@ class ItemSource final : public RowSource {
 
     const std::vector<Column>& columns() const override { return columns_; }
     std::size_t threads_max() const override {
-        // A thread is worth its start from some row groups on.
-        return cursor_.size() > 200'000 ? 2 : 1;
+        // A thread that brings less than a group of the engine's rows has its rows copied once
+        // more, and written by one thread alone.
+        return cursor_.size() >= 3 * kGroupRows ? 2 : 1;
     }
     std::size_t rows_estimate() const override { return cursor_.size(); }
     Result<std::unique_ptr<RowReader>> Open() override { return std::make_unique<Reader>(*this); }
 
   private:
+    static constexpr std::size_t kGroupRows = 122'880;
+
     class Reader final : public RowReader {
       public:
         explicit Reader(ItemSource& source) : source_(source) {}

@@ -79,7 +79,7 @@ class MaskedReader final : public RowReader {
             if (mask->kind != MaskKind::kDrop) ++outer;
         }
         const auto rows = BIWA_TRY(clear_->Fill(block_));
-        arena_ = Arena();
+        arena_.Clear();
         beside = outer = 0;
         for (const auto& mask : table_.masks) {
             const auto* from = mask ? &beside_.cells(beside++) : nullptr;
@@ -159,6 +159,7 @@ Result<MaskedTable> MaskTable(const MaskPolicy& policy, const std::map<std::stri
             column.type = std::move(*type);
             if (mask->kind == MaskKind::kNull) column.fill_unknown = false;
             column.mask = MaskText(policy, *mask);
+            column.seldom_repeats = column.seldom_repeats && mask->kind == MaskKind::kHash;
         }
         schema->columns.push_back(std::move(column));
     }

@@ -45,7 +45,10 @@ const SourceTable* FindTable(const std::vector<SourceTable>& tables, const std::
 }  // namespace
 
 StreamLine::StreamLine(Warehouse& warehouse, LineOptions options, LineObserver& observer)
-    : warehouse_(warehouse), options_(std::move(options)), observer_(observer) {}
+    : warehouse_(warehouse),
+      options_(std::move(options)),
+      observer_(observer),
+      pace_(options_.commit_every) {}
 
 TableName StreamLine::TargetOf(const std::string& schema, const std::string& name) const {
     const auto target = TargetTable(options_.dataset, schema, name);
@@ -419,12 +422,14 @@ Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& que
         }
         if (stop.stop_requested()) return false;
         const auto now = steady_clock::now();
-        if (applier.can_commit() && (now >= next_commit_ || applier.changes() >= kManyChanges)) {
+        if (applier.can_commit() &&
+            (now >= pace_.next_commit() || applier.changes() >= kManyChanges)) {
             return true;
         }
         const auto left =
             applier.can_commit()
-                ? std::chrono::duration_cast<milliseconds>(next_commit_ - now) + milliseconds(1)
+                ? std::chrono::duration_cast<milliseconds>(pace_.next_commit() - now) +
+                      milliseconds(1)
                 : kPollTimeout;
         batch = queue.Pop(stop, left);
         if (!batch && queue.closed() && queue.empty()) return applier.can_commit();
@@ -440,12 +445,12 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         [this](const StreamState::Table& table) { return TargetOf(table.schema, table.name); },
         source);
     BIWA_TRY(TryAgain(applier.KeepHistory(histories)));
-    next_commit_ = steady_clock::now();
+    pace_.Begin(steady_clock::now());
     while (!stop.stop_requested() && !is_enough()) {
         auto batch = queue.Pop(stop, kPollTimeout);
         if (!batch) {
             if (queue.closed() && queue.empty()) break;
-            if (is_caught_up()) observer_.OnState(StreamStatus::State::kStreaming);
+            ShowPace();
             continue;
         }
         if (!BIWA_TRY(Gather(applier, queue, std::move(*batch), stop))) return {};
@@ -456,9 +461,7 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         applied.bytes = bytes;
         applied.seconds = std::chrono::duration<double>(end - begin).count();
         queue_bytes_ = queue.bytes();
-        // A slow warehouse is given twice the time of a commit between two: the rest is for
-        // queries.
-        next_commit_ = std::max(begin + options_.commit_every, end + (end - begin));
+        pace_.Committed(begin, end);
         state_.position = applied.position;
         state_.commit_time = applied.commit_time;
         durable_order_ = applied.position.order;
@@ -477,9 +480,15 @@ Status StreamLine::ApplyQueue(StreamSource& source,
             observer_.OnTable(waiting.ToString(), waiting.phase, waiting.reason, 0);
         }
         observer_.OnCommit(applied);
-        if (is_caught_up()) observer_.OnState(StreamStatus::State::kStreaming);
+        ShowPace();
     }
     return {};
+}
+
+void StreamLine::ShowPace() {
+    const std::chrono::microseconds lag(SystemClock().Now() - state_.commit_time);
+    observer_.OnState(pace_.KeepsUp(is_caught_up(), lag) ? StreamStatus::State::kStreaming
+                                                         : StreamStatus::State::kCatchingUp);
 }
 
 Status StreamLine::Remove(StreamSource& source) {

@@ -21,6 +21,7 @@
 #include "replication/applier.h"
 #include "replication/history.h"
 #include "replication/snapshot_loader.h"
+#include "replication/stream_pace.h"
 #include "replication/stream_state.h"
 #include "replication/stream_status.h"
 #include "replication/target_table.h"
@@ -120,6 +121,8 @@ class StreamLine {
     // Gathers until a commit is due. False: there is nothing more to come.
     Result<bool> Gather(Applier& applier, BoundedQueue<ChangeBatch>& queue, ChangeBatch first,
                         std::stop_token stop);
+    // Tells the observer whether the line keeps up.
+    void ShowPace();
     Status CopyTable(StreamSource& source, const SourceTable& described, StreamState::Table& table,
                      std::stop_token stop, const std::function<bool()>& is_enough);
 
@@ -132,7 +135,7 @@ class StreamLine {
     bool is_exact_ = false;
     std::string copying_;  // the table that was begun last
     bool has_lost_history_ = false;
-    std::chrono::steady_clock::time_point next_commit_{};
+    StreamPace pace_;
 
     // What was received and cannot be seen yet: the order of its commit and when that was.
     struct Waiting {

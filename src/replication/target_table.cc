@@ -133,6 +133,14 @@ Status MakeRoom(WriteTransaction& transaction, const TableName& target) {
     return found ? transaction.Execute("DROP VIEW " + target.ToSql()) : Status();
 }
 
+// The engine tries each way of compressing on all values and keeps the best; for texts, looking for
+// those that repeat costs a quarter of the whole copy. Where they do not, it keeps FSST: that alone
+// is then tried. (Bytes may be such that it makes them larger.)
+std::string Compression(const Column& column) {
+    const bool is_text = column.type.id == TypeId::kText || column.type.id == TypeId::kJson;
+    return is_text && column.seldom_repeats ? " USING COMPRESSION fsst" : "";
+}
+
 std::string MaskComment(const std::string& mask) { return std::string(kMasked) + mask; }
 
 // The text, behind the mask that the comment before has.
@@ -365,8 +373,9 @@ Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName
                                   const TableSchema& columns) {
     std::string definitions;
     for (const auto& column : columns.columns) {
-        definitions += fmt::format("{}{} {}", definitions.empty() ? "" : ", ",
-                                   QuoteIdentifier(column.name), ToSql(column.type));
+        definitions +=
+            fmt::format("{}{} {}{}", definitions.empty() ? "" : ", ", QuoteIdentifier(column.name),
+                        ToSql(column.type), Compression(column));
     }
     BIWA_TRY(transaction.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target.dataset)));
     BIWA_TRY(MakeRoom(transaction, target));

@@ -370,11 +370,12 @@ class EndOfHistory final : public StreamSource {
 struct World {
     explicit World(KeyShape key_shape, std::uint64_t overlap_until = 0, std::uint64_t head = 0)
         : World(key_shape, SchemaOf(key_shape), overlap_until, head) {}
-    World(KeyShape key_shape, TableSchema columns, std::uint64_t overlap_until, std::uint64_t head)
+    World(KeyShape key_shape, TableSchema columns, std::uint64_t overlap_until, std::uint64_t head,
+          const DuckDbOptions& options = {})
         : shape(key_shape),
           schema(std::make_shared<const TableSchema>(std::move(columns))),
           source(key_shape, rows, head) {
-        auto opened = OpenDuckDb({});
+        auto opened = OpenDuckDb(options);
         EXPECT_TRUE(opened);
         warehouse = std::move(*opened);
         EXPECT_TRUE(PrepareStateTables(*warehouse));
@@ -482,10 +483,17 @@ class BrokenWarehouse final : public Warehouse {
         Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
             return inner_->Query(sql);
         }
+        Result<std::vector<ColumnWidth>> Widths(const TableName& table) override {
+            return inner_->Widths(table);
+        }
         Result<std::uint64_t> ExecuteWith(std::string_view sql,
                                           const std::vector<NamedRows>& rows) override {
             BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));
             return inner_->ExecuteWith(sql, rows);
+        }
+        Status HideUntilCommit(const TableName& table) override {
+            BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));
+            return inner_->HideUntilCommit(table);
         }
         Status Commit() override {
             BIWA_TRY(owner_.MayBreak(kBeforeCommit, "nothing was committed"));

@@ -31,14 +31,25 @@ class RowStream {
     virtual Result<const RowBlock*> Next() = 0;
 };
 
+// How wide a column's values are in memory.
+struct ColumnWidth {
+    enum class Kind { kFixed, kText, kBytes, kNested };
+    std::string name;
+    Kind kind = Kind::kFixed;
+    std::uint64_t bytes = 0;  // kFixed: of each value
+};
+
 // All-or-nothing writing. Rolled back when destroyed before Commit. Used by one thread, Interrupt
 // excepted.
 class WriteTransaction {
   public:
     virtual ~WriteTransaction() = default;
 
+    // Here and below: a statement that would begin or end a transaction is refused (kUser).
     virtual Status Execute(std::string_view sql) = 0;
     virtual Result<std::unique_ptr<RowStream>> Query(std::string_view sql) = 0;
+    // Of a table's columns, in their order. No query: it takes some microseconds.
+    virtual Result<std::vector<ColumnWidth>> Widths(const TableName& table) = 0;
 
     // Runs `sql` with each $name in it standing for the rows of a source: "INSERT INTO t SELECT *
     // FROM $rows". Returns the number of rows that the statement changed.
@@ -48,6 +59,11 @@ class WriteTransaction {
     };
     virtual Result<std::uint64_t> ExecuteWith(std::string_view sql,
                                               const std::vector<NamedRows>& rows) = 0;
+
+    // Readers see what was inserted into a table, of which it has many rows, with the commit and
+    // not a moment before. Without this they may see it, or a part of it, while the commit is
+    // written.
+    virtual Status HideUntilCommit(const TableName& table) = 0;
 
     virtual Status Commit() = 0;
     // Ends the running statement with kUser "cancelled". From any thread. A statement that has not

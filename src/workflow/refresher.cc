@@ -1,5 +1,7 @@
 #include "workflow/refresher.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -104,6 +106,24 @@ std::string_view ToString(ModelStatus::State state) {
     return "";
 }
 
+// Says of a run that it is under way, for those that wait.
+class Refresher::RunTurn {
+  public:
+    RunTurn(Refresher& owner, const Underway& run) : owner_(owner) {
+        std::lock_guard lock(owner_.mutex_);
+        owner_.underway_ = run;
+    }
+    ~RunTurn() {
+        std::lock_guard lock(owner_.mutex_);
+        owner_.underway_.reset();
+    }
+    RunTurn(const RunTurn&) = delete;
+    RunTurn& operator=(const RunTurn&) = delete;
+
+  private:
+    Refresher& owner_;
+};
+
 Refresher::Refresher(std::shared_ptr<const transform::CompiledGraph> graph,
                      const ModelsConfig& config, Warehouse& warehouse, const Clock& clock)
     : graph_(std::move(graph)),
@@ -199,7 +219,7 @@ std::set<TableName> Refresher::TakeDue(std::stop_token stop) {
 void Refresher::Work(std::stop_token stop) {
     while (!stop.stop_requested()) {
         if (TakeDue(stop).empty()) continue;
-        std::lock_guard run_lock(run_mutex_);
+        std::unique_lock run_lock(run_mutex_);
         // A run that was waited for may have built what was due.
         std::set<TableName> due;
         {
@@ -208,9 +228,8 @@ void Refresher::Work(std::stop_token stop) {
         }
         if (due.empty()) continue;
         const auto started = clock_.Now();
-        transform::RunOptions options;
-        options.measures = true;
-        const auto result = runner_.Run(*graph_, due, options, this, stop);
+        const RunTurn turn(*this, {due.size(), true, started});
+        const auto result = runner_.Run(*graph_, due, {}, this, stop);
         if (recorder_) recorder_(result, started);
     }
 }
@@ -226,9 +245,28 @@ Result<std::set<TableName>> Refresher::Select(const transform::SelectionRequest&
 
 transform::RunResult Refresher::RunNow(const std::set<TableName>& selection,
                                        const transform::RunOptions& options,
-                                       transform::RunObserver* observer, std::stop_token stop) {
+                                       transform::RunObserver* observer, std::stop_token stop,
+                                       const std::function<void(const std::string&)>& on_wait) {
+    constexpr std::chrono::milliseconds kLookForStop{50};
+    std::unique_lock run_lock(run_mutex_, std::try_to_lock);
+    if (!run_lock) {
+        std::optional<Underway> other;
+        {
+            std::lock_guard lock(mutex_);
+            other = underway_;
+        }
+        if (on_wait && other) {
+            on_wait(fmt::format("the run that {} began {} s ago, of {} model{}",
+                                other->is_scheduled ? "the schedule" : "another command",
+                                (clock_.Now() - other->began) / 1'000'000, other->models,
+                                other->models == 1 ? "" : "s and assertions"));
+        }
+        while (!run_lock.try_lock_for(kLookForStop)) {
+            if (stop.stop_requested()) return transform::NothingDone(*graph_, selection, options);
+        }
+    }
+    const RunTurn turn(*this, {selection.size(), false, clock_.Now()});
     Both observers(*this, observer);
-    std::lock_guard run_lock(run_mutex_);
     return runner_.Run(*graph_, selection, options, &observers, std::move(stop));
 }
 

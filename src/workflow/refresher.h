@@ -77,10 +77,11 @@ class Refresher final : public transform::RunObserver {
     const transform::CompiledGraph& graph() const { return *graph_; }
 
     // Builds these, whatever the schedule says. Waits for a run that is under way, as there is one
-    // at a time.
+    // at a time; `on_wait` is told what that is, before the wait.
     transform::RunResult RunNow(const std::set<TableName>& selection,
                                 const transform::RunOptions& options,
-                                transform::RunObserver* observer, std::stop_token stop);
+                                transform::RunObserver* observer, std::stop_token stop,
+                                const std::function<void(const std::string&)>& on_wait = {});
 
     // What came of models the last time, in an earlier process. Before Start.
     void Restore(const std::vector<transform::ActionResult>& last);
@@ -112,10 +113,19 @@ class Refresher final : public transform::RunObserver {
     std::function<void()> listener_;
     Recorder recorder_;
 
-    std::mutex run_mutex_;  // held for a run; taken before mutex_
+    // Of the run that is under way.
+    struct Underway {
+        std::size_t models = 0;
+        bool is_scheduled = false;
+        Micros began = 0;
+    };
+    class RunTurn;
+
+    std::timed_mutex run_mutex_;  // held for a run; taken before mutex_
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     bool woken_ = false;
+    std::optional<Underway> underway_;
     RefreshSchedule schedule_;
     std::vector<ModelStatus> models_;  // without fresh_as_of
     std::vector<std::size_t> places_;  // of each of them in the graph

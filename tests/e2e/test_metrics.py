@@ -119,6 +119,9 @@ def test_the_whole_exposition(database, instance):
                  table="public.生徒") > 1.7e9
     assert value(seen, "biwa_model_state", model="mart.students", state="ok") == 1
     assert value(seen, "biwa_model_last_run_timestamp_seconds", model="mart.students") > 1.7e9
+    assert value(seen, "biwa_model_rows", model="mart.students") == 1000
+    assert value(seen, "biwa_model_bytes", model="mart.students") == 4000
+    assert value(seen, "biwa_model_last_run_duration_seconds", model="mart.students") > 0
     [failing] = seen["biwa_assertion_failing_rows"][1].values()
     assert failing == 0
 

@@ -23,8 +23,9 @@ struct RunRequest {
     bool resume = false;   // goes on with the last run, which did not come to a good end
 };
 
-// Follows a run: JSON on one line, {"planned": 3}, {"started": "mart.daily"} or {"finished": {…}}
-// with what the answer will tell of that model. One call at a time; may be empty.
+// Follows a run: JSON on one line, {"planned": 3}, {"waiting": "the run that …"} behind another
+// one, {"started": "mart.daily"} or {"finished": {…}} with what the answer will tell of that model.
+// One call at a time; may be empty.
 using RunEvents = std::function<void(const std::string& json)>;
 
 struct DiffRequest {

@@ -30,7 +30,7 @@ class SectionReader final : public RowReader {
           unrepresentable_(unrepresentable) {}
 
     Result<std::size_t> Fill(RowBlock& block) override {
-        arena_ = Arena();
+        arena_.Clear();
         postgres::DecodeContext context{&arena_};
         std::size_t row = 0;
         while (rows_left_ > 0 && row < kBlockRows && arena_.bytes() < kBlockBytesMax) {

@@ -127,7 +127,12 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
 }
 
 ChangeBatch BinlogDecoder::TakeBatch() {
-    for (auto& [id, table] : tables_) table.in_batch.reset();
+    for (auto& [id, table] : tables_) {
+        if (!table.in_batch) continue;
+        const auto rows = batch_.tables[*table.in_batch].rows.rows();
+        table.rows_expected = rows + rows / 8;
+        table.in_batch.reset();
+    }
     for (const auto& part : batch_.tables) {
         batch_.bytes += part.rows.bytes() + part.old_keys.bytes() + part.kinds.size() +
                         (part.key_changes.size() + part.unchanged.size()) * 8 +
@@ -354,12 +359,13 @@ Status BinlogDecoder::DecodeTableMap(const Event& event) {
 }
 
 TableChanges& BinlogDecoder::NewPart(std::shared_ptr<const TableSchema> columns,
-                                     const std::string& schema, const std::string& name) {
+                                     const std::string& schema, const std::string& name,
+                                     std::size_t rows_expected) {
     auto& part = batch_.tables.emplace_back();
     part.schema = schema;
     part.name = name;
     part.columns = std::move(columns);
-    part.rows = RowStore(part.columns->columns);
+    part.rows = RowStore(part.columns->columns, rows_expected);
     std::vector<Column> key;
     for (const auto column : part.columns->key) key.push_back(part.columns->columns[column]);
     part.old_keys = RowStore(key);
@@ -369,7 +375,7 @@ TableChanges& BinlogDecoder::NewPart(std::shared_ptr<const TableSchema> columns,
 TableChanges& BinlogDecoder::PartOf(Table& table) {
     if (table.in_batch) return batch_.tables[*table.in_batch];
     table.in_batch = batch_.tables.size();
-    return NewPart(table.resolved->columns, table.map.schema, table.map.table);
+    return NewPart(table.resolved->columns, table.map.schema, table.map.table, table.rows_expected);
 }
 
 Status BinlogDecoder::DecodeRows(const Event& event) {

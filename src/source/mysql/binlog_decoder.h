@@ -100,6 +100,7 @@ class BinlogDecoder {
         std::optional<ResolvedTable> resolved;  // nothing: passed over
         std::uint64_t seen = 0;
         std::optional<std::size_t> in_batch;  // its current part of the batch
+        std::size_t rows_expected = 0;        // as many as in its part of the last batch
     };
     // One row as it stands in the log: for each column its bytes, or why there are none.
     struct Field {
@@ -133,7 +134,7 @@ class BinlogDecoder {
     Result<const TableResolver::Defaults*> DefaultsOf(const Table& table);
     TableChanges& PartOf(Table& table);
     TableChanges& NewPart(std::shared_ptr<const TableSchema> columns, const std::string& schema,
-                          const std::string& name);
+                          const std::string& name, std::size_t rows_expected = 0);
     void Count(TableChanges& part, ChangeKind kind);
     // Tells that the table has to be copied anew; nothing more of it is read.
     void PassOver(const std::string& schema, const std::string& name, const std::string& why);

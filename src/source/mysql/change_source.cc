@@ -160,7 +160,10 @@ Status MySqlChangeSource::DecodeNext() {
 }
 
 bool MySqlChangeSource::is_full() const {
-    return decoder_.changes() >= kBatchChangesMax || pending_bytes_ >= kBatchBytesMax;
+    // The warehouse can commit where a transaction ends: those of usual sizes are not cut in two.
+    const auto times = decoder_.in_transaction() ? 2u : 1u;
+    return decoder_.changes() >= times * kBatchChangesMax ||
+           pending_bytes_ >= times * kBatchBytesMax;
 }
 
 Status MySqlChangeSource::DecodeWaiting() {

@@ -141,7 +141,7 @@ Result<bool> ResultRows::ReadRow(RowBlock& block, std::size_t row) {
 
 Result<std::size_t> ResultRows::Fill(RowBlock& block) {
     if (ended_) return std::size_t{0};
-    arena_ = Arena();
+    arena_.Clear();
     context_.arena = &arena_;
     std::size_t row = 0;
     while (row < kBlockRows && arena_.bytes() < kBlockBytesMax) {

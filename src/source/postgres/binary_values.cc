@@ -1,6 +1,7 @@
 #include "source/postgres/binary_values.h"
 
 #include <array>
+#include <functional>
 #include <limits>
 #include <string>
 
@@ -80,6 +81,12 @@ BIWA_DECODE_FUNCTION(BinaryOid) {
 
 BIWA_DECODE_FUNCTION(BinaryText) {
     (void)decoder;
+    const std::less_equal<const char*> before;
+    if (before(context.kept.data(), bytes.data()) &&
+        before(bytes.data() + bytes.size(), context.kept.data() + context.kept.size())) {
+        cells.Set(row, StringCell::Of(bytes.data(), bytes.size()));
+        return true;
+    }
     cells.Set(row, context.message != nullptr ? context.arena->Keep(bytes, *context.message)
                                               : context.arena->Copy(bytes));
     return true;

@@ -101,6 +101,16 @@ WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisprimary OR i.indisreplident)
   AND k.place <= i.indnkeyatts
 ORDER BY i.indrelid, i.indexrelid, k.place)";
 
+// Columns of which at least every second value is another one, by what ANALYZE has counted (nothing
+// of a table that was not analyzed, nor of one that the user may not read).
+constexpr const char* kSeldomRepeatsSql = R"(
+SELECT DISTINCT a.attrelid, a.attnum
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
+WHERE c.oid = ANY ($1::oid[]) AND s.n_distinct <= -0.5)";
+
 // What ADD COLUMN … DEFAULT put into the rows that were there: `array` holds it as its only element
 // (pg_attribute.attmissingval). Nothing where the warehouse does not read its text alike: lists
 // only when empty; no bytes, intervals, years before Christ.
@@ -422,6 +432,13 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         // is too once the table is rewritten: then the catalogue tells no value.
         schema.columns.back().fill_unknown = columns.Boolean(i, 9) && !schema.columns.back().fill;
         one.table.decoders.push_back(std::move(decoder));
+    }
+    const auto seldom = BIWA_TRY(connection.Query(kSeldomRepeatsSql, {oids}));
+    for (int i = 0; i < seldom.size(); ++i) {
+        auto& one = found.at(seldom.Number(i, 0));
+        const auto column = one.column_of.find(seldom.Number(i, 1));
+        if (column == one.column_of.end()) continue;
+        one.table.table.columns.columns[column->second].seldom_repeats = true;
     }
     const auto shapes = BIWA_TRY(connection.Query(kShapeSql, {oids}));
     for (int i = 0; i < shapes.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <optional>
 
 #include "base/text.h"
@@ -13,6 +14,9 @@ namespace {
 
 // A block ends early where its strings are large: what is read ahead of the warehouse stays small.
 constexpr std::size_t kBlockBytesMax = 16 << 20;
+
+// A row of so many bytes is mostly strings: copied as a whole it costs less than one by one.
+constexpr std::size_t kKeptWhole = 512;
 
 class CopyRowReader final : public RowReader {
   public:
@@ -28,7 +32,7 @@ class CopyRowReader final : public RowReader {
 
     Result<std::size_t> Fill(RowBlock& block) override {
         if (ended_) return std::size_t{0};
-        arena_ = Arena();
+        arena_.Clear();
         DecodeContext context{&arena_};
         std::size_t row = 0;
         while (row < kBlockRows && arena_.bytes() < kBlockBytesMax) {
@@ -38,8 +42,14 @@ class CopyRowReader final : public RowReader {
                 BIWA_TRY(Finish(length));
                 break;
             }
-            const auto piece = decoder_.Decode(
-                std::string_view(buffer, static_cast<std::size_t>(length)), block, row, context);
+            std::string_view bytes(buffer, static_cast<std::size_t>(length));
+            if (bytes.size() >= kKeptWhole) {
+                auto* const kept = arena_.Allocate(bytes.size());
+                std::memcpy(kept, bytes.data(), bytes.size());
+                context.kept = bytes = {kept, bytes.size()};
+            }
+            const auto piece = decoder_.Decode(bytes, block, row, context);
+            context.kept = {};
             PQfreemem(buffer);
             if (!piece) {
                 return Within(fmt::format("copying {}", table_.table.ToString()), piece.error());

@@ -147,7 +147,12 @@ Status PgOutputDecoder::Decode(std::string_view message) {
 }
 
 ChangeBatch PgOutputDecoder::TakeBatch() {
-    for (auto& [id, table] : tables_) table.in_batch.reset();
+    for (auto& [id, table] : tables_) {
+        if (!table.in_batch) continue;
+        const auto rows = batch_.tables[*table.in_batch].rows.rows();
+        table.rows_expected = rows + rows / 8;
+        table.in_batch.reset();
+    }
     for (const auto& part : batch_.tables) {
         batch_.bytes += part.rows.bytes() + part.old_keys.bytes() + part.kinds.size() +
                         (part.key_changes.size() + part.unchanged.size()) * 8 +
@@ -271,7 +276,7 @@ TableChanges& PgOutputDecoder::PartOf(Table& table) {
     part.schema = is_named ? table.resolved->schema : table.relation.schema;
     part.name = is_named ? table.resolved->name : table.relation.name;
     part.columns = table.resolved->columns;
-    part.rows = RowStore(part.columns->columns);
+    part.rows = RowStore(part.columns->columns, table.rows_expected);
     std::vector<Column> key;
     for (const auto column : part.columns->key) key.push_back(part.columns->columns[column]);
     part.old_keys = RowStore(key);

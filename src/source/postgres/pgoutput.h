@@ -92,6 +92,7 @@ class PgOutputDecoder {
         std::optional<ResolvedRelation> resolved;  // nothing: passed over
         std::vector<bool> in_key;                  // of resolved->columns, one a column
         std::optional<std::size_t> in_batch;       // its current part of the batch
+        std::size_t rows_expected = 0;             // as many as in its part of the last batch
     };
     struct Field {
         char kind = 'n';

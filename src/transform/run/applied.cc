@@ -23,10 +23,10 @@ Result<std::map<std::string, AppliedBuild>> Read(Warehouse& warehouse, const std
                            "'applied'"));
     std::map<std::string, AppliedBuild> builds;
     if (there == 0) return builds;
-    const auto stream = BIWA_TRY(session->Query(
-        fmt::format("SELECT model, run_id, kind, epoch_us(started_at)::VARCHAR, "
-                    "epoch_us(finished_at)::VARCHAR, rows::VARCHAR, content_hash FROM {} {}",
-                    kApplied, rest)));
+    const auto stream = BIWA_TRY(session->Query(fmt::format(
+        "SELECT model, run_id, kind, epoch_us(started_at)::VARCHAR, "
+        "epoch_us(finished_at)::VARCHAR, rows::VARCHAR, content_hash, bytes::VARCHAR FROM {} {}",
+        kApplied, rest)));
     for (auto& row : BIWA_TRY(ReadTexts(*stream))) {
         AppliedBuild build;
         build.model = *row[0];
@@ -36,6 +36,7 @@ Result<std::map<std::string, AppliedBuild>> Read(Warehouse& warehouse, const std
         build.finished_at = std::stoll(*row[4]);
         if (row[5]) build.rows = std::stoull(*row[5]);
         build.content_hash = *row[6];
+        if (row[7]) build.bytes = std::stoull(*row[7]);
         builds[build.model] = std::move(build);
     }
     return builds;
@@ -72,19 +73,30 @@ class Hash {
 }  // namespace
 
 Status PrepareApplied(WriteTransaction& transaction) {
-    return transaction.Execute(
-        fmt::format("CREATE TABLE IF NOT EXISTS {} (model VARCHAR NOT NULL, run_id VARCHAR NOT "
-                    "NULL, kind VARCHAR NOT NULL, started_at TIMESTAMPTZ NOT NULL, finished_at "
-                    "TIMESTAMPTZ NOT NULL, rows BIGINT, content_hash VARCHAR NOT NULL)",
-                    kApplied));
+    return transaction.Execute(fmt::format(
+        "CREATE TABLE IF NOT EXISTS {} (model VARCHAR NOT NULL, run_id VARCHAR NOT "
+        "NULL, kind VARCHAR NOT NULL, started_at TIMESTAMPTZ NOT NULL, finished_at "
+        "TIMESTAMPTZ NOT NULL, rows BIGINT, content_hash VARCHAR NOT NULL, bytes BIGINT)",
+        kApplied));
 }
 
-Status RecordApplied(WriteTransaction& transaction, const AppliedBuild& build) {
-    return transaction.Execute(fmt::format(
-        "INSERT INTO {} VALUES ({}, {}, {}, {}, {}, {}, {})", kApplied, QuoteLiteral(build.model),
-        QuoteLiteral(build.run_id), QuoteLiteral(build.kind), TimestampSql(build.started_at),
-        TimestampSql(build.finished_at), build.rows ? fmt::format("{}", *build.rows) : "NULL",
-        QuoteLiteral(build.content_hash)));
+Result<bool> MendApplied(WriteTransaction& transaction) {
+    return AddMissingColumn(transaction, {"_biwa", "applied"}, {"bytes", "BIGINT"});
+}
+
+Status RecordApplied(WriteTransaction& transaction, const std::vector<AppliedBuild>& builds) {
+    const auto number = [](const std::optional<std::uint64_t>& value) {
+        return value ? fmt::format("{}", *value) : "NULL";
+    };
+    std::string sql = fmt::format("INSERT INTO {} VALUES", kApplied);
+    for (const auto& build : builds) {
+        sql += fmt::format("{} ({}, {}, {}, {}, {}, {}, {}, {})", &build == &builds[0] ? "" : ",",
+                           QuoteLiteral(build.model), QuoteLiteral(build.run_id),
+                           QuoteLiteral(build.kind), TimestampSql(build.started_at),
+                           TimestampSql(build.finished_at), number(build.rows),
+                           QuoteLiteral(build.content_hash), number(build.bytes));
+    }
+    return transaction.Execute(sql);
 }
 
 Status PruneApplied(WriteTransaction& transaction, Micros now) {

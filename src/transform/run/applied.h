@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -21,11 +22,15 @@ struct AppliedBuild {
     Micros finished_at = 0;
     std::optional<std::uint64_t> rows;
     std::string content_hash;
+    std::optional<std::uint64_t> bytes = {};  // of its values (table_size.h)
 };
 
-// Makes the table where it is missing.
+// Makes the table.
 Status PrepareApplied(WriteTransaction& transaction);
-Status RecordApplied(WriteTransaction& transaction, const AppliedBuild& build);
+// One that an older version has made gets what it lacks; whether there was something.
+Result<bool> MendApplied(WriteTransaction& transaction);
+// All of them by one statement: planning it costs as much as building a small model.
+Status RecordApplied(WriteTransaction& transaction, const std::vector<AppliedBuild>& builds);
 // Forgets what is older than a day, but for the last build of each model: one that is built every
 // few seconds must not fill the warehouse with its history.
 Status PruneApplied(WriteTransaction& transaction, Micros now);

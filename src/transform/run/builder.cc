@@ -3,378 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/text.h"
 #include "transform/run/applied.h"
 #include "transform/run/engine_error.h"
 #include "transform/run/intervals.h"
-#include "transform/run/model_history.h"
-#include "transform/run/schema_change.h"
+#include "transform/run/model_build.h"
 #include "transform/run/sql_results.h"
-#include "transform/run/statements.h"
-#include "transform/run/unique_key.h"
 
 namespace biwa::transform {
-
-namespace {
-
-enum class Existing { kNothing, kTable, kView };
-
-class ModelBuild {
-  public:
-    ModelBuild(const BuildContext& context, const Action& action, WriteTransaction& transaction,
-               const Cancellation& cancellation)
-        : context_(context),
-          action_(action),
-          transaction_(transaction),
-          cancellation_(cancellation),
-          target_(action.target.ToSql()),
-          model_(action.target.ToString()),
-          started_at_(context.clock.Now()) {}
-
-    Result<BuildOutcome> Run() {
-        if (action_.type == ActionType::kOperations) {
-            for (const auto& operation : action_.operations) BIWA_TRY(Execute("", operation));
-            return Finish(std::string(ToString(action_.type)));
-        }
-        const bool onto_what_is_there = BIWA_TRY(IsOntoWhatIsThere());
-        const auto& build = onto_what_is_there ? action_.incremental : action_.full;
-        for (const auto& sql : build.pre_operations) BIWA_TRY(Execute("", sql));
-        if (action_.RecordsHistory()) {
-            BIWA_TRY(Record(build.query, onto_what_is_there));
-            BIWA_TRY(After(build));
-            return Finish(onto_what_is_there ? "history" : "history, full");
-        }
-        BIWA_TRY(onto_what_is_there ? Extend() : Replace());
-        BIWA_TRY(After(build));
-        return Finish(action_.type == ActionType::kIncremental && !onto_what_is_there
-                          ? "incremental, full"
-                          : std::string(ToString(action_.type)));
-    }
-
-    // What is to be done of a model with intervals.
-    struct RangePlan {
-        bool from_nothing = false;
-        bool is_of_days = false;  // the column is a date
-        std::vector<TimeRange> done;
-        std::vector<TimeRange> due;
-        Micros due_again = 0;
-    };
-    Result<RangePlan> PlanRanges() {
-        auto intervals = *action_.intervals;
-        RangePlan plan;
-        auto found = RangeColumn();
-        if (!found && !action_.full.pre_operations.empty()) {
-            // What the query reads may be theirs. Nothing of it is committed here.
-            for (const auto& sql : action_.full.pre_operations) BIWA_TRY(Execute("", sql));
-            found = RangeColumn();
-        }
-        const auto column = BIWA_TRY(std::move(found));
-        plan.is_of_days = column.type == "DATE";
-        const auto from = ReadInstant(transaction_, intervals.from, plan.is_of_days);
-        if (!from) return Within(action_.location.ToString() + ": intervals.from", from.error());
-        if (plan.is_of_days &&
-            (*from % kDay != 0 || intervals.every.count() % (kDay / 1000) != 0)) {
-            return UserError(
-                fmt::format("{}: intervals: {} is a date, which is filled when its day has passed",
-                            action_.location.ToString(), column.name),
-                "`every` has to be whole days and `from` the beginning of one, in the warehouse's "
-                "time zone.");
-        }
-        // A day has passed when it has in the zone in which moments are cut into days.
-        const auto now = plan.is_of_days
-                             ? BIWA_TRY(ReadWallClock(transaction_, context_.clock.Now()))
-                             : context_.clock.Now();
-        const bool is_there = BIWA_TRY(FindExisting()) == Existing::kTable;
-        plan.from_nothing = !BIWA_TRY(IsOntoWhatIsThere());
-        if (!plan.from_nothing) plan.done = BIWA_TRY(ReadIntervals(transaction_, model_));
-        // A table that is there is replaced as a whole, or readers would see a part of it.
-        if (plan.from_nothing && is_there) intervals.batch = std::chrono::milliseconds(0);
-        plan.due = DueRanges(intervals, *from, plan.done, now);
-        plan.due_again = context_.clock.Now() + NextEnd(intervals, *from, now) - now;
-        // Nothing is due: the table has to be there all the same.
-        if (plan.due.empty() && plan.from_nothing) plan.due.push_back({*from, *from});
-        return plan;
-    }
-
-    // Fills one range. `done`: those before it, which are recorded with it.
-    Result<BuildOutcome> RunRange(const TimeRange& range, bool from_nothing,
-                                  std::vector<TimeRange>& done, bool is_last) {
-        for (const auto& sql : action_.full.pre_operations) BIWA_TRY(Execute("", sql));
-        condition_ = BIWA_TRY(ConditionOf(range));
-        BIWA_TRY(from_nothing ? Replace() : Extend());
-        BIWA_TRY(After(action_.full));
-        done.push_back(range);
-        done = MergeRanges(std::move(done));
-        BIWA_TRY(WriteIntervals(transaction_, model_, done));
-        if (!is_last) return Commit();
-        return Finish(from_nothing ? "incremental, full" : "incremental");
-    }
-
-    Result<BuildOutcome> RunNoRange() {
-        outcome_.notes.emplace_back("no interval is due");
-        return Finish("incremental");
-    }
-
-  private:
-    tl::unexpected<Error> Cancelled() const { return UserError("the run was cancelled"); }
-
-    Status After(const BuildSql& build) {
-        for (const auto& sql : build.post_operations) BIWA_TRY(Execute("", sql));
-        if (!build.post_operations.empty()) outcome_.rows.reset();
-        return CheckPromises();
-    }
-
-    // Records the build and commits it.
-    Result<BuildOutcome> Finish(std::string kind) {
-        const bool has_rows =
-            action_.type == ActionType::kTable || action_.type == ActionType::kIncremental;
-        if (has_rows && !outcome_.rows)
-            outcome_.rows = BIWA_TRY(ReadCount(transaction_, "SELECT count(*) FROM " + target_));
-        AppliedBuild applied;
-        applied.model = model_;
-        applied.run_id = context_.run_id;
-        applied.kind = std::move(kind);
-        applied.started_at = started_at_;
-        applied.finished_at = context_.clock.Now();
-        applied.rows = outcome_.rows;
-        applied.content_hash = ContentHash(action_);
-        BIWA_TRY(RecordApplied(transaction_, applied));
-        return Commit();
-    }
-
-    Result<BuildOutcome> Commit() {
-        if (cancellation_.requested()) return Cancelled();
-        BIWA_TRY(transaction_.Commit());
-        return std::move(outcome_);
-    }
-
-    // `head` ends with a line end, or is empty: the model's SQL begins a line of its own.
-    Status Execute(const std::string& head, const SqlText& sql, const std::string& tail = {}) {
-        if (cancellation_.requested()) return Cancelled();
-        if (auto checked = CheckIsNoTransaction(sql.sql); !checked)
-            return InModel(std::move(checked).error(), head, sql);
-        auto done = transaction_.Execute(head + sql.sql + tail);
-        if (done) return done;
-        return InModel(std::move(done).error(), head, sql);
-    }
-
-    // CREATE TABLE … AS gives the number of its rows as a result.
-    Result<std::uint64_t> CreateTable(const std::string& head, const SqlText& sql,
-                                      const std::string& tail) {
-        if (cancellation_.requested()) return Cancelled();
-        auto rows = ReadCount(transaction_, head + sql.sql + tail);
-        if (rows) return rows;
-        return InModel(std::move(rows).error(), head, sql);
-    }
-
-    tl::unexpected<Error> InModel(Error error, const std::string& head, const SqlText& sql) const {
-        const auto lines_before = static_cast<int>(std::count(head.begin(), head.end(), '\n'));
-        return tl::unexpected(InFile(std::move(error), action_, sql, lines_before));
-    }
-
-    // What is not the model's own SQL, but made of its config.
-    Status ExecuteFor(std::string_view doing, const std::string& sql) {
-        if (cancellation_.requested()) return Cancelled();
-        auto done = transaction_.Execute(sql);
-        if (done) return done;
-        return Within(fmt::format("{}: {}", action_.location.ToString(), doing),
-                      std::move(done).error());
-    }
-
-    Result<Existing> FindExisting() {
-        const auto found = BIWA_TRY(ReadCount(
-            transaction_,
-            fmt::format("SELECT 1::BIGINT FROM duckdb_tables() WHERE database_name = "
-                        "current_database() AND lower(schema_name) = lower({0}) AND "
-                        "lower(table_name) = lower({1}) UNION ALL SELECT 2 FROM duckdb_views() "
-                        "WHERE database_name = current_database() AND lower(schema_name) = "
-                        "lower({0}) AND lower(view_name) = lower({1})",
-                        QuoteLiteral(action_.target.dataset), QuoteLiteral(action_.target.name))));
-        return found == 1 ? Existing::kTable : found == 2 ? Existing::kView : Existing::kNothing;
-    }
-
-    Result<bool> IsOntoWhatIsThere() {
-        if (action_.type != ActionType::kIncremental) return false;
-        if (context_.full_refresh && !action_.incremental_options.is_protected) {
-            // What a history was is nowhere else, so it takes a word of its own to end it.
-            if (!action_.RecordsHistory() || context_.forget_history) return false;
-            outcome_.notes.emplace_back(
-                "--full-refresh leaves its history as it is; --forget-history begins it anew");
-        }
-        return BIWA_TRY(FindExisting()) == Existing::kTable;
-    }
-
-    Status Record(const SqlText& query, bool onto_what_is_there) {
-        const std::string rows(kNewRows);
-        BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS\n", rows), query));
-        if (!onto_what_is_there) {
-            if (BIWA_TRY(FindExisting()) == Existing::kView)
-                BIWA_TRY(transaction_.Execute("DROP VIEW " + target_));
-            BIWA_TRY(CreateHistory(transaction_, action_, rows));
-        }
-        for (auto& note : BIWA_TRY(RecordVersions(transaction_, action_, rows, started_at_)))
-            outcome_.notes.push_back(std::move(note));
-        return transaction_.Execute(fmt::format("DROP TABLE {}", rows));
-    }
-
-    // The new table is filled beside the old one, which readers see until the commit.
-    Status Replace() {
-        const bool is_view = action_.type == ActionType::kView;
-        const auto head = fmt::format("CREATE OR REPLACE {} {} AS{}\n", is_view ? "VIEW" : "TABLE",
-                                      target_, RowsHead());
-        const auto make = [&]() -> Status {
-            if (is_view) return Execute(head, action_.full.query);
-            outcome_.rows = BIWA_TRY(CreateTable(head, action_.full.query, RowsTail()));
-            return {};
-        };
-        if (auto made = make(); !made) {
-            // What stood there may be of the other kind. Asking only now spares every other build
-            // a look through the catalog; an error of the catalog leaves the transaction good.
-            const auto existing = FindExisting();
-            if (!existing || *existing != (is_view ? Existing::kTable : Existing::kView))
-                return tl::unexpected(std::move(made).error());
-            BIWA_TRY(transaction_.Execute(
-                fmt::format("DROP {} {}", is_view ? "TABLE" : "VIEW", target_)));
-            BIWA_TRY(make());
-        }
-        // Of versions that the query gives, a key has as many as it likes.
-        if (action_.history) return {};
-        return CheckUniqueKey(transaction_, action_, target_);
-    }
-
-    // Adds the rows of the incremental query, as its strategy says.
-    Status Extend() {
-        const auto rows = std::string(kNewRows);
-        const auto& build = action_.intervals ? action_.full : action_.incremental;
-        BIWA_TRY(Execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS{}\n", rows, RowsHead()),
-                         build.query, RowsTail()));
-        const auto change =
-            BIWA_TRY(ReconcileColumns(action_, BIWA_TRY(DescribeColumns(transaction_, target_)),
-                                      BIWA_TRY(DescribeColumns(transaction_, rows))));
-        for (const auto& statement : change.statements)
-            BIWA_TRY(ExecuteFor("changing the table's columns", statement));
-        outcome_.notes = change.notes;
-
-        const auto& options = action_.incremental_options;
-        if (!condition_.empty()) {
-            BIWA_TRY(ExecuteFor("emptying the interval",
-                                fmt::format("DELETE FROM {} WHERE {}", target_, condition_)));
-        } else if (options.strategy == IncrementalStrategy::kInsertOverwrite) {
-            BIWA_TRY(EmptyPartitions());
-        } else if (!action_.unique_key.empty()) {
-            BIWA_TRY(EmptyKeys());
-        }
-        std::vector<std::string> columns;
-        for (const auto& column : change.insert) columns.push_back(QuoteIdentifier(column));
-        const auto list = Join(columns, ", ");
-        BIWA_TRY(ExecuteFor(
-            "adding the new rows",
-            fmt::format("INSERT INTO {} ({}) SELECT {} FROM {}", target_, list, list, rows)));
-        return transaction_.Execute(fmt::format("DROP TABLE {}", rows));
-    }
-
-    // Around the query, where only some of its rows are meant.
-    std::string RowsHead() const { return condition_.empty() ? "" : " SELECT * FROM ("; }
-    std::string RowsTail() const {
-        return condition_.empty() ? "" : "\n) AS biwa_rows WHERE " + condition_;
-    }
-
-    Result<TableColumn> RangeColumn() {
-        const auto& name = action_.intervals->column;
-        const std::string head = "SELECT * FROM (\n";
-        auto columns = DescribeColumns(transaction_, head + action_.full.query.sql + "\n)");
-        if (!columns) return InModel(std::move(columns).error(), head, action_.full.query);
-        const auto column = std::find_if(columns->begin(), columns->end(), [&](const auto& one) {
-            return SmallLetters(one.name) == SmallLetters(name);
-        });
-        if (column == columns->end() ||
-            (column->type != "DATE" && !column->type.starts_with("TIMESTAMP"))) {
-            return UserError(
-                fmt::format("{}: intervals.column: {} is {}", action_.location.ToString(), name,
-                            column == columns->end() ? "no column of the query" : column->type),
-                "It has to be a date or a timestamp.");
-        }
-        return *column;
-    }
-
-    // Compared as the column's own type, so that the engine can leave out what it need not read.
-    Result<std::string> ConditionOf(const TimeRange& range) {
-        const auto column = BIWA_TRY(RangeColumn());
-        const auto bound = [&](Micros at) {
-            if (column.type == "TIMESTAMP WITH TIME ZONE")
-                return fmt::format("make_timestamptz({})", at);
-            return fmt::format("make_timestamp({}){}", at, column.type == "DATE" ? "::DATE" : "");
-        };
-        return fmt::format("{0} >= {1} AND {0} < {2}", QuoteIdentifier(column.name),
-                           bound(range.begin), bound(range.end));
-    }
-
-    // Of the partitions that the new rows hold, and of no others.
-    Status EmptyPartitions() {
-        return ExecuteFor(
-            "partitionBy",
-            fmt::format("DELETE FROM {0} USING (SELECT DISTINCT {1} AS biwa_partition FROM {2}) AS "
-                        "biwa_partitions WHERE ({1}) IS NOT DISTINCT FROM "
-                        "biwa_partitions.biwa_partition",
-                        target_, action_.bigquery.partition_by, kNewRows));
-    }
-
-    // The conditions speak of the rows that are there as T and of the new ones as S, as they do in
-    // Dataform's MERGE.
-    Status EmptyKeys() {
-        BIWA_TRY(CheckUniqueKey(transaction_, action_, std::string(kNewRows)));
-        std::vector<std::string> matches;
-        for (const auto& column : action_.unique_key) {
-            matches.push_back(
-                fmt::format("T.{0} IS NOT DISTINCT FROM S.{0}", QuoteIdentifier(column)));
-        }
-        const auto& options = action_.incremental_options;
-        if (!options.update_partition_filter.empty())
-            matches.push_back("T." + options.update_partition_filter);
-        for (const auto& predicate : options.predicates)
-            matches.push_back(fmt::format("({})", predicate));
-        return ExecuteFor("replacing rows by uniqueKey",
-                          fmt::format("DELETE FROM {} AS T USING {} AS S WHERE {}", target_,
-                                      kNewRows, Join(matches, " AND ")));
-    }
-
-    Status CheckPromises() {
-        if (!action_.has_contract) return {};
-        // "int" and "INTEGER" are one type: the engine says how it writes each.
-        std::vector<std::string> selects;
-        for (const auto& column : action_.columns)
-            selects.push_back(fmt::format("typeof(CAST(NULL AS {}))", column.type));
-        const auto stream = transaction_.Query("SELECT " + Join(selects, ", "));
-        if (!stream) {
-            return Within(fmt::format("{}: the types of the contract", action_.location.ToString()),
-                          stream.error());
-        }
-        std::vector<std::string> promised;
-        for (const auto& row : BIWA_TRY(ReadTexts(**stream))) {
-            for (const auto& type : row) promised.push_back(*type);
-        }
-        return CheckContract(
-            action_, WithoutValidity(action_, BIWA_TRY(DescribeColumns(transaction_, target_))),
-            promised);
-    }
-
-    static constexpr std::string_view kNewRows = "temp.biwa_new_rows";
-    static constexpr Micros kDay = Micros{86'400} * 1'000'000;
-
-    const BuildContext& context_;
-    const Action& action_;
-    WriteTransaction& transaction_;
-    const Cancellation& cancellation_;
-    const std::string target_;
-    const std::string model_;
-    const Micros started_at_;
-    std::string condition_;  // that the rows of the build meet; empty: none
-    BuildOutcome outcome_;
-};
-
-}  // namespace
 
 Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph) {
     std::set<std::string> wanted{"_biwa"};
@@ -404,11 +43,14 @@ Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph) {
     if (!BIWA_TRY(is_there("applied"))) {
         changed = true;
         BIWA_TRY(PrepareApplied(*transaction));
+    } else {
+        changed = BIWA_TRY(MendApplied(*transaction)) || changed;
     }
     const bool has_intervals =
         std::any_of(graph.actions.begin(), graph.actions.end(),
                     [](const auto& action) { return action.intervals.has_value(); });
     if (BIWA_TRY(is_there("intervals"))) {
+        changed = BIWA_TRY(MendIntervals(*transaction)) || changed;
         changed = BIWA_TRY(ForgetIntervals(*transaction, graph)) || changed;
     } else if (has_intervals) {
         changed = true;
@@ -420,17 +62,59 @@ Status PrepareDatasets(Warehouse& warehouse, const CompiledGraph& graph) {
 
 namespace {
 
-// Calls `build` with a ModelBuild in a transaction of its own. What an author's statements leave
-// behind on the connection must not meet those of the next build.
+// The action has statements of its own beside a query: they may leave temporary tables, variables
+// and settings on their connection.
+bool HasStatements(const Action& action) {
+    if (action.type == ActionType::kOperations) return true;
+    return !action.full.pre_operations.empty() || !action.full.post_operations.empty() ||
+           !action.incremental.pre_operations.empty() ||
+           !action.incremental.post_operations.empty();
+}
+
+// A transaction in which models are built.
+class Building {
+  public:
+    // `until`: from then on its statements are interrupted.
+    Building(std::unique_ptr<WriteTransaction> transaction, Cancellation& cancellation,
+             Cancellation::Time until = Cancellation::kNever)
+        : transaction_(std::move(transaction)), cancellation_(cancellation) {
+        guard_.emplace(
+            cancellation, [this] { transaction_->Interrupt(); }, until);
+    }
+
+    WriteTransaction& transaction() { return *transaction_; }
+
+    Status Commit(const std::vector<AppliedBuild>& builds) {
+        if (!builds.empty()) BIWA_TRY(RecordApplied(*transaction_, builds));
+        // An interrupt that comes late would make a commit that is done look like one that is not.
+        guard_.reset();
+        if (cancellation_.requested()) return Cancelled();
+        return transaction_->Commit();
+    }
+
+  private:
+    const std::unique_ptr<WriteTransaction> transaction_;
+    const Cancellation& cancellation_;
+    std::optional<Cancellation::Guard> guard_;
+};
+
+// What an author's statements leave behind on the connection must not meet those of the next build.
+Result<std::unique_ptr<WriteTransaction>> BeginFor(const BuildContext& context, Workbench& bench,
+                                                   const Action& action) {
+    return HasStatements(action) ? context.warehouse.BeginBeside() : bench.Begin();
+}
+
+// Builds in a transaction of its own: `build` is what to do with the ModelBuild.
 template <typename Function>
-auto InTransaction(const BuildContext& context, Workbench& bench, const Action& action,
-                   Cancellation& cancellation, const Function& build)
-    -> decltype(build(std::declval<ModelBuild&>())) {
-    const auto transaction =
-        BIWA_TRY(HasStatements(action) ? context.warehouse.BeginBeside() : bench.Begin());
-    const Cancellation::Guard guard(cancellation, [&] { transaction->Interrupt(); });
-    ModelBuild one(context, action, *transaction, cancellation);
-    return build(one);
+Result<BuildOutcome> BuildAlone(const BuildContext& context, Workbench& bench, const Action& action,
+                                Cancellation& cancellation, const Function& build) {
+    Building building(BIWA_TRY(BeginFor(context, bench, action)), cancellation);
+    ModelBuild one(context, action, building.transaction(), cancellation);
+    BIWA_TRY(build(one));
+    std::vector<AppliedBuild> applied;
+    if (one.applied()) applied.push_back(*one.applied());
+    BIWA_TRY(building.Commit(applied));
+    return one.TakeOutcome();
 }
 
 // Range by range, each committed with its record: what is filled stays filled, however the run
@@ -438,30 +122,35 @@ auto InTransaction(const BuildContext& context, Workbench& bench, const Action& 
 Result<BuildOutcome> BuildRanges(const BuildContext& context, Workbench& bench,
                                  const Action& action, Cancellation& cancellation) {
     const auto run = [&](const auto& build) {
-        return InTransaction(context, bench, action, cancellation, build);
+        return BuildAlone(context, bench, action, cancellation, build);
     };
-    auto plan = BIWA_TRY(run([](ModelBuild& build) { return build.PlanRanges(); }));
-    if (plan.due.empty()) {
+    auto plan = [&]() -> Result<ModelBuild::RangePlan> {
+        Building building(BIWA_TRY(BeginFor(context, bench, action)), cancellation);
+        return ModelBuild(context, action, building.transaction(), cancellation).PlanRanges();
+    }();
+    if (!plan) return tl::unexpected(std::move(plan).error());
+    if (plan->due.empty()) {
         auto nothing = BIWA_TRY(run([](ModelBuild& build) { return build.RunNoRange(); }));
-        nothing.due_again = plan.due_again;
+        nothing.due_again = plan->due_again;
         return nothing;
     }
     BuildOutcome outcome;
-    outcome.due_again = plan.due_again;
-    for (std::size_t i = 0; i < plan.due.size(); ++i) {
+    outcome.due_again = plan->due_again;
+    for (std::size_t i = 0; i < plan->due.size(); ++i) {
         auto part = BIWA_TRY(run([&](ModelBuild& build) {
-            return build.RunRange(plan.due[i], plan.from_nothing && i == 0, plan.done,
-                                  i + 1 == plan.due.size());
+            return build.RunRange(plan->due[i], plan->from_nothing && i == 0, plan->done,
+                                  i + 1 == plan->due.size());
         }));
         outcome.rows = part.rows;
+        outcome.bytes = part.bytes;
         outcome.notes.insert(outcome.notes.end(), part.notes.begin(), part.notes.end());
     }
     const auto text = [&](Micros at) {
         const auto iso = ToIso8601(at);
-        return plan.is_of_days ? iso.substr(0, iso.find('T')) : iso;
+        return plan->is_of_days ? iso.substr(0, iso.find('T')) : iso;
     };
-    outcome.notes.push_back(fmt::format("filled from {} to {}", text(plan.due.front().begin),
-                                        text(plan.due.back().end)));
+    outcome.notes.push_back(fmt::format("filled from {} to {}", text(plan->due.front().begin),
+                                        text(plan->due.back().end)));
     return outcome;
 }
 
@@ -470,8 +159,39 @@ Result<BuildOutcome> BuildRanges(const BuildContext& context, Workbench& bench,
 Result<BuildOutcome> Build(const BuildContext& context, Workbench& bench, const Action& action,
                            Cancellation& cancellation) {
     if (action.intervals) return BuildRanges(context, bench, action, cancellation);
-    return InTransaction(context, bench, action, cancellation,
-                         [](ModelBuild& build) { return build.Run(); });
+    return BuildAlone(context, bench, action, cancellation,
+                      [](ModelBuild& build) { return build.Run(); });
+}
+
+bool CanBeBuiltTogether(const Action& action) {
+    return (action.type == ActionType::kTable || action.type == ActionType::kView) &&
+           !HasStatements(action);
+}
+
+Result<std::vector<BuildOutcome>> BuildTogether(const BuildContext& context, Workbench& bench,
+                                                const std::vector<const Action*>& actions,
+                                                std::chrono::milliseconds time_max,
+                                                Cancellation& cancellation) {
+    using std::chrono::steady_clock;
+    Building building(BIWA_TRY(bench.Begin()), cancellation, steady_clock::now() + time_max);
+    std::vector<BuildOutcome> outcomes;
+    std::vector<AppliedBuild> applied;
+    for (const auto* action : actions) {
+        const auto began = steady_clock::now();
+        ModelBuild one(context, *action, building.transaction(), cancellation);
+        BIWA_TRY(one.Run());
+        applied.push_back(*one.applied());
+        outcomes.push_back(one.TakeOutcome());
+        const std::chrono::duration<double> took = steady_clock::now() - began;
+        outcomes.back().seconds = took.count();
+    }
+    BIWA_TRY(building.Commit(applied));
+    return outcomes;
+}
+
+Result<std::string> ConditionFromNothing(const BuildContext& context, WriteTransaction& transaction,
+                                         const Action& action, Cancellation& cancellation) {
+    return ModelBuild(context, action, transaction, cancellation).ConditionFromNothing();
 }
 
 Result<FailingRows> Check(Warehouse& warehouse, const Action& action, Cancellation& cancellation) {

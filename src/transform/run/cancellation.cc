@@ -1,5 +1,6 @@
 #include "transform/run/cancellation.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace biwa::transform {
@@ -18,18 +19,32 @@ Cancellation::~Cancellation() = default;
 
 void Cancellation::Watch(std::stop_token end) {
     constexpr std::chrono::milliseconds kPause{20};
+    constexpr std::chrono::hours kLongest{1};
     std::unique_lock lock(mutex_);
-    if (!changed_.wait(lock, end, [this] { return stop_.stop_requested(); })) return;
     while (!end.stop_requested()) {
-        for (const auto& [id, interrupt] : interrupts_) interrupt();
-        changed_.wait_for(lock, end, kPause, [] { return false; });
+        const bool is_stopping = stop_.stop_requested();
+        const auto now = std::chrono::steady_clock::now();
+        auto next = now + (is_stopping ? std::chrono::steady_clock::duration(kPause) : kLongest);
+        for (const auto& [id, interrupt] : interrupts_) {
+            const bool is_due = is_stopping || interrupt.until <= now;
+            if (is_due) interrupt.call();
+            next = std::min(next, is_due ? now + kPause : interrupt.until);
+        }
+        wakes_at_ = next;
+        changed_.wait_until(lock, end, next, [&] {
+            return stop_.stop_requested() != is_stopping || wakes_at_ < next;
+        });
     }
 }
 
-Cancellation::Guard::Guard(Cancellation& owner, std::function<void()> interrupt) : owner_(owner) {
+Cancellation::Guard::Guard(Cancellation& owner, std::function<void()> interrupt, Time until)
+    : owner_(owner) {
     std::lock_guard lock(owner_.mutex_);
     id_ = owner_.next_id_++;
-    owner_.interrupts_.emplace(id_, std::move(interrupt));
+    owner_.interrupts_.emplace(id_, Interrupt{std::move(interrupt), until});
+    if (until >= owner_.wakes_at_) return;
+    owner_.wakes_at_ = until;
+    owner_.changed_.notify_all();
 }
 
 Cancellation::Guard::~Guard() {

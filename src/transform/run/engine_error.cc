@@ -41,4 +41,8 @@ Error InFile(Error error, const Action& action, const SqlText& sql, int lines_be
     return error;
 }
 
+bool IsOutOfMemory(const Error& error) {
+    return error.message.find("Out of Memory Error") != std::string::npos;
+}
+
 }  // namespace biwa::transform

@@ -10,4 +10,7 @@ namespace biwa::transform {
 // that failed had `lines_before` lines in front of `sql`.
 Error InFile(Error error, const Action& action, const SqlText& sql, int lines_before);
 
+// The engine had not as much memory as it needed.
+bool IsOutOfMemory(const Error& error);
+
 }  // namespace biwa::transform

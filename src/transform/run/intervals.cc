@@ -73,20 +73,25 @@ Micros NextEnd(const Intervals& intervals, Micros from, Micros now) {
 Status PrepareIntervals(WriteTransaction& transaction) {
     return transaction.Execute(
         fmt::format("CREATE TABLE IF NOT EXISTS {} (model VARCHAR NOT NULL, begins TIMESTAMPTZ NOT "
-                    "NULL, ends TIMESTAMPTZ NOT NULL)",
+                    "NULL, ends TIMESTAMPTZ NOT NULL, by_column VARCHAR)",
                     kIntervals));
 }
 
-Result<std::vector<TimeRange>> ReadIntervals(WriteTransaction& transaction,
-                                             const std::string& model) {
-    const auto stream = BIWA_TRY(transaction.Query(
-        fmt::format("SELECT epoch_us(begins)::VARCHAR, epoch_us(ends)::VARCHAR FROM {} WHERE model "
-                    "= {} ORDER BY begins",
-                    kIntervals, QuoteLiteral(model))));
-    std::vector<TimeRange> ranges;
-    for (const auto& row : BIWA_TRY(ReadTexts(*stream)))
-        ranges.push_back({std::stoll(*row[0]), std::stoll(*row[1])});
-    return ranges;
+Result<bool> MendIntervals(WriteTransaction& transaction) {
+    return AddMissingColumn(transaction, {"_biwa", "intervals"}, {"by_column", "VARCHAR"});
+}
+
+Result<RecordedIntervals> ReadIntervals(WriteTransaction& transaction, const std::string& model) {
+    const auto stream = BIWA_TRY(transaction.Query(fmt::format(
+        "SELECT epoch_us(begins)::VARCHAR, epoch_us(ends)::VARCHAR, by_column FROM {} WHERE model "
+        "= {} ORDER BY begins",
+        kIntervals, QuoteLiteral(model))));
+    RecordedIntervals recorded;
+    for (const auto& row : BIWA_TRY(ReadTexts(*stream))) {
+        recorded.ranges.push_back({std::stoll(*row[0]), std::stoll(*row[1])});
+        recorded.column = row[2].value_or("");
+    }
+    return recorded;
 }
 
 Result<bool> ForgetIntervals(WriteTransaction& transaction, const CompiledGraph& graph) {
@@ -105,13 +110,14 @@ Result<bool> ForgetIntervals(WriteTransaction& transaction, const CompiledGraph&
 }
 
 Status WriteIntervals(WriteTransaction& transaction, const std::string& model,
-                      const std::vector<TimeRange>& ranges) {
+                      const RecordedIntervals& intervals) {
     BIWA_TRY(transaction.Execute(
         fmt::format("DELETE FROM {} WHERE model = {}", kIntervals, QuoteLiteral(model))));
-    for (const auto& range : ranges) {
-        BIWA_TRY(transaction.Execute(
-            fmt::format("INSERT INTO {} VALUES ({}, make_timestamptz({}), make_timestamptz({}))",
-                        kIntervals, QuoteLiteral(model), range.begin, range.end)));
+    for (const auto& range : intervals.ranges) {
+        BIWA_TRY(transaction.Execute(fmt::format(
+            "INSERT INTO {} VALUES ({}, make_timestamptz({}), make_timestamptz({}), {})",
+            kIntervals, QuoteLiteral(model), range.begin, range.end,
+            QuoteLiteral(intervals.column))));
     }
     return {};
 }

@@ -36,16 +36,22 @@ std::vector<TimeRange> DueRanges(const Intervals& intervals, Micros from,
 // When the interval that is under way at `now` will have passed; the first, before `from`.
 Micros NextEnd(const Intervals& intervals, Micros from, Micros now);
 
-// Makes the table where it is missing.
+// Makes the table.
 Status PrepareIntervals(WriteTransaction& transaction);
-Result<std::vector<TimeRange>> ReadIntervals(WriteTransaction& transaction,
-                                             const std::string& model);
+// One that an older version has made gets what it lacks; whether there was something.
+Result<bool> MendIntervals(WriteTransaction& transaction);
+
+struct RecordedIntervals {
+    std::string column;  // by which the ranges are; empty: an older version did not record it
+    std::vector<TimeRange> ranges;
+};
+Result<RecordedIntervals> ReadIntervals(WriteTransaction& transaction, const std::string& model);
 // Of models that are built in another way by now: what was filled then is not what is there.
 // Whether there was something to forget.
 Result<bool> ForgetIntervals(WriteTransaction& transaction, const CompiledGraph& graph);
 // In place of what was recorded for the model.
 Status WriteIntervals(WriteTransaction& transaction, const std::string& model,
-                      const std::vector<TimeRange>& ranges);
+                      const RecordedIntervals& intervals);
 
 // As the engine reads it: a date or a time, in UTC where it does not say. `as_wall_clock`: what
 // clocks in the warehouse's time zone show then, and in that zone where it does not say.

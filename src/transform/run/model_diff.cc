@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "transform/run/builder.h"
 #include "transform/run/engine_error.h"
 #include "transform/run/model_history.h"
 #include "transform/run/sql_results.h"
-#include "transform/run/statements.h"
 
 namespace biwa::transform {
 
@@ -16,7 +16,7 @@ const DiffWords kWords{"gone", "new", "before", "after"};
 
 }  // namespace
 
-Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
+Result<TableDiff> DiffModel(Warehouse& warehouse, const Clock& clock, const Action& action,
                             const std::vector<std::string>& key, Cancellation& cancellation) {
     if (action.type == ActionType::kAssertion || action.type == ActionType::kOperations) {
         return UserError(fmt::format("{} is of type {}: there is no result to compare",
@@ -38,12 +38,18 @@ Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
                          fmt::format("Build it: biwa run --select {}", action.target.ToString()));
     }
     for (const auto& sql : action.full.pre_operations) {
-        auto done = CheckIsNoTransaction(sql.sql);
-        if (done) done = transaction->Execute(sql.sql);
+        auto done = transaction->Execute(sql.sql);
         if (!done) return tl::unexpected(InFile(std::move(done).error(), action, sql, 0));
     }
     const auto& query = action.full.query;
-    auto built = transaction->Execute("CREATE TEMP TABLE biwa_built AS\n" + query.sql);
+    std::string head = "CREATE TEMP TABLE biwa_built AS\n", tail;
+    if (action.intervals) {
+        const BuildContext context{warehouse, clock, ""};
+        head = "CREATE TEMP TABLE biwa_built AS SELECT * FROM (\n";
+        tail = "\n) AS biwa_rows WHERE " +
+               BIWA_TRY(ConditionFromNothing(context, *transaction, action, cancellation));
+    }
+    auto built = transaction->Execute(head + query.sql + tail);
     if (!built) return tl::unexpected(InFile(std::move(built).error(), action, query, 1));
     auto found_by = key.empty() ? action.unique_key : key;
     if (action.history && !action.RecordsHistory() && key.empty())
@@ -55,9 +61,19 @@ Result<TableDiff> DiffModel(Warehouse& warehouse, const Action& action,
         for (const auto& column : WithoutValidity(action, had))
             columns.push_back(QuoteIdentifier(column.name));
         if (columns.size() + 2 == had.size()) {
-            BIWA_TRY(transaction->Execute(
-                fmt::format("CREATE TEMP VIEW biwa_open AS SELECT {} FROM {} WHERE {} IS NULL",
-                            Join(columns, ", "), left, kValidTo)));
+            std::string given;
+            if (action.history->keeps_vanished) {
+                std::vector<std::string> matches;
+                for (const auto& name : action.unique_key) {
+                    matches.push_back(fmt::format("built.{0} IS NOT DISTINCT FROM there.{0}",
+                                                  QuoteIdentifier(name)));
+                }
+                given = fmt::format(" AND EXISTS (SELECT 1 FROM temp.biwa_built AS built WHERE {})",
+                                    Join(matches, " AND "));
+            }
+            BIWA_TRY(transaction->Execute(fmt::format(
+                "CREATE TEMP VIEW biwa_open AS SELECT {} FROM {} AS there WHERE {} IS NULL{}",
+                Join(columns, ", "), left, kValidTo, given)));
             left = "temp.biwa_open";
         }
     }

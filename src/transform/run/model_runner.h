@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "transform/compile/graph.h"
+#include "transform/run/build_times.h"
 #include "transform/run/result.h"
 #include "warehouse/warehouse.h"
 
@@ -24,7 +25,6 @@ class RunObserver {
 struct RunOptions {
     bool full_refresh = false;    // incremental models from nothing
     bool forget_history = false;  // and those that record a history, too
-    bool measures = false;        // says of each table how many bytes it has (table_size.h)
     int threads = 2;              // models at once, each in a transaction of its own
     std::string run_id = {};      // of _biwa.applied; empty: a new one
     // The run of that id was interrupted: what it has committed is not built again, unless its
@@ -34,6 +34,10 @@ struct RunOptions {
 
 // Of no other run, ever.
 std::string NewRunId(Micros now);
+
+// The result of a run that was cancelled before its beginning.
+RunResult NothingDone(const CompiledGraph& graph, const std::set<TableName>& selection,
+                      const RunOptions& options);
 
 class ModelRunner {
   public:
@@ -52,6 +56,7 @@ class ModelRunner {
 
     Warehouse& warehouse_;
     const Clock& clock_;
+    BuildTimes times_;
     std::atomic<Micros> prune_at_ = 0;
 };
 

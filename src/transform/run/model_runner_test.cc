@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <thread>
@@ -333,6 +334,104 @@ TEST_F(ModelRunnerTest, ManyModelsAtOnce) {
             EXPECT_EQ(action.state, RunState::kOk) << action.error->message;
     }
     EXPECT_EQ(Ask("SELECT count(*) FROM _biwa.applied"), "120");
+}
+
+// What a model is built with the second time, when how long it takes is known.
+constexpr std::string_view kTogether = "SELECT txid_current() AS tx";
+
+TEST_F(ModelRunnerTest, SmallModelsAreBuiltTogetherOnceTheyAreKnownToBeSmall) {
+    std::map<std::string, std::string> files;
+    for (int i = 0; i < 40; ++i)
+        files[fmt::format("m{:02}", i)] = fmt::format("config {{type: 'table'}} {}", kTogether);
+    files["n"] = "config {type: 'table'} SELECT count(*) AS n FROM ${ref('m00')}";
+    const auto transactions = [&] {
+        std::string all;
+        for (int i = 0; i < 40; ++i)
+            all += fmt::format("{} SELECT tx FROM mart.m{:02}", i == 0 ? "" : " UNION ALL", i);
+        return Ask("SELECT count(DISTINCT tx) FROM (" + all + ")");
+    };
+    const auto graph = CompileFiles(files);
+    ASSERT_TRUE(RunGraph(graph).ok());
+    EXPECT_EQ(transactions(), "40");
+    recorder_.lines.clear();
+    const auto again = RunGraph(graph, {.threads = 1});
+    ASSERT_TRUE(again.ok());
+    EXPECT_LE(std::stoi(transactions()), 8);
+    EXPECT_EQ(Ask("SELECT count(*) FROM _biwa.applied"), "82");
+    EXPECT_EQ(again.Find({"mart", "m39"})->rows, 1u);
+    EXPECT_EQ(again.Find({"mart", "m39"})->bytes, 8u);
+    EXPECT_EQ(Ask("SELECT DISTINCT bytes FROM _biwa.applied WHERE model = 'mart.m39'"), "8");
+    // What reads one of them begins after their commit.
+    const auto place = [&](const std::string& line) {
+        return std::find(recorder_.lines.begin(), recorder_.lines.end(), line);
+    };
+    EXPECT_LT(place("ok m00"), place("> n"));
+    // Another definition may take as long as it likes.
+    files["m01"] = "config {type: 'table'} SELECT txid_current() AS tx, 1 AS one";
+    ASSERT_TRUE(RunFiles(files, {.threads = 1}).ok());
+    EXPECT_EQ(Ask("SELECT count(*) FROM mart.m00 JOIN mart.m01 USING (tx)"), "0");
+}
+
+TEST_F(ModelRunnerTest, OneOfSeveralThatFailsLeavesTheOthers) {
+    const auto graph = CompileFiles({
+        {"a", fmt::format("config {{type: 'table'}} {}", kTogether)},
+        {"b",
+         "config {type: 'table'} SELECT CASE WHEN count(*) > 9 THEN error('too many') END AS e "
+         "FROM ${ref('app', 'answers')}"},
+        {"c", fmt::format("config {{type: 'table'}} {}", kTogether)},
+        {"d", "config {type: 'view'} SELECT * FROM ${ref('b')}"},
+    });
+    ASSERT_TRUE(RunGraph(graph).ok());
+    const auto before = Ask("SELECT tx FROM mart.c");
+    Exec("INSERT INTO app.answers SELECT 9, 9");
+    const auto result = RunGraph(graph, {.threads = 1});
+    EXPECT_EQ(result.Find({"mart", "a"})->state, RunState::kOk);
+    EXPECT_EQ(result.Find({"mart", "b"})->state, RunState::kFailed);
+    EXPECT_NE(ErrorOf(result, "b").find("too many"), std::string::npos) << ErrorOf(result, "b");
+    EXPECT_EQ(result.Find({"mart", "c"})->state, RunState::kOk);
+    EXPECT_EQ(result.Find({"mart", "d"})->state, RunState::kSkipped);
+    EXPECT_NE(Ask("SELECT tx FROM mart.c"), before);
+    EXPECT_EQ(Ask("SELECT model FROM _biwa.applied GROUP BY model HAVING count(*) = 2 ORDER BY 1"),
+              "mart.a mart.c");
+}
+
+TEST_F(ModelRunnerTest, OneOfSeveralThatHasBecomeSlowHoldsTheOthersUpForAMomentOnly) {
+    Exec("CREATE TABLE app.size AS SELECT 1 AS n");
+    const auto quick = fmt::format("config {{type: 'table'}} {}", kTogether);
+    const auto graph = CompileFiles({
+        {"a",
+         "config {type: 'table'} SELECT sum(sin(x.i) * cos(y.i)) AS n FROM ${ref('app', 'size')}, "
+         "range(n) AS x(i), range(n) AS y(i)"},
+        {"b", quick},
+        {"c", quick},
+        {"d", quick},
+    });
+    ASSERT_TRUE(RunGraph(graph).ok());
+    Exec("UPDATE app.size SET n = 1000000");
+    const std::string built = "SELECT count(*) FROM _biwa.applied";
+    ASSERT_EQ(Ask(built), "4");
+    // It would go on for minutes, and is ended when the others are done.
+    std::stop_source stop;
+    std::jthread watcher([&] {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+        while (Ask(built) != "7" && std::chrono::steady_clock::now() < end)
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        stop.request_stop();
+    });
+    const auto result = RunGraph(graph, {}, {}, stop.get_token());
+    EXPECT_EQ(result.Find({"mart", "a"})->state, RunState::kCancelled);
+    for (const auto* name : {"b", "c", "d"})
+        EXPECT_EQ(result.Find({"mart", name})->state, RunState::kOk) << ErrorOf(result, name);
+    EXPECT_EQ(Ask(built), "7");
+    EXPECT_EQ(std::count(recorder_.lines.begin(), recorder_.lines.end(), "> b"), 2) << "once a run";
+}
+
+TEST_F(ModelRunnerTest, TheRecordOfAnOlderVersionGetsItsBytes) {
+    const auto graph = CompileFiles({{"m", "config {type: 'table'} SELECT 'abc' AS t"}});
+    ASSERT_TRUE(RunGraph(graph).ok());
+    Exec("ALTER TABLE _biwa.applied DROP COLUMN bytes");
+    ASSERT_TRUE(RunGraph(graph).ok());
+    EXPECT_EQ(Ask("SELECT coalesce(bytes, -1) FROM _biwa.applied ORDER BY finished_at"), "-1 3");
 }
 
 TEST(ModelRunnerOnDiskTest, AKillInTheMiddleOfABuildLeavesTheOldTable) {

@@ -40,7 +40,7 @@ struct ActionResult {
     Micros started_at = 0;  // 0: it was never begun
     double seconds = 0;
     std::optional<std::uint64_t> rows;  // the table's, after the build; views have none
-    // Of the table's values; when nobody asked, or it cannot be told, there is none.
+    // Of the table's values (table_size.h).
     std::optional<std::uint64_t> bytes = {};
     std::optional<Error> error;      // of kFailed and kWarned; of kSkipped, what kept it
     std::vector<std::string> notes;  // of what went well, what a person should know

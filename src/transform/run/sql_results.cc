@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace biwa::transform {
 
 Result<std::vector<TextRow>> ReadTexts(RowStream& stream) {
@@ -28,6 +30,16 @@ Result<std::vector<TableColumn>> DescribeColumns(WriteTransaction& transaction,
     std::vector<TableColumn> columns;
     for (auto& row : BIWA_TRY(ReadTexts(*stream))) columns.push_back({*row[0], *row[1]});
     return columns;
+}
+
+Result<bool> AddMissingColumn(WriteTransaction& transaction, const TableName& table,
+                              const TableColumn& column) {
+    for (const auto& there : BIWA_TRY(transaction.Widths(table))) {
+        if (there.name == column.name) return false;
+    }
+    BIWA_TRY(transaction.Execute(fmt::format("ALTER TABLE {} ADD COLUMN {} {}", table.ToSql(),
+                                             QuoteIdentifier(column.name), column.type)));
+    return true;
 }
 
 }  // namespace biwa::transform

@@ -39,4 +39,8 @@ struct TableColumn {
 Result<std::vector<TableColumn>> DescribeColumns(WriteTransaction& transaction,
                                                  const std::string& table);
 
+// To a table of ours that an older version has made without it. Whether it had to be added.
+Result<bool> AddMissingColumn(WriteTransaction& transaction, const TableName& table,
+                              const TableColumn& column);
+
 }  // namespace biwa::transform

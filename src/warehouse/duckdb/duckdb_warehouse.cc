@@ -13,6 +13,7 @@
 #include "warehouse/duckdb/rows_function.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/duckdb/shadow_schema.h"
+#include "warehouse/duckdb/widths.h"
 
 namespace biwa {
 
@@ -59,13 +60,18 @@ class DuckDbTransaction final : public WriteTransaction {
     }
 
     Status Execute(std::string_view sql) override {
-        BIWA_TRY(duck::Execute(connection_, std::string(sql)));
+        BIWA_TRY(duck::Execute(connection_, std::string(sql), kNoTransactions));
         return {};
     }
 
     Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
         auto statement = BIWA_TRY(duck::Prepare(connection_, std::string(sql)));
+        BIWA_TRY(duck::CheckIsNoTransaction(statement.get()));
         return duck::Stream(connection_, std::move(statement), nullptr);
+    }
+
+    Result<std::vector<ColumnWidth>> Widths(const TableName& table) override {
+        return duck::WidthsOf(connection_, table);
     }
 
     Result<std::uint64_t> ExecuteWith(std::string_view sql,
@@ -84,13 +90,26 @@ class DuckDbTransaction final : public WriteTransaction {
                 text.replace(at, placeholder.size(), call);
             }
         }
-        auto changed = duck::Execute(connection_, text);
+        auto changed = duck::Execute(connection_, text, kNoTransactions);
         if (!changed) {
             for (const auto& lease : leases) {
                 if (auto error = lease.error()) return tl::unexpected(std::move(*error));
             }
         }
         return changed;
+    }
+
+    // DuckDB 1.5.6 moves the row groups of a large insert into the table while it writes the commit
+    // to its log, and marks them as that commit's afterwards: until then all see them, transactions
+    // that are older too. Where a row of the insert was deleted again, it puts the others in one by
+    // one instead, marked from the start, as it does with a small insert.
+    Status HideUntilCommit(const TableName& table) override {
+        // Rows of the transaction's own have numbers from here on (its MAX_ROW_ID).
+        constexpr std::int64_t kFirstOwnRow = 36'028'797'018'960'000;
+        return Execute(
+            fmt::format("INSERT INTO {0} DEFAULT VALUES; DELETE FROM {0} WHERE rowid = (SELECT "
+                        "max(rowid) FROM {0} WHERE rowid >= {1})",
+                        table.ToSql(), kFirstOwnRow));
     }
 
     Status Commit() override {
@@ -117,6 +136,8 @@ class DuckDbTransaction final : public WriteTransaction {
         open_ = true;
         return {};
     }
+
+    static constexpr auto kNoTransactions = duck::TransactionStatements::kRefused;
 
     duck::RowsFunction& rows_;
     duck::Checkpointer& checkpointer_;

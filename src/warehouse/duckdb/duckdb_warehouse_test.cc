@@ -112,6 +112,49 @@ TEST(DuckDbWarehouseTest, LoadsRowsOfASourceThroughThreads) {
               "300000|300000|200000|44999850000|200000;");
 }
 
+TEST(DuckDbWarehouseTest, NoStatementInATransactionBeginsOrEndsOne) {
+    const auto warehouse = InMemory();
+    ASSERT_TRUE((*warehouse->Begin())->Execute("SELECT 1"));
+    for (const auto* sql :
+         {"COMMIT", "begin transaction", "CREATE TABLE t AS SELECT 1; /* ; */ -- ;\n Rollback;",
+          "SELECT ';' ;\nEND", "abort", "SELECT E'\\'; x'; START TRANSACTION",
+          "PREPARE p AS COMMIT; EXECUTE p"}) {
+        auto transaction = *warehouse->Begin();
+        ASSERT_TRUE(transaction->Execute("CREATE TABLE before (i INTEGER)"));
+        const auto done = transaction->Execute(sql);
+        ASSERT_FALSE(done) << sql;
+        EXPECT_EQ(done.error().kind, ErrorKind::kUser) << done.error().ToString();
+        transaction.reset();
+        EXPECT_EQ(Ask(*warehouse, "SELECT count(*) FROM duckdb_tables()"), "0;") << sql;
+    }
+    auto transaction = *warehouse->Begin();
+    const auto asked = transaction->Query("COMMIT");
+    ASSERT_FALSE(asked);
+    EXPECT_NE(asked.error().message.find("would begin or end a transaction"), std::string::npos);
+    for (const auto* sql :
+         {"", "SELECT CASE WHEN true THEN 1\nEND", "SELECT 1 AS commit", "SELECT ';commit'",
+          "SELECT 1 AS \"; commit\"", "SELECT $$; commit$$", "-- ; commit", "/* ; */"}) {
+        EXPECT_TRUE(transaction->Execute(sql)) << sql;
+    }
+    EXPECT_TRUE(transaction->Commit());
+}
+
+TEST(DuckDbWarehouseTest, TellsHowWideColumnsAre) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute(
+        "CREATE TABLE t AS SELECT 1::UTINYINT AS a, 1.5::DECIMAL(5,1) AS \"b c\", "
+        "'x'::ENUM('x', 'y') AS d, 'x' AS e, 'x'::BLOB AS f, {'k': 1} AS g"));
+    const auto widths = transaction->Widths({"main", "T"});
+    ASSERT_TRUE(widths) << widths.error().ToString();
+    std::string text;
+    for (const auto& width : *widths)
+        text += fmt::format("{}:{}:{} ", width.name, static_cast<int>(width.kind), width.bytes);
+    EXPECT_EQ(text, "a:0:1 b c:0:4 d:0:1 e:1:0 f:2:0 g:3:0 ");
+    EXPECT_FALSE(transaction->Widths({"main", "no_such"}));
+    EXPECT_TRUE(transaction->Commit());
+}
+
 TEST(DuckDbWarehouseTest, KeepsTheErrorOfASourceAndLoadsNothing) {
     const auto warehouse = InMemory();
     auto transaction = *warehouse->Begin();
@@ -312,6 +355,43 @@ TEST_F(DuckDbFileTest, WhatWasCommittedIsThereAgain) {
     EXPECT_EQ(Ask(**warehouse, "SELECT * FROM t"), "42;");
     EXPECT_GT((*warehouse)->size_bytes(), 0u);
     EXPECT_TRUE((*warehouse)->Checkpoint());
+}
+
+TEST_F(DuckDbFileTest, ALargeCommitIsSeenWholeOrNotAtAll) {
+    constexpr int kCommits = 20;
+    constexpr std::int64_t kRows = 150'000;
+    DuckDbOptions options;
+    options.path = directory_ / "w.duckdb";
+    const auto warehouse = *OpenDuckDb(options);
+    {
+        auto transaction = *warehouse->Begin();
+        ASSERT_TRUE(transaction->Execute(
+            "CREATE SCHEMA s; CREATE TABLE s.t (i BIGINT); CREATE TABLE s.rows AS SELECT 0 AS n"));
+        ASSERT_TRUE(transaction->Commit());
+    }
+    std::jthread reader([&](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+            // Counted before it runs; counted by a scan; and what the same commits say.
+            const auto seen = Ask(*warehouse,
+                                  "SELECT a = b AND b = n, a, b, n FROM (SELECT (SELECT count(*) "
+                                  "FROM s.t) AS a, (SELECT count(*) FROM s.t WHERE i >= 0) AS b, "
+                                  "(SELECT n FROM s.rows) AS n)");
+            ASSERT_EQ(seen.substr(0, 4), "true") << seen;
+        }
+    });
+    for (int i = 0; i < kCommits; ++i) {
+        auto transaction = *warehouse->Begin();
+        ASSERT_TRUE(transaction->Execute(
+            fmt::format("INSERT INTO s.t SELECT range FROM range({0}); UPDATE s.rows SET n = n + "
+                        "{0}",
+                        kRows)));
+        ASSERT_TRUE(transaction->HideUntilCommit({"s", "t"}));
+        ASSERT_TRUE(transaction->Commit());
+    }
+    reader.request_stop();
+    reader.join();
+    EXPECT_EQ(Ask(*warehouse, "SELECT count(*), min(i), max(i) FROM s.t"),
+              fmt::format("{}|0|{};", kCommits * kRows, kRows - 1));
 }
 
 TEST_F(DuckDbFileTest, AFileThatIsNoWarehouseIsLeftAlone) {

@@ -117,6 +117,8 @@ Error EngineError(duckdb_error_type type, std::string message) {
             break;
         case DUCKDB_ERROR_OUT_OF_MEMORY:
             kind = ErrorKind::kUnavailable;
+            // Settings that nobody can change here.
+            message = message.substr(0, message.find("\n\nPossible solutions:"));
             hint =
                 "Ask for less at once, or give the warehouse more memory: warehouse.memory_limit "
                 "in "
@@ -207,7 +209,16 @@ Result<QueryResult> ExecutePrepared(duckdb_prepared_statement statement, Rows ro
 
 }  // namespace
 
-Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& sql) {
+Status CheckIsNoTransaction(duckdb_prepared_statement statement) {
+    if (duckdb_prepared_statement_type(statement) != DUCKDB_STATEMENT_TYPE_TRANSACTION) return {};
+    return UserError(
+        "a statement here would begin or end a transaction; all of them are one, and nothing of it "
+        "may come before the whole",
+        "Take out BEGIN, COMMIT and ROLLBACK.");
+}
+
+Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& sql,
+                              TransactionStatements transactions) {
     Extracted statements;
     const auto count = duckdb_extract_statements(connection, sql.c_str(), statements.out());
     if (count == 0) {
@@ -223,6 +234,8 @@ Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& s
             return tl::unexpected(
                 EngineError(DUCKDB_ERROR_INVALID, duckdb_prepare_error(statement.get())));
         }
+        if (transactions == TransactionStatements::kRefused)
+            BIWA_TRY(CheckIsNoTransaction(statement.get()));
         auto result = BIWA_TRY(ExecutePrepared(statement.get(), Rows::kWhole));
         changed = duckdb_rows_changed(result.get());
     }

@@ -19,8 +19,14 @@ Error EngineError(duckdb_error_type type, std::string message);
 Result<Prepared> Prepare(duckdb_connection connection, const std::string& sql);
 std::vector<Column> ColumnsOf(duckdb_prepared_statement statement);
 
+// Of statements that would begin or end a transaction, such as COMMIT.
+enum class TransactionStatements { kAllowed, kRefused };
+
 // Runs and forgets the result. Returns the number of rows changed.
-Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& sql);
+Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& sql,
+                              TransactionStatements = TransactionStatements::kAllowed);
+// kUser where it is one of those.
+Status CheckIsNoTransaction(duckdb_prepared_statement statement);
 
 // Runs `sql` and reads the result as it comes. `at_end` is called once, when the stream goes.
 Result<std::unique_ptr<RowStream>> Stream(duckdb_connection connection, Prepared statement,

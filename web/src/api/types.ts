@@ -127,7 +127,7 @@ export type ModelPage = {
   }[];
   conditions?: ColumnOrigin[];
   lineage_unknown?: string | null;
-  builds: { run_id: string; kind: string; at: string; seconds: number; rows: number | null }[];
+  builds: { run_id: string; kind: string; at: string; seconds: number; rows: number | null; bytes: number | null }[];
 };
 
 export type Status = {

@@ -1,0 +1,57 @@
+#include "replication/stream_pace.h"
+
+#include <gtest/gtest.h>
+
+namespace biwa {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// From the beginning of a commit that takes so long to when the next is due.
+milliseconds IntervalAfter(milliseconds took) {
+    StreamPace pace(milliseconds(100));
+    const StreamPace::Time begin(seconds(1000));
+    pace.Committed(begin, begin + took);
+    return std::chrono::duration_cast<milliseconds>(pace.next_commit() - begin);
+}
+
+TEST(StreamPaceTest, TheFirstCommitIsDueAtOnce) {
+    StreamPace pace(milliseconds(100));
+    const StreamPace::Time now(seconds(1000));
+    pace.Begin(now);
+    EXPECT_EQ(pace.next_commit(), now);
+}
+
+TEST(StreamPaceTest, CommitsAreTheRarerTheDearerTheyAre) {
+    EXPECT_EQ(IntervalAfter(milliseconds(0)), milliseconds(100));
+    EXPECT_EQ(IntervalAfter(milliseconds(2)), milliseconds(100));
+    EXPECT_EQ(IntervalAfter(milliseconds(10)), milliseconds(210));
+    // Nobody waits for longer than this because of the rest.
+    EXPECT_EQ(IntervalAfter(milliseconds(20)), milliseconds(420));
+    EXPECT_EQ(IntervalAfter(milliseconds(100)), milliseconds(500));
+    EXPECT_EQ(IntervalAfter(seconds(3)), seconds(6));
+}
+
+TEST(StreamPaceTest, AStreamUnderSteadyLoadKeepsUpThoughThereIsAlwaysSomethingToCome) {
+    StreamPace pace(milliseconds(100));
+    EXPECT_FALSE(pace.KeepsUp(false, seconds(3600)));
+    EXPECT_FALSE(pace.KeepsUp(false, seconds(6)));
+    EXPECT_TRUE(pace.KeepsUp(false, seconds(4)));
+    // A little behind for a moment.
+    EXPECT_TRUE(pace.KeepsUp(false, seconds(30)));
+    EXPECT_FALSE(pace.KeepsUp(false, seconds(61)));
+    EXPECT_FALSE(pace.KeepsUp(false, seconds(30)));
+    EXPECT_TRUE(pace.KeepsUp(false, milliseconds(300)));
+}
+
+TEST(StreamPaceTest, AStreamThatHasEverythingKeepsUpWhateverTheSourcesClockSays) {
+    StreamPace pace(milliseconds(100));
+    EXPECT_TRUE(pace.KeepsUp(true, seconds(7200)));
+    // Ahead of ours.
+    StreamPace other(milliseconds(100));
+    EXPECT_TRUE(other.KeepsUp(false, seconds(-7200)));
+}
+
+}  // namespace
+}  // namespace biwa

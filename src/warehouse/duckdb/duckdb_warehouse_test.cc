@@ -361,7 +361,7 @@ TEST_F(DuckDbFileTest, ALargeCommitIsSeenWholeOrNotAtAll) {
     constexpr int kCommits = 20;
     constexpr std::int64_t kRows = 150'000;
     DuckDbOptions options;
-    options.path = directory_ / "w.duckdb";
+    options.path = folder_.path() / "w.duckdb";
     const auto warehouse = *OpenDuckDb(options);
     {
         auto transaction = *warehouse->Begin();

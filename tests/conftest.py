@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import postgres, textfile  # noqa: E402
+from harness import mariadb, postgres, textfile  # noqa: E402
 from harness.instance import Instance, make_marker  # noqa: E402
 from harness.paths import BIWA  # noqa: E402
 
@@ -24,6 +24,14 @@ def shared_server():
 def pytest_unconfigure(config):
     if _server is not None:
         _server.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for said in filter(None, [server.crash() for server in mariadb.servers]):
+            report.longrepr = f"MARIADBD FELL OVER BY ITSELF:\n{said}\n\n{report.longreprtext}"
 
 
 def pytest_collection_finish(session):

@@ -5,20 +5,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include "base/testing.h"
 
 namespace biwa {
 namespace {
 
 class FileTest : public testing::Test {
   protected:
-    FileTest() {
-        std::string name = (std::filesystem::temp_directory_path() / "biwa_file_XXXXXX").string();
-        folder_ = ::mkdtemp(name.data());
-    }
-    ~FileTest() override { std::filesystem::remove_all(folder_); }
-
-    std::filesystem::path folder_;
+    TempFolder temp_;
+    const std::filesystem::path& folder_ = temp_.path();
 };
 
 TEST_F(FileTest, WritesAndReadsAnyBytes) {

@@ -75,11 +75,15 @@ Result<int> Run(Commands& commands, const StreamOptions& options) {
 void AddStream(Commands& commands) {
     const auto options = std::make_shared<StreamOptions>();
     auto* command = commands.Add(
-        "stream", "Copy tables, or keys of one, of a running stream anew; pause, resume",
+        "stream",
+        "Copy tables, or keys of one, of a running stream anew; drop columns; pause, resume",
         [&commands, options] { return Run(commands, *options); });
-    command->add_option("ACTION", options->action, "recopy, backfill, pause or resume")
+    command
+        ->add_option(
+            "ACTION", options->action,
+            "recopy, backfill, drop-columns (those that the source has no more), pause or resume")
         ->required()
-        ->check(CLI::IsMember({"recopy", "backfill", "pause", "resume"}));
+        ->check(CLI::IsMember({"recopy", "backfill", "drop-columns", "pause", "resume"}));
     command->add_option("STREAM", options->stream, "The stream, as its file is called")->required();
     command->add_option("TABLE", options->tables,
                         "Which of its tables; left out: the stream as a whole");

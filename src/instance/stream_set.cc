@@ -196,15 +196,18 @@ std::vector<StreamStatus> StreamSet::statuses() const {
 }
 
 Status StreamSet::Ask(const http::StreamCommand& command) {
-    const std::map<std::string, StreamRequest> requests = {{"recopy", StreamRequest::kRecopy},
-                                                           {"pause", StreamRequest::kPause},
-                                                           {"resume", StreamRequest::kResume}};
+    const std::map<std::string, StreamRequest> requests = {
+        {"recopy", StreamRequest::kRecopy},
+        {"drop-columns", StreamRequest::kDropColumns},
+        {"pause", StreamRequest::kPause},
+        {"resume", StreamRequest::kResume}};
     const auto request = requests.find(command.action);
     const bool is_reconcile = command.action == "reconcile" || command.action == "repair";
     const bool is_backfill = command.action == "backfill";
     if (request == requests.end() && !is_reconcile && !is_backfill) {
-        return UserError(fmt::format("a stream cannot \"{}\"", command.action),
-                         "It can recopy, backfill, pause, resume, reconcile and repair.");
+        return UserError(
+            fmt::format("a stream cannot \"{}\"", command.action),
+            "It can recopy, backfill, drop-columns, pause, resume, reconcile and repair.");
     }
     if (!is_backfill && !(command.from.empty() && command.to.empty())) {
         return UserError("only a backfill takes \"from\" and \"to\"");

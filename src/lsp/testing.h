@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/testing.h"
 #include "lsp/framing.h"
 #include "lsp/server.h"
 #include "lsp/text_index.h"
@@ -55,8 +55,6 @@ class ServerTest : public testing::Test {
     using Json = nlohmann::json;
 
     ServerTest() {
-        char pattern[] = "/tmp/biwa_lsp_XXXXXX";
-        root_ = ::mkdtemp(pattern);
         Write("biwa.yaml", "name: juku\n");
         Write("connections/db.yaml", "url: postgres://h/d\n");
         Write("streams/app.yaml", "connection: db\ntables: public.*\n");
@@ -65,7 +63,6 @@ class ServerTest : public testing::Test {
             "config {\n  type: \"table\",\n  description: \"毎日の回答\",\n  columns: { day: \"The "
             "day\" }\n}\n\nSELECT 1 AS day\n");
     }
-    ~ServerTest() override { std::filesystem::remove_all(root_); }
 
     void Write(const std::string& path, const std::string& text) {
         std::filesystem::create_directories((root_ / path).parent_path());
@@ -155,7 +152,8 @@ class ServerTest : public testing::Test {
         return last;
     }
 
-    std::filesystem::path root_;
+    TempFolder folder_;
+    const std::filesystem::path& root_ = folder_.path();
     TestTools tools_;
     std::vector<Json> answers_;
 

@@ -9,6 +9,7 @@
 #include <regex>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "base/text.h"
 
 namespace biwa {
@@ -33,12 +34,7 @@ ConnectionKinds Kinds() {
 
 class ProjectTest : public testing::Test {
   protected:
-    ProjectTest() {
-        char pattern[] = "/tmp/biwa_project_XXXXXX";
-        root_ = ::mkdtemp(pattern);
-        Write("biwa.yaml", "name: juku\n");
-    }
-    ~ProjectTest() override { fs::remove_all(root_); }
+    ProjectTest() { Write("biwa.yaml", "name: juku\n"); }
 
     void Write(const std::string& path, const std::string& text) {
         fs::create_directories((root_ / path).parent_path());
@@ -60,7 +56,8 @@ class ProjectTest : public testing::Test {
         return Problems();
     }
 
-    fs::path root_;
+    TempFolder folder_;
+    const fs::path& root_ = folder_.path();
 };
 
 constexpr const char* kConnection =

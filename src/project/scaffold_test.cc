@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "project/overview.h"
 #include "project/project.h"
 #include "project/scaffold_text.h"
@@ -17,12 +18,6 @@ namespace fs = std::filesystem;
 
 class ScaffoldTest : public testing::Test {
   protected:
-    ScaffoldTest() {
-        char pattern[] = "/tmp/biwa_scaffold_XXXXXX";
-        root_ = ::mkdtemp(pattern);
-    }
-    ~ScaffoldTest() override { fs::remove_all(root_); }
-
     static ConnectionKinds Kinds() {
         return {{"postgres",
                  {{.name = "host", .required = true},
@@ -32,7 +27,8 @@ class ScaffoldTest : public testing::Test {
                   {.name = "password", .type = SettingType::kSecret},
                   {.name = "sslmode"}}}};
     }
-    fs::path root_;
+    TempFolder folder_;
+    const fs::path& root_ = folder_.path();
 };
 
 Column Of(const std::string& name, TypeId type, bool nullable = false,

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <thread>
 
+#include "base/testing.h"
 #include "replication/target_table.h"
 #include "replication/testing.h"
 
@@ -52,10 +52,9 @@ TEST(ApplierTest, ATableIsWhatItsChangesMadeIt) {
 TEST(ApplierTest, WhatReadersSeeOfALargeTransactionAgreesWithThePosition) {
     constexpr std::uint64_t kCommits = 6;
     constexpr int kRows = 130'000;
-    char pattern[] = "/tmp/biwa-applier-XXXXXX";
-    const std::filesystem::path folder = ::mkdtemp(pattern);
+    const TempFolder folder;
     DuckDbOptions options;
-    options.path = folder / "w.duckdb";
+    options.path = folder.path() / "w.duckdb";
     {
         World world(KeyShape::kInt, SchemaOf(KeyShape::kInt), 0, 0, options);
         auto applier = world.NewApplier();
@@ -78,7 +77,6 @@ TEST(ApplierTest, WhatReadersSeeOfALargeTransactionAgreesWithThePosition) {
             ASSERT_TRUE(applier->Commit());
         }
     }
-    std::filesystem::remove_all(folder);
 }
 
 // Two copies at different moments, whose ranges of pages rows may have left or come into in

@@ -380,7 +380,7 @@ Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>&
         const auto passed = batch->commit ? batch->commit->order : 0;
         const auto now = steady_clock::now();
         const bool is_idle = batch->changes == 0 && batch->commits == 0 && at_commit;
-        if (is_idle && now - last_pushed < options_.idle_every) {
+        if (is_idle && !batch->is_awaited && now - last_pushed < options_.idle_every) {
             passed_order_ = passed;
             continue;
         }

@@ -245,7 +245,8 @@ Status StreamRunner::Ask(StreamRequest request, const std::vector<std::string>& 
 
 Status StreamRunner::Fulfil(StreamRequest request, const std::vector<std::string>& tables) {
     auto& state = line_.state();
-    if (tables.empty() && request != StreamRequest::kRecopy) {
+    const bool is_of_stream = request == StreamRequest::kPause || request == StreamRequest::kResume;
+    if (tables.empty() && is_of_stream) {
         state.is_paused = request == StreamRequest::kPause;
         auto transaction = BIWA_TRY(warehouse_.Begin());
         BIWA_TRY(SavePaused(*transaction, options_.name, state.is_paused));
@@ -270,6 +271,7 @@ Status StreamRunner::Fulfil(StreamRequest request, const std::vector<std::string
         return UserError(fmt::format("stream {} has no table \"{}\"", options_.name, name),
                          meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
     }
+    if (request == StreamRequest::kDropColumns) return DropGone(chosen);
     if (request != StreamRequest::kPause) intake_.TryAgain();
     for (auto* table : chosen) {
         const bool is_at_source = table->phase != TablePhase::kGone;
@@ -280,6 +282,20 @@ Status StreamRunner::Fulfil(StreamRequest request, const std::vector<std::string
         } else if (request == StreamRequest::kRecopy && is_at_source) {
             BIWA_TRY(line_.SetPhase(*table, TablePhase::kWaiting, "asked for by hand"));
         }
+    }
+    return {};
+}
+
+Status StreamRunner::DropGone(const std::vector<StreamState::Table*>& tables) {
+    for (const auto* table : tables) {
+        const auto target = TargetTable(options_.dataset, table->schema, table->name);
+        auto transaction = BIWA_TRY(warehouse_.Begin());
+        const auto dropped = BIWA_TRY(DropGoneColumns(*transaction, target));
+        if (dropped.empty()) continue;
+        BIWA_TRY(transaction->Commit());
+        LogInfo("stream {}: dropped of {} as asked: {}", options_.name, target.ToString(),
+                fmt::join(dropped, ", "));
+        OnCopied(target);
     }
     return {};
 }

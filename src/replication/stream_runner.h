@@ -70,6 +70,7 @@ class StreamRunner final : private LineObserver {
     Status Begin(StreamSource& source);
     Status StartOver(StreamSource& source, const Error& lost);
     Status Fulfil(StreamRequest request, const std::vector<std::string>& tables);
+    Status DropGone(const std::vector<StreamState::Table*>& tables);
     // Stands still until it is woken; false when stopped.
     bool StandStill(std::stop_token stop);
     // Makes the source keep nothing more for a stream that was given up: its next start is its

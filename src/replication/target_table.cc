@@ -149,6 +149,14 @@ std::string BehindMask(const std::string& before, const std::string& text) {
     return mask.empty() ? text : MaskComment(mask) + std::string(kAfterMask) + text;
 }
 
+// What is said behind the mask.
+std::string SaidBehindMask(const std::string& comment) {
+    const auto mask = MaskOfComment(comment);
+    if (mask.empty()) return comment;
+    return comment.substr(
+        std::min(comment.size(), kMasked.size() + mask.size() + kAfterMask.size()));
+}
+
 std::string Comment(const TableName& target, const std::string& column, const std::string& text) {
     return fmt::format("COMMENT ON COLUMN {}.{} IS {}", target.ToSql(), QuoteIdentifier(column),
                        text.empty() ? "NULL" : QuoteLiteral(text));
@@ -268,12 +276,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         if (found != nullptr) {
             const auto& comment = found->comment;
             const auto mask = MaskOfComment(comment);
-            const auto said =
-                mask.empty()
-                    ? comment
-                    : comment.substr(std::min(comment.size(),
-                                              kMasked.size() + mask.size() + kAfterMask.size()));
-            if (SaysItIsGone(said)) {
+            if (SaysItIsGone(SaidBehindMask(comment))) {
                 fit.comments.push_back(
                     Comment(target, found->column.name, mask.empty() ? "" : MaskComment(mask)));
             }
@@ -450,6 +453,31 @@ Status RenameTarget(WriteTransaction& transaction, const TableName& from, const 
         "COMMENT ON VIEW {} IS {}; UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",
         from.ToSql(), QuoteIdentifier(to.name), from.ToSql(), to.ToSql(), from.ToSql(),
         QuoteLiteral(CalledNow(to.name)), QuoteLiteral(to.name), OfTarget(from)));
+}
+
+Result<std::vector<std::string>> DropGoneColumns(WriteTransaction& transaction,
+                                                 const TableName& target) {
+    std::vector<std::string> gone;
+    {
+        const auto rows = BIWA_TRY(transaction.Query(fmt::format(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = {} AND "
+            "lower(table_name) = lower({}) AND comment IS NOT NULL AND database_name = "
+            "current_database() ORDER BY column_index",
+            QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+        while (const auto* block = BIWA_TRY(rows->Next())) {
+            for (std::size_t row = 0; row < block->rows; ++row) {
+                const std::string comment(block->columns[1].GetString(row));
+                if (SaysItIsGone(SaidBehindMask(comment))) {
+                    gone.emplace_back(block->columns[0].GetString(row));
+                }
+            }
+        }
+    }
+    for (const auto& column : gone) {
+        BIWA_TRY(transaction.Execute(
+            fmt::format("ALTER TABLE {} DROP COLUMN {}", target.ToSql(), QuoteIdentifier(column))));
+    }
+    return gone;
 }
 
 Status DropTarget(WriteTransaction& transaction, const TableName& target) {

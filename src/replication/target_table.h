@@ -75,6 +75,10 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
 // The table has another name at the source. Under the one that readers know there is a view of it.
 Status RenameTarget(WriteTransaction& transaction, const TableName& from, const TableName& to);
 
+// Drops the columns that stayed when the source dropped or renamed them; returns their names.
+Result<std::vector<std::string>> DropGoneColumns(WriteTransaction& transaction,
+                                                 const TableName& target);
+
 Status DropTarget(WriteTransaction& transaction, const TableName& target);
 
 // The views that renamings have left under the target's old names.

@@ -75,8 +75,8 @@ class SnapshotReader {
     // Any number at once, each with a connection of its own. From any thread.
     virtual Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                                     const SnapshotRange& range) = 0;
-    // Whether the ranges are still the parts of the table that they were when it was split; they
-    // then are for as long as this reads.
+    // Whether the ranges are still the parts of the table that they were when it was split. Where
+    // the table changes after that, Read is kUnavailable.
     virtual Result<bool> AreCurrent(const SourceTable& table,
                                     const std::vector<SnapshotRange>& ranges) = 0;
     // Values so far that the warehouse's types cannot hold, and that became NULL. From any thread.
@@ -159,6 +159,7 @@ struct ChangeBatch {
     std::optional<Position> commit;
     Micros commit_time = 0;     // when the last of them was committed, by the source's clock
     std::uint64_t commits = 0;  // none: nothing has happened, only that is how far the source is
+    bool is_awaited = false;    // the source waits until that is durable
 };
 
 // Follows the changes of a set of tables. One thread at a time.

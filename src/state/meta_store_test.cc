@@ -14,19 +14,13 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/testing.h"
 
 namespace biwa {
 namespace {
 
 class MetaStoreTest : public testing::Test {
   protected:
-    MetaStoreTest() {
-        char pattern[] = "/tmp/biwa_meta_XXXXXX";
-        folder_ = ::mkdtemp(pattern);
-        path_ = folder_ / "meta.db";
-    }
-    ~MetaStoreTest() override { std::filesystem::remove_all(folder_); }
-
     std::unique_ptr<MetaStore> Open() {
         auto store = MetaStore::Open(path_, clock_);
         EXPECT_TRUE(store) << store.error().ToString();
@@ -34,8 +28,9 @@ class MetaStoreTest : public testing::Test {
     }
 
     ManualClock clock_{1'000'000};
-    std::filesystem::path folder_;
-    std::filesystem::path path_;
+    TempFolder temp_;
+    const std::filesystem::path& folder_ = temp_.path();
+    const std::filesystem::path path_ = folder_ / "meta.db";
 };
 
 TEST_F(MetaStoreTest, KeepsWhatWasAppliedAndSaysWhoDidIt) {

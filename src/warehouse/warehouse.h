@@ -111,7 +111,8 @@ class Warehouse {
   public:
     virtual ~Warehouse() = default;
 
-    // For short writes that must agree with replication: waits for the one writer.
+    // For short writes that must agree with replication: waits for the one writer, who is that
+    // until it has committed or is gone.
     virtual Result<std::unique_ptr<WriteTransaction>> Begin() = 0;
     // For long writes of tables that nobody else writes (models): beside the writer.
     virtual Result<std::unique_ptr<WriteTransaction>> BeginBeside() = 0;

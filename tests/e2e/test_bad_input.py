@@ -148,6 +148,42 @@ def test_a_password_that_stands_in_a_file_of_the_project(orders, instance):
     assert_goes_on(instance)
 
 
+def test_the_password_is_in_no_file_of_the_state_and_in_no_message(orders, instance):
+    """Neither that which works nor one that does not, whatever goes wrong on the way."""
+    right, wrong = orders.server.password, "Wr0ng-but-secret"
+    file = instance.folder / "connections/app_db.yaml"
+    good = file.read_text()
+    url = f"postgres://{orders.server.user}:{wrong}@{orders.server.host}:{orders.server.port}/{orders.name}"
+    said = []
+    for text in (good.replace("${file:secrets/app.password}", "${env:APP_PASSWORD}"),  # refused by the server
+                 "kind: postgres\nurl: ${env:APP_URL}\n",
+                 good.replace(f"port: {orders.server.port}", "port: 1"),
+                 good.replace(f'"{orders.name}"', '"nowhere"')):
+        file.write_text(text)
+        for words in (["validate"], ["plan"], ["doctor"], ["-v", "up", "--listen", "127.0.0.1:0"]):
+            done = instance.command(*words, env={"APP_PASSWORD": wrong, "APP_URL": url}, timeout=60)
+            said.append(done.stdout + done.stderr)
+        assert done.returncode == 1, said[-1]
+    file.write_text(good)
+    instance.start("-v")
+    instance.sync()
+    orders.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'biwa' "
+               "AND datname = current_database()")
+    instance.sync()
+    for words in (["status", "--json"], ["plan", "--json"], ["doctor"]):
+        done = instance.command(*words)
+        said.append(done.stdout + done.stderr)
+    for path in ("/api/v1/status", "/api/v1/catalog", "/api/v1/plan", "/metrics"):
+        said.append(instance.request("GET", path)[2].decode())
+    instance.kill()
+    for one in [instance.log_path, *(instance.folder / ".biwa").rglob("*")]:
+        if one.is_file():
+            said.append(one.read_bytes().decode("latin-1"))
+    assert len(said) > 20
+    for text in said:
+        assert right not in text and wrong not in text, text[:2000]
+
+
 def test_a_slot_that_somebody_else_made(orders, instance):
     orders.run("SELECT pg_create_logical_replication_slot('biwa_app', 'pgoutput')")
     assert_refused(instance, "connections/app_db.yaml", "replication slot biwa_app",

@@ -1,14 +1,13 @@
 """The ways to a server: several hosts, Unix sockets, services, TLS, a bastion."""
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
-import tempfile
 
 import pytest
 
-from harness.bastion import Bastion, fingerprint, free_port, make_certificates, make_key
+import harness.certificates
+from harness.bastion import Bastion, fingerprint, free_port, make_key
 from harness.instance import Instance, make_marker
 from harness.postgres import PostgresServer
 from harness.wait import wait_until
@@ -77,14 +76,8 @@ def test_a_service_and_a_file_of_passwords(project, database):
 
 @pytest.fixture(scope="module")
 def certificates():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="biwa-test-tls-", dir="/tmp"))
-    folder.chmod(0o755)
-    make_certificates(folder, "server")
-    make_certificates(folder, "other")
-    if os.getuid() == 0:
-        shutil.chown(folder / "server.key", "postgres")
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with harness.certificates.certificates("postgres") as folder:
+        yield folder
 
 
 @pytest.fixture

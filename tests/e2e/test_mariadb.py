@@ -345,6 +345,26 @@ def test_columns_come_and_go_while_it_runs(database, instance):
         [[1, 1, "new", 0], [2, 20, "new", 0], [3, 3, "c", 5], [4, None, "d", 6]]
 
 
+def test_a_column_that_is_renamed_or_made_again_has_its_own_values(database, instance):
+    database.run("CREATE TABLE renamed (id int PRIMARY KEY, a int, b int); INSERT INTO renamed VALUES (1, 1, 2), (2, 1, 2);"
+                 "CREATE TABLE again LIKE renamed; INSERT INTO again SELECT * FROM renamed;"
+                 "CREATE TABLE called LIKE renamed; INSERT INTO called SELECT * FROM renamed")
+    instance.start()
+    instance.sync()
+    database.run("""
+        ALTER TABLE renamed RENAME COLUMN a TO b, RENAME COLUMN b TO a;
+        UPDATE renamed SET a = 20 WHERE id = 2;
+        ALTER TABLE again DROP COLUMN b;
+        ALTER TABLE again ADD COLUMN b int AFTER id;
+        INSERT INTO again VALUES (3, 4, 5);
+        ALTER TABLE called CHANGE a c bigint""")
+    instance.settle()
+    instance.sync()
+    for table, columns in (("renamed", "id, a, b"), ("again", "id, a, b"), ("called", "id, c, b")):
+        assert instance.query(f"SELECT {columns} FROM app.{table} ORDER BY id") == \
+            database.run(f"SELECT {columns} FROM {table} ORDER BY id"), instance.log()
+
+
 def test_changes_from_before_an_alter_are_read_with_the_names_that_they_had(database, instance):
     database.run("CREATE TABLE t (id int PRIMARY KEY, a int, gone varchar(10))")
     instance.start()

@@ -1,4 +1,4 @@
-"""The network between Biwa and a MariaDB: a bit that goes wrong, a connection that has gone silent.
+"""The network between Biwa and a MariaDB: a bit that goes wrong, a connection that has gone silent, TLS.
 
 BIWA_LONG=1 does more of it; BIWA_SEED repeats a run."""
 import contextlib
@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from harness.certificates import certificates
 from harness.mariadb import MariaDbInstance, MariaDbServer, assert_same_table
 from harness.proxy import Proxy
 from harness.wait import wait_until
@@ -136,3 +137,86 @@ def test_connections_that_have_gone_silent_are_given_up(path):
                lambda: f"the new table: {instance.stream()}\n{instance.log()}", 30)
     assert_same_table(database, instance, "t", ["id", "n", "note"])
     assert instance.stop() == 0, instance.log()
+
+
+@pytest.fixture(scope="module")
+def tls():
+    """A server with a certificate for localhost, and the folder of the authorities' certificates."""
+    with certificates("mysql") as folder:
+        server = MariaDbServer(f"--ssl-cert={folder}/server.pem", f"--ssl-key={folder}/server.key")
+        yield server, folder
+        server.stop()
+
+
+def through_tls(instance, port, **settings):
+    server = instance.database.server
+    lines = {"kind": "mariadb", "host": "localhost", "port": port, "database": instance.database.name,
+             "user": server.user, "password": "${file:secrets/app.password}", **settings}
+    instance.write("connections/app_db.yaml", "".join(f"{name}: '{value}'\n" for name, value in lines.items()))
+
+
+def test_tls_is_checked_as_far_as_it_is_asked_for(tls, tmp_path):
+    server, folder = tls
+    with server.database() as database, MariaDbInstance(tmp_path / "project", database) as instance:
+        database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+        for name in "server", "other":
+            instance.write(f"certs/{name}.pem", (folder / f"{name}-ca.pem").read_text())
+        for settings, said in (({"ssl_mode": "verify-full", "ssl_ca": "certs/server.pem", "host": "127.0.0.1"}, "SSL"),
+                               ({"ssl_mode": "verify-full", "ssl_ca": "certs/other.pem"}, "SSL"),
+                               ({"ssl_mode": "verify-ca", "ssl_ca": "certs/other.pem"}, "SSL"),
+                               ({"ssl_mode": "verify-ca"}, "there is no ssl_ca"),
+                               ({"ssl_mode": "verify-ca", "ssl_ca": "certs/none.pem"}, "certs/none.pem")):
+            through_tls(instance, server.port, **settings)
+            done = instance.command("up", "--listen", "127.0.0.1:0", timeout=60)
+            assert done.returncode == 1 and said in done.stderr, (settings, done.stderr)
+            assert "ssl_" in done.stderr, done.stderr
+        for settings in ({"ssl_mode": "verify-full", "ssl_ca": "certs/server.pem"},
+                         {"ssl_mode": "verify-ca", "ssl_ca": "certs/server.pem"},
+                         {"ssl_mode": "require"}):
+            # A user who gets in by TLS only shows that it is used.
+            database.run(f"ALTER USER {server.user}@localhost REQUIRE SSL;"
+                         f"ALTER USER {server.user}@127.0.0.1 REQUIRE SSL")
+            try:
+                through_tls(instance, server.port, **settings)
+                instance.start()
+                database.run("INSERT INTO t SELECT max(id) + 1 FROM t")
+                instance.sync()
+                assert instance.value("SELECT count(*) FROM app.t") == database.value("SELECT count(*) FROM t")
+                assert instance.stop() == 0
+            finally:
+                database.run(f"ALTER USER {server.user}@localhost REQUIRE NONE;"
+                             f"ALTER USER {server.user}@127.0.0.1 REQUIRE NONE")
+
+
+def test_a_connection_that_is_cut_while_it_agrees_on_tls_is_made_anew(tls, tmp_path):
+    """At each place of the handshake: none of it means that the settings are wrong."""
+    server, _ = tls
+    with server.database() as database, Proxy("127.0.0.1", server.port) as proxy, \
+            MariaDbInstance(tmp_path / "project", database) as instance:
+        database.run("CREATE TABLE t (id int PRIMARY KEY, n int, note varchar(40));"
+                     "INSERT INTO t SELECT seq, seq, concat('row ', seq) FROM seq_1_to_5000")
+        through_tls(instance, proxy.port, ssl_mode="require")
+        instance.start()
+        instance.sync()
+        with load(database):
+            for pieces in range(6):
+                seen, cuts = {}, []
+
+                def spoil(number, data):
+                    """Two connections end when so many pieces of the server's have passed."""
+                    seen[number] = seen.get(number, 0) + 1
+                    if number >= first and seen[number] > pieces and len(cuts) < 2:
+                        cuts.append(number)
+                        return None
+                    return data
+
+                first = proxy.connections
+                proxy.spoil = spoil
+                proxy.cut()
+                wait_until(lambda: len(cuts) == 2, "connections to be cut", 60)
+                instance.sync()
+                proxy.spoil = None
+        instance.sync()
+        assert_same_table(database, instance, "t", ["id", "n", "note"])
+        assert instance.log().count("info  stream app: copying ") == 1, instance.log()
+        assert instance.stop() == 0, instance.log()

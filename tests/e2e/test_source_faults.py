@@ -99,11 +99,72 @@ def test_the_source_is_restarted_under_load(followed, mode):
         for _ in range(10 if LONG else 1):
             before = made[0]
             wait_until(lambda: made[0] > before + 10, "some changes", 20)
+            begun = time.monotonic()
             database.server.restart(mode)
+            print(f"restarted in {time.monotonic() - begun:.1f} s")
             reconnect(database)
             wait_until(lambda: made[0] > before + 20, "more changes", 30)
     assert "trying again" in instance.log()
     assert_equal(database, instance)
+
+
+@pytest.mark.parametrize("busy", ["nobody", "this database", "another database"])
+def test_a_server_that_is_stopped_does_not_wait_for_biwa(followed, busy):
+    """It waits until whoever follows its log has confirmed all of it."""
+    database, instance = followed
+    instance.start()
+    instance.sync()
+    took = []
+    for _ in range(3):
+        time.sleep(1)
+        with contextlib.closing(database.server.connect("postgres")) as other:
+            for n in range(20):
+                if busy == "this database":
+                    database.run(f"UPDATE t SET n = n + 1 WHERE id % 20 = {n}")
+                elif busy == "another database":
+                    other.cursor().execute("SELECT pg_logical_emit_message(true, 'test', repeat('x', 100000))")
+        begun = time.monotonic()
+        database.server.restart("fast")
+        took.append(round(time.monotonic() - begun, 1))
+        reconnect(database)
+        database.run("INSERT INTO t SELECT max(id) + 1, 0, 'after' FROM t")
+        instance.sync()
+    print(f"stopped and started again in {took} s")
+    assert sorted(took)[1] < 4, took
+    assert_equal(database, instance)
+
+
+def test_a_slot_whose_log_the_server_has_thrown_away(followed):
+    """By its own limit, while Biwa was stopped: that is said, and nothing is passed over."""
+    database, instance = followed
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    database.run("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'")
+    database.run("SELECT pg_reload_conf()")
+    try:
+        database.run("UPDATE t SET n = -n WHERE id <= 100")
+        for _ in range(4):
+            database.run("SELECT pg_logical_emit_message(false, 'test', repeat('x', 16000000))")
+            database.run("CHECKPOINT")
+        wait_until(lambda: database.value("SELECT wal_status FROM pg_replication_slots "
+                                          "WHERE slot_name = 'biwa_app'") == "lost", "the slot to be lost", 30)
+    finally:
+        database.run("ALTER SYSTEM RESET max_slot_wal_keep_size")
+        database.run("SELECT pg_reload_conf()")
+    instance.start()
+    error = instance.wait_state("failed", 30)["error"]
+    assert "has thrown away the log that slot biwa_app needed" in error["message"], error
+    assert "when_lost: recopy" in error["hint"], error
+    assert instance.value("SELECT count(*) FROM app.t") == 5000
+    assert instance.stop() == 0
+    stream = instance.folder / "streams/app.yaml"
+    stream.write_text(stream.read_text() + "when_lost: recopy\n")
+    instance.start()
+    instance.settle()
+    instance.sync()
+    assert assert_same_table(database, instance, "t") == 5000
+    assert instance.stop() == 0
 
 
 def test_through_tls_no_bit_goes_wrong_unnoticed(followed, tmp_path):

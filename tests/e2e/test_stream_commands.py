@@ -116,6 +116,27 @@ def test_tables_and_streams_are_paused_and_resumed(juku, live, tmp_path):
         assert done.returncode == 1 and "not running" in done.stderr
 
 
+def test_a_stream_that_is_removed_takes_away_what_it_made_and_nothing_else(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE notes (body text);"
+                 "CREATE PUBLICATION mine FOR TABLE t; CREATE PUBLICATION biwa_application FOR ALL TABLES")
+    database.run("SELECT pg_create_logical_replication_slot('mine', 'pgoutput')")
+    made = "SELECT pubname FROM pg_publication UNION ALL SELECT slot_name FROM pg_replication_slots WHERE " \
+           "database = current_database() ORDER BY 1"
+    theirs = database.run(made)
+    tables = database.run("SELECT oid, relreplident, relacl FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    instance.start()
+    instance.sync()
+    assert len(database.run(made)) == len(theirs) + 3
+    (instance.folder / "streams/app.yaml").unlink()
+    done = instance.command("plan")
+    assert done.returncode == 0 and "its slot are dropped" in done.stdout, done.stdout + done.stderr
+    assert instance.command("apply", "--yes").returncode == 0
+    assert database.run(made) == theirs
+    assert tables == database.run(
+        "SELECT oid, relreplident, relacl FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    assert instance.stop() == 0
+
+
 @pytest.mark.parametrize("how", ["slot dropped", "slot made anew"])
 def test_lost_changes_are_never_passed_over(juku, tmp_path, how):
     with Instance(tmp_path / "project", juku) as instance:

@@ -92,17 +92,3 @@ AllowTcpForwarding yes
     def remove(self):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def make_certificates(folder, name, names="DNS:localhost"):
-    """An authority and a server's certificate by it: NAME-ca.pem, NAME.pem, NAME.key."""
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-            f"/CN={name} authority", "-keyout", f"{name}-ca.key", "-out", f"{name}-ca.pem")
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-addext",
-            f"subjectAltName={names}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
-    openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{name}-ca.pem", "-CAkey",
-            f"{name}-ca.key", "-CAcreateserial", "-days", "2", "-copy_extensions", "copy", "-out",
-            f"{name}.pem")

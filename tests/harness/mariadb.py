@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import weakref
 
 import pymysql
 
@@ -12,6 +13,7 @@ from harness.instance import MARKER, Instance
 from harness.paths import ROOT
 
 SCRIPT = ROOT / "scripts" / "mariadb"
+servers = weakref.WeakSet()
 
 
 class MariaDbServer:
@@ -21,8 +23,10 @@ class MariaDbServer:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="biwa-test-my-", dir="/tmp"))
         self.folder.chmod(0o755)
         self.options = ("--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", *options)
+        self._log_read = 0
         self.start(*self.options)
         self._numbers = itertools.count(1)
+        servers.add(self)
 
     def start(self, *options):
         started = subprocess.run([SCRIPT, "start", self.folder / "server", *options],
@@ -56,6 +60,17 @@ class MariaDbServer:
             print(f"mariadbd does not answer, and is started anew: {error}")
             self.start(*self.options)
             return True
+
+    def crash(self):
+        """What the server said when it fell over by itself since the last look, or None: a test that fails by that
+        has found nothing of ours (10.11 does so now and then)."""
+        try:
+            log = (self.folder / "server/server.log").read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+        at = log.find(" got signal ", self._log_read)
+        self._log_read = len(log)
+        return None if at < 0 else log[max(0, at - 300):at + 3000]
 
     @contextlib.contextmanager
     def database(self, prefix="test"):

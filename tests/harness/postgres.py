@@ -125,10 +125,12 @@ class Database:
             if pid:
                 self.run(f"SELECT pg_terminate_backend({pid})")
         for slot, _ in self.run(slots):
-            wait_until(lambda: not self.value(
-                f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'"),
+            wait_until(lambda: not self.run(
+                f"SELECT 1 FROM pg_replication_slots WHERE active AND slot_name = '{slot}'"),
                 f"slot {slot} to be let go", 20)
-            self.run(f"SELECT pg_drop_replication_slot('{slot}')")
+            # One that its own process was just dropping may be gone by now.
+            self.run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE "
+                     f"slot_name = '{slot}'")
 
     def drop(self):
         self.drop_slots()

@@ -122,8 +122,8 @@ class Proxy:
                             break
                 if self.delay_s:
                     time.sleep(self.delay_s)
-                if self.bytes_per_s:
-                    time.sleep(len(data) / self.bytes_per_s)
+                if rate := self.bytes_per_s:
+                    time.sleep(len(data) / rate)
                 self._going.wait()
                 if self._is_forgotten(source):
                     return

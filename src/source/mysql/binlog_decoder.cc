@@ -294,6 +294,12 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
     resolver_.Forget(effect.schema, effect.table);
     switch (kind) {
         case TableEffect::Kind::kDefined:
+            for (const auto& column : effect.dropped) columns_dropped_.insert(name + "." + column);
+            for (const auto& column : effect.added) {
+                if (columns_dropped_.erase(name + "." + column) == 0) continue;
+                PassOver(effect.schema, effect.table,
+                         "its column " + column + " was dropped and made again");
+            }
             return {};
         case TableEffect::Kind::kSucceeded:
             dropped_.erase(name);

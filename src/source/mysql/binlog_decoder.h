@@ -154,9 +154,10 @@ class BinlogDecoder {
     std::optional<Gtid> gtid_;
     std::optional<MySqlGtid> mysql_gtid_;
     std::map<std::uint64_t, Table> tables_;
-    std::set<std::string> dropped_;         // "schema.table" of the stream that are gone
-    std::set<std::string> passed_over_;     // those that have to be copied anew
-    std::map<std::string, bool> prepared_;  // XA transactions: whether they had rows of ours
+    std::set<std::string> dropped_;          // "schema.table" of the stream that are gone
+    std::set<std::string> columns_dropped_;  // "schema.table.column" of those that are there
+    std::set<std::string> passed_over_;      // those that have to be copied anew
+    std::map<std::string, bool> prepared_;   // XA transactions: whether they had rows of ours
     // Of the last change; `commit` is where its transaction begins in the log.
     ChangeOrigin origin_;
     ChangeBatch batch_;

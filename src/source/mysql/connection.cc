@@ -88,9 +88,6 @@ ErrorKind KindOfError(unsigned number) {
     switch (number) {
         case ER_MASTER_FATAL_ERROR_READING_BINLOG:
             return ErrorKind::kConflict;
-        case CR_UNKNOWN_HOST:
-        case CR_SSL_CONNECTION_ERROR:
-            return ErrorKind::kUser;
         case ER_CON_COUNT_ERROR:
         case ER_OUT_OF_RESOURCES:
         case ER_SERVER_SHUTDOWN:

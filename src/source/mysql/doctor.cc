@@ -150,6 +150,12 @@ class Examination {
                 "a copy has to know where it is in the log",
                 fmt::format("GRANT REPLICATION CLIENT ON *.* TO {};", quoted));
         }
+        if (connection_.is_mariadb() && !has("BINLOG ADMIN") && !has("SUPER")) {
+            Add(Level::kWarning, fmt::format("user {} may not set sql_log_bin", user),
+                "while tables are copied, the application cannot alter any that is begun: MariaDB "
+                "lets go of a table earlier only where its reader may say that it logs nothing",
+                fmt::format("GRANT BINLOG ADMIN ON *.* TO {};", quoted));
+        }
         const bool locks = parameters_.snapshot_lock || !connection_.is_mariadb();
         if (locks && !has("RELOAD") && !has("FLUSH_TABLES")) {
             Add(Level::kProblem, fmt::format("user {} may not lock the tables", user),

@@ -167,6 +167,15 @@ Result<std::unique_ptr<MySqlSnapshot>> MySqlSnapshot::Begin(
             connections.back().Execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
     }
     const bool is_mariadb = connections.front().is_mariadb();
+    for (const auto& connection : connections) {
+        // With a binary log MariaDB (seen in 10.11) lets go of a table at ROLLBACK TO SAVEPOINT
+        // only where the session writes none, which these do not anyway.
+        if (!is_mariadb || connection.Execute("SET SESSION sql_log_bin = 0")) continue;
+        LogWarn(
+            "the server's user may not set sql_log_bin: no table that is copied can be altered "
+            "until the copy of all ends. GRANT BINLOG ADMIN ON *.* to it mends that");
+        break;
+    }
     const auto text = is_mariadb && !parameters.snapshot_lock
                           ? BIWA_TRY(BeginTogether(connections))
                           : BIWA_TRY(BeginUnderLock(connections));
@@ -202,7 +211,8 @@ Result<Connection> MySqlSnapshot::TakeConnection() {
 }
 
 void MySqlSnapshot::GiveBack(std::optional<Connection> connection) {
-    // Without this the table could not be altered until the copy of all tables ends.
+    // Without this the table could not be altered until the copy of all tables ends; and whoever
+    // waited for that would have all others wait behind.
     if (connection && !connection->Execute("ROLLBACK TO SAVEPOINT biwa")) connection.reset();
     std::lock_guard lock(mutex_);
     if (connection) {

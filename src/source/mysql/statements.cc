@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
+
+#include "base/text.h"
 
 namespace biwa::mysql {
 
@@ -231,6 +234,7 @@ class Parser {
         if (Eat("IF")) Eat("EXISTS");
         const auto name = TakeTable();
         Add(TableEffect::Kind::kDefined, name);
+        if (!statement_.effects.empty()) AlterColumns(name);
         for (; at_ < tokens_.size(); ++at_) {
             const auto& word = tokens_[at_].text;
             const auto next = [&](std::size_t i) -> std::string_view {
@@ -256,6 +260,40 @@ class Parser {
                     word + " " + std::string(next(1)) + " changed its rows");
             }
         }
+    }
+
+    // The log names columns as they were called when a row was written: which is which after one
+    // got another's name is said by the statement only.
+    void AlterColumns(const Name& table) {
+        static const std::set<std::string_view> others = {
+            "INDEX", "KEY",     "UNIQUE",  "FULLTEXT", "SPATIAL",   "FOREIGN", "CONSTRAINT",
+            "CHECK", "PRIMARY", "DEFAULT", "SYSTEM",   "PARTITION", "PERIOD",  "("};
+        TableEffect& defined = statement_.effects.front();
+        std::string renamed;
+        int depth = 0;
+        for (std::size_t at = at_; at < tokens_.size(); ++at) {
+            const auto text = [&](std::size_t i) -> std::string_view {
+                return i < tokens_.size() ? std::string_view(tokens_[i].text) : "";
+            };
+            const auto name = [&](std::size_t i) {
+                return i < tokens_.size() ? SmallLetters(tokens_[i].name) : std::string();
+            };
+            const auto word = text(at);
+            if (word == "(") ++depth;
+            if (word == ")") --depth;
+            if (depth != 0) continue;
+            std::size_t column = at + (text(at + 1) == "COLUMN" ? 2 : 1);
+            if (text(column) == "IF") column += text(column + 1) == "NOT" ? 3 : 2;
+            if (word == "DROP" && !others.contains(text(at + 1))) {
+                defined.dropped.push_back(name(column));
+            } else if (word == "ADD" && !others.contains(text(at + 1))) {
+                defined.added.push_back(name(column));
+            } else if (word == "CHANGE" || (word == "RENAME" && text(at + 1) == "COLUMN")) {
+                const auto to = name(column + (word == "CHANGE" ? 1 : 2));
+                if (name(column) != to) renamed = name(column) + " was renamed to " + to;
+            }
+        }
+        if (!renamed.empty()) Add(TableEffect::Kind::kReplaced, table, "its column " + renamed);
     }
 
     void Rows() {

@@ -20,6 +20,9 @@ struct TableEffect {
     std::string schema;
     std::string table;  // empty: all of the schema
     std::string why = {};
+    // Of kDefined: columns that went and came, in small letters. One that went and came again has
+    // another's values.
+    std::vector<std::string> dropped = {}, added = {};
 };
 
 struct Statement {

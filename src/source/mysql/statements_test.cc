@@ -51,7 +51,11 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
     EXPECT_EQ(Effects("RENAME TABLE `app`.`t` TO `app`.`_t_old`, `app`.`_t_new` TO `app`.`t`"),
               "dropped app.t, replaced app._t_old, dropped app._t_new, succeeded app.t");
     EXPECT_EQ(Effects("ALTER TABLE t ADD COLUMN a int DEFAULT 5"), "defined app.t");
-    EXPECT_EQ(Effects("ALTER TABLE t RENAME COLUMN a TO b"), "defined app.t");
+    EXPECT_EQ(Effects("ALTER TABLE t RENAME COLUMN a TO b"), "defined app.t, replaced app.t");
+    EXPECT_EQ(Effects("ALTER TABLE t CHANGE `a` `b` int COMMENT 'CHANGE c d'"),
+              "defined app.t, replaced app.t");
+    EXPECT_EQ(Effects("ALTER TABLE t CHANGE COLUMN IF EXISTS a A bigint, ADD INDEX (a)"),
+              "defined app.t");
     EXPECT_EQ(Effects("ALTER TABLE t RENAME TO u"), "defined app.t, dropped app.t, replaced app.u");
     EXPECT_EQ(Effects("ALTER TABLE t DROP PARTITION p0"), "defined app.t, replaced app.t");
     EXPECT_EQ(Effects("ALTER TABLE t TRUNCATE PARTITION ALL"), "defined app.t, replaced app.t");
@@ -59,11 +63,28 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
     EXPECT_EQ(Effects("-- a comment\nTRUNCATE # another\n t"), "emptied app.t");
 }
 
+TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {
+    const auto columns = [](const char* sql) {
+        const auto statement = ReadStatement(sql, "app");
+        const auto& effect = statement.effects.front();
+        return fmt::format("-{} +{}", fmt::join(effect.dropped, " "), fmt::join(effect.added, " "));
+    };
+    EXPECT_EQ(columns("ALTER TABLE t DROP COLUMN `A b`, ADD c int"), "-a b +c");
+    EXPECT_EQ(columns("ALTER TABLE t DROP a, DROP COLUMN IF EXISTS b, ADD COLUMN IF NOT EXISTS a "
+                      "decimal(1, 0) DEFAULT (1 + 1) AFTER id"),
+              "-a b +a");
+    EXPECT_EQ(
+        columns("ALTER TABLE t DROP INDEX i, DROP PRIMARY KEY, DROP FOREIGN KEY f, ADD UNIQUE "
+                "u (a), ADD CONSTRAINT c CHECK (a > 0), ALTER COLUMN a DROP DEFAULT"),
+        "- +");
+}
+
 TEST(ReadStatementTest, ReadsWhateverComesToItsEnd) {
     for (const char* sql :
          {"RENAME TABLE", "RENAME TABLE a WAIT", "ALTER TABLE", "ALTER TABLE t RENAME",
-          "DROP TABLE ,,", "CREATE", "TRUNCATE `", "DROP DATABASE", "/*", "'\\",
-          "ALTER TABLE t )))) ((((", "DROP TABLE IF EXISTS a.", "\xff\xfe"}) {
+          "ALTER TABLE t DROP", "ALTER TABLE t ADD COLUMN IF", "ALTER TABLE t CHANGE a",
+          "ALTER TABLE t RENAME COLUMN a", "DROP TABLE ,,", "CREATE", "TRUNCATE `", "DROP DATABASE",
+          "/*", "'\\", "ALTER TABLE t )))) ((((", "DROP TABLE IF EXISTS a.", "\xff\xfe"}) {
         ReadStatement(sql, "app");
     }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 #include <thread>
+#include <utility>
 
 #include "source/postgres/binary_values.h"
 #include "source/silence.h"
@@ -200,10 +201,14 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
             BIWA_TRY(SendStatus(durable.order));
         }
         if (decoder_.at_commit()) return Take();
-        if (!decoder_.in_transaction() && idle_end_ > handed_out_ &&
-            now - last_idle_ >= idle_every_) {
+        // What was handed out and is not durable yet will be, without more ado.
+        const bool is_awaited = std::exchange(is_awaited_, false) && idle_end_ > durable.order &&
+                                idle_end_ >= handed_out_;
+        if (!decoder_.in_transaction() &&
+            (is_awaited || (idle_end_ > handed_out_ && now - last_idle_ >= idle_every_))) {
             last_idle_ = now;
             ChangeBatch nothing;
+            nothing.is_awaited = is_awaited;
             nothing.commit = Position{idle_end_, LsnText(idle_end_)};
             handed_out_ = idle_end_;
             return nothing;
@@ -255,6 +260,7 @@ Status PostgresChangeSource::HandleMessage(const SharedBytes& received) {
         const auto end = LoadBigEndian<std::uint64_t>(message.data() + 1);
         if (!decoder_.in_transaction() && decoder_.changes() == 0) idle_end_ = end;
         reply_wanted_ = reply_wanted_ || message[17] != 0;
+        is_awaited_ = is_awaited_ || message[17] != 0;
         return {};
     }
     return Corrupt("the server sent something else than log data and keepalives");

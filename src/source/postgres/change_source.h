@@ -70,6 +70,9 @@ class PostgresChangeSource final : public ChangeSource {
     std::uint64_t idle_end_ = 0;
     std::uint64_t pending_bytes_ = 0;
     bool reply_wanted_ = false;
+    // The server has asked for a reply, as one does that is being stopped: it ends when all of its
+    // log is confirmed.
+    bool is_awaited_ = false;
     SteadyTime last_heard_;
     std::optional<SteadyTime> asked_since_;  // for a sign of life, which has not come
     SteadyTime last_status_;

@@ -43,6 +43,13 @@ class QueryRows {
     bool Boolean(int row, int column) const {
         return *PQgetvalue(result_.get(), row, column) == 't';
     }
+    // Of a column that is one of a table: its number there (attnum); else 0.
+    int ColumnNumber(int column) const { return PQftablecol(result_.get(), column); }
+    // Type OID and modifier.
+    std::string TypeText(int column) const {
+        return std::to_string(PQftype(result_.get(), column)) + "/" +
+               std::to_string(PQfmod(result_.get(), column));
+    }
 
   private:
     std::unique_ptr<PGresult, ResultDeleter> result_;

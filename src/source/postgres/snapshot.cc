@@ -28,6 +28,26 @@ class NoRows final : public RowReader {
 // The range of a partitioned table that is all of it, read through the root.
 constexpr const char* kWholeTree = "*";
 
+// Locks what a range is read from, until the connection is given back, and tells the number of its
+// file.
+Result<std::string> LockAndTellFile(const Connection& connection, const std::string& name) {
+    const auto rows = BIWA_TRY(
+        connection.Query(fmt::format("SELECT pg_catalog.pg_relation_filenode($1::regclass), "
+                                     "(SELECT true FROM ONLY {} LIMIT 0)",
+                                     name),
+                         {name}));
+    return rows.Text(0, 0);
+}
+
+// What the server refuses of a table that could be read when the copy began: a name has gone, or a
+// right. The next attempt finds out.
+tl::unexpected<Error> ChangedSince(Error error, const SourceTable& table) {
+    if (error.kind != ErrorKind::kUser) return tl::unexpected(std::move(error));
+    error.kind = ErrorKind::kUnavailable;
+    return Within(fmt::format("{} has changed since the copy began", table.ToString()),
+                  std::move(error));
+}
+
 // What a range is read from: "0-2048@16384", pages of the table, the end not of the range and
 // absent from the last, of the file with that number, which is another one when the table was
 // rewritten; "16423:0-2048@16384", of the leaf with that OID. Empty where the leaf is no longer the
@@ -42,7 +62,12 @@ Result<std::string> FromClause(const Connection& connection, const SourceTable& 
         name = BIWA_TRY(NameOfLeaf(connection, name, range.substr(0, colon)));
         if (name.empty()) return name;
     }
-    pages = pages.substr(0, pages.find('@'));
+    const auto at = pages.find('@');
+    if (at != std::string::npos &&
+        BIWA_TRY(LockAndTellFile(connection, name)) != pages.substr(at + 1)) {
+        return Unavailable(fmt::format("{} was rewritten since the copy began", table.ToString()));
+    }
+    pages = pages.substr(0, at);
     const auto dash = pages.find('-');
     // A condition may name the table in front of its columns.
     auto from = fmt::format("ONLY {} AS {} WHERE ctid >= '({},0)'::tid", name,
@@ -126,8 +151,31 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
     return described_[table.ToString()] = std::move(now);
 }
 
-// To look at a table takes the lock that a COPY takes, until the snapshot ends: from then on nobody
-// rewrites it.
+// The columns are by name what they were when the table was described, and at the first look also
+// by their numbers: one name may have been given to another column.
+Status PostgresSnapshot::CheckColumns(const Connection& connection, const SourceTable& table) {
+    std::string names, types;
+    for (const auto& column : table.columns.columns) {
+        names += (names.empty() ? "" : ", ") + QuoteIdentifier(column.name);
+    }
+    const auto found = BIWA_TRY(connection.Query(
+        fmt::format("SELECT {} FROM ONLY {} LIMIT 0", names, QualifiedName(table))));
+    bool same = true;
+    for (std::size_t i = 0; i < table.columns.columns.size(); ++i) {
+        const auto column = static_cast<int>(i);
+        const auto number = table.columns.columns[i].number;
+        same = same && (number == 0 || number == found.ColumnNumber(column));
+        types += found.TypeText(column) + " ";
+    }
+    {
+        std::lock_guard lock(mutex_);
+        same = same && types_seen_.try_emplace(table.ToString(), types).first->second == types;
+    }
+    if (same) return {};
+    return Unavailable(
+        fmt::format("the columns of {} have changed since the copy began", table.ToString()));
+}
+
 Result<bool> PostgresSnapshot::AreCurrent(const SourceTable& table,
                                           const std::vector<SnapshotRange>& ranges) {
     std::set<std::string> checked;
@@ -137,6 +185,7 @@ Result<bool> PostgresSnapshot::AreCurrent(const SourceTable& table,
     if (!there.Boolean(0, 0)) {
         return Unavailable(fmt::format("{} has gone since the copy began", table.ToString()));
     }
+    BIWA_TRY(CheckColumns(connection, table));
     for (const auto& range : ranges) {
         const auto at = range.text.find('@');
         if (at == std::string::npos) continue;
@@ -147,12 +196,10 @@ Result<bool> PostgresSnapshot::AreCurrent(const SourceTable& table,
             name = BIWA_TRY(NameOfLeaf(connection, name, range.text.substr(0, colon)));
             if (name.empty()) continue;
         }
-        const auto rows = BIWA_TRY(
-            connection.Query(fmt::format("SELECT pg_catalog.pg_relation_filenode($1::regclass), "
-                                         "EXISTS (SELECT FROM ONLY {})",
-                                         name),
-                             {name}));
-        if (rows.Text(0, 0) != file) return false;
+        if (BIWA_TRY(LockAndTellFile(connection, name)) != file) {
+            GiveBack(std::move(connection));
+            return false;
+        }
     }
     GiveBack(std::move(connection));
     return true;
@@ -167,8 +214,16 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
         select += (i == 0 ? "" : ", ") +
                   Selected(table.columns.columns[i].name, described.decoders[i].text_only);
     }
-    const auto from = BIWA_TRY(FromClause(connection, table, range.text, described.table.part));
-    if (from.empty()) return std::make_unique<NoRows>();
+    if (auto checked = CheckColumns(connection, table); !checked) {
+        return ChangedSince(std::move(checked).error(), table);
+    }
+    const auto clause = FromClause(connection, table, range.text, described.table.part);
+    if (!clause) return ChangedSince(clause.error(), table);
+    const auto& from = *clause;
+    if (from.empty()) {
+        GiveBack(std::move(connection));
+        return std::make_unique<NoRows>();
+    }
     BIWA_TRY(connection.BeginCopy(
         fmt::format("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)", select, from)));
     return ReadCopy(std::move(connection), std::move(described), &unrepresentable_,
@@ -194,10 +249,14 @@ Result<Connection> PostgresSnapshot::TakeConnection() {
         joined.error().kind = ErrorKind::kUnavailable;
         return Within("joining the snapshot", std::move(joined).error());
     }
+    BIWA_TRY(connection.Execute("SAVEPOINT biwa"));
     return connection;
 }
 
 void PostgresSnapshot::GiveBack(Connection connection) {
+    // Locks go with the savepoint that they were taken after. Where that fails, the connection
+    // goes.
+    if (!connection.Execute("ROLLBACK TO SAVEPOINT biwa")) return;
     std::lock_guard lock(mutex_);
     idle_.push_back(std::move(connection));
 }

@@ -1,5 +1,12 @@
 // Copies tables as they stood at one moment, in ranges of pages, on as many connections as are
 // asked for. The moment is an exported snapshot, which the exporting connection keeps alive.
+//
+// A table is locked (ACCESS SHARE, as by any SELECT) for as long as one range of it is read, not
+// until the copy ends: an ALTER TABLE that had to wait for that would have all others wait behind
+// it. So the table may be another one from range to range. A snapshot keeps rows as they were, not
+// the catalogue: COPY goes by today's names, and finds a table empty that was rewritten since
+// (ALTER … TYPE). So each Read looks, under its lock, whether the columns and the file are still
+// those; where they are not it is kUnavailable, and the next attempt goes by what there is then.
 #pragma once
 
 #include <atomic>
@@ -31,6 +38,7 @@ class PostgresSnapshot final : public SnapshotReader {
     Result<Connection> TakeConnection();
     void GiveBack(Connection connection);
     Result<CatalogTable> Describe(const SourceTable& table);
+    Status CheckColumns(const Connection& connection, const SourceTable& table);
 
     const ConnectionParameters parameters_;
     const std::string snapshot_name_;
@@ -41,6 +49,7 @@ class PostgresSnapshot final : public SnapshotReader {
     Connection exporter_;
     std::vector<Connection> idle_;
     std::map<std::string, CatalogTable> described_;
+    std::map<std::string, std::string> types_seen_;  // of the columns of a table
 };
 
 }  // namespace biwa::postgres

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/testing.h"
 #include "transform/compile/compile.h"
 #include "transform/run/selection.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
@@ -434,10 +435,9 @@ TEST_F(ModelRunnerTest, TheRecordOfAnOlderVersionGetsItsBytes) {
 }
 
 TEST(ModelRunnerOnDiskTest, AKillInTheMiddleOfABuildLeavesTheOldTable) {
-    std::string folder = "/tmp/biwa-runner-XXXXXX";
-    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    const TempFolder folder;
     DuckDbOptions options;
-    options.path = std::filesystem::path(folder) / "w.duckdb";
+    options.path = folder.path() / "w.duckdb";
     const auto build = [&](const std::string& text) {
         CompileInput input;
         input.files = {{"m.sqlx", "config {type: 'table'} " + text}};
@@ -473,7 +473,6 @@ TEST(ModelRunnerOnDiskTest, AKillInTheMiddleOfABuildLeavesTheOldTable) {
         EXPECT_EQ(block->columns[0].Get<std::int64_t>(0), 1);
         EXPECT_EQ(block->columns[1].Get<std::int64_t>(0), 1);
     }
-    std::filesystem::remove_all(folder);
 }
 
 TEST(SelectionTest, UnderstandsNamesTagsAndPluses) {

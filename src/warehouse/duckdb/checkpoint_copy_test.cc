@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 
 namespace biwa::duck {
@@ -25,14 +26,11 @@ class CheckpointCopyTest : public testing::Test {
     // A warehouse with a table in its file, and its copy as before a checkpoint. Block 0 has the
     // catalogue.
     CheckpointCopyTest() {
-        char pattern[] = "/tmp/biwa-copy-XXXXXX";
-        folder_ = ::mkdtemp(pattern);
-        path_ = folder_ / "w.duckdb";
+        path_ = folder_.path() / "w.duckdb";
         copy_ = CheckpointCopyPath(path_);
         Fold("CREATE TABLE t AS SELECT 42 AS i");
         Keep();
     }
-    ~CheckpointCopyTest() override { fs::remove_all(folder_); }
 
     void Keep() {
         const OpenFile file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
@@ -68,7 +66,8 @@ class CheckpointCopyTest : public testing::Test {
         return std::to_string((*rows)->Next().value()->columns[0].Get<std::int64_t>(0));
     }
 
-    fs::path folder_, path_, copy_;
+    TempFolder folder_;
+    fs::path path_, copy_;
 };
 
 TEST_F(CheckpointCopyTest, PutsATornBlockBack) {

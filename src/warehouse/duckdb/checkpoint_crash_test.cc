@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/testing.h"
 #include "warehouse/duckdb/checkpoint_copy.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 
@@ -222,12 +223,7 @@ std::vector<std::string> Change(int batch) {
 
 class CheckpointCrashTest : public testing::Test {
   protected:
-    CheckpointCrashTest() {
-        char pattern[] = "/tmp/biwa-crash-XXXXXX";
-        root_ = ::mkdtemp(pattern);
-        options_.path = root_ / "now" / "w.duckdb";
-    }
-    ~CheckpointCrashTest() override { fs::remove_all(root_); }
+    CheckpointCrashTest() { options_.path = root_ / "now" / "w.duckdb"; }
 
     void CopyFolder(const std::string& from, const std::string& to) {
         fs::remove_all(root_ / to);
@@ -291,7 +287,8 @@ class CheckpointCrashTest : public testing::Test {
         EXPECT_EQ(Fingerprint(**warehouse).value(), expected_) << where;
     }
 
-    fs::path root_;
+    TempFolder folder_;
+    const fs::path& root_ = folder_.path();
     DuckDbOptions options_;
     std::string expected_;
 };

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/testing.h"
 #include "warehouse/duckdb/duckdb_warehouse.h"
 
 namespace biwa {
@@ -20,17 +21,11 @@ using namespace std::chrono_literals;
 class CheckpointerTest : public testing::Test {
   protected:
     CheckpointerTest() {
-        char pattern[] = "/tmp/biwa-checkpointer-XXXXXX";
-        folder_ = ::mkdtemp(pattern);
-        options_.path = folder_ / "w.duckdb";
+        options_.path = folder_.path() / "w.duckdb";
         options_.checkpoint_bytes = 64 << 10;
         warehouse_ = OpenDuckDb(options_).value();
         Write(*warehouse_->Begin().value(), "CREATE TABLE t (i BIGINT)");
         EXPECT_TRUE(warehouse_->Checkpoint());
-    }
-    ~CheckpointerTest() override {
-        warehouse_.reset();
-        fs::remove_all(folder_);
     }
 
     std::uint64_t LogBytes() {
@@ -49,7 +44,7 @@ class CheckpointerTest : public testing::Test {
         Write(*transaction, "INSERT INTO t SELECT i FROM range(" + std::to_string(rows) + ") r(i)");
     }
 
-    fs::path folder_;
+    TempFolder folder_;
     DuckDbOptions options_;
     std::unique_ptr<Warehouse> warehouse_;
 };

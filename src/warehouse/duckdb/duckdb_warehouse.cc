@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <utility>
 
 #include "base/fair_lock.h"
 #include "base/log.h"
@@ -22,7 +23,8 @@ using duck::Connection;
 
 class DuckDbTransaction final : public WriteTransaction {
   public:
-    // `writer` is held by the caller and given back when the transaction goes; may be null.
+    // `writer` is held by the caller and given back with the commit, or when the transaction goes;
+    // may be null.
     static Result<std::unique_ptr<WriteTransaction>> Begin(duckdb_database database,
                                                            duck::RowsFunction& rows,
                                                            duck::Checkpointer& checkpointer,
@@ -115,6 +117,8 @@ class DuckDbTransaction final : public WriteTransaction {
         BIWA_TRY(duck::Execute(connection_, "COMMIT"));
         is_inside_ = false;
         checkpointer_.Leave(true);
+        // Whoever has committed may begin the next one while this is still in scope.
+        if (writer_ != nullptr) std::exchange(writer_, nullptr)->release();
         return {};
     }
 
@@ -137,7 +141,7 @@ class DuckDbTransaction final : public WriteTransaction {
 
     duck::RowsFunction& rows_;
     duck::Checkpointer& checkpointer_;
-    FairLock* const writer_;
+    FairLock* writer_;
     Connection own_connection_;
     duckdb_connection connection_ = nullptr;
     bool open_ = false;

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <thread>
 
+#include "base/testing.h"
 #include "model/row_store.h"
 
 namespace biwa {
@@ -321,19 +324,26 @@ TEST(DuckDbWarehouseTest, AWorkbenchKeepsItsTablesAndSeesWhatOthersCommit) {
     EXPECT_FALSE(session->Query("FROM seen")) << "it is nobody else's";
 }
 
+TEST(DuckDbWarehouseTest, WhoHasCommittedKeepsNobodyFromWriting) {
+    const auto warehouse = *OpenDuckDb({});
+    auto first = *warehouse->Begin();
+    ASSERT_TRUE(first->Execute("CREATE TABLE t (i INTEGER)"));
+    auto second = std::async(std::launch::async, [&] { return warehouse->Begin().has_value(); });
+    EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+    ASSERT_TRUE(first->Commit());
+    EXPECT_EQ(second.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+    first.reset();
+    EXPECT_TRUE(second.get());
+}
+
 class DuckDbFileTest : public testing::Test {
   protected:
-    DuckDbFileTest() {
-        char pattern[] = "/tmp/biwa-duckdb-XXXXXX";
-        directory_ = ::mkdtemp(pattern);
-    }
-    ~DuckDbFileTest() override { std::filesystem::remove_all(directory_); }
-    std::filesystem::path directory_;
+    TempFolder folder_;
 };
 
 TEST_F(DuckDbFileTest, WhatWasCommittedIsThereAgain) {
     DuckDbOptions options;
-    options.path = directory_ / "w.duckdb";
+    options.path = folder_.path() / "w.duckdb";
     {
         const auto warehouse = *OpenDuckDb(options);
         auto transaction = *warehouse->Begin();
@@ -351,7 +361,7 @@ TEST_F(DuckDbFileTest, ALargeCommitIsSeenWholeOrNotAtAll) {
     constexpr int kCommits = 20;
     constexpr std::int64_t kRows = 150'000;
     DuckDbOptions options;
-    options.path = directory_ / "w.duckdb";
+    options.path = folder_.path() / "w.duckdb";
     const auto warehouse = *OpenDuckDb(options);
     {
         auto transaction = *warehouse->Begin();
@@ -386,7 +396,7 @@ TEST_F(DuckDbFileTest, ALargeCommitIsSeenWholeOrNotAtAll) {
 
 TEST_F(DuckDbFileTest, AFileThatIsNoWarehouseIsLeftAlone) {
     DuckDbOptions options;
-    options.path = directory_ / "w.duckdb";
+    options.path = folder_.path() / "w.duckdb";
     FILE* file = std::fopen(options.path.c_str(), "w");
     std::fputs(std::string(20'000, 'x').c_str(), file);
     std::fclose(file);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "warehouse/duckdb/checkpoint_copy.h"
 #include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/read_gate.h"
 #include "warehouse/duckdb/rows_function.h"
 #include "warehouse/duckdb/session.h"
 #include "warehouse/duckdb/shadow_schema.h"
@@ -28,10 +29,10 @@ class DuckDbTransaction final : public WriteTransaction {
     static Result<std::unique_ptr<WriteTransaction>> Begin(duckdb_database database,
                                                            duck::RowsFunction& rows,
                                                            duck::Checkpointer& checkpointer,
-                                                           FairLock* writer) {
+                                                           duck::ReadGate& gate, FairLock* writer) {
         // Made first, so that every way out gives the writer back.
-        auto transaction =
-            std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, checkpointer, writer));
+        auto transaction = std::unique_ptr<DuckDbTransaction>(
+            new DuckDbTransaction(rows, checkpointer, gate, writer));
         if (duckdb_connect(database, transaction->own_connection_.out()) != DuckDBSuccess) {
             return Unavailable("cannot connect to the warehouse");
         }
@@ -42,9 +43,10 @@ class DuckDbTransaction final : public WriteTransaction {
     // On a connection that outlives the transaction.
     static Result<std::unique_ptr<WriteTransaction>> BeginOn(duckdb_connection connection,
                                                              duck::RowsFunction& rows,
-                                                             duck::Checkpointer& checkpointer) {
-        auto transaction =
-            std::unique_ptr<DuckDbTransaction>(new DuckDbTransaction(rows, checkpointer, nullptr));
+                                                             duck::Checkpointer& checkpointer,
+                                                             duck::ReadGate& gate) {
+        auto transaction = std::unique_ptr<DuckDbTransaction>(
+            new DuckDbTransaction(rows, checkpointer, gate, nullptr));
         transaction->connection_ = connection;
         BIWA_TRY(transaction->Open());
         return transaction;
@@ -60,14 +62,18 @@ class DuckDbTransaction final : public WriteTransaction {
     }
 
     Status Execute(std::string_view sql) override {
+        const duck::ReadGate::Reader reader(gate_);
         BIWA_TRY(duck::Execute(connection_, std::string(sql), kNoTransactions));
         return {};
     }
 
     Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
+        // Until the stream goes.
+        auto reader = std::make_shared<duck::ReadGate::Reader>(gate_);
         auto statement = BIWA_TRY(duck::Prepare(connection_, std::string(sql)));
         BIWA_TRY(duck::CheckIsNoTransaction(statement.get()));
-        return duck::Stream(connection_, std::move(statement), nullptr);
+        return duck::Stream(connection_, std::move(statement),
+                            [held = std::move(reader)] { static_cast<void>(held); });
     }
 
     Result<std::vector<ColumnWidth>> Widths(const TableName& table) override {
@@ -76,6 +82,7 @@ class DuckDbTransaction final : public WriteTransaction {
 
     Result<std::uint64_t> ExecuteWith(std::string_view sql,
                                       const std::vector<NamedRows>& rows) override {
+        const duck::ReadGate::Reader reader(gate_);
         duck::ClientContext context;
         duckdb_connection_get_client_context(connection_, context.out());
         const auto connection_id = duckdb_client_context_get_connection_id(context.get());
@@ -99,22 +106,20 @@ class DuckDbTransaction final : public WriteTransaction {
         return changed;
     }
 
-    // DuckDB 1.5.6 moves the row groups of a large insert into the table while it writes the commit
-    // to its log, and marks them as that commit's afterwards: until then all see them, transactions
-    // that are older too. Where a row of the insert was deleted again, it puts the others in one by
-    // one instead, marked from the start, as it does with a small insert.
     Status HideUntilCommit(const TableName& table) override {
-        // Rows of the transaction's own have numbers from here on (its MAX_ROW_ID).
-        constexpr std::int64_t kFirstOwnRow = 36'028'797'018'960'000;
-        return Execute(
-            fmt::format("INSERT INTO {0} DEFAULT VALUES; DELETE FROM {0} WHERE rowid = (SELECT "
-                        "max(rowid) FROM {0} WHERE rowid >= {1})",
-                        table.ToSql(), kFirstOwnRow));
+        hidden_.push_back(table);
+        return {};
     }
 
     Status Commit() override {
+        const bool is_alone = !hidden_.empty() && gate_.TryClose();
+        if (!is_alone) {
+            for (const auto& table : hidden_) BIWA_TRY(Hide(table));
+        }
         open_ = false;
-        BIWA_TRY(duck::Execute(connection_, "COMMIT"));
+        const auto committed = duck::Execute(connection_, "COMMIT");
+        if (is_alone) gate_.Open();
+        if (!committed) return tl::unexpected(committed.error());
         is_inside_ = false;
         checkpointer_.Leave(true);
         // Whoever has committed may begin the next one while this is still in scope.
@@ -125,8 +130,9 @@ class DuckDbTransaction final : public WriteTransaction {
     void Interrupt() override { duckdb_interrupt(connection_); }
 
   private:
-    DuckDbTransaction(duck::RowsFunction& rows, duck::Checkpointer& checkpointer, FairLock* writer)
-        : rows_(rows), checkpointer_(checkpointer), writer_(writer) {
+    DuckDbTransaction(duck::RowsFunction& rows, duck::Checkpointer& checkpointer,
+                      duck::ReadGate& gate, FairLock* writer)
+        : rows_(rows), checkpointer_(checkpointer), gate_(gate), writer_(writer) {
         using Who = duck::Checkpointer::Who;
         checkpointer_.Enter(writer_ != nullptr ? Who::kWriter : Who::kBeside);
     }
@@ -137,11 +143,27 @@ class DuckDbTransaction final : public WriteTransaction {
         return {};
     }
 
+    // DuckDB 1.5.6 moves the row groups of a large insert into the table while it writes the commit
+    // to its log, and marks them as that commit's afterwards: until then all see them, transactions
+    // that are older too. Where a row of the insert was deleted again, it puts the others in one by
+    // one instead, marked from the start, as it does with a small insert. That takes as long as
+    // storing them once more, so it is done only while somebody reads.
+    Status Hide(const TableName& table) {
+        // Rows of the transaction's own have numbers from here on (its MAX_ROW_ID).
+        constexpr std::int64_t kFirstOwnRow = 36'028'797'018'960'000;
+        return Execute(
+            fmt::format("INSERT INTO {0} DEFAULT VALUES; DELETE FROM {0} WHERE rowid = (SELECT "
+                        "max(rowid) FROM {0} WHERE rowid >= {1})",
+                        table.ToSql(), kFirstOwnRow));
+    }
+
     static constexpr auto kNoTransactions = duck::TransactionStatements::kRefused;
 
     duck::RowsFunction& rows_;
     duck::Checkpointer& checkpointer_;
+    duck::ReadGate& gate_;
     FairLock* writer_;
+    std::vector<TableName> hidden_;
     Connection own_connection_;
     duckdb_connection connection_ = nullptr;
     bool open_ = false;
@@ -152,23 +174,27 @@ class DuckDbWorkbench final : public Workbench {
   public:
     static Result<std::unique_ptr<Workbench>> Open(duckdb_database database,
                                                    duck::RowsFunction& rows,
-                                                   duck::Checkpointer& checkpointer) {
-        auto workbench = std::unique_ptr<DuckDbWorkbench>(new DuckDbWorkbench(rows, checkpointer));
+                                                   duck::Checkpointer& checkpointer,
+                                                   duck::ReadGate& gate) {
+        auto workbench =
+            std::unique_ptr<DuckDbWorkbench>(new DuckDbWorkbench(rows, checkpointer, gate));
         if (duckdb_connect(database, workbench->connection_.out()) != DuckDBSuccess) {
             return Unavailable("cannot connect to the warehouse");
         }
         return workbench;
     }
     Result<std::unique_ptr<WriteTransaction>> Begin() override {
-        return DuckDbTransaction::BeginOn(connection_.get(), rows_, checkpointer_);
+        return DuckDbTransaction::BeginOn(connection_.get(), rows_, checkpointer_, gate_);
     }
 
   private:
-    DuckDbWorkbench(duck::RowsFunction& rows, duck::Checkpointer& checkpointer)
-        : rows_(rows), checkpointer_(checkpointer) {}
+    DuckDbWorkbench(duck::RowsFunction& rows, duck::Checkpointer& checkpointer,
+                    duck::ReadGate& gate)
+        : rows_(rows), checkpointer_(checkpointer), gate_(gate) {}
 
     duck::RowsFunction& rows_;
     duck::Checkpointer& checkpointer_;
+    duck::ReadGate& gate_;
     Connection connection_;
 };
 
@@ -180,20 +206,20 @@ class DuckDbWarehouse final : public Warehouse {
 
     Result<std::unique_ptr<WriteTransaction>> Begin() override {
         writer_.acquire();
-        return DuckDbTransaction::Begin(database_.get(), rows_, checkpointer_, &writer_);
+        return DuckDbTransaction::Begin(database_.get(), rows_, checkpointer_, gate_, &writer_);
     }
     Result<std::unique_ptr<WriteTransaction>> BeginBeside() override {
-        return DuckDbTransaction::Begin(database_.get(), rows_, checkpointer_, nullptr);
+        return DuckDbTransaction::Begin(database_.get(), rows_, checkpointer_, gate_, nullptr);
     }
     Result<std::unique_ptr<ReadSession>> OpenSession() override {
-        return duck::OpenReadSession(database_.get());
+        return duck::OpenReadSession(database_.get(), gate_);
     }
     Result<std::unique_ptr<ReadSession>> OpenSessionOn(const std::vector<std::string>& datasets,
                                                        std::vector<std::string> views) override {
-        return duck::OpenSessionOn(database_.get(), datasets, std::move(views));
+        return duck::OpenSessionOn(database_.get(), gate_, datasets, std::move(views));
     }
     Result<std::unique_ptr<Workbench>> OpenWorkbench() override {
-        return DuckDbWorkbench::Open(database_.get(), rows_, checkpointer_);
+        return DuckDbWorkbench::Open(database_.get(), rows_, checkpointer_, gate_);
     }
 
     Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
@@ -217,6 +243,7 @@ class DuckDbWarehouse final : public Warehouse {
     const std::filesystem::path path_;
     duck::RowsFunction rows_;
     FairLock writer_;
+    duck::ReadGate gate_;
     duck::Checkpointer checkpointer_;
     duck::Database database_;
     Connection keeper_;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/log.h"
@@ -260,12 +261,13 @@ namespace {
 
 class DuckDbReadSession final : public ReadSession {
   public:
-    DuckDbReadSession(duckdb_database database, Connection connection)
-        : database_(database), connection_(std::move(connection)) {}
+    DuckDbReadSession(duckdb_database database, ReadGate& gate, Connection connection)
+        : database_(database), gate_(gate), connection_(std::move(connection)) {}
     // On an attached catalogue, which it detaches in the end; names of `hidden` are refused.
-    DuckDbReadSession(duckdb_database database, Connection connection, std::string catalogue,
-                      std::string hidden)
+    DuckDbReadSession(duckdb_database database, ReadGate& gate, Connection connection,
+                      std::string catalogue, std::string hidden)
         : database_(database),
+          gate_(gate),
           connection_(std::move(connection)),
           catalogue_(std::move(catalogue)),
           hidden_(std::move(hidden)) {}
@@ -284,6 +286,7 @@ class DuckDbReadSession final : public ReadSession {
         // Two locks on the same door: only SELECT and EXPLAIN are let in, and the transaction they
         // run in cannot write (EXPLAIN ANALYZE would run what it explains).
         End();
+        reader_.emplace(gate_);
         // Open even should an Interrupt come between its beginning and its being said so.
         is_open_ = true;
         if (auto begun = Execute(connection_.get(), "BEGIN TRANSACTION READ ONLY"); !begun) {
@@ -364,6 +367,7 @@ class DuckDbReadSession final : public ReadSession {
     void End() {
         if (!is_open_) return;
         is_open_ = false;
+        reader_.reset();
         if (Execute(connection_.get(), "ROLLBACK")) return;
         Connection fresh;
         if (duckdb_connect(database_, fresh.out()) != DuckDBSuccess) return;
@@ -373,7 +377,9 @@ class DuckDbReadSession final : public ReadSession {
     }
 
     const duckdb_database database_;
-    std::mutex mutex_;  // connection_ against Interrupt
+    ReadGate& gate_;
+    std::optional<ReadGate::Reader> reader_;  // while a query runs
+    std::mutex mutex_;                        // connection_ against Interrupt
     Connection connection_;
     const std::string catalogue_;
     const std::string hidden_;
@@ -382,15 +388,15 @@ class DuckDbReadSession final : public ReadSession {
 
 }  // namespace
 
-Result<std::unique_ptr<ReadSession>> OpenReadSession(duckdb_database database) {
+Result<std::unique_ptr<ReadSession>> OpenReadSession(duckdb_database database, ReadGate& gate) {
     Connection connection;
     if (duckdb_connect(database, connection.out()) != DuckDBSuccess) {
         return Unavailable("cannot connect to the warehouse");
     }
-    return std::make_unique<DuckDbReadSession>(database, std::move(connection));
+    return std::make_unique<DuckDbReadSession>(database, gate, std::move(connection));
 }
 
-Result<std::unique_ptr<ReadSession>> OpenSessionOn(duckdb_database database,
+Result<std::unique_ptr<ReadSession>> OpenSessionOn(duckdb_database database, ReadGate& gate,
                                                    const std::vector<std::string>& datasets,
                                                    std::vector<std::string> views) {
     static std::atomic<std::uint64_t> count = 0;
@@ -408,8 +414,8 @@ Result<std::unique_ptr<ReadSession>> OpenSessionOn(duckdb_database database,
     const auto catalogue = fmt::format("biwa_session_{}", ++count);
     BIWA_TRY(Execute(raw, fmt::format("ATTACH ':memory:' AS {}", catalogue)));
     // From here on it is detached whatever comes.
-    auto session = std::make_unique<DuckDbReadSession>(database, std::move(connection), catalogue,
-                                                       std::move(hidden));
+    auto session = std::make_unique<DuckDbReadSession>(database, gate, std::move(connection),
+                                                       catalogue, std::move(hidden));
     BIWA_TRY(Execute(raw, "USE " + catalogue));
     for (const auto& dataset : datasets) {
         BIWA_TRY(Execute(raw, "CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(dataset)));

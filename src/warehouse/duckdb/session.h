@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "warehouse/duckdb/handles.h"
+#include "warehouse/duckdb/read_gate.h"
 #include "warehouse/warehouse.h"
 
 namespace biwa::duck {
@@ -33,9 +34,9 @@ Result<std::unique_ptr<RowStream>> Stream(duckdb_connection connection, Prepared
                                           std::function<void()> at_end);
 
 // A session that reads, on a connection of its own.
-Result<std::unique_ptr<ReadSession>> OpenReadSession(duckdb_database database);
+Result<std::unique_ptr<ReadSession>> OpenReadSession(duckdb_database database, ReadGate& gate);
 // Warehouse::OpenSessionOn.
-Result<std::unique_ptr<ReadSession>> OpenSessionOn(duckdb_database database,
+Result<std::unique_ptr<ReadSession>> OpenSessionOn(duckdb_database database, ReadGate& gate,
                                                    const std::vector<std::string>& datasets,
                                                    std::vector<std::string> views);
 

@@ -72,6 +72,11 @@ for (const width of kWidths) {
         await graph.getByRole("link", { name: /^unit_mastery/ }).click();
 
         await page.getByRole("heading", { name: /mart\.unit_mastery/ }).waitFor();
+        // Its address is good by itself.
+        await page.reload();
+        await page.getByRole("heading", { name: /mart\.unit_mastery/ }).waitFor();
+        const builds = page.getByRole("region", { name: "Builds" });
+        assert.match(await builds.getByRole("row").nth(1).innerText(), /B/);
         const mastery = page.getByRole("row", { name: /^mastery/ });
         await mastery.getByText("staging.answers").first().waitFor();
         assert.match(await mastery.innerText(), /DOUBLE/);

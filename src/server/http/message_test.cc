@@ -94,6 +94,9 @@ TEST(StaticFilesTest, GivesFilesAndThePageForItsOwnAddresses) {
     EXPECT_EQ(get("/").static_body, "<p>page</p>");
     EXPECT_EQ(get("/dashboards/学校").static_body, "<p>page</p>");
     EXPECT_EQ(get("/assets/missing.js").status, 404);
+    EXPECT_EQ(get("/assets/missing.js", {{"accept", "*/*"}}).status, 404);
+    EXPECT_EQ(get("/models/mart.daily", {{"accept", "text/html,*/*;q=0.8"}}).static_body,
+              "<p>page</p>");
     EXPECT_EQ(get("/assets/app-1a2b.js").static_body, "js js js");
     EXPECT_EQ(get("/assets/app-1a2b.js", {{"accept-encoding", "br, gzip"}}).static_body,
               "\x1f\x8b");

@@ -46,8 +46,11 @@ Response StaticFiles::Find(const Request& request) const {
         return refusal;
     }
     auto found = entries_.find(request.path);
+    // The page has addresses of its own, and names in them may have dots: /models/mart.daily. What
+    // a person opens asks for HTML; a script or a picture that is missing is not the page.
     const auto last_part = request.path.substr(request.path.rfind('/') + 1);
-    if (found == entries_.end() && last_part.find('.') == std::string::npos) {
+    const bool is_opened = request.Header("accept").find("text/html") != std::string_view::npos;
+    if (found == entries_.end() && (is_opened || last_part.find('.') == std::string::npos)) {
         found = entries_.find("/index.html");
     }
     if (found == entries_.end()) {

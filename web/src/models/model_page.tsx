@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import { getJson } from "../api/client";
 import { useStatus } from "../api/status_context";
 import type { ColumnOrigin, ModelPage as Page } from "../api/types";
-import { formatCount, formatSeconds } from "../format/numbers";
+import { formatBytes, formatCount, formatSeconds } from "../format/numbers";
 import { EmptyState, FailureNote, Loading, Moment, Quantity } from "../ui/parts";
 import { usePreferences } from "../ui/preferences";
 import { Code } from "./code";
@@ -139,6 +139,9 @@ function Builds({ page }: { page: Page }) {
               <th scope="col" className="right">
                 {t("rows")}
               </th>
+              <th scope="col" className="right" title={t("size_of_values")}>
+                {t("size")}
+              </th>
               <th scope="col" className="right">
                 {t("duration")}
               </th>
@@ -153,6 +156,9 @@ function Builds({ page }: { page: Page }) {
                 <td data-label={t("build_kind")}>{build.kind}</td>
                 <td className="right" data-label={t("rows")}>
                   <span className="num">{formatCount(build.rows, lang)}</span>
+                </td>
+                <td className="right" data-label={t("size")}>
+                  <Quantity text={formatBytes(build.bytes, lang)} />
                 </td>
                 <td className="right" data-label={t("duration")}>
                   <Quantity text={formatSeconds(build.seconds)} />

@@ -78,7 +78,7 @@ def snapshot_wide(server):
                   row_bytes=row_bytes)
     # Server and engine share the processors: what is left if nothing else cost anything.
     shared = os.cpu_count() / (1 / result["limit_rows_per_s"] + engine["cpu_s"] / engine["rows"])
-    say(f"  the engine alone {engine['rows_per_s']:,}/s, server and engine together {shared:,.0f}/s at most")
+    say(f"  the engine alone {engine['rows_per_s']:,}/s, server and engine together {shared:,.0f}/s as it compresses by itself")
     return {**result, "limit_engine_rows_per_s": engine["rows_per_s"],
             "limit_shared_rows_per_s": round(shared),
             "ratio_of_shared": round(result["rows_per_s"] / shared, 3)}

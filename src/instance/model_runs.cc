@@ -105,15 +105,8 @@ class EventTeller final : public transform::RunObserver {
 };
 
 RunResult Planned(const transform::CompiledGraph& graph, const std::set<TableName>& models) {
-    RunResult result;
-    for (const auto& action : graph.actions) {
-        if (!models.contains(action.target)) continue;
-        auto& planned = result.actions.emplace_back();
-        planned.target = action.target;
-        planned.type = action.type;
-        planned.severity = action.severity;
-        planned.state = RunState::kPlanned;
-    }
+    auto result = transform::NothingDone(graph, models, {});
+    for (auto& planned : result.actions) planned.state = RunState::kPlanned;
     return result;
 }
 

@@ -81,9 +81,6 @@ inline std::unique_ptr<StreamRunner> NewRunner(Warehouse& warehouse, Source& sou
     options.name = "bench";
     options.dataset = {"bench", usual_schema};
     options.tables = std::move(tables);
-    if (const auto limit = Environment("BENCH_QUEUE_MB"); !limit.empty()) {
-        options.queue_bytes_max = std::stoull(limit) << 20;
-    }
     return std::make_unique<StreamRunner>(
         warehouse, std::move(options),
         [&source](const std::string& line) { return source.OpenStream(line, {}); }, nullptr);

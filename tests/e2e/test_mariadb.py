@@ -309,6 +309,37 @@ def test_values_are_what_the_server_shows(database, instance, is_mysql):
         ("HUGEINT", "JSON", "VARCHAR" if is_mysql else "UUID", "INTERVAL", "VARCHAR", "BOOLEAN")
 
 
+DOCUMENTS = [
+    "'null'", "'true'", "'[]'", "'{}'", "'\"\"'", "'\"日本語 \\\\u0001 \\\\n\"'", "'-1'", "'32767'", "'-32769'",
+    "'2147483648'", "'9223372036854775807'", "'18446744073709551615'", "'1.5'", "'-0.0'", "'1e300'", "'1e-7'",
+    "'0.1'", "'123456789012345680000'", "json_object('d', CAST('-12.340' AS decimal(8, 3)))",
+    "json_array(CAST('2026-02-28' AS date), CAST('2026-02-28 01:02:03.000004' AS datetime(6)), "
+    "CAST('-100:11:12.5' AS time(3)), CAST('2026-02-28 01:02:03' AS datetime))",
+    "json_object('bytes', CAST(x'00ff41' AS json), 'bit', CAST(b'101' AS json), 'year', CAST(2026 AS year))",
+    "json_object('point', CAST(POINT(1, 2) AS json))", "json_array(repeat('あ', 200), repeat('y', 70000))",
+    "(SELECT json_objectagg(concat('key ', seq), seq) FROM seq_1_to_5000)",
+    "(SELECT json_arrayagg(json_object('id', seq, '', null, '名', concat('生徒 ', seq))) FROM seq_1_to_2000)"]
+
+
+def test_documents_of_mysql_are_the_same_copied_and_streamed(database, instance, is_mysql):
+    """Copied as the server writes them, streamed from the form in which it stores them."""
+    if not is_mysql:
+        pytest.skip("MariaDB stores them as text")
+    database.run("CREATE TABLE t (id int PRIMARY KEY, j json); CREATE TABLE again LIKE t")
+    for number, document in enumerate(DOCUMENTS):
+        database.run(f"INSERT INTO t SELECT {number}, {document}")
+    instance.start()
+    instance.sync()
+    database.run("INSERT INTO again SELECT * FROM t")
+    instance.sync()
+    copied, streamed = (instance.query(f"SELECT id, j::text FROM app.{table} ORDER BY id") for table in ("t", "again"))
+    assert len(copied) == len(streamed) == len(DOCUMENTS)
+    for (number, here), (_, there) in zip(copied, streamed):
+        assert json.loads(here) == json.loads(there), (DOCUMENTS[number], here[:200], there[:200])
+    differ = [(here[:60], there[:60]) for (_, here), (_, there) in zip(copied, streamed) if here != there]
+    print("written otherwise:", differ)
+
+
 def test_dates_that_do_not_exist_become_null_and_are_counted(database, instance):
     database.run("SET sql_mode = 'ALLOW_INVALID_DATES'")
     database.run("CREATE TABLE t (id int PRIMARY KEY, d date, dt datetime, ts timestamp NULL);"

@@ -101,6 +101,9 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
         case EventType::kMySqlGtid:
             mysql_gtid_ = BIWA_TRY(ReadMySqlGtid(event.body));
             return {};
+        case EventType::kMySqlTaggedGtid:
+            mysql_gtid_ = BIWA_TRY(ReadMySqlTaggedGtid(event.body));
+            return {};
         case EventType::kHeartbeat:
             // Sent when all before this place has been: nothing of it is still to come.
             if (!in_transaction_ && event.body == place_.file && event.end >= place_.offset) {

@@ -87,6 +87,7 @@ class Applier {
 
     Status Open();
     Status Prepare(Table& table, const TableChanges& part);
+    Status NoteDropped(const Table& table, const std::vector<std::string>& columns);
     Status PassOver(Table& table, std::string reason);
     Status Flush(Table& table);
     Status FlushWaiting(Table& table, const Waiting& waiting);

@@ -417,6 +417,39 @@ def test_a_column_that_is_renamed_or_made_again_has_its_own_values(database, ins
             database.run(f"SELECT {columns} FROM {table} ORDER BY id"), instance.log()
 
 
+@pytest.mark.parametrize("made", ["while it is stopped", "when it runs again"])
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_column_dropped_before_a_restart_and_made_again_later_has_its_own_values(database, instance, end, made):
+    """Also where nobody looked at the catalogue, or changed a row, while the column was gone."""
+    stream = instance.folder / "streams/app.yaml"
+    stream.write_text(stream.read_text().replace("discover_every: 200ms", "discover_every: 1h"))
+    database.run("CREATE TABLE still (id int PRIMARY KEY, a int, b int DEFAULT 7); INSERT INTO still VALUES (1, 1, 2), (2, 1, 2);"
+                 "CREATE TABLE busy LIKE still; INSERT INTO busy SELECT * FROM still")
+    instance.start()
+    instance.sync()
+    database.run("ALTER TABLE still DROP COLUMN b; ALTER TABLE busy DROP COLUMN b; INSERT INTO busy VALUES (3, 3)")
+    instance.sync()
+    assert instance.query("SELECT id, b FROM app.still ORDER BY id") == [[1, 2], [2, 2]], "it stays"
+    again = "; ".join(f"ALTER TABLE {table} ADD COLUMN b int; INSERT INTO {table} VALUES (9, 9, 9)"
+                      for table in ("still", "busy"))
+    if end == "stop":
+        assert instance.stop() == 0
+    else:
+        instance.kill()
+    if made == "while it is stopped":
+        database.run(again)
+    stream.write_text(stream.read_text().replace("discover_every: 1h", "discover_every: 200ms"))
+    instance.start()
+    if made == "when it runs again":
+        instance.sync()
+        database.run(again)
+    instance.settle()
+    instance.sync()
+    for table in ("still", "busy"):
+        assert instance.query(f"SELECT id, a, b FROM app.{table} ORDER BY id") == \
+            database.run(f"SELECT id, a, b FROM {table} ORDER BY id"), instance.log()
+
+
 def test_changes_from_before_an_alter_are_read_with_the_names_that_they_had(database, instance):
     database.run("CREATE TABLE t (id int PRIMARY KEY, a int, gone varchar(10))")
     instance.start()

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fair_lock.h"
+#include "base/give_way.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "warehouse/duckdb/checkpoint_copy.h"
@@ -328,6 +329,7 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
         }
     }
     auto warehouse = std::make_unique<DuckDbWarehouse>(options);
+    const GivesWay engine_threads;
     char* message = nullptr;
     const auto path = options.path.string();
     if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), warehouse->database_.out(),

@@ -260,6 +260,17 @@ def biwa_follows(server, cores=()):
         server.forget_stream()
 
 
+def apart_p99_ms(server, load, rate):
+    """Beside pg_recvlogical and beside Biwa. One core is half of what the load has otherwise."""
+    with on_first_core(server, load):
+        with idle_consumer(server, SECOND_CORE):
+            idle = load.p99_ms(rate)
+        with biwa_follows(server, SECOND_CORE):
+            ours = load.p99_ms(rate)
+    say(f"  each on a core of its own: idle p99 {idle:.2f} ms at {rate:,} tps   Biwa p99 {ours:.2f} ms")
+    return idle, ours
+
+
 def burden(server):
     load = Load(server, scaled(20, 3))
     say(f"burden: pgbench with {load.CLIENTS} clients for {load.seconds} s, pg_recvlogical beside it, "
@@ -278,13 +289,7 @@ def burden(server):
             tps, p99 = load.throughput(), load.p99_ms(rate)
         say(f"  idle {idle_tps:,.0f} tps, p99 {idle_p99:.2f} ms at {rate:,} tps   Biwa {tps:,.0f} tps, "
             f"p99 {p99:.2f} ms")
-        # One core is half of the machine.
-        with on_first_core(server, load):
-            with idle_consumer(server, SECOND_CORE):
-                idle_apart = load.p99_ms(rate // 2)
-            with biwa_follows(server, SECOND_CORE):
-                apart = load.p99_ms(rate // 2)
-        say(f"  on a core of its own: idle p99 {idle_apart:.2f} ms at {rate // 2:,} tps   Biwa p99 {apart:.2f} ms")
+        idle_apart, apart = apart_p99_ms(server, load, rate // 2)
         pairs.append((min(tps / idle_tps, idle_p99 / p99),
                       {"tps": round(idle_tps), "p99_ms": round(idle_p99, 2), "apart": idle_apart},
                       {"tps": round(tps), "p99_ms": round(p99, 2), "cpu_s": figures["cpu_s"],

@@ -271,6 +271,12 @@ Status Applier::WriteHistoryOf(Table& table, const Waiting& waiting) {
     return WriteHistory(*transaction_, table.target, *table.history, *waiting.buffer, floor);
 }
 
+// Where rows of the table are found by their keys, which may mean to read all of its keys.
+std::string Applier::RestAtKey(const TableSchema& columns, const std::string& table) const {
+    const auto& first = columns.columns[columns.key[0]];
+    return transaction_->RestAt(table + "." + QuoteIdentifier(first.name));
+}
+
 Status Applier::FlushAll() {
     for (auto& [name, table] : tables_) {
         BIWA_TRY(Flush(table));
@@ -309,6 +315,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     if (partial_rows) BIWA_TRY(Complete(table, buffer, *partial_rows));
     std::string keep_into, keep_from, keep_join;
     if (const auto keys = columns.key_repeats ? nullptr : buffer.DeletedKeys()) {
+        const auto on_key = OnKey(columns, target, "k") + RestAtKey(columns, target);
         if (!waiting.kept.empty()) {
             BIWA_TRY(transaction_->ExecuteWith(
                 // While a copy overlaps with the changes a row may be there twice.
@@ -318,7 +325,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
                                 ? ""
                                 : fmt::format("DISTINCT ON ({}) ", KeyList(columns, target + ".")),
                             KeyList(columns, target + "."), QuotedList(waiting.kept, target + "."),
-                            target, OnKey(columns, target, "k")),
+                            target, on_key),
                 {{"keys", *keys}}));
             keep_into = ", " + QuotedList(waiting.kept);
             keep_from = ", " + QuotedList(waiting.kept, "biwa_kept.");
@@ -326,9 +333,9 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
         }
         // Read a second time where something is kept.
         const auto again = buffer.DeletedKeys();
-        BIWA_TRY(transaction_->ExecuteWith(fmt::format("DELETE FROM {} USING $keys AS k WHERE {}",
-                                                       target, OnKey(columns, target, "k")),
-                                           {{"keys", *again}}));
+        BIWA_TRY(transaction_->ExecuteWith(
+            fmt::format("DELETE FROM {} USING $keys AS k WHERE {}", target, on_key),
+            {{"keys", *again}}));
     }
     const auto names = QuotedList(columns.columns);
     const auto values = QuotedList(columns.columns, "r.");
@@ -408,7 +415,8 @@ Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& pa
         fmt::format("CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT {}{}t.{} IS NULL{} AS "
                     "biwa_missing FROM $rows AS p LEFT JOIN {} AS t ON {}",
                     exact ? "" : fmt::format("DISTINCT ON ({}) ", keys), values, first_key,
-                    exact ? "" : " OR " + moved, table.target.ToSql(), on_origin),
+                    exact ? "" : " OR " + moved, table.target.ToSql(),
+                    on_origin + RestAtKey(columns, "t")),
         {{"rows", partial_rows}}));
     return MendMissing(table, columns);
 }
@@ -457,8 +465,9 @@ Status Applier::MendMissing(Table& table, const TableSchema& columns) {
                        table.known.overlap_until);
 }
 
-Result<Applier::Applied> Applier::Commit() {
+Result<Applier::Applied> Applier::Commit(Haste haste) {
     BIWA_TRY(Open());
+    if (haste == Haste::kNone) transaction_->TakeItEasy();
     BIWA_TRY(FlushAll());
     for (const auto& table : passed_over_) {
         BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name,

@@ -17,6 +17,13 @@ namespace {
 // Of so many of a table, or of the first of an empty one, readers might see some before the commit.
 constexpr std::uint64_t kManyChanges = 100'000;
 
+tl::unexpected<Error> ChangedWithin(const TableName& target) {
+    return Unavailable(
+        fmt::format("the columns of {} changed within a transaction that is larger than memory",
+                    target.ToString()),
+        "The transaction is read again; its columns are there by then.");
+}
+
 }  // namespace
 
 Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
@@ -62,6 +69,10 @@ Status Applier::Add(ChangeBatch batch) {
         if (!part.recopy.empty()) {
             BIWA_TRY(PassOver(table, std::move(part.recopy)));
             continue;
+        }
+        if (!part.dropped.empty()) {
+            BIWA_TRY(NoteDropped(table, part.dropped));
+            if (part.kinds.empty()) continue;
         }
         const bool is_exact = known_until_ >= table.known.overlap_until;
         if (!is_exact && NeedsOneMoment(*part.columns)) {
@@ -139,10 +150,7 @@ Status Applier::Prepare(Table& table, const TableChanges& part) {
         if (own) BIWA_TRY(own->Commit());
     }
     if (is_written && !transaction_) {
-        return Unavailable(
-            fmt::format("the columns of {} changed within a transaction that is larger than memory",
-                        table.target.ToString()),
-            "The transaction is read again; its columns are there by then.");
+        return ChangedWithin(table.target);
     }
     table.prepared = columns;
     table.kept = fit.kept;
@@ -162,6 +170,22 @@ Status Applier::Prepare(Table& table, const TableChanges& part) {
             part.origins.empty() ? part.truncated_at : part.origins.front().origin;
     }
     return {};
+}
+
+// As all that alters a table. A mark that comes too early does no harm.
+Status Applier::NoteDropped(const Table& table, const std::vector<std::string>& columns) {
+    std::unique_ptr<WriteTransaction> own;
+    if (!transaction_) own = BIWA_TRY(warehouse_.Begin());
+    const auto steps = BIWA_TRY(MarkGone(own ? *own : *transaction_, table.target, columns));
+    if (steps.empty()) return {};
+    const bool is_written = transaction_ && touched_.contains(table.target);
+    if (is_written) {
+        transaction_.reset();
+        own = BIWA_TRY(warehouse_.Begin());
+    }
+    for (const auto& step : steps) BIWA_TRY((own ? *own : *transaction_).Execute(step));
+    if (own) BIWA_TRY(own->Commit());
+    return is_written ? Status(ChangedWithin(table.target)) : Status();
 }
 
 // What came before still is applied, with the same commit that says so.
@@ -247,6 +271,12 @@ Status Applier::WriteHistoryOf(Table& table, const Waiting& waiting) {
     return WriteHistory(*transaction_, table.target, *table.history, *waiting.buffer, floor);
 }
 
+// Where rows of the table are found by their keys, which may mean to read all of its keys.
+std::string Applier::RestAtKey(const TableSchema& columns, const std::string& table) const {
+    const auto& first = columns.columns[columns.key[0]];
+    return transaction_->RestAt(table + "." + QuoteIdentifier(first.name));
+}
+
 Status Applier::FlushAll() {
     for (auto& [name, table] : tables_) {
         BIWA_TRY(Flush(table));
@@ -286,6 +316,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     if (partial_rows) BIWA_TRY(Complete(table, buffer, *partial_rows));
     std::string keep_into, keep_from, keep_join;
     if (const auto keys = columns.key_repeats ? nullptr : buffer.DeletedKeys()) {
+        const auto on_key = OnKey(columns, target, "k") + RestAtKey(columns, target);
         if (!waiting.kept.empty()) {
             BIWA_TRY(transaction_->ExecuteWith(
                 // While a copy overlaps with the changes a row may be there twice.
@@ -295,7 +326,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
                                 ? ""
                                 : fmt::format("DISTINCT ON ({}) ", KeyList(columns, target + ".")),
                             KeyList(columns, target + "."), QuotedList(waiting.kept, target + "."),
-                            target, OnKey(columns, target, "k")),
+                            target, on_key),
                 {{"keys", *keys}}));
             keep_into = ", " + QuotedList(waiting.kept);
             keep_from = ", " + QuotedList(waiting.kept, "biwa_kept.");
@@ -303,9 +334,9 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
         }
         // Read a second time where something is kept.
         const auto again = buffer.DeletedKeys();
-        BIWA_TRY(transaction_->ExecuteWith(fmt::format("DELETE FROM {} USING $keys AS k WHERE {}",
-                                                       target, OnKey(columns, target, "k")),
-                                           {{"keys", *again}}));
+        BIWA_TRY(transaction_->ExecuteWith(
+            fmt::format("DELETE FROM {} USING $keys AS k WHERE {}", target, on_key),
+            {{"keys", *again}}));
     }
     const auto names = QuotedList(columns.columns);
     const auto values = QuotedList(columns.columns, "r.");
@@ -385,7 +416,8 @@ Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& pa
         fmt::format("CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT {}{}t.{} IS NULL{} AS "
                     "biwa_missing FROM $rows AS p LEFT JOIN {} AS t ON {}",
                     exact ? "" : fmt::format("DISTINCT ON ({}) ", keys), values, first_key,
-                    exact ? "" : " OR " + moved, table.target.ToSql(), on_origin),
+                    exact ? "" : " OR " + moved, table.target.ToSql(),
+                    on_origin + RestAtKey(columns, "t")),
         {{"rows", partial_rows}}));
     return MendMissing(table, columns);
 }
@@ -434,8 +466,9 @@ Status Applier::MendMissing(Table& table, const TableSchema& columns) {
                        table.known.overlap_until);
 }
 
-Result<Applier::Applied> Applier::Commit() {
+Result<Applier::Applied> Applier::Commit(Haste haste) {
     BIWA_TRY(Open());
+    if (haste == Haste::kNone) transaction_->TakeItEasy();
     BIWA_TRY(FlushAll());
     for (const auto& table : passed_over_) {
         BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name,

@@ -51,8 +51,11 @@ class Applier {
         // Tables that have to be copied anew: from now on their changes are passed over.
         std::vector<StreamState::Table> waiting;
     };
-    // Applies and commits what was taken in. Only when can_commit().
-    Result<Applied> Commit();
+    // Applies and commits what was taken in. Only when can_commit(). Without haste it rests in
+    // between, and takes up to kEasy times as long.
+    enum class Haste { kNone, kMuch };
+    Result<Applied> Commit(Haste haste = Haste::kMuch);
+    static constexpr int kEasy = 4;
 
     static constexpr std::size_t kBytesMax = 192 << 20;
 
@@ -87,7 +90,9 @@ class Applier {
 
     Status Open();
     Status Prepare(Table& table, const TableChanges& part);
+    Status NoteDropped(const Table& table, const std::vector<std::string>& columns);
     Status PassOver(Table& table, std::string reason);
+    std::string RestAtKey(const TableSchema& columns, const std::string& table) const;
     Status Flush(Table& table);
     Status FlushWaiting(Table& table, const Waiting& waiting);
     // Where keys repeat: rids the table of so many copies of each row.

@@ -304,6 +304,7 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
                 return SetPhase(table, TablePhase::kWaiting, "was rewritten while it was copied");
             }
         }
+        BIWA_TRY(options_.may_write());
         const auto before = rows_copied_.load();
         const auto lost_before = snapshot_->unrepresentable();
         BIWA_TRY(TryAgain(CopySlice(warehouse_, options_.name, *snapshot_, described, target, table,
@@ -453,15 +454,18 @@ Status StreamLine::ApplyQueue(StreamSource& source,
             ShowPace();
             continue;
         }
+        BIWA_TRY(options_.may_write());
         if (!BIWA_TRY(Gather(applier, queue, std::move(*batch), stop))) return {};
         const auto bytes = applier.bytes();
         const auto begin = steady_clock::now();
-        auto applied = BIWA_TRY(TryAgain(applier.Commit()));
+        const bool is_easy = applier.changes() < kManyChanges;
+        auto applied = BIWA_TRY(
+            TryAgain(applier.Commit(is_easy ? Applier::Haste::kNone : Applier::Haste::kMuch)));
         const auto end = steady_clock::now();
         applied.bytes = bytes;
         applied.seconds = std::chrono::duration<double>(end - begin).count();
         queue_bytes_ = queue.bytes();
-        pace_.Committed(begin, end);
+        pace_.Committed(begin, end, is_easy ? Applier::kEasy : 1);
         state_.position = applied.position;
         state_.commit_time = applied.commit_time;
         durable_order_ = applied.position.order;

@@ -4,10 +4,10 @@
 
 namespace biwa {
 
-void StreamPace::Committed(Time began, Time ended) {
-    const auto took = ended - began;
+void StreamPace::Committed(Time began, Time ended, int parts) {
+    const auto worked = (ended - began) / parts;
     // However dear they are, half of the time is for queries.
-    const auto rest = std::max(took, std::min(kRest * took, kLongest * every_));
+    const auto rest = std::max(worked, std::min(kRest * worked, kLongest * every_));
     next_commit_ = std::max(began + every_, ended + rest);
 }
 

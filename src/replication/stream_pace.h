@@ -22,8 +22,8 @@ class StreamPace {
         next_commit_ = now;
         keeps_up_ = false;
     }
-    // A commit was made from then to then.
-    void Committed(Time began, Time ended);
+    // A commit was made from then to then, and worked for one part of so many of that time.
+    void Committed(Time began, Time ended, int parts = 1);
     Time next_commit() const { return next_commit_; }
 
     // A look at what is here and what is to come: `has_all` that was received, and how old the last
@@ -32,7 +32,7 @@ class StreamPace {
     bool KeepsUp(bool has_all, std::chrono::duration<double> lag);
 
     static constexpr int kLongest = 4;
-    // A commit is followed by so many times the rest that it took: a twentieth of the time.
+    // A commit is followed by so many times the rest that it worked: a twentieth of the time.
     static constexpr int kRest = 20;
     static constexpr std::chrono::seconds kNear{5}, kFar{60};
 

@@ -8,11 +8,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// From the beginning of a commit that takes so long to when the next is due.
-milliseconds IntervalAfter(milliseconds took) {
+// From the beginning of a commit that takes so long, and works for a part of it, to when the next
+// is due.
+milliseconds IntervalAfter(milliseconds took, int parts = 1) {
     StreamPace pace(milliseconds(100));
     const StreamPace::Time begin(seconds(1000));
-    pace.Committed(begin, begin + took);
+    pace.Committed(begin, begin + took, parts);
     return std::chrono::duration_cast<milliseconds>(pace.next_commit() - begin);
 }
 
@@ -31,6 +32,13 @@ TEST(StreamPaceTest, CommitsAreTheRarerTheDearerTheyAre) {
     EXPECT_EQ(IntervalAfter(milliseconds(20)), milliseconds(420));
     EXPECT_EQ(IntervalAfter(milliseconds(100)), milliseconds(500));
     EXPECT_EQ(IntervalAfter(seconds(3)), seconds(6));
+}
+
+TEST(StreamPaceTest, WhatACommitRestedDoesNotMakeItDear) {
+    EXPECT_EQ(IntervalAfter(milliseconds(8), 4), milliseconds(100));
+    EXPECT_EQ(IntervalAfter(milliseconds(40), 4), milliseconds(240));
+    EXPECT_EQ(IntervalAfter(milliseconds(100), 4), milliseconds(500));
+    EXPECT_EQ(IntervalAfter(seconds(4), 4), seconds(5));
 }
 
 TEST(StreamPaceTest, AStreamUnderSteadyLoadKeepsUpThoughThereIsAlwaysSomethingToCome) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/give_way.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "replication/retry.h"
@@ -38,6 +39,7 @@ StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options,
                   options_.reconcile_repairs, HostOfReconciler()),
       watch_(options_, open_source_, line_, board_, keeper_, intake_, HostOfWatch()) {
     thread_ = std::jthread([this](std::stop_token stop) {
+        const GivesWay to_the_source;
         Run(stop);
         has_ended_ = true;
     });

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/give_way.h"
 #include "base/log.h"
 #include "replication/retry.h"
 #include "replication/stream_tables.h"
@@ -22,7 +23,10 @@ TableJoiner::TableJoiner(Warehouse& warehouse, LineOptions options, OpenSource o
       on_table_(std::move(on_table)),
       wake_(std::move(wake)),
       line_(warehouse_, options_, *this) {
-    thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
+    thread_ = std::jthread([this](std::stop_token stop) {
+        const GivesWay to_the_source;
+        Run(stop);
+    });
 }
 
 TableJoiner::~TableJoiner() {

@@ -495,6 +495,10 @@ class BrokenWarehouse final : public Warehouse {
             BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));
             return inner_->HideUntilCommit(table);
         }
+        void TakeItEasy() override { inner_->TakeItEasy(); }
+        std::string RestAt(std::string_view column) const override {
+            return inner_->RestAt(column);
+        }
         Status Commit() override {
             BIWA_TRY(owner_.MayBreak(kBeforeCommit, "nothing was committed"));
             BIWA_TRY(inner_->Commit());

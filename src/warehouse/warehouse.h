@@ -65,6 +65,13 @@ class WriteTransaction {
     // written.
     virtual Status HideUntilCommit(const TableName& table) = 0;
 
+    // From now on its statements rest now and then, so that others find a processor: they take some
+    // times as long. For the writer.
+    virtual void TakeItEasy() = 0;
+    // For the condition of a statement that reads much of a table, of any column of it: " AND …",
+    // which is always true, and where the reading then rests. Empty for one that is in a hurry.
+    virtual std::string RestAt(std::string_view column) const = 0;
+
     virtual Status Commit() = 0;
     // Ends the running statement with kUser "cancelled". From any thread. A statement that has not
     // begun yet does not notice.

@@ -26,8 +26,9 @@ constexpr std::uint64_t kBatchBytesMax = 4 << 20;
 constexpr std::size_t kLargeMessage = 1 << 20;
 constexpr milliseconds kStatusEvery{1000};
 // The server sends message by message: a short sleep lets more of them gather, which spares both
-// sides a wake-up for each.
-constexpr std::chrono::microseconds kCoalesce{1000};
+// sides a wake-up for each. Where little gathers it may be longer.
+constexpr std::chrono::microseconds kCoalesce{1000}, kCoalesceLittle{4000};
+constexpr std::uint64_t kLittleBytes = 16 << 10;
 
 void AppendBigEndian(std::string& bytes, std::uint64_t value) {
     for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
@@ -172,6 +173,7 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
         const int length = PQgetCopyData(connection_.raw(), &buffer, 1);
         if (length > 0) {
             const std::string_view message(buffer, static_cast<std::size_t>(length));
+            gathered_bytes_ += message.size();
             std::shared_ptr<char> owner;
             if (message.size() >= kLargeMessage) owner.reset(buffer, PQfreemem);
             auto handled = HandleMessage({owner, message});
@@ -215,7 +217,8 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
         }
         if (now >= deadline) return std::optional<ChangeBatch>();
         if (BIWA_TRY(IsReadable(std::min(deadline, now + kStatusEvery)))) {
-            std::this_thread::sleep_for(kCoalesce);
+            const bool is_little = std::exchange(gathered_bytes_, 0) < kLittleBytes;
+            std::this_thread::sleep_for(is_little ? kCoalesceLittle : kCoalesce);
             BIWA_TRY(Consume());
         }
     }

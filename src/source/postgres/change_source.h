@@ -69,6 +69,7 @@ class PostgresChangeSource final : public ChangeSource {
     std::uint64_t handed_out_ = 0;
     std::uint64_t idle_end_ = 0;
     std::uint64_t pending_bytes_ = 0;
+    std::uint64_t gathered_bytes_ = 0;  // since the last sleep that let messages gather
     bool reply_wanted_ = false;
     // The server has asked for a reply, as one does that is being stopped: it ends when all of its
     // log is confirmed.

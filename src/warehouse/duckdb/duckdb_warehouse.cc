@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fair_lock.h"
+#include "base/give_way.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "warehouse/duckdb/checkpoint_copy.h"
@@ -28,11 +29,12 @@ class DuckDbTransaction final : public WriteTransaction {
     // may be null.
     static Result<std::unique_ptr<WriteTransaction>> Begin(duckdb_database database,
                                                            duck::RowsFunction& rows,
+                                                           duck::Rests& rests,
                                                            duck::Checkpointer& checkpointer,
                                                            duck::ReadGate& gate, FairLock* writer) {
         // Made first, so that every way out gives the writer back.
         auto transaction = std::unique_ptr<DuckDbTransaction>(
-            new DuckDbTransaction(rows, checkpointer, gate, writer));
+            new DuckDbTransaction(rows, rests, checkpointer, gate, writer));
         if (duckdb_connect(database, transaction->own_connection_.out()) != DuckDBSuccess) {
             return Unavailable("cannot connect to the warehouse");
         }
@@ -43,16 +45,18 @@ class DuckDbTransaction final : public WriteTransaction {
     // On a connection that outlives the transaction.
     static Result<std::unique_ptr<WriteTransaction>> BeginOn(duckdb_connection connection,
                                                              duck::RowsFunction& rows,
+                                                             duck::Rests& rests,
                                                              duck::Checkpointer& checkpointer,
                                                              duck::ReadGate& gate) {
         auto transaction = std::unique_ptr<DuckDbTransaction>(
-            new DuckDbTransaction(rows, checkpointer, gate, nullptr));
+            new DuckDbTransaction(rows, rests, checkpointer, gate, nullptr));
         transaction->connection_ = connection;
         BIWA_TRY(transaction->Open());
         return transaction;
     }
 
     ~DuckDbTransaction() override {
+        HurryUp();
         if (open_ && !duck::Execute(connection_, "ROLLBACK")) {
             LogDebug("a transaction of the warehouse was rolled back by the engine itself");
         }
@@ -63,7 +67,7 @@ class DuckDbTransaction final : public WriteTransaction {
 
     Status Execute(std::string_view sql) override {
         const duck::ReadGate::Reader reader(gate_);
-        BIWA_TRY(duck::Execute(connection_, std::string(sql), kNoTransactions));
+        BIWA_TRY(duck::Execute(connection_, std::string(sql), kNoTransactions, rests_in_use()));
         return {};
     }
 
@@ -97,7 +101,7 @@ class DuckDbTransaction final : public WriteTransaction {
                 text.replace(at, placeholder.size(), call);
             }
         }
-        auto changed = duck::Execute(connection_, text, kNoTransactions);
+        auto changed = duck::Execute(connection_, text, kNoTransactions, rests_in_use());
         if (!changed) {
             for (const auto& lease : leases) {
                 if (auto error = lease.error()) return tl::unexpected(std::move(*error));
@@ -111,7 +115,19 @@ class DuckDbTransaction final : public WriteTransaction {
         return {};
     }
 
+    void TakeItEasy() override {
+        if (writer_ == nullptr || std::exchange(is_easy_, true)) return;
+        rests_.Begin();
+    }
+
+    std::string RestAt(std::string_view column) const override {
+        return is_easy_ ? fmt::format(" AND biwa_rest({})", column) : "";
+    }
+
     Status Commit() override {
+        if (is_easy_) rests_.RestIfDue();
+        // Others may wait for what comes now.
+        HurryUp();
         const bool is_alone = !hidden_.empty() && gate_.TryClose();
         if (!is_alone) {
             for (const auto& table : hidden_) BIWA_TRY(Hide(table));
@@ -130,9 +146,9 @@ class DuckDbTransaction final : public WriteTransaction {
     void Interrupt() override { duckdb_interrupt(connection_); }
 
   private:
-    DuckDbTransaction(duck::RowsFunction& rows, duck::Checkpointer& checkpointer,
-                      duck::ReadGate& gate, FairLock* writer)
-        : rows_(rows), checkpointer_(checkpointer), gate_(gate), writer_(writer) {
+    DuckDbTransaction(duck::RowsFunction& rows, duck::Rests& rests,
+                      duck::Checkpointer& checkpointer, duck::ReadGate& gate, FairLock* writer)
+        : rows_(rows), rests_(rests), checkpointer_(checkpointer), gate_(gate), writer_(writer) {
         using Who = duck::Checkpointer::Who;
         checkpointer_.Enter(writer_ != nullptr ? Who::kWriter : Who::kBeside);
     }
@@ -141,6 +157,11 @@ class DuckDbTransaction final : public WriteTransaction {
         BIWA_TRY(duck::Execute(connection_, "BEGIN TRANSACTION"));
         open_ = true;
         return {};
+    }
+
+    duck::Rests* rests_in_use() { return is_easy_ ? &rests_ : nullptr; }
+    void HurryUp() {
+        if (std::exchange(is_easy_, false)) rests_.End();
     }
 
     // DuckDB 1.5.6 moves the row groups of a large insert into the table while it writes the commit
@@ -160,6 +181,7 @@ class DuckDbTransaction final : public WriteTransaction {
     static constexpr auto kNoTransactions = duck::TransactionStatements::kRefused;
 
     duck::RowsFunction& rows_;
+    duck::Rests& rests_;
     duck::Checkpointer& checkpointer_;
     duck::ReadGate& gate_;
     FairLock* writer_;
@@ -167,32 +189,34 @@ class DuckDbTransaction final : public WriteTransaction {
     Connection own_connection_;
     duckdb_connection connection_ = nullptr;
     bool open_ = false;
+    bool is_easy_ = false;
     bool is_inside_ = true;  // counted by the checkpointer
 };
 
 class DuckDbWorkbench final : public Workbench {
   public:
     static Result<std::unique_ptr<Workbench>> Open(duckdb_database database,
-                                                   duck::RowsFunction& rows,
+                                                   duck::RowsFunction& rows, duck::Rests& rests,
                                                    duck::Checkpointer& checkpointer,
                                                    duck::ReadGate& gate) {
         auto workbench =
-            std::unique_ptr<DuckDbWorkbench>(new DuckDbWorkbench(rows, checkpointer, gate));
+            std::unique_ptr<DuckDbWorkbench>(new DuckDbWorkbench(rows, rests, checkpointer, gate));
         if (duckdb_connect(database, workbench->connection_.out()) != DuckDBSuccess) {
             return Unavailable("cannot connect to the warehouse");
         }
         return workbench;
     }
     Result<std::unique_ptr<WriteTransaction>> Begin() override {
-        return DuckDbTransaction::BeginOn(connection_.get(), rows_, checkpointer_, gate_);
+        return DuckDbTransaction::BeginOn(connection_.get(), rows_, rests_, checkpointer_, gate_);
     }
 
   private:
-    DuckDbWorkbench(duck::RowsFunction& rows, duck::Checkpointer& checkpointer,
+    DuckDbWorkbench(duck::RowsFunction& rows, duck::Rests& rests, duck::Checkpointer& checkpointer,
                     duck::ReadGate& gate)
-        : rows_(rows), checkpointer_(checkpointer), gate_(gate) {}
+        : rows_(rows), rests_(rests), checkpointer_(checkpointer), gate_(gate) {}
 
     duck::RowsFunction& rows_;
+    duck::Rests& rests_;
     duck::Checkpointer& checkpointer_;
     duck::ReadGate& gate_;
     Connection connection_;
@@ -206,10 +230,12 @@ class DuckDbWarehouse final : public Warehouse {
 
     Result<std::unique_ptr<WriteTransaction>> Begin() override {
         writer_.acquire();
-        return DuckDbTransaction::Begin(database_.get(), rows_, checkpointer_, gate_, &writer_);
+        return DuckDbTransaction::Begin(database_.get(), rows_, rests_, checkpointer_, gate_,
+                                        &writer_);
     }
     Result<std::unique_ptr<WriteTransaction>> BeginBeside() override {
-        return DuckDbTransaction::Begin(database_.get(), rows_, checkpointer_, gate_, nullptr);
+        return DuckDbTransaction::Begin(database_.get(), rows_, rests_, checkpointer_, gate_,
+                                        nullptr);
     }
     Result<std::unique_ptr<ReadSession>> OpenSession() override {
         return duck::OpenReadSession(database_.get(), gate_);
@@ -219,7 +245,7 @@ class DuckDbWarehouse final : public Warehouse {
         return duck::OpenSessionOn(database_.get(), gate_, datasets, std::move(views));
     }
     Result<std::unique_ptr<Workbench>> OpenWorkbench() override {
-        return DuckDbWorkbench::Open(database_.get(), rows_, checkpointer_, gate_);
+        return DuckDbWorkbench::Open(database_.get(), rows_, rests_, checkpointer_, gate_);
     }
 
     Result<std::unique_ptr<ShadowSchema>> MakeShadowSchema() override {
@@ -242,6 +268,7 @@ class DuckDbWarehouse final : public Warehouse {
   private:
     const std::filesystem::path path_;
     duck::RowsFunction rows_;
+    duck::Rests rests_;
     FairLock writer_;
     duck::ReadGate gate_;
     duck::Checkpointer checkpointer_;
@@ -302,6 +329,7 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
         }
     }
     auto warehouse = std::make_unique<DuckDbWarehouse>(options);
+    const GivesWay engine_threads;
     char* message = nullptr;
     const auto path = options.path.string();
     if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), warehouse->database_.out(),
@@ -317,6 +345,7 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
     BIWA_TRY(duck::Execute(keeper, "PRAGMA disable_checkpoint_on_shutdown"));
     BIWA_TRY(warehouse->checkpointer_.Start(keeper));
     BIWA_TRY(warehouse->rows_.Register(keeper));
+    BIWA_TRY(warehouse->rests_.Register(keeper));
     BIWA_TRY(duck::Execute(keeper, "SET GLOBAL lock_configuration = true"));
     return warehouse;
 }

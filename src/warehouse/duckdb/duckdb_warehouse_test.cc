@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <atomic>
 #include <chrono>
@@ -404,6 +405,42 @@ TEST_F(DuckDbFileTest, AFileThatIsNoWarehouseIsLeftAlone) {
     ASSERT_FALSE(warehouse);
     EXPECT_EQ(warehouse.error().kind, ErrorKind::kCorrupt) << warehouse.error().ToString();
     EXPECT_EQ(std::filesystem::file_size(options.path), 20'000u);
+}
+
+double CpuSeconds() {
+    timespec used{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+}
+
+TEST(DuckDbWarehouseTest, AWriterWithoutHasteRestsMoreThanItWorks) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute(
+        "CREATE TABLE t AS SELECT i * 7919 % 4000037 AS id FROM range(4000000) AS r(i)"));
+    EXPECT_EQ(transaction->RestAt("t.id"), "");
+    transaction->TakeItEasy();
+    EXPECT_EQ(transaction->RestAt("t.id"), " AND biwa_rest(t.id)");
+    NumberedRows keys(3000);
+    const auto began = std::chrono::steady_clock::now();
+    const auto cpu_before = CpuSeconds();
+    const auto deleted = transaction->ExecuteWith(
+        "DELETE FROM t USING $keys AS k WHERE t.id = k.i" + transaction->RestAt("t.id"),
+        {{"keys", keys}});
+    const auto cpu = CpuSeconds() - cpu_before;
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    ASSERT_TRUE(deleted) << deleted.error().message;
+    EXPECT_GT(*deleted, 2900U);
+    // Two threads that did not rest would need half of it.
+    EXPECT_GT(took.count(), 1.2 * cpu);
+    ASSERT_TRUE(transaction->Commit());
+}
+
+TEST(DuckDbWarehouseTest, WhoWritesBesideTheWriterIsInAHurry) {
+    const auto warehouse = InMemory();
+    auto beside = *warehouse->BeginBeside();
+    beside->TakeItEasy();
+    EXPECT_EQ(beside->RestAt("t.id"), "");
 }
 
 }  // namespace

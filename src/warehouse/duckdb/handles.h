@@ -39,6 +39,7 @@ using Pending = Handle<duckdb_pending_result, duckdb_destroy_pending>;
 using LogicalType = Handle<duckdb_logical_type, duckdb_destroy_logical_type>;
 using DataChunk = Handle<duckdb_data_chunk, duckdb_destroy_data_chunk>;
 using TableFunction = Handle<duckdb_table_function, duckdb_destroy_table_function>;
+using ScalarFunction = Handle<duckdb_scalar_function, duckdb_destroy_scalar_function>;
 using ClientContext = Handle<duckdb_client_context, duckdb_destroy_client_context>;
 using BoundValue = Handle<duckdb_value, duckdb_destroy_value>;
 

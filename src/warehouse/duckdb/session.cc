@@ -179,7 +179,8 @@ enum class Rows { kWhole, kStreamed };
 // duckdb_query and duckdb_execute_prepared turn round and round in the calling thread while the
 // engine's others still have something to do: a fifth of the processor, in a stream of small
 // commits. This sleeps instead, for longer the longer it takes.
-Result<QueryResult> ExecutePrepared(duckdb_prepared_statement statement, Rows rows) {
+Result<QueryResult> ExecutePrepared(duckdb_prepared_statement statement, Rows rows,
+                                    Rests* rests = nullptr) {
     constexpr std::chrono::microseconds kFirst{20}, kLongest{1000};
     Pending pending;
     const auto begun = rows == Rows::kWhole
@@ -196,6 +197,7 @@ Result<QueryResult> ExecutePrepared(duckdb_prepared_statement statement, Rows ro
             pause = std::min(pause * 2, kLongest);
         } else {
             pause = kFirst;
+            if (rests != nullptr) rests->RestIfDue();
         }
         state = duckdb_pending_execute_task(pending.get());
     }
@@ -219,7 +221,7 @@ Status CheckIsNoTransaction(duckdb_prepared_statement statement) {
 }
 
 Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& sql,
-                              TransactionStatements transactions) {
+                              TransactionStatements transactions, Rests* rests) {
     Extracted statements;
     const auto count = duckdb_extract_statements(connection, sql.c_str(), statements.out());
     if (count == 0) {
@@ -237,7 +239,8 @@ Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& s
         }
         if (transactions == TransactionStatements::kRefused)
             BIWA_TRY(CheckIsNoTransaction(statement.get()));
-        auto result = BIWA_TRY(ExecutePrepared(statement.get(), Rows::kWhole));
+        if (rests != nullptr) rests->RestIfDue();
+        auto result = BIWA_TRY(ExecutePrepared(statement.get(), Rows::kWhole, rests));
         changed = duckdb_rows_changed(result.get());
     }
     return changed;

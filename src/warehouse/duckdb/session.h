@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "warehouse/duckdb/handles.h"
 #include "warehouse/duckdb/read_gate.h"
+#include "warehouse/duckdb/rests.h"
 #include "warehouse/warehouse.h"
 
 namespace biwa::duck {
@@ -23,9 +24,11 @@ std::vector<Column> ColumnsOf(duckdb_prepared_statement statement);
 // Of statements that would begin or end a transaction, such as COMMIT.
 enum class TransactionStatements { kAllowed, kRefused };
 
-// Runs and forgets the result. Returns the number of rows changed.
+// Runs and forgets the result. Returns the number of rows changed. With `rests` the calling thread
+// rests when it is due, between what it does for the statement.
 Result<std::uint64_t> Execute(duckdb_connection connection, const std::string& sql,
-                              TransactionStatements = TransactionStatements::kAllowed);
+                              TransactionStatements = TransactionStatements::kAllowed,
+                              Rests* rests = nullptr);
 // kUser where it is one of those.
 Status CheckIsNoTransaction(duckdb_prepared_statement statement);
 

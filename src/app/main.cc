@@ -1,8 +1,10 @@
 // The program: names the concrete sources and the warehouse, and hands over to the command line.
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 #include "cli/cli.h"
@@ -42,9 +44,21 @@ void KeepLargeBlocksApart() {
     mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
+// A core file would have the passwords of connections, the keys of masks and the values that masks
+// keep from the disk. BIWA_CORE_DUMPS=1 is for whoever looks for a bug. A limit of 1 byte keeps the
+// kernel from handing the memory to a program as well (core(5): a limit of 0 does not). Not
+// PR_SET_DUMPABLE: `ssh`, which is started from here, reads its key by way of /proc.
+void KeepMemoryOffDisk() {
+    const char* const wanted = std::getenv("BIWA_CORE_DUMPS");
+    if (wanted != nullptr && *wanted == '1') return;
+    const rlimit none{1, 1};
+    ::setrlimit(RLIMIT_CORE, &none);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    KeepMemoryOffDisk();
     KeepLargeBlocksApart();
     Engine engine;
     RegisterPostgresSource(engine.sources);

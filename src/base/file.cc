@@ -78,8 +78,9 @@ Result<FileLock> FileLock::Acquire(const std::filesystem::path& path) {
                     fmt::format("{} is in use by process {}", path.string(), Holder(path)));
     }
     const auto holder = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(file, 0) != 0 ||
-        ::pwrite(file, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
+    // In this order, which needs no room on a full disk where the file was there before.
+    const auto size = static_cast<ssize_t>(holder.size());
+    if (::pwrite(file, holder.data(), holder.size(), 0) != size || ::ftruncate(file, size) != 0) {
         auto error = SystemError("write the lock", path);
         ::close(file);
         return error;

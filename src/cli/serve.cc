@@ -53,6 +53,7 @@ Result<int> ServeUntilStopped(Instance& instance, const std::string& listen) {
         const int signal = sigtimedwait(&signals, nullptr, &tick);
         if (signal == SIGINT || signal == SIGTERM) break;
         if (StderrIsTerminal()) progress.Draw(instance.StreamStatuses(), instance.ModelStatuses());
+        instance.LookAtDisk();
         if (const auto broken = instance.Broken()) return tl::unexpected(*broken);
     }
     progress.End();

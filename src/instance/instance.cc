@@ -80,6 +80,9 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
                     "Use that one, or stop it first.");
     }
     auto instance = std::unique_ptr<Instance>(new Instance(engine, std::move(*lock)));
+    instance->reserve_ = std::make_unique<DiskReserve>(
+        project->warehouse.path.string() + ".reserve", project->warehouse.disk_reserve_bytes);
+    instance->reserve_->GiveUpIfLow();
     instance->warehouse_ = BIWA_TRY(engine.open_warehouse(project->warehouse));
     instance->meta_ = BIWA_TRY(MetaStore::Open(project->state_dir() / "meta.db", instance->clock_));
     BIWA_TRY(PrepareStateTables(*instance->warehouse_));
@@ -91,7 +94,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
     // Until it serves, which builds all of them anew.
     instance->refresher_->Restore(BIWA_TRY(instance->runs_->LastResults(*instance->graph_)));
     instance->streams_ =
-        std::make_unique<StreamSet>(engine, *instance->warehouse_,
+        std::make_unique<StreamSet>(engine, *instance->warehouse_, *instance->reserve_,
                                     [made = instance.get()](const std::vector<TableName>& tables) {
                                         made->OnTablesChanged(tables);
                                     });
@@ -191,6 +194,12 @@ Status Instance::Apply(const Plan& plan, const std::string& who) {
     StartModels();
     // Now that nothing builds them any more.
     BIWA_TRY(DropModels(plan));
+    // What has gone gives its room back with the next fold, and no commit may be near that folds.
+    if (reserve_->is_given_up()) {
+        if (const auto folded = warehouse_->Checkpoint(); !folded) {
+            LogWarn("{}", folded.error().ToString());
+        }
+    }
     TellListeners();
     return {};
 }

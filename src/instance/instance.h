@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/disk_reserve.h"
 #include "base/file.h"
 #include "base/result.h"
 #include "instance/engine.h"
@@ -56,6 +57,8 @@ class Instance final : public http::Backend {
     Status Serve(const std::string& listen);
     const std::string& address() const { return server_->address(); }
 
+    // Sees to the room on the disk; while it serves, four times a second.
+    void LookAtDisk() { reserve_->Look(); }
     // Why nothing can go on: the warehouse is beyond use until it is opened again.
     std::optional<Error> Broken() const;
     std::vector<StreamStatus> StreamStatuses() const;
@@ -95,6 +98,7 @@ class Instance final : public http::Backend {
     const SystemClock clock_;
     const FileLock lock_;
     const Micros started_at_;
+    std::unique_ptr<DiskReserve> reserve_;
     std::unique_ptr<Warehouse> warehouse_;
     std::unique_ptr<MetaStore> meta_;
     std::unique_ptr<ModelRuns> runs_;

@@ -38,8 +38,12 @@ Status CheckParts(const StreamConfig& stream, const std::vector<SourceTable>& fo
 
 }  // namespace
 
-StreamSet::StreamSet(const Engine& engine, Warehouse& warehouse, OnTablesChanged on_changed)
-    : engine_(engine), warehouse_(warehouse), on_changed_(std::move(on_changed)) {}
+StreamSet::StreamSet(const Engine& engine, Warehouse& warehouse, const DiskReserve& reserve,
+                     OnTablesChanged on_changed)
+    : engine_(engine),
+      warehouse_(warehouse),
+      reserve_(reserve),
+      on_changed_(std::move(on_changed)) {}
 
 Status StreamSet::Check(const Plan& plan, const Project& project) {
     for (const auto& step : plan.steps) {
@@ -163,6 +167,7 @@ Status StreamSet::Start(const Project& project, const StreamConfig& config) {
     options.recopy_when_lost = config.recopy_when_lost;
     options.reconcile_every = config.reconcile_every;
     options.reconcile_repairs = config.reconcile_repairs;
+    options.may_write = [this] { return reserve_.Check(); };
     // For tests: a copy that ends before its first slice does has nothing to be resumed.
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/disk_reserve.h"
 #include "base/result.h"
 #include "instance/engine.h"
 #include "plan/plan.h"
@@ -23,7 +24,8 @@ namespace biwa {
 class StreamSet {
   public:
     // All outlive it.
-    StreamSet(const Engine& engine, Warehouse& warehouse, OnTablesChanged on_changed);
+    StreamSet(const Engine& engine, Warehouse& warehouse, const DiskReserve& reserve,
+              OnTablesChanged on_changed);
 
     // Of every stream that the plan makes or changes: its connection answers and its tables are
     // there.
@@ -47,6 +49,7 @@ class StreamSet {
 
     const Engine& engine_;
     Warehouse& warehouse_;
+    const DiskReserve& reserve_;
     const OnTablesChanged on_changed_;
     mutable std::shared_mutex mutex_;
     std::map<std::string, std::unique_ptr<StreamRunner>> streams_;  // guarded by mutex_

@@ -92,6 +92,7 @@ class Loader {
             project_.warehouse.path =
                 fs::absolute(project_.root / warehouse->Text("path")).lexically_normal();
             project_.warehouse.memory_limit_bytes = warehouse->Bytes("memory_limit");
+            project_.warehouse.disk_reserve_bytes = warehouse->Bytes("disk_reserve");
             project_.warehouse.threads = static_cast<int>(warehouse->Integer("threads"));
             project_.warehouse.time_zone = warehouse->Text("time_zone");
             constexpr std::uint64_t kMemoryMin = 64'000'000;

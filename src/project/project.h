@@ -32,7 +32,8 @@ struct WarehouseConfig {
     std::filesystem::path path;            // absolute; default <project>/.biwa/warehouse.duckdb
     std::uint64_t memory_limit_bytes = 0;  // 0: a quarter of the machine's memory, 4 GiB at most
     int threads = 0;                       // 0: one a core
-    std::string time_zone = "UTC";         // of timestamps with time zone, where SQL shows them
+    std::uint64_t disk_reserve_bytes = 64'000'000;
+    std::string time_zone = "UTC";  // of timestamps with time zone, where SQL shows them
 };
 
 // The variables of models, in the order in which they were first said: JavaScript goes through

@@ -24,6 +24,12 @@ std::vector<Setting> BiwaSettings() {
                      .description = "Memory that the warehouse may use. Left out: a quarter of the "
                                     "machine's, 4 GiB at most. The process takes about a quarter "
                                     "more than this, and 100 MB."},
+                    {.name = "disk_reserve",
+                     .type = SettingType::kBytes,
+                     .description =
+                         "Room that is kept beside the DuckDB file for when the disk is full; then "
+                         "streams wait, and what else has to be written has it. 0MB: none.",
+                     .default_text = "64MB"},
                     {.name = "time_zone",
                      .type = SettingType::kText,
                      .description =

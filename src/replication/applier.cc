@@ -17,6 +17,13 @@ namespace {
 // Of so many of a table, or of the first of an empty one, readers might see some before the commit.
 constexpr std::uint64_t kManyChanges = 100'000;
 
+tl::unexpected<Error> ChangedWithin(const TableName& target) {
+    return Unavailable(
+        fmt::format("the columns of {} changed within a transaction that is larger than memory",
+                    target.ToString()),
+        "The transaction is read again; its columns are there by then.");
+}
+
 }  // namespace
 
 Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
@@ -62,6 +69,10 @@ Status Applier::Add(ChangeBatch batch) {
         if (!part.recopy.empty()) {
             BIWA_TRY(PassOver(table, std::move(part.recopy)));
             continue;
+        }
+        if (!part.dropped.empty()) {
+            BIWA_TRY(NoteDropped(table, part.dropped));
+            if (part.kinds.empty()) continue;
         }
         const bool is_exact = known_until_ >= table.known.overlap_until;
         if (!is_exact && NeedsOneMoment(*part.columns)) {
@@ -139,10 +150,7 @@ Status Applier::Prepare(Table& table, const TableChanges& part) {
         if (own) BIWA_TRY(own->Commit());
     }
     if (is_written && !transaction_) {
-        return Unavailable(
-            fmt::format("the columns of {} changed within a transaction that is larger than memory",
-                        table.target.ToString()),
-            "The transaction is read again; its columns are there by then.");
+        return ChangedWithin(table.target);
     }
     table.prepared = columns;
     table.kept = fit.kept;
@@ -162,6 +170,22 @@ Status Applier::Prepare(Table& table, const TableChanges& part) {
             part.origins.empty() ? part.truncated_at : part.origins.front().origin;
     }
     return {};
+}
+
+// As all that alters a table. A mark that comes too early does no harm.
+Status Applier::NoteDropped(const Table& table, const std::vector<std::string>& columns) {
+    std::unique_ptr<WriteTransaction> own;
+    if (!transaction_) own = BIWA_TRY(warehouse_.Begin());
+    const auto steps = BIWA_TRY(MarkGone(own ? *own : *transaction_, table.target, columns));
+    if (steps.empty()) return {};
+    const bool is_written = transaction_ && touched_.contains(table.target);
+    if (is_written) {
+        transaction_.reset();
+        own = BIWA_TRY(warehouse_.Begin());
+    }
+    for (const auto& step : steps) BIWA_TRY((own ? *own : *transaction_).Execute(step));
+    if (own) BIWA_TRY(own->Commit());
+    return is_written ? Status(ChangedWithin(table.target)) : Status();
 }
 
 // What came before still is applied, with the same commit that says so.

@@ -90,6 +90,7 @@ class Applier {
 
     Status Open();
     Status Prepare(Table& table, const TableChanges& part);
+    Status NoteDropped(const Table& table, const std::vector<std::string>& columns);
     Status PassOver(Table& table, std::string reason);
     std::string RestAtKey(const TableSchema& columns, const std::string& table) const;
     Status Flush(Table& table);

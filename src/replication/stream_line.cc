@@ -304,6 +304,7 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
                 return SetPhase(table, TablePhase::kWaiting, "was rewritten while it was copied");
             }
         }
+        BIWA_TRY(options_.may_write());
         const auto before = rows_copied_.load();
         const auto lost_before = snapshot_->unrepresentable();
         BIWA_TRY(TryAgain(CopySlice(warehouse_, options_.name, *snapshot_, described, target, table,
@@ -453,6 +454,7 @@ Status StreamLine::ApplyQueue(StreamSource& source,
             ShowPace();
             continue;
         }
+        BIWA_TRY(options_.may_write());
         if (!BIWA_TRY(Gather(applier, queue, std::move(*batch), stop))) return {};
         const auto bytes = applier.bytes();
         const auto begin = steady_clock::now();

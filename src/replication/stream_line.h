@@ -39,6 +39,8 @@ struct LineOptions {
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
     std::chrono::milliseconds idle_every{10'000};
+    // Asked before anything of the source is written. An error: not now.
+    std::function<Status()> may_write = [] { return Status(); };
 };
 
 // Is told what a line does, on the line's thread.

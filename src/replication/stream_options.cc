@@ -19,6 +19,7 @@ LineOptions OwnLine(const StreamOptions& options) {
     line.snapshot = options.snapshot;
     line.commit_every = options.commit_every;
     line.queue_bytes_max = options.queue_bytes_max;
+    line.may_write = options.may_write;
     return line;
 }
 

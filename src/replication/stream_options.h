@@ -38,6 +38,8 @@ struct StreamOptions {
     // only when asked.
     std::chrono::milliseconds reconcile_every{0};
     bool reconcile_repairs = false;
+    // Whether there is room for what comes; from the stream's threads.
+    std::function<Status()> may_write = [] { return Status(); };
 };
 
 // What somebody asks of a running stream.

@@ -127,6 +127,14 @@ Result<std::vector<TableStep>> TableKeeper::CompareColumns() {
             steps.push_back({TableStep::Kind::kRecopy, name, &table, fit.recopy});
             continue;
         }
+        // Whoever applies changes may come to see it before that, and is not to know which rows
+        // have values of the one before.
+        if (!fit.back.empty()) {
+            steps.push_back(
+                {TableStep::Kind::kRecopy, name, &table,
+                 fmt::format("column {} was dropped and made again", fit.back.front())});
+            continue;
+        }
         for (const auto& comment : fit.comments) BIWA_TRY(transaction->Execute(comment));
     }
     if (transaction) BIWA_TRY(transaction->Commit());

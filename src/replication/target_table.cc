@@ -162,6 +162,14 @@ std::string Comment(const TableName& target, const std::string& column, const st
                        text.empty() ? "NULL" : QuoteLiteral(text));
 }
 
+void AppendGone(const TableName& target, const std::string& column, const std::string& comment,
+                std::vector<std::string>& steps) {
+    steps.push_back(Comment(target, column, comment));
+    // What rows got that were there when it came is not for those that come now.
+    steps.push_back(fmt::format("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT", target.ToSql(),
+                                QuoteIdentifier(column)));
+}
+
 }  // namespace
 
 TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
@@ -277,6 +285,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             const auto& comment = found->comment;
             const auto mask = MaskOfComment(comment);
             if (SaysItIsGone(SaidBehindMask(comment))) {
+                if (column.number == 0) fit.back.push_back(column.name);
                 fit.comments.push_back(
                     Comment(target, found->column.name, mask.empty() ? "" : MaskComment(mask)));
             }
@@ -355,18 +364,27 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         const auto before = BIWA_TRY(CommentOf(transaction, target, one.column.name));
         const auto comment = BehindMask(
             before, renamed == new_name.end() ? std::string(kKept) : CalledNow(renamed->second));
-        if (before != comment) {
-            fit.alter.push_back(Comment(target, one.column.name, comment));
-            // What rows got that were there when it came is not for those that come now.
-            fit.alter.push_back(fmt::format("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
-                                            target.ToSql(), QuoteIdentifier(one.column.name)));
-        }
+        if (before != comment) AppendGone(target, one.column.name, comment, fit.alter);
     }
     if (books_changed) {
         fit.before_rows.push_back("DELETE FROM _biwa.stream_columns WHERE " + OfTarget(target));
         fit.before_rows.push_back("INSERT INTO _biwa.stream_columns VALUES " + books);
     }
     return fit;
+}
+
+Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const TableName& target,
+                                          const std::vector<std::string>& columns) {
+    std::vector<std::string> steps;
+    const auto stored = BIWA_TRY(ReadStored(transaction, target));
+    for (const auto& one : stored) {
+        const bool is_meant = std::any_of(columns.begin(), columns.end(), [&](const auto& name) {
+            return SmallLetters(name) == SmallLetters(one.column.name);
+        });
+        if (!is_meant || SaysItIsGone(SaidBehindMask(one.comment))) continue;
+        AppendGone(target, one.column.name, BehindMask(one.comment, kKept), steps);
+    }
+    return steps;
 }
 
 Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,

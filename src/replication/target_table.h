@@ -49,6 +49,8 @@ struct TargetFit {
     // Takes away what is said of columns that have gone, where the source has them again. Not for
     // whoever applies changes: those that are read again may be from before they were gone.
     std::vector<std::string> comments;
+    // Such columns, where the source does not tell by a number that they are the same as before.
+    std::vector<std::string> back;
     // What belongs between the rows with the columns as they were and those with these: a renamed
     // column gets the values that it had.
     std::vector<std::string> before_rows;
@@ -61,6 +63,11 @@ struct TargetFit {
 // Looks at a target that is there.
 Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& target,
                             const TableSchema& columns);
+
+// What marks these columns as gone at the source, where the target has them and does not say so
+// yet.
+Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const TableName& target,
+                                          const std::vector<std::string>& columns);
 
 // Makes the target where it is not there, and does all that it needs; nothing when the rows have to
 // be copied anew. Returns why they have.

@@ -135,6 +135,9 @@ struct TableChanges {
     // Why the table has to be copied anew: its rows have changed in a way that the source cannot
     // tell. No changes of it follow.
     std::string recopy = {};
+    // Columns that the source dropped before the first of these changes. What comes by such a name
+    // later is another column.
+    std::vector<std::string> dropped = {};
 
     // Says where the last of `kinds` stands.
     void SetOrigin(const ChangeOrigin& origin) {

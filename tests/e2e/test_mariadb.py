@@ -309,6 +309,37 @@ def test_values_are_what_the_server_shows(database, instance, is_mysql):
         ("HUGEINT", "JSON", "VARCHAR" if is_mysql else "UUID", "INTERVAL", "VARCHAR", "BOOLEAN")
 
 
+DOCUMENTS = [
+    "'null'", "'true'", "'[]'", "'{}'", "'\"\"'", "'\"日本語 \\\\u0001 \\\\n\"'", "'-1'", "'32767'", "'-32769'",
+    "'2147483648'", "'9223372036854775807'", "'18446744073709551615'", "'1.5'", "'-0.0'", "'1e300'", "'1e-7'",
+    "'0.1'", "'123456789012345680000'", "json_object('d', CAST('-12.340' AS decimal(8, 3)))",
+    "json_array(CAST('2026-02-28' AS date), CAST('2026-02-28 01:02:03.000004' AS datetime(6)), "
+    "CAST('-100:11:12.5' AS time(3)), CAST('2026-02-28 01:02:03' AS datetime))",
+    "json_object('bytes', CAST(x'00ff41' AS json), 'bit', CAST(b'101' AS json), 'year', CAST(2026 AS year))",
+    "json_object('point', CAST(POINT(1, 2) AS json))", "json_array(repeat('あ', 200), repeat('y', 70000))",
+    "(SELECT json_objectagg(concat('key ', seq), seq) FROM seq_1_to_5000)",
+    "(SELECT json_arrayagg(json_object('id', seq, '', null, '名', concat('生徒 ', seq))) FROM seq_1_to_2000)"]
+
+
+def test_documents_of_mysql_are_the_same_copied_and_streamed(database, instance, is_mysql):
+    """Copied as the server writes them, streamed from the form in which it stores them."""
+    if not is_mysql:
+        pytest.skip("MariaDB stores them as text")
+    database.run("CREATE TABLE t (id int PRIMARY KEY, j json); CREATE TABLE again LIKE t")
+    for number, document in enumerate(DOCUMENTS):
+        database.run(f"INSERT INTO t SELECT {number}, {document}")
+    instance.start()
+    instance.sync()
+    database.run("INSERT INTO again SELECT * FROM t")
+    instance.sync()
+    copied, streamed = (instance.query(f"SELECT id, j::text FROM app.{table} ORDER BY id") for table in ("t", "again"))
+    assert len(copied) == len(streamed) == len(DOCUMENTS)
+    for (number, here), (_, there) in zip(copied, streamed):
+        assert json.loads(here) == json.loads(there), (DOCUMENTS[number], here[:200], there[:200])
+    differ = [(here[:60], there[:60]) for (_, here), (_, there) in zip(copied, streamed) if here != there]
+    print("written otherwise:", differ)
+
+
 def test_dates_that_do_not_exist_become_null_and_are_counted(database, instance):
     database.run("SET sql_mode = 'ALLOW_INVALID_DATES'")
     database.run("CREATE TABLE t (id int PRIMARY KEY, d date, dt datetime, ts timestamp NULL);"
@@ -384,6 +415,39 @@ def test_a_column_that_is_renamed_or_made_again_has_its_own_values(database, ins
     for table, columns in (("renamed", "id, a, b"), ("again", "id, a, b"), ("called", "id, c, b")):
         assert instance.query(f"SELECT {columns} FROM app.{table} ORDER BY id") == \
             database.run(f"SELECT {columns} FROM {table} ORDER BY id"), instance.log()
+
+
+@pytest.mark.parametrize("made", ["while it is stopped", "when it runs again"])
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_column_dropped_before_a_restart_and_made_again_later_has_its_own_values(database, instance, end, made):
+    """Also where nobody looked at the catalogue, or changed a row, while the column was gone."""
+    stream = instance.folder / "streams/app.yaml"
+    stream.write_text(stream.read_text().replace("discover_every: 200ms", "discover_every: 1h"))
+    database.run("CREATE TABLE still (id int PRIMARY KEY, a int, b int DEFAULT 7); INSERT INTO still VALUES (1, 1, 2), (2, 1, 2);"
+                 "CREATE TABLE busy LIKE still; INSERT INTO busy SELECT * FROM still")
+    instance.start()
+    instance.sync()
+    database.run("ALTER TABLE still DROP COLUMN b; ALTER TABLE busy DROP COLUMN b; INSERT INTO busy VALUES (3, 3)")
+    instance.sync()
+    assert instance.query("SELECT id, b FROM app.still ORDER BY id") == [[1, 2], [2, 2]], "it stays"
+    again = "; ".join(f"ALTER TABLE {table} ADD COLUMN b int; INSERT INTO {table} VALUES (9, 9, 9)"
+                      for table in ("still", "busy"))
+    if end == "stop":
+        assert instance.stop() == 0
+    else:
+        instance.kill()
+    if made == "while it is stopped":
+        database.run(again)
+    stream.write_text(stream.read_text().replace("discover_every: 1h", "discover_every: 200ms"))
+    instance.start()
+    if made == "when it runs again":
+        instance.sync()
+        database.run(again)
+    instance.settle()
+    instance.sync()
+    for table in ("still", "busy"):
+        assert instance.query(f"SELECT id, a, b FROM app.{table} ORDER BY id") == \
+            database.run(f"SELECT id, a, b FROM {table} ORDER BY id"), instance.log()
 
 
 def test_changes_from_before_an_alter_are_read_with_the_names_that_they_had(database, instance):

@@ -1,4 +1,4 @@
-"""MariaDB's primary is lost and a replica takes over: the stream goes on there by GTID, with nothing
+"""A primary is lost and a replica takes over: the stream goes on there by GTID, with nothing
 lost and nothing twice; a server that is not a successor is refused."""
 import contextlib
 import os
@@ -8,7 +8,8 @@ import signal
 import pymysql
 import pytest
 
-from harness.mariadb import MariaDb, MariaDbInstance, MariaDbServer, assert_same_table
+from harness.mariadb import MariaDbInstance, MariaDbServer, assert_same_table
+from harness.mysql import MySqlServer
 from harness.wait import wait_until
 
 
@@ -51,6 +52,38 @@ class Replica(MariaDbServer):
         self.run("STOP SLAVE")
 
 
+class MySqlReplica(MySqlServer):
+    def __init__(self, primary):
+        super().__init__("--server-id=2", "--read-only=1")
+        self.run("RESET BINARY LOGS AND GTIDS",
+                 f"CHANGE REPLICATION SOURCE TO source_host = '127.0.0.1', source_port = {primary.port}, "
+                 f"source_user = '{primary.user}', source_password = '{primary.password}', "
+                 "source_auto_position = 1, get_source_public_key = 1",
+                 "START REPLICA")
+        # Users are in no log.
+        self.run("SET sql_log_bin = 0",
+                 *(f"ALTER USER {self.user}@{host} IDENTIFIED BY '{primary.password}'"
+                   for host in ("localhost", "127.0.0.1")))
+        self.password = primary.password
+        self.primary = primary
+        self.catch_up()
+
+    run = Replica.run
+
+    def catch_up(self):
+        with contextlib.closing(self.primary.connect()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT @@GLOBAL.gtid_executed")
+            position = cursor.fetchone()[0].replace("\n", "")
+        assert self.run(f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', 60)")[0][0] == 0
+
+    def promote(self):
+        self.run("STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL read_only = 0")
+
+    def follow_no_more(self):
+        self.run("STOP REPLICA")
+
+
 class HostsInstance(MariaDbInstance):
     """Connects by a list of hosts."""
 
@@ -61,7 +94,7 @@ class HostsInstance(MariaDbInstance):
     def connection_file(self):
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
         return f"""\
-            kind: mariadb
+            kind: {self.database.server.kind}
             host: "{hosts}"
             database: "{self.database.name}"
             user: {self.database.server.user}
@@ -70,17 +103,17 @@ class HostsInstance(MariaDbInstance):
 
 
 def lose(server):
-    os.kill(int((server.folder / "server/mariadb.pid").read_text()), signal.SIGKILL)
-    wait_until(lambda: not pathlib.Path(f"/proc/{(server.folder / 'server/mariadb.pid').read_text().strip()}/exe").exists(),
-               "the server to be gone")
+    pid = int((server.folder / f"server/{server.kind}.pid").read_text())
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not pathlib.Path(f"/proc/{pid}/exe").exists(), "the server to be gone")
 
 
-@pytest.fixture
-def servers():
-    primary = MariaDbServer()
+@pytest.fixture(params=[(MariaDbServer, Replica), (MySqlServer, MySqlReplica)], ids=["mariadb", "mysql"])
+def servers(request):
+    primary = request.param[0]()
     replica = None
     try:
-        replica = Replica(primary)
+        replica = request.param[1](primary)
         yield primary, replica
     finally:
         for server in (primary, replica):
@@ -114,8 +147,10 @@ def config_of(instance):
 
 @pytest.mark.parametrize("domains", [1, 2])
 def test_it_goes_on_at_a_replica_that_was_promoted(servers, tmp_path, domains):
+    """Of MySQL, which has no domains, some transactions have a tag instead."""
     primary, replica = servers
-    here = MariaDb(primary, "app")
+    is_mysql = primary.kind == "mysql"
+    here = primary.make_database("app")
     # Its files have higher numbers than those of the replica.
     for _ in range(5):
         here.run("FLUSH BINARY LOGS")
@@ -128,21 +163,31 @@ def test_it_goes_on_at_a_replica_that_was_promoted(servers, tmp_path, domains):
         instance.sync()
         if domains == 2:
             # In the replica's log the two may stand in another order.
-            here.run("SET SESSION gtid_domain_id = 5; INSERT INTO heard VALUES ('fifth', 5)")
+            here.run(("SET SESSION gtid_next = 'AUTOMATIC:a_tag'" if is_mysql else "SET SESSION gtid_domain_id = 5") +
+                     "; INSERT INTO heard VALUES ('fifth', 5)")
             instance.sync()
         assert_same(here, instance)
         before = instance.stream()["position"]
-        here.run("SET SESSION gtid_domain_id = 0;" + CHANGES)
+        if is_mysql:
+            here.run("SET SESSION gtid_next = 'AUTOMATIC'")
+            if domains == 2:
+                assert ":a_tag:1" in before, before
+        else:
+            here.run("SET SESSION gtid_domain_id = 0")
+        here.run(CHANGES)
         replica.catch_up()
         lose(primary)
         replica.promote()
-        instance.database = there = MariaDb(replica, "app", is_there=True)
+        instance.database = there = replica.make_database("app", is_there=True)
         there.run(CHANGES)
         instance.sync()
         assert_same(there, instance)
         position = instance.stream()["position"]
         assert "server=1" in before and "server=2" in position, (before, position)
-        assert ("by=gtid" in position) == (domains == 2), position
+        if is_mysql:  # all that was committed, definitions and other tables' changes too
+            ours = position.rpartition(" gtid=")[2]
+            assert there.value(f"SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '{ours}')") == "", position
+        assert ("by=gtid" in position) == (is_mysql or domains == 2), position
         # And there from where it is, also with transactions that came meanwhile.
         assert instance.stop() == 0
         there.run("FLUSH BINARY LOGS;" + CHANGES)
@@ -155,7 +200,7 @@ def test_it_goes_on_at_a_replica_that_was_promoted(servers, tmp_path, domains):
 
 def test_a_server_that_lacks_what_is_here_is_refused_and_recopy_mends_it(servers, tmp_path):
     primary, replica = servers
-    here = MariaDb(primary, "app")
+    here = primary.make_database("app")
     here.run(TABLES)
     replica.catch_up()
     with MariaDbInstance(tmp_path / "project", here) as instance:
@@ -167,13 +212,14 @@ def test_a_server_that_lacks_what_is_here_is_refused_and_recopy_mends_it(servers
         assert instance.stop() == 0
         # One that lagged has taken over, and has gone on with numbers of its own.
         replica.promote()
-        instance.database = there = MariaDb(replica, "app", is_there=True)
+        instance.database = there = replica.make_database("app", is_there=True)
         for _ in range(3):
             there.run(CHANGES)
         instance.write("connections/app_db.yaml", instance.connection_file())
         instance.start()
         error = instance.wait_state("failed", 30)["error"]
-        assert "its binary log lacks transactions that are here: 0-1-" in error["message"], error
+        lacks = "its binary log lacks transactions that are here: "
+        assert lacks + ("" if primary.kind == "mysql" else "0-1-") in error["message"], error
         assert "when_lost: recopy" in error["hint"], error
         assert instance.stop() == 0
         stream = instance.folder / "streams/app.yaml"
@@ -189,7 +235,7 @@ def test_a_server_that_lacks_what_is_here_is_refused_and_recopy_mends_it(servers
 
 def test_of_several_hosts_one_that_is_read_only_is_passed_over(servers, tmp_path):
     primary, replica = servers
-    here = MariaDb(primary, "app")
+    here = primary.make_database("app")
     here.run(TABLES)
     replica.catch_up()
     with HostsInstance(tmp_path / "project", here, (replica, primary)) as instance:
@@ -202,7 +248,7 @@ def test_of_several_hosts_one_that_is_read_only_is_passed_over(servers, tmp_path
         wait_until(lambda: "the other hosts are read-only" in str(instance.stream()["error"]),
                    instance.log, 60)
         replica.promote()
-        instance.database = there = MariaDb(replica, "app", is_there=True)
+        instance.database = there = replica.make_database("app", is_there=True)
         there.run(CHANGES)
         instance.sync()
         assert_same(there, instance)

@@ -1,4 +1,4 @@
-"""The network between Biwa and a MariaDB: a bit that goes wrong, a connection that has gone silent, TLS.
+"""The network between Biwa and a MariaDB, or a MySQL where there is one: a bit that goes wrong, a connection that has gone silent, TLS.
 
 BIWA_LONG=1 does more of it; BIWA_SEED repeats a run."""
 import contextlib
@@ -11,6 +11,7 @@ import pytest
 
 from harness.certificates import certificates
 from harness.mariadb import MariaDbInstance, MariaDbServer, assert_same_table
+from harness.mysql import MySqlServer
 from harness.proxy import Proxy
 from harness.wait import wait_until
 
@@ -18,9 +19,12 @@ LONG = os.environ.get("BIWA_LONG") == "1"
 SEED = int(os.environ.get("BIWA_SEED", str(time.time_ns() % 1_000_000)))
 
 
-@pytest.fixture(scope="module")
-def maria():
-    server = MariaDbServer()
+SERVERS = {"params": [MariaDbServer, MySqlServer], "ids": ["mariadb", "mysql"]}
+
+
+@pytest.fixture(scope="module", **SERVERS)
+def maria(request):
+    server = request.param()
     yield server
     server.stop()
 
@@ -67,7 +71,8 @@ class Spoiler:
     length, one that counts, the rest), among which an event is one whose header says that it is as long."""
 
     HEADER = 4 + 1  # of the packet; and a byte that says that all is well
-    KINDS = {2: "query", 16: "xid", 19: "table", 23: "write", 24: "update", 25: "delete", 162: "gtid"}
+    KINDS = {2: "query", 16: "xid", 19: "table", 23: "write", 24: "update", 25: "delete", 30: "write", 31: "update",
+             32: "delete", 33: "gtid", 162: "gtid"}
 
     def __init__(self, chance):
         self.chance = chance
@@ -139,18 +144,18 @@ def test_connections_that_have_gone_silent_are_given_up(path):
     assert instance.stop() == 0, instance.log()
 
 
-@pytest.fixture(scope="module")
-def tls():
+@pytest.fixture(scope="module", **SERVERS)
+def tls(request):
     """A server with a certificate for localhost, and the folder of the authorities' certificates."""
     with certificates("mysql") as folder:
-        server = MariaDbServer(f"--ssl-cert={folder}/server.pem", f"--ssl-key={folder}/server.key")
+        server = request.param(f"--ssl-cert={folder}/server.pem", f"--ssl-key={folder}/server.key")
         yield server, folder
         server.stop()
 
 
 def through_tls(instance, port, **settings):
     server = instance.database.server
-    lines = {"kind": "mariadb", "host": "localhost", "port": port, "database": instance.database.name,
+    lines = {"kind": server.kind, "host": "localhost", "port": port, "database": instance.database.name,
              "user": server.user, "password": "${file:secrets/app.password}", **settings}
     instance.write("connections/app_db.yaml", "".join(f"{name}: '{value}'\n" for name, value in lines.items()))
 

@@ -75,7 +75,7 @@ class Instance:
     def write_settings(self):
         self.write("biwa.yaml", """\
             name: test
-            warehouse: { memory_limit: 512MB, threads: 2 }
+            warehouse: { memory_limit: 512MB, threads: 2, disk_reserve: 0MB }
             models: { default_dataset: mart, refresh: 200ms }
             """)
 

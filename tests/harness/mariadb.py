@@ -75,8 +75,8 @@ class MariaDbServer:
         self._log_read = len(log)
         return None if at < 0 else log[max(0, at - 300):at + 3000]
 
-    def make_database(self, name):
-        return MariaDb(self, name)
+    def make_database(self, name, is_there=False):
+        return MariaDb(self, name, is_there)
 
     @contextlib.contextmanager
     def database(self, prefix="test"):

@@ -28,8 +28,8 @@ class MySqlServer(MariaDbServer):
             pytest.skip("there is no mysqld of MySQL here; MYSQLD names one")
         super().__init__(*options)
 
-    def make_database(self, name):
-        return MySqlDb(self, name)
+    def make_database(self, name, is_there=False):
+        return MySqlDb(self, name, is_there)
 
 
 class MySqlDb(MariaDb):

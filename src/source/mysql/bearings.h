@@ -26,8 +26,8 @@ struct Bearings {
 // The server's server_id.
 Result<std::uint32_t> ServerNumber(const Connection& connection);
 
-// Whether this is another server than the one that the place is of. Of MySQL, and of places from
-// before servers were noted, it is not known: the log's files tell.
+// Whether this is another server than the one that the place is of. Of MySQL without GTIDs, and of
+// places from before servers were noted, it is not known: the log's files tell.
 bool IsElsewhere(const Connection& connection, std::uint32_t server, const BinlogPlace& place);
 
 // kConflict when the server's log cannot be gone on with after what the place's GTIDs say.

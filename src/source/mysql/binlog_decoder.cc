@@ -101,6 +101,9 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
         case EventType::kMySqlGtid:
             mysql_gtid_ = BIWA_TRY(ReadMySqlGtid(event.body));
             return {};
+        case EventType::kMySqlTaggedGtid:
+            mysql_gtid_ = BIWA_TRY(ReadMySqlTaggedGtid(event.body));
+            return {};
         case EventType::kHeartbeat:
             // Sent when all before this place has been: nothing of it is still to come.
             if (!in_transaction_ && event.body == place_.file && event.end >= place_.offset) {
@@ -295,6 +298,11 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
     switch (kind) {
         case TableEffect::Kind::kDefined:
             for (const auto& column : effect.dropped) columns_dropped_.insert(name + "." + column);
+            // For those who read on from behind this.
+            if (!effect.dropped.empty()) {
+                NewPart(followed->columns, effect.schema, effect.table).dropped = effect.dropped;
+                ++batch_.changes;
+            }
             for (const auto& column : effect.added) {
                 if (columns_dropped_.erase(name + "." + column) == 0) continue;
                 PassOver(effect.schema, effect.table,

@@ -1,4 +1,4 @@
-// Events as MariaDB 10.11 wrote them, in fuzz/binlog_seeds.
+// Events as MariaDB 10.11 and MySQL 9.7 wrote them, in fuzz/binlog_seeds.
 #include "source/mysql/binlog_decoder.h"
 
 #include <fmt/format.h>
@@ -9,6 +9,8 @@
 
 namespace biwa::mysql {
 namespace {
+
+using std::string_literals::operator""s;
 
 std::string Captured(const std::string& name) {
     const auto text = ReadFile("fuzz/binlog_seeds/" + name);
@@ -105,6 +107,29 @@ TEST_F(BinlogDecoderTest, ReadsEveryTypeWhereTheLogNamesColumns) {
     EXPECT_TRUE(part.unchanged.empty());
     // Three dates that do not exist, in an insert and in the update of the same row.
     EXPECT_EQ(decoder_->unrepresentable(), 6u);
+}
+
+TEST_F(BinlogDecoderTest, ReadsWhatAMySqlWrote) {
+    ASSERT_TRUE(Decode("mysql"));
+    const auto batch = decoder_->TakeBatch();
+    ASSERT_EQ(batch.tables.size(), 2u);
+    EXPECT_TRUE(batch.tables[0].truncated_first) << "a table that is made has nothing in it";
+    const auto& part = batch.tables[1];
+    ASSERT_EQ(part.rows.rows(), 4u);
+    EXPECT_EQ(Row(part, 0),
+              "1|0:18446744073709551615|2026|-125000|-3723000004|1795610096789000|日本|日|"
+              "{\"a\": [true, null, 300, -5, 10000000000.0], \"d\": \"2026-02-28\", \"n\": 1.50, "
+              "\"s\": \"語\"}|257|" +
+                  kGeometry);
+    EXPECT_EQ(part.kinds, (std::vector{ChangeKind::kInsert, ChangeKind::kInsert,
+                                       ChangeKind::kUpdate, ChangeKind::kDelete}));
+    EXPECT_EQ(CellText(part.rows.cells(8), 2), "[1]");
+    EXPECT_EQ(CellText(part.old_keys.cells(0), 0), "1");
+    const auto place = BinlogPlace::Parse(batch.commit->text);
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place->gtids.ToString(),
+              "61773689-e98f-11f1-adb9-02fc00000001:5-8,"
+              "61773689-e98f-11f1-adb9-02fc00000001:a_tag:1");
 }
 
 TEST_F(BinlogDecoderTest, ThePositionIsTheEndOfTheLastCommit) {
@@ -268,6 +293,23 @@ TEST_F(BinlogDecoderTest, BytesThatAreCutOffAreRefusedAndNeverReadBeyond) {
                 EXPECT_EQ(decoded.error().kind, ErrorKind::kCorrupt) << decoded.error().message;
             }
         }
+    }
+}
+
+TEST(ReadMySqlTaggedGtidTest, HasServerTagAndNumber) {
+    // Of a MySQL 9.7.4: bytes of the UUID from 0x80 on take two.
+    const std::string body =
+        "\x02\x76\x00\x00\x02\x02\xc2\xee\x6c\x25\x02\xa5\x03\x3d\x02\x22\xc5\x03\xb5\x02\xe5\x02"
+        "\x04"
+        "\xf1\x03\x00\x00\x00\x02\x04\x04\x06\x0cmy_"
+        "tag\x08\x08\x0a\x0c\x0c\x7f\x2e\x8e\xed\xdf\x2c\x61\x06"
+        "\x10\x5d\x04\x12\x83\x12\x0b"s;
+    const auto gtid = ReadMySqlTaggedGtid(body);
+    ASSERT_TRUE(gtid);
+    EXPECT_EQ(gtid->uuid, "61773689-e98f-11f1-adb9-02fc00000001:my_tag");
+    EXPECT_EQ(gtid->number, 1U);
+    for (std::size_t size = 0; size < body.find("my_tag") + 6; ++size) {
+        EXPECT_FALSE(ReadMySqlTaggedGtid(std::string_view(body).substr(0, size))) << size;
     }
 }
 

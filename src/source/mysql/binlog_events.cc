@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <bit>
+
 #include "source/mysql/byte_reader.h"
 
 namespace biwa::mysql {
@@ -346,6 +348,19 @@ Result<Gtid> ReadGtid(const Event& event) {
     return gtid;
 }
 
+namespace {
+
+std::string UuidText(std::string_view uuid) {
+    std::string text;
+    for (std::size_t i = 0; i < uuid.size(); ++i) {
+        text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+                            static_cast<unsigned char>(uuid[i]));
+    }
+    return text;
+}
+
+}  // namespace
+
 Result<MySqlGtid> ReadMySqlGtid(std::string_view body) {
     ByteReader reader(body);
     reader.Bytes(1);
@@ -353,10 +368,35 @@ Result<MySqlGtid> ReadMySqlGtid(std::string_view body) {
     MySqlGtid gtid;
     gtid.number = reader.Number<std::uint64_t>();
     if (!reader.ok()) return CutOff("GTID");
-    for (std::size_t i = 0; i < uuid.size(); ++i) {
-        gtid.uuid += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-                                 static_cast<unsigned char>(uuid[i]));
-    }
+    gtid.uuid = UuidText(uuid);
+    return gtid;
+}
+
+Result<MySqlGtid> ReadMySqlTaggedGtid(std::string_view body) {
+    ByteReader reader(body);
+    const auto number = [&]() -> std::uint64_t {
+        const auto first = reader.Number<std::uint8_t>();
+        const auto more = static_cast<std::size_t>(std::countr_one(first));
+        if (more >= 7) return reader.Number(more);  // nothing of the value is in the first byte
+        return first >> (more + 1) | reader.Number(more) << (7 - more);
+    };
+    const auto field = [&](std::uint64_t id) {
+        if (number() != id) reader.Fail();
+    };
+    for (int i = 0; i < 3; ++i) number();
+    field(0);
+    number();
+    field(1);
+    std::string uuid;
+    for (int i = 0; i < 16; ++i) uuid += static_cast<char>(number());
+    field(2);
+    MySqlGtid gtid;
+    gtid.number = number() >> 1;
+    field(3);
+    const auto tag = reader.Bytes(number());
+    if (!reader.ok()) return CutOff("GTID");
+    gtid.uuid = UuidText(uuid);
+    if (!tag.empty()) gtid.uuid.append(":").append(tag);
     return gtid;
 }
 

@@ -17,6 +17,7 @@
 //   XID                 uint64: a commit
 //   GTID (MariaDB)      uint64 number, uint32 domain, uint8 flags
 //   GTID (MySQL)        uint8 flags, 16 bytes of the server's UUID, uint64 number
+//   GTID with a tag     fields by MySQL's serialization library (ReadMySqlTaggedGtid)
 //   TABLE_MAP           uint48 table, uint16 flags, uint8 length, schema, 0, uint8 length, name, 0,
 //                       packed columns, a type byte each, packed length, metadata of the types,
 //                       a bit each whether it may be NULL; then, by binlog_row_metadata, what a
@@ -123,10 +124,16 @@ struct Gtid {
 Result<Gtid> ReadGtid(const Event& event);
 
 struct MySqlGtid {
-    std::string uuid;  // "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+    std::string
+        uuid;  // "3e11fa47-71ca-11e1-9e33-c80aa9429562", behind it ":" and a tag if it has one
     std::uint64_t number = 0;
 };
 Result<MySqlGtid> ReadMySqlGtid(std::string_view body);
+// Of MySQL 8.3 and later. Numbers are of as many bytes as the first one ends in ones, and one more;
+// the value is above them, of signed numbers twice the value. Version, size, the last field that
+// may not be skipped; then fields, each behind its number: 0 flags, 1 the UUID, a number a byte, 2
+// the (signed) number, 3 the tag, a length and its bytes; others are behind.
+Result<MySqlGtid> ReadMySqlTaggedGtid(std::string_view body);
 
 // enum_field_types of the server; those that a table map can have.
 enum class FieldType : std::uint8_t {

@@ -30,6 +30,8 @@ constexpr std::size_t kWaitingMax = 4 << 20;
 constexpr std::chrono::microseconds kCoalesce{1000};
 constexpr std::chrono::seconds kFirstEventsWithin{20};
 
+constexpr std::uint64_t kFirstEvent = 4;  // after a file's magic bytes
+
 constexpr const char* kHistoryGone =
     "Changes were lost. With `when_lost: recopy` in the stream's file all tables are copied anew, "
     "beside those that are there, which stay until then. Keep more of the binary log "
@@ -250,13 +252,53 @@ Status CheckFile(const Connection& connection, const BinlogPlace& place) {
     return {};
 }
 
+// MariaDB by GTID, too: it finds the file itself by what the session was told.
+Result<st_mariadb_rpl*> AskByPlace(const Connection& connection, unsigned number,
+                                   const BinlogPlace& place, bool by_gtid) {
+    auto* const replication = mariadb_rpl_init(connection.raw());
+    if (replication == nullptr) return Unavailable("following the binary log: out of memory");
+    const auto file = by_gtid ? std::string() : place.file;
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, file.c_str(), file.size());
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_START, static_cast<unsigned long>(place.offset));
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_SERVER_ID, number);
+    mariadb_rpl_optionsv(replication, MARIADB_RPL_FLAGS, 0U);
+    if (mariadb_rpl_open(replication) == 0) return replication;
+    auto error = connection.LastError("following the binary log");
+    mariadb_rpl_close(replication);
+    return tl::unexpected(std::move(error));
+}
+
+// MySQL's COM_BINLOG_DUMP_GTID, which the library does not know: uint16 flags, uint32 number of who
+// asks, uint32 length of a file's name, uint64 place, uint32 length of the set, the set.
+Status AskByGtid(const Connection& connection, unsigned number, const GtidSet& gtids) {
+    constexpr auto kDumpByGtid = static_cast<enum_server_command>(0x1e);
+    constexpr std::uint64_t kThroughGtid = 4;
+    std::string message;
+    const auto put = [&](std::uint64_t value, int size) {
+        for (int i = 0; i < size; ++i) message += static_cast<char>(value >> (8 * i));
+    };
+    const auto set = BIWA_TRY(gtids.ToBytes());
+    put(kThroughGtid, 2);
+    put(number, 4);
+    put(0, 4);
+    put(kFirstEvent, 8);
+    put(set.size(), 4);
+    message += set;
+    auto* const raw = connection.raw();
+    constexpr my_bool kReadNoAnswer = 1;
+    if (raw->methods->db_command(raw, kDumpByGtid, message.data(), message.size(), kReadNoAnswer,
+                                 nullptr) != 0) {
+        return tl::unexpected(connection.LastError("following the binary log"));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& parameters,
                                                    const std::vector<FollowedTable>& tables,
                                                    const Position& from, milliseconds idle_every,
                                                    std::shared_ptr<Bearings> bearings) {
-    constexpr std::uint64_t kFirstEvent = 4;  // after the file's magic bytes
     auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
     auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
     const auto server = BIWA_TRY(ServerNumber(connection));
@@ -264,22 +306,22 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& p
     if (is_elsewhere) {
         BIWA_TRY(CheckGtids(connection, place));
         bearings->RaiseBase(place.NextBase());
-        place.by_gtid = place.gtids.domains() > 1;
+        place.by_gtid = place.gtids.orders_differ();
         place.file.clear();
         place.made_s = 0;
     }
     const bool by_gtid = is_elsewhere || place.by_gtid;
-    if (by_gtid) {
-        place.offset = kFirstEvent;
+    if (by_gtid) place.offset = kFirstEvent;
+    if (by_gtid && connection.is_mariadb()) {
         const auto connect_state = connection.Literal(place.gtids.ToString());
         BIWA_TRY(connection.Execute("SET @slave_connect_state = " + connect_state +
                                     ", @slave_gtid_strict_mode = 1, "
                                     "@slave_gtid_ignore_duplicates = 0"));
-    } else {
+    } else if (!by_gtid) {
         BIWA_TRY(CheckFile(connection, place));
     }
     place.base = std::max(place.base, bearings->base->load());
-    if (connection.is_mariadb()) place.server = server;
+    place.server = server;
     // That we understand checksums, GTIDs, and what else MariaDB would hide from the old; and a
     // sign of life each second.
     const auto checksum = BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_checksum")).Text(0, 0);
@@ -288,21 +330,14 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& p
         "@source_binlog_checksum = @@GLOBAL.binlog_checksum, "
         "@master_heartbeat_period = 1000000000, @source_heartbeat_period = 1000000000, "
         "@mariadb_slave_capability = 4"));
-    auto* const replication = mariadb_rpl_init(connection.raw());
-    if (replication == nullptr) return Unavailable("following the binary log: out of memory");
     // A replica with the number of another would end it.
     std::mt19937 random(std::random_device{}());
     const auto number = static_cast<unsigned>(random() | 0x4000'0000U);
-    // By GTID the server finds the file.
-    const auto file = by_gtid ? std::string() : place.file;
-    mariadb_rpl_optionsv(replication, MARIADB_RPL_FILENAME, file.c_str(), file.size());
-    mariadb_rpl_optionsv(replication, MARIADB_RPL_START, static_cast<unsigned long>(place.offset));
-    mariadb_rpl_optionsv(replication, MARIADB_RPL_SERVER_ID, number);
-    mariadb_rpl_optionsv(replication, MARIADB_RPL_FLAGS, 0U);
-    if (mariadb_rpl_open(replication) != 0) {
-        auto error = connection.LastError("following the binary log");
-        mariadb_rpl_close(replication);
-        return tl::unexpected(std::move(error));
+    st_mariadb_rpl* replication = nullptr;
+    if (by_gtid && !connection.is_mariadb()) {
+        BIWA_TRY(AskByGtid(connection, number, place.gtids));
+    } else {
+        replication = BIWA_TRY(AskByPlace(connection, number, place, by_gtid));
     }
     auto source = std::make_unique<MySqlChangeSource>(
         std::make_unique<EventPump>(std::move(connection), replication),

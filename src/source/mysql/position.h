@@ -32,8 +32,11 @@ class GtidSet {
     std::string ToString() const;
     static Result<GtidSet> Parse(std::string_view text);
     bool empty() const { return domains_.empty() && servers_.empty(); }
-    // Of MariaDB: how many domains there are.
-    std::size_t domains() const { return domains_.size(); }
+    // Whether what comes next after these may stand in another order in another server's log: of
+    // MariaDB where there are several domains, of MySQL always, as replicas commit in parallel.
+    bool orders_differ() const { return domains_.size() > 1 || !servers_.empty(); }
+    // Of MySQL: as COM_BINLOG_DUMP_GTID has it. kCorrupt when a server's UUID is none.
+    Result<std::string> ToBytes() const;
     // Of MariaDB: those that a server has not written to its log, by its gtid_binlog_state, which
     // has the last of each domain and server; "" when it has all.
     std::string MissingIn(const GtidSet& state) const;
@@ -43,7 +46,7 @@ class GtidSet {
         std::uint64_t first = 0, last = 0;
     };
     struct Server {
-        std::string uuid;
+        std::string uuid;  // ":tag" behind it: MySQL's sets are by server and tag
         std::vector<Range> ranges;
     };
     std::vector<Gtid> domains_;
@@ -56,8 +59,8 @@ struct BinlogPlace {
     std::uint32_t made_s = 0;  // 0: not known
     std::uint32_t server = 0;  // its server_id; 0: not known
     std::uint64_t base = 0;    // added to the file's number
-    // At this server what comes next is known by the GTIDs only: it has several domains, and what
-    // another server had in one order may stand in another one here.
+    // At this server what comes next is known by the GTIDs only: what another server had in one
+    // order may stand in another one here.
     bool by_gtid = false;
     GtidSet gtids;
 

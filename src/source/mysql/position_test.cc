@@ -1,5 +1,6 @@
 #include "source/mysql/position.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace biwa::mysql {
@@ -10,14 +11,17 @@ TEST(BinlogPlaceTest, ReadsWhatItWrites) {
          {"mariadb-bin.000012:4711", "mariadb-bin.000012:4711 made=1764100000",
           "mariadb-bin.000012:4711 made=1764100000 gtid=0-1-55,1-1-3",
           "mariadb-bin.000012:4711 made=1 server=2 base=65536 by=gtid gtid=0-1-5",
-          "a b.log.000001:4 gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:9"}) {
+          "a b.log.000001:4 gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:9",
+          "a.000001:4 gtid=3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,"
+          "3e11fa47-71ca-11e1-9e33-c80aa9429562:a_tag:1-3:7"}) {
         const auto place = BinlogPlace::Parse(text);
         ASSERT_TRUE(place) << text;
         EXPECT_EQ(place->ToPosition().text, text);
     }
     for (const char* bad :
          {"", "mariadb-bin.000012", "mariadb-bin:4", "mariadb-bin.000012:", "mariadb-bin.000012:x",
-          "mariadb-bin.000012:4 made=", "mariadb-bin.000012:4 gtid=0-1",
+          "mariadb-bin.000012:4 made=", "mariadb-bin.000012:4 gtid=0-1", "a.000001:4 gtid=u:",
+          "a.000001:4 gtid=u:tag", "a.000001:4 gtid=u:tag:1:more", "a.000001:4 gtid=u:1-",
           "mariadb-bin.000012:4 server=", "mariadb-bin.000012:4 base=99999999",
           "mariadb-bin.000012:4 by=file", "x.99999999999999999:4"}) {
         EXPECT_FALSE(BinlogPlace::Parse(bad)) << bad;
@@ -64,6 +68,38 @@ TEST(GtidSetTest, KeepsTheLastOfEachDomain) {
     set.Add(Gtid{1, 1, 7, 0});
     set.Add(Gtid{0, 2, 6, 0});
     EXPECT_EQ(set.ToString(), "0-2-6,1-1-7");
+}
+
+// What MySQL 9.7.4 wrote into PREVIOUS_GTIDS for such sets.
+TEST(GtidSetTest, IsWrittenAsMySqlWritesIt) {
+    const auto hex = [](const char* text) {
+        const auto bytes = *GtidSet::Parse(text)->ToBytes();
+        std::string digits;
+        for (const char c : bytes) {
+            digits += fmt::format("{:02x}", static_cast<unsigned char>(c));
+        }
+        return digits;
+    };
+    EXPECT_EQ(hex(""), "0000000000000000");
+    EXPECT_EQ(hex("61773689-e98f-11f1-adb9-02fc00000001:1-2:my_tag:1"),
+              "0102000000000001"
+              "61773689e98f11f1adb902fc00000001"
+              "00"
+              "0100000000000000"
+              "01000000000000000300000000000000"
+              "61773689e98f11f1adb902fc00000001"
+              "0c6d795f746167"
+              "0100000000000000"
+              "01000000000000000200000000000000");
+    EXPECT_EQ(hex("61773689-e98f-11f1-adb9-02fc00000001:1-2:9"),
+              "0100000000000000"
+              "61773689e98f11f1adb902fc00000001"
+              "0200000000000000"
+              "01000000000000000300000000000000"
+              "09000000000000000a00000000000000");
+    for (const char* bad : {"u:1", "61773689-e98f-11f1-adb9-02fc0000000g:1"}) {
+        EXPECT_FALSE(GtidSet::Parse(bad)->ToBytes()) << bad;
+    }
 }
 
 TEST(GtidSetTest, JoinsRangesOfAServer) {

@@ -91,7 +91,7 @@ Status MySqlStreamSource::CheckStart() {
 }
 
 Result<BinlogPlace> MySqlStreamSource::Bear(const Connection& connection, BinlogPlace place) const {
-    if (connection.is_mariadb()) place.server = BIWA_TRY(ServerNumber(connection));
+    place.server = BIWA_TRY(ServerNumber(connection));
     place.base = bearings_->base->load();
     return place;
 }
@@ -99,8 +99,9 @@ Result<BinlogPlace> MySqlStreamSource::Bear(const Connection& connection, Binlog
 Result<std::string> MySqlStreamSource::CheckHistory(const std::string& known,
                                                     const Position& from) {
     const auto& connection = *BIWA_TRY(Asking());
-    if (!connection.is_mariadb() || from.text.empty()) return known;
+    if (from.text.empty()) return known;
     const auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
+    if (!connection.is_mariadb() && place.gtids.empty()) return known;
     const auto server = BIWA_TRY(ServerNumber(connection));
     // Should all be copied anew instead, the orders have to grow all the same.
     const bool is_elsewhere = IsElsewhere(connection, server, place);

@@ -3,6 +3,7 @@
 //
 // DuckDB's own automatic checkpoints are off. The log is folded by whoever commits when it has
 // grown to its limit and no other transaction is open; until it is folded, nobody begins one.
+// Without room on the disk the log is kept: an engine that runs out of it in a fold is beyond use.
 // While one is open all the time, those beside the writer wait, from twice the limit on: the log
 // grows beyond that by what is written during the longest transaction.
 #pragma once
@@ -45,6 +46,7 @@ class Checkpointer {
     // Keeps everybody out meanwhile, without the lock.
     Status FoldAlone(std::unique_lock<std::mutex>& lock);
     Status FoldNow();
+    Status CheckRoom() const;
 
     const std::filesystem::path warehouse_;
     const std::uint64_t log_bytes_max_;

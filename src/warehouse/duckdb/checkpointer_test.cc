@@ -1,12 +1,14 @@
 #include "warehouse/duckdb/checkpointer.h"
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/testing.h"
@@ -114,6 +116,45 @@ TEST_F(CheckpointerTest, WithoutRoomForTheCopyTheLogIsKeptAndWorkGoesOn) {
     EXPECT_GT(LogBytes(), options_.checkpoint_bytes) << "it is tried again later";
     WriteRows(10'000);
     EXPECT_EQ(LogBytes(), 0u);
+}
+
+// An engine that runs out of room in a fold is beyond use, and so would be the next.
+TEST(CheckpointerOnASmallDiskTest, WithoutRoomForTheFoldTheLogIsKeptAndWorkGoesOn) {
+    TempFolder folder;
+    const auto& disk = folder.path();
+    if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64m") != 0) {
+        GTEST_SKIP() << "only root can mount a small file system";
+    }
+    {
+        DuckDbOptions options;
+        options.path = disk / "w.duckdb";
+        options.checkpoint_bytes = 1 << 20;
+        const auto warehouse = OpenDuckDb(options).value();
+        const auto write = [&](const std::string& sql) {
+            const auto transaction = warehouse->Begin().value();
+            return transaction->Execute(sql) && transaction->Commit();
+        };
+        const std::string rows = "INSERT INTO t SELECT hash(i) FROM range(100000) r(i)";
+        ASSERT_TRUE(write("CREATE TABLE t (i UBIGINT)"));
+        // Room for the log of all below, and for half of what folding it writes.
+        std::ofstream filler(disk / "filler");
+        const auto megabytes = (fs::space(disk).available >> 20) - 5;
+        for (std::uintmax_t i = 0; i < megabytes; ++i) filler << std::string(1 << 20, 'x');
+        filler.flush();
+        for (int i = 0; i < 4; ++i) ASSERT_TRUE(write(rows)) << i;
+        EXPECT_GT(fs::file_size(disk / "w.duckdb.wal"), 3u << 20);
+        ASSERT_FALSE(warehouse->Checkpoint());
+        EXPECT_EQ(warehouse->Checkpoint().error().kind, ErrorKind::kUnavailable);
+        // Until there is none for the log either: that changes nothing.
+        while (write(rows)) {
+        }
+        filler.close();
+        fs::remove(disk / "filler");
+        ASSERT_TRUE(write(rows));
+        ASSERT_TRUE(warehouse->Checkpoint());
+        EXPECT_FALSE(fs::exists(disk / "w.duckdb.wal"));
+    }
+    ::umount2(disk.c_str(), MNT_DETACH);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ import harness.mariadb
 from harness.compare import assert_same_table
 from harness.instance import Instance
 from harness.mariadb import MariaDbInstance, MariaDbServer
+from harness.mysql import MySqlServer
 from harness.proxy import Proxy
 from harness.wait import wait_until
 
@@ -121,9 +122,9 @@ MARIADB_CHANGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def maria():
-    server = MariaDbServer()
+@pytest.fixture(scope="module", params=[MariaDbServer, MySqlServer], ids=["mariadb", "mysql"])
+def maria(request):
+    server = request.param()
     yield server
     server.stop()
 

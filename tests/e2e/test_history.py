@@ -9,6 +9,7 @@ import pytest
 
 from harness.instance import HttpError, Instance, make_marker
 from harness.mariadb import MariaDbInstance, MariaDbServer
+from harness.mysql import MySqlServer
 from harness.wait import wait_until
 
 KILLS = int(os.environ.get("BIWA_KILLS", "20"))
@@ -217,8 +218,9 @@ def test_history_is_kept_of_the_tables_that_are_named_and_ends_with_the_stream(d
                          " AND schema_name <> 'app'") == []
 
 
-def test_mariadb_killed_under_load_each_change_is_there_once(tmp_path):
-    server = MariaDbServer()
+@pytest.mark.parametrize("kind", [MariaDbServer, MySqlServer], ids=["mariadb", "mysql"])
+def test_by_binary_log_killed_under_load_each_change_is_there_once(tmp_path, kind):
+    server = kind()
     try:
         with server.database() as database, \
                 MariaDbInstance(tmp_path / "project", database) as project:

@@ -20,6 +20,7 @@
 #include <mariadb_rpl.h>
 
 #include "base/log.h"
+#include "base/process_memory.h"
 #include "bench.h"
 #include "source/mysql/mysql_source.h"
 #include "source/mysql/position.h"
@@ -154,6 +155,7 @@ int main(int argc, char** argv) {
     using namespace biwa;
     using namespace biwa::bench;
     SetLogLevel(LogLevel::kWarn);
+    KeepLargeBlocksApart();
     const std::string command = argc > 1 ? argv[1] : "";
     const auto argument = [&](int i) -> std::string { return i < argc ? argv[i] : ""; };
     if (command == "text-limit") {

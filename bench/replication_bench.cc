@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/process_memory.h"
 #include "base/text.h"
 #include "bench.h"
 #include "source/postgres/pgoutput.h"
@@ -344,6 +345,7 @@ int main(int argc, char** argv) {
     using namespace biwa;
     using namespace biwa::bench;
     SetLogLevel(LogLevel::kWarn);
+    KeepLargeBlocksApart();
     const std::string command = argc > 1 ? argv[1] : "";
     const auto argument = [&](int i) -> std::string { return i < argc ? argv[i] : ""; };
     if (command == "copy-limit") {

@@ -1,5 +1,4 @@
 // The program: names the concrete sources and the warehouse, and hands over to the command line.
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -7,6 +6,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/process_memory.h"
 #include "cli/cli.h"
 #include "source/dump/dump_source.h"
 #include "source/mysql/mysql_source.h"
@@ -35,13 +35,6 @@ Result<std::unique_ptr<Warehouse>> OpenWarehouse(const WarehouseConfig& config) 
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     options.time_zone = config.time_zone;
     return OpenDuckDb(options);
-}
-
-// Large blocks grow without being copied, and go back to the system when they are freed; the C
-// library would come to keep such as it has seen freed, and leave holes of them behind.
-void KeepLargeBlocksApart() {
-    mallopt(M_MMAP_THRESHOLD, 4 << 20);
-    mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
 // A core file would have the passwords of connections, the keys of masks and the values that masks

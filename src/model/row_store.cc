@@ -10,6 +10,16 @@ namespace biwa {
 namespace {
 constexpr std::size_t kArenaBlockBytes = 64 << 10;
 constexpr std::size_t kFirstRows = 64;
+
+// Of an arena's blocks, one after another: 4 KiB, 8, 16, 32, and 64 from then on.
+std::size_t BlockBytes(std::size_t number) {
+    return kArenaBlockBytes >> (4 - std::min<std::size_t>(number, 4));
+}
+
+std::shared_ptr<std::byte[]> AllocateFrom(Slabs* slabs, std::size_t bytes) {
+    if (slabs != nullptr && bytes >= Slabs::kPieceMin) return slabs->Allocate(bytes);
+    return std::shared_ptr<std::byte[]>(new std::byte[bytes]);
+}
 }  // namespace
 
 char* Arena::Allocate(std::size_t size) {
@@ -19,13 +29,12 @@ char* Arena::Allocate(std::size_t size) {
         bytes_ += size;
         return large_.back().get();
     }
-    if (size > free_size_) {
-        if (blocks_used_ == blocks_.size()) {
-            blocks_.push_back(std::make_unique_for_overwrite<char[]>(kArenaBlockBytes));
-        }
-        free_ = blocks_[blocks_used_++].get();
-        free_size_ = kArenaBlockBytes;
-        bytes_ += kArenaBlockBytes;
+    while (size > free_size_) {
+        const auto bytes = BlockBytes(blocks_used_);
+        if (blocks_used_ == blocks_.size()) blocks_.push_back(AllocateFrom(slabs_.get(), bytes));
+        free_ = reinterpret_cast<char*>(blocks_[blocks_used_++].get());
+        free_size_ = bytes;
+        bytes_ += bytes;
     }
     char* const room = free_;
     free_ += size;
@@ -63,14 +72,16 @@ StringCell Arena::Keep(std::string_view text, const SharedBytes& from) {
     return StringCell::Of(text.data(), text.size());
 }
 
-RowStore::RowStore(const std::vector<Column>& columns, std::size_t rows_expected)
-    : rows_expected_(rows_expected) {
+RowStore::RowStore(const std::vector<Column>& columns, std::size_t rows_expected,
+                   std::shared_ptr<Slabs> slabs)
+    : slabs_(std::move(slabs)), rows_expected_(rows_expected), arena_(slabs_) {
     for (const auto& column : columns) columns_.emplace_back().cells.type = column.type;
     Adopt();
 }
 
 RowStore::RowStore(RowStore&& other) noexcept
-    : columns_(std::move(other.columns_)),
+    : slabs_(other.slabs_),
+      columns_(std::move(other.columns_)),
       rows_(std::exchange(other.rows_, 0)),
       capacity_(std::exchange(other.capacity_, 0)),
       rows_expected_(other.rows_expected_),
@@ -80,6 +91,7 @@ RowStore::RowStore(RowStore&& other) noexcept
 }
 
 RowStore& RowStore::operator=(RowStore&& other) noexcept {
+    slabs_ = other.slabs_;
     columns_ = std::move(other.columns_);
     other.columns_.clear();
     rows_ = std::exchange(other.rows_, 0);
@@ -97,7 +109,7 @@ void RowStore::Retype(std::size_t column, Type type) {
     storage.cells.child_size = 0;
     storage.child.reset();
     storage.size = capacity_ * CellBytes(storage.cells.type);
-    storage.data = std::make_unique_for_overwrite<std::byte[]>(storage.size);
+    storage.data = AllocateFrom(nullptr, storage.size);
     storage.cells.data = storage.data.get();
 }
 
@@ -139,7 +151,7 @@ Cells& RowStore::GrowChild(Cells& cells, std::size_t size) {
 
 void RowStore::Resize(Storage& storage, std::size_t cells) {
     const auto size = cells * CellBytes(storage.cells.type);
-    auto data = std::make_unique_for_overwrite<std::byte[]>(size);
+    auto data = AllocateFrom(slabs_.get(), size);
     if (storage.size > 0) std::memcpy(data.get(), storage.data.get(), storage.size);
     storage.data = std::move(data);
     storage.size = size;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/slabs.h"
 #include "model/rows.h"
 
 namespace biwa {
@@ -20,13 +21,16 @@ struct SharedBytes {
     std::string_view bytes;
 };
 
-// Bytes that stay where they are until the arena goes.
+// Bytes that stay where they are until the arena goes. It begins small and grows: most batches have
+// a few rows.
 class Arena {
   public:
-    Arena() = default;
+    // Takes its memory from `slabs`, where there are any, once it is large.
+    explicit Arena(std::shared_ptr<Slabs> slabs = nullptr) : slabs_(std::move(slabs)) {}
     Arena(Arena&& other) noexcept { *this = std::move(other); }
     // What was moved from is empty: it must not give out room of the other's.
     Arena& operator=(Arena&& other) noexcept {
+        slabs_ = other.slabs_;
         blocks_ = std::exchange(other.blocks_, {});
         blocks_used_ = std::exchange(other.blocks_used_, 0);
         large_ = std::exchange(other.large_, {});
@@ -47,7 +51,8 @@ class Arena {
     std::size_t bytes() const { return bytes_; }
 
   private:
-    std::vector<std::unique_ptr<char[]>> blocks_;
+    std::shared_ptr<Slabs> slabs_;
+    std::vector<std::shared_ptr<std::byte[]>> blocks_;
     std::size_t blocks_used_ = 0;
     std::vector<std::unique_ptr<char[]>> large_;
     std::vector<std::shared_ptr<const void>> kept_;
@@ -59,8 +64,10 @@ class Arena {
 class RowStore final : public CellsOwner {
   public:
     RowStore() = default;
-    // Has room for `rows_expected` from the first row on: growing copies all that is there.
-    explicit RowStore(const std::vector<Column>& columns, std::size_t rows_expected = 0);
+    // Has room for `rows_expected` from the first row on: growing copies all that is there. Large
+    // memory is taken from `slabs`, where there are any.
+    explicit RowStore(const std::vector<Column>& columns, std::size_t rows_expected = 0,
+                      std::shared_ptr<Slabs> slabs = nullptr);
     RowStore(RowStore&& other) noexcept;
     RowStore& operator=(RowStore&& other) noexcept;
 
@@ -89,16 +96,17 @@ class RowStore final : public CellsOwner {
     struct Storage {
         Cells cells;
         // Not zeroed: cells are undefined until they are set.
-        std::unique_ptr<std::byte[]> data;
+        std::shared_ptr<std::byte[]> data;
         std::size_t size = 0;  // bytes of `data`
         std::vector<std::uint64_t> validity;
         std::unique_ptr<Storage> child;
     };
-    static void Resize(Storage& storage, std::size_t cells);
+    void Resize(Storage& storage, std::size_t cells);
     Storage& StorageOf(Cells& cells);
     void Grow();
     void Adopt();
 
+    std::shared_ptr<Slabs> slabs_;
     std::deque<Storage> columns_;
     std::size_t rows_ = 0;
     std::size_t capacity_ = 0;

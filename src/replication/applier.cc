@@ -91,7 +91,7 @@ Status Applier::Add(ChangeBatch batch) {
             table.waiting.push_back(
                 {{},
                  table.kept,
-                 std::make_unique<ChangeBuffer>(part.columns, table.keys_expected),
+                 std::make_unique<ChangeBuffer>(part.columns, std::exchange(table.memory, {})),
                  table.history_key});
         }
         if (!part.origins.empty()) {
@@ -290,9 +290,10 @@ Status Applier::FlushAll() {
 
 Status Applier::Flush(Table& table) {
     const auto all = std::exchange(table.waiting, {});
+    table.memory = {};
     for (const auto& waiting : all) {
-        table.keys_expected = waiting.buffer->keys();
         BIWA_TRY(FlushWaiting(table, waiting));
+        table.memory = waiting.buffer->TakeMemory();
     }
     return {};
 }

@@ -77,7 +77,7 @@ class Applier {
         bool is_passed_over = false;                  // has to be copied anew first
         // One for each set of columns that the waiting changes have, in their order.
         std::vector<Waiting> waiting;
-        std::size_t keys_expected = 0;  // of the next of them, as in the last
+        ChangeBuffer::Memory memory;  // for the next of them
 
         std::uint64_t changes = 0;  // written since the last commit
         bool may_be_empty = true;   // before what was written since

@@ -72,10 +72,27 @@ void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::strin
     }
 }
 
-ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns, std::size_t keys_expected)
+ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns)
+    : ChangeBuffer(std::move(columns), Memory()) {}
+
+ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns, Memory memory)
     : columns_(std::move(columns)),
       small_key_(HasSmallKey(*columns_)),
-      keys_expected_(keys_expected) {}
+      keys_expected_(memory.keys_ < kManyKeys ? 0 : memory.keys_ + memory.keys_ / 8),
+      entries_(std::move(memory.entries_)),
+      by_number_(std::move(memory.by_number_)) {}
+
+ChangeBuffer::Memory ChangeBuffer::TakeMemory() {
+    Memory memory;
+    memory.keys_ = entries_.size();
+    // What was much and is little now is not held on to.
+    if (memory.keys_ < kManyKeys || entries_.capacity() > 8 * memory.keys_) return memory;
+    entries_.clear();
+    by_number_.Clear();
+    memory.entries_ = std::move(entries_);
+    memory.by_number_ = std::move(by_number_);
+    return memory;
+}
 
 const Cells& ChangeBuffer::KeyCells(const KeyRef& key, std::size_t key_column) const {
     const auto& part = parts_[key.part];
@@ -130,13 +147,9 @@ ChangeBuffer::Entry& ChangeBuffer::EntryAt(std::uint32_t place, const KeyRef& ke
 }
 
 void ChangeBuffer::MakeRoom() {
-    if (keys_expected_ <= kManyKeys) return;
+    if (keys_expected_ == 0) return;
     entries_.reserve(keys_expected_);
-    if (small_key_) {
-        by_number_.Reserve(keys_expected_);
-    } else {
-        by_text_.reserve(keys_expected_);
-    }
+    if (!small_key_) by_text_.reserve(keys_expected_);
 }
 
 const ChangeBuffer::Partial* ChangeBuffer::PartialOf(RowRef row) const {

@@ -26,11 +26,34 @@ namespace biwa {
 void EncodeCell(const Cells& cells, std::size_t row, bool to_the_bit, std::string& to);
 
 class ChangeBuffer {
+    // A place in the parts; `old_key` counts in the part's old_keys.
+    struct RowRef {
+        std::uint32_t part = 0;
+        std::uint32_t row = 0;
+    };
+    struct KeyRef {
+        std::uint32_t part = 0;
+        std::uint32_t row = 0;
+        bool in_old_keys = false;
+    };
+    struct Entry {
+        KeyRef key;
+        RowRef row;
+        bool may_be_stored = false;  // the warehouse may have a row with this key
+        bool alive = false;          // `row` is what it is in the end; else it is gone
+        std::int32_t copies = 0;     // where keys repeat: so many more, or less, of the row
+    };
+
   public:
-    // All changes must have these columns. `keys_expected`: as many as there were the last time;
-    // once there are many, room is made for these at once.
-    explicit ChangeBuffer(std::shared_ptr<const TableSchema> columns,
-                          std::size_t keys_expected = 0);
+    // What telling many keys apart has taken, to serve again.
+    class Memory;
+
+    // All changes must have these columns. `memory`: of the buffer before, of the same table; once
+    // there are many keys, room is made for as many as that had.
+    explicit ChangeBuffer(std::shared_ptr<const TableSchema> columns);
+    ChangeBuffer(std::shared_ptr<const TableSchema> columns, Memory memory);
+    // Of a buffer that is not used any more.
+    Memory TakeMemory();
 
     // `exact`: the warehouse has the table as it was just before these changes, so the key of an
     // insert cannot be there yet. Not so while a snapshot overlaps with the changes.
@@ -82,27 +105,10 @@ class ChangeBuffer {
     static const std::vector<Column>& HistoryColumns();
 
   private:
-    // A place in the parts; `old_key` counts in the part's old_keys.
-    struct RowRef {
-        std::uint32_t part = 0;
-        std::uint32_t row = 0;
-    };
     // Rows of a part that follow one another.
     struct RowRun {
         RowRef first;
         std::uint32_t count = 0;
-    };
-    struct KeyRef {
-        std::uint32_t part = 0;
-        std::uint32_t row = 0;
-        bool in_old_keys = false;
-    };
-    struct Entry {
-        KeyRef key;
-        RowRef row;
-        bool may_be_stored = false;  // the warehouse may have a row with this key
-        bool alive = false;          // `row` is what it is in the end; else it is gone
-        std::int32_t copies = 0;     // where keys repeat: so many more, or less, of the row
     };
     // What a row lacks, and under which key the warehouse has it.
     struct Partial {
@@ -141,7 +147,7 @@ class ChangeBuffer {
     std::shared_ptr<const TableSchema> columns_;
     // A single key column of at most eight bytes is its own hash key.
     const bool small_key_;
-    const std::size_t keys_expected_;
+    const std::size_t keys_expected_;  // not few, or 0
     std::deque<TableChanges> parts_;
     std::vector<Entry> entries_;
     NumberIndex by_number_;
@@ -154,6 +160,13 @@ class ChangeBuffer {
     bool truncated_ = false;
     ChangeOrigin truncated_at_;
     bool exact_ = true;
+};
+
+class ChangeBuffer::Memory {
+    friend class ChangeBuffer;
+    std::size_t keys_ = 0;
+    std::vector<Entry> entries_;
+    NumberIndex by_number_;
 };
 
 }  // namespace biwa

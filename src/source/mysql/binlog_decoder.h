@@ -88,6 +88,8 @@ class BinlogDecoder {
     const BinlogPlace& place() const { return place_; }
     // Whether all before place() was read or is older than what was asked for.
     bool knows_place() const { return knows_place_; }
+    // Gives back to the system what the rows of earlier batches have taken.
+    void ReleaseMemory() { slabs_->Release(); }
     // Whether the log has said which file it is.
     bool has_format() const { return has_format_; }
     // Values that the warehouse's types cannot hold, since the start.
@@ -101,6 +103,12 @@ class BinlogDecoder {
         std::uint64_t seen = 0;
         std::optional<std::size_t> in_batch;  // its current part of the batch
         std::size_t rows_expected = 0;        // as many as in its part of the last batch
+        // Of each column of the map, in that part.
+        struct Target {
+            Cells* cells = nullptr;  // none: it is left out
+            bool is_key = false;
+        };
+        std::vector<Target> targets;
     };
     // One row as it stands in the log: for each column its bytes, or why there are none.
     struct Field {
@@ -118,6 +126,11 @@ class BinlogDecoder {
     void Commit(const Event& event);
     Status Apply(const TableEffect& effect, std::uint64_t end);
     Status AddRow(Table& table, RowsKind kind);
+    Status AddWholeRow(Table& table, RowsKind kind, std::string_view& rows);
+    Status ReadWholeKey(Table& table, std::string_view& rows);
+    Result<bool> ReadWholeRow(Table& table, TableChanges& part, std::size_t row,
+                              std::string_view& rows);
+    Status AddOldKey(const Table& table, TableChanges& part, std::size_t row);
     Status EndXa(const std::string& statement, bool is_rollback);
 
     Status ReadRow(const Table& table, const std::vector<std::size_t>& present,
@@ -129,6 +142,7 @@ class BinlogDecoder {
     // False when the bytes are not of the column's type: BadCell.
     bool SetCell(const Table& table, std::size_t column, const Field& field, Cells& cells,
                  std::size_t row, Arena& arena);
+    static tl::unexpected<Error> CutOff(const Table& table);
     static tl::unexpected<Error> BadCell(const Table& table, std::size_t column);
     // The defaults, if they are known of all columns that the insert lacks.
     Result<const TableResolver::Defaults*> DefaultsOf(const Table& table);
@@ -160,6 +174,7 @@ class BinlogDecoder {
     std::map<std::string, bool> prepared_;   // XA transactions: whether they had rows of ours
     // Of the last change; `commit` is where its transaction begins in the log.
     ChangeOrigin origin_;
+    const std::shared_ptr<Slabs> slabs_ = std::make_shared<Slabs>();
     ChangeBatch batch_;
     std::vector<std::size_t> before_columns_, after_columns_;
     std::vector<Field> before_, after_;

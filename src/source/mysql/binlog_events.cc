@@ -1,7 +1,9 @@
 #include "source/mysql/binlog_events.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
+#include <libdeflate.h>
+
+#include <memory>
 
 #include <bit>
 
@@ -21,8 +23,7 @@ tl::unexpected<Error> CutOff(std::string_view what) {
 }
 
 std::uint32_t Checksum(std::string_view bytes) {
-    return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()),
-                                              static_cast<z_size_t>(bytes.size())));
+    return libdeflate_crc32(0, bytes.data(), bytes.size());
 }
 
 // MariaDB's header of compressed data: a byte, 0x80 | algorithm << 4 | bytes of the length, and the
@@ -37,16 +38,17 @@ Result<std::string_view> Uncompress(std::string_view bytes, std::string& buffer)
     }
     const auto length = LoadBigEndian(length_text.data(), length_bytes);
     const auto packed = reader.TakeRest();
-    // zlib makes at most about a thousand bytes of one.
+    // A byte becomes about a thousand at the most.
     if (length > kUncompressedMax || length > (packed.size() + 16) * 1032) {
         return Corrupt("a compressed event of the binary log claims an impossible length");
     }
     buffer.resize(length);
-    auto size = static_cast<uLongf>(length);
-    if (uncompress(reinterpret_cast<Bytef*>(buffer.data()), &size,
-                   reinterpret_cast<const Bytef*>(packed.data()),
-                   static_cast<uLong>(packed.size())) != Z_OK ||
-        size != length) {
+    const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> decompressor(
+        libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
+    // Without a place for the size that came out it has to be all of the buffer.
+    if (!decompressor ||
+        libdeflate_zlib_decompress(decompressor.get(), packed.data(), packed.size(), buffer.data(),
+                                   buffer.size(), nullptr) != LIBDEFLATE_SUCCESS) {
         return Corrupt("a compressed event of the binary log cannot be uncompressed");
     }
     return std::string_view(buffer);

@@ -85,7 +85,8 @@ void EventPump::Put(std::string_view event, std::stop_token stop) {
     const auto size = static_cast<std::uint32_t>(event.size());
     const bool is_large = event.size() >= kLargeEvent;
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, stop, [&] { return !large_event_ && events_.size() < kWaitingMax; });
+    const auto has_room = [&] { return !large_event_ && events_.size() < kWaitingMax; };
+    if (!has_room()) changed_.wait(lock, stop, has_room);
     auto& to = is_large ? *(large_event_ = std::make_shared<std::string>()) : events_;
     if (is_large) to.reserve(sizeof size + event.size());
     const bool is_first = to.empty();
@@ -93,6 +94,11 @@ void EventPump::Put(std::string_view event, std::stop_token stop) {
     to.append(event);
     // Whoever waits does so for the first.
     if (is_first) changed_.notify_all();
+}
+
+void EventPump::ReleaseMemory() {
+    std::lock_guard lock(mutex_);
+    if (events_.empty()) events_ = std::string();
 }
 
 Result<bool> EventPump::Take(std::shared_ptr<std::string>& events,
@@ -115,10 +121,7 @@ Result<bool> EventPump::Take(std::shared_ptr<std::string>& events,
     if (events_.empty()) {
         events = std::move(large_event_);
     } else {
-        // The memory of the last ones serves again, unless changes hold on to it.
-        if (events.use_count() > 1 || events->size() > 2 * kWaitingMax) {
-            events = std::make_shared<std::string>();
-        }
+        // The memory of the last ones serves again.
         events->clear();
         events->swap(events_);
     }
@@ -142,7 +145,7 @@ Status MySqlChangeSource::Begin() {
     const auto deadline = steady_clock::now() + kFirstEventsWithin;
     while (!decoder_.has_format()) {
         if (events_read_ == events_->size()) {
-            events_read_ = 0;
+            ForgetEvents();
             if (!BIWA_TRY(pump_->Take(events_, deadline))) {
                 return Unavailable("the server does not begin to send its binary log");
             }
@@ -159,6 +162,15 @@ Status MySqlChangeSource::DecodeNext() {
     pending_bytes_ += size;
     if (size < EventPump::kLargeEvent) return decoder_.Decode(event);
     return decoder_.Decode(SharedBytes{events_, event});
+}
+
+// Their memory serves again, unless changes hold on to it or a large event has left much.
+void MySqlChangeSource::ForgetEvents() {
+    events_read_ = 0;
+    if (events_.use_count() > 1 || events_->capacity() > 4 * kWaitingMax) {
+        events_ = std::make_shared<std::string>();
+    }
+    events_->clear();
 }
 
 bool MySqlChangeSource::is_full() const {
@@ -183,18 +195,15 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
         BIWA_TRY(DecodeWaiting());
         if (is_full() && (decoder_.changes() > 0 || decoder_.at_commit())) return Take();
         if (events_read_ == events_->size()) {
-            events_read_ = 0;
-            // A large one is not held on to while nothing comes.
-            if (events_->size() >= EventPump::kLargeEvent) {
-                events_ = std::make_shared<std::string>();
-            } else {
-                events_->clear();
-            }
+            ForgetEvents();
             // What is whole is handed out before anything is waited for.
             const bool has_changes = decoder_.at_commit() && decoder_.changes() > 0;
             const auto now = steady_clock::now();
             if (!BIWA_TRY(pump_->Take(events_, has_changes ? now : deadline))) {
                 if (has_changes) return Take();
+                pump_->ReleaseMemory();
+                decoder_.ReleaseMemory();
+                events_ = std::make_shared<std::string>();
                 // Others' changes, or nothing: the position goes on now and then.
                 const bool is_between = decoder_.knows_place() && !decoder_.in_transaction();
                 const auto place = is_between ? decoder_.place().ToPosition().order : handed_out_;

@@ -30,11 +30,13 @@ class EventPump {
     EventPump(Connection connection, st_mariadb_rpl* replication);
     ~EventPump();
 
-    // Replaces `events` by what has come, each event with four bytes of length in front; one of
-    // kLargeEvent bytes or more comes alone. False when there was nothing until `deadline`; an
-    // error when nothing more will come.
+    // Replaces `events`, which nobody else holds, by what has come, each event with four bytes of
+    // length in front; one of kLargeEvent bytes or more comes alone. False when there was nothing
+    // until `deadline`; an error when nothing more will come.
     Result<bool> Take(std::shared_ptr<std::string>& events,
                       std::chrono::steady_clock::time_point deadline);
+    // What waiting events have taken, while none do.
+    void ReleaseMemory();
 
     static constexpr std::size_t kLargeEvent = 1 << 20;
 
@@ -78,6 +80,7 @@ class MySqlChangeSource final : public ChangeSource {
     // Decodes what has come, until a batch is full.
     Status DecodeWaiting();
     Status DecodeNext();
+    void ForgetEvents();
     bool is_full() const;
     ChangeBatch Take();
 

@@ -194,6 +194,12 @@ ColumnDecoder Find(const ColumnInfo& info) {
 ColumnDecoder DecoderFor(ColumnInfo info) {
     auto decoder = Find(info);
     decoder.info = std::move(info);
+    const bool may_be_copied = decoder.binlog == SignedToInt32 || decoder.binlog == SignedToInt64 ||
+                               decoder.binlog == FloatValue || decoder.binlog == DoubleValue;
+    if (may_be_copied && decoder.binlog_size.form == ValueSize::Form::kFixed &&
+        decoder.binlog_size.bytes == CellBytes(decoder.type)) {
+        decoder.bytes_copied = decoder.binlog_size.bytes;
+    }
     return decoder;
 }
 

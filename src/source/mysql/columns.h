@@ -62,6 +62,8 @@ struct ColumnDecoder {
     ValueSize result_size;
     ColumnInfo info;
     std::string note = {};  // why the type is not quite the source's
+    // Not 0: what `binlog` does is to copy so many bytes, all that the value and the cell have.
+    std::uint8_t bytes_copied = 0;
 };
 
 ColumnDecoder DecoderFor(ColumnInfo info);

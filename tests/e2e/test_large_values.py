@@ -43,7 +43,7 @@ def stream(request, tmp_path):
 
 def test_a_value_takes_about_four_times_its_size(stream, record_property):
     """The client library's buffer, which also is the message that the change holds on to; the
-    engine's transaction, table and log."""
+    engine's transaction, table and log. Once more where the engine folds its log meanwhile."""
     database, instance = stream
     is_maria = isinstance(instance, MariaDbInstance)
     database.run("CREATE TABLE t (id int PRIMARY KEY, body " + ("longtext)" if is_maria else "text)"))
@@ -62,7 +62,7 @@ def test_a_value_takes_about_four_times_its_size(stream, record_property):
     print(f"{'mariadb' if is_maria else 'postgres'}: {taken / size:.2f} times the value")
     assert instance.query("SELECT octet_length(encode(body)), right(body, 4) FROM app.t WHERE id = 2") == \
         [[size // 10 * 10, "6789"]]
-    assert taken < 4.6 * size, taken
+    assert taken < 5.6 * size, taken
 
 
 # In the text form a bytea has two characters a byte.

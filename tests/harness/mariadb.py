@@ -12,36 +12,39 @@ import pymysql
 from harness.instance import MARKER, Instance
 from harness.paths import ROOT
 
-SCRIPT = ROOT / "scripts" / "mariadb"
 servers = weakref.WeakSet()
 
 
 class MariaDbServer:
     """Owned by whoever made it: stop() ends it and removes its folder."""
 
+    script = ROOT / "scripts" / "mariadb"
+    kind = "mariadb"
+    durability = ("--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0")
+
     def __init__(self, *options):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="biwa-test-my-", dir="/tmp"))
         self.folder.chmod(0o755)
-        self.options = ("--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", *options)
+        self.options = (*self.durability, *options)
         self._log_read = 0
         self.start(*self.options)
         self._numbers = itertools.count(1)
         servers.add(self)
 
     def start(self, *options):
-        started = subprocess.run([SCRIPT, "start", self.folder / "server", *options],
+        started = subprocess.run([self.script, "start", self.folder / "server", *options],
                                  capture_output=True, text=True, timeout=120, check=False)
         if started.returncode != 0:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise RuntimeError(started.stderr)
         words = started.stdout.removeprefix("export ").split()
         found = dict(word.split("=", 1) for word in words)
-        self.socket = found["MARIADB_SOCKET"]
-        self.port = int(found["MARIADB_PORT"])
-        self.user, self.password = found["MARIADB_USER"], found["MARIADB_PASSWORD"]
+        self.socket, port, self.user, self.password = (
+            found[f"{self.kind.upper()}_{name}"] for name in ("SOCKET", "PORT", "USER", "PASSWORD"))
+        self.port = int(port)
 
     def stop(self):
-        subprocess.run([SCRIPT, "stop", self.folder / "server"], capture_output=True, timeout=150,
+        subprocess.run([self.script, "stop", self.folder / "server"], capture_output=True, timeout=150,
                        check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -72,10 +75,13 @@ class MariaDbServer:
         self._log_read = len(log)
         return None if at < 0 else log[max(0, at - 300):at + 3000]
 
+    def make_database(self, name):
+        return MariaDb(self, name)
+
     @contextlib.contextmanager
     def database(self, prefix="test"):
         self.revive()
-        database = MariaDb(self, f"{prefix}_{next(self._numbers)}")
+        database = self.make_database(f"{prefix}_{next(self._numbers)}")
         try:
             yield database
         finally:
@@ -88,13 +94,16 @@ class MariaDb:
         self.server = server
         self.name = name
         if is_there:
-            self.connection = server.connect(name)
+            self.connection = self.connect()
             return
         with contextlib.closing(server.connect()) as connection:
             connection.cursor().execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
-        self.connection = server.connect(name)
+        self.connection = self.connect()
         self.run(f"CREATE TABLE {MARKER} (id int PRIMARY KEY, number bigint NOT NULL);"
                  f"INSERT INTO {MARKER} VALUES (1, 0)")
+
+    def connect(self):
+        return self.server.connect(self.name)
 
     def run(self, sql, connection=None):
         """The rows of the last statement of `sql`; each is a transaction of its own."""
@@ -128,7 +137,7 @@ class MariaDbInstance(Instance):
     def connection_file(self):
         server = self.database.server
         return f"""\
-            kind: mariadb
+            kind: {server.kind}
             socket: {server.socket}
             database: "{self.database.name}"
             user: {server.user}

@@ -1,47 +1,46 @@
 // The server's character sets, by its own conversions.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+
 #include "source/mysql/catalog.h"
 
 namespace biwa::mysql {
 
 namespace {
 
-// What the server makes of `bytes`, in this character set, as UTF-8.
-Result<std::string> Convert(const Connection& connection, const std::string& set,
-                            const std::string& bytes) {
-    std::string hex;
-    hex.reserve(bytes.size() * 2);
-    constexpr char kDigits[] = "0123456789ABCDEF";
-    for (const char c : bytes) {
-        hex += kDigits[static_cast<unsigned char>(c) >> 4];
-        hex += kDigits[static_cast<unsigned char>(c) & 15];
+// What the server makes of each of `codes`, of `size` bytes in this character set, as UTF-8. Each
+// is converted by itself: of what is no character MariaDB makes a question mark, MySQL makes all
+// NULL.
+Result<std::vector<std::string>> Convert(const Connection& connection, const std::string& set,
+                                         const std::vector<std::uint32_t>& codes,
+                                         std::size_t size) {
+    constexpr std::size_t kAtOnce = 1000;  // columns; the servers allow 4,096
+    std::vector<std::string> converted;
+    for (std::size_t first = 0; first < codes.size(); first += kAtOnce) {
+        const auto end = std::min(first + kAtOnce, codes.size());
+        std::string sql = "SELECT ";
+        for (auto i = first; i < end; ++i) {
+            fmt::format_to(std::back_inserter(sql),
+                           "{}COALESCE(CONVERT(CONVERT(X'{:0{}X}' USING {}) USING utf8mb4),'')",
+                           i == first ? "" : ",", codes[i], 2 * size, set);
+        }
+        const auto rows = BIWA_TRY(connection.Query(sql));
+        for (std::size_t i = 0; i < end - first; ++i) converted.push_back(rows.Text(0, i));
     }
-    const auto rows = BIWA_TRY(connection.Query(
-        fmt::format("SELECT CONVERT(CONVERT(X'{}' USING {}) USING utf8mb4)", hex, set)));
-    return rows.Text(0, 0);
+    return converted;
 }
 
-// Each code on a line of its own, so that what is no character cannot shift the others.
 Status AddLonger(const Connection& connection, const std::vector<std::uint32_t>& codes,
                  std::size_t size, CharacterSet& set) {
-    std::string lines;
-    for (const auto code : codes) {
-        for (std::size_t i = size; i > 0; --i) lines += static_cast<char>(code >> (8 * (i - 1)));
-        lines += '\n';
-    }
-    const auto converted = BIWA_TRY(Convert(connection, set.name, lines));
-    std::string_view rest = converted;
-    for (const auto code : codes) {
-        const auto end = rest.find('\n');
-        if (end == std::string_view::npos) {
-            return Corrupt("the server's conversion of " + set.name + " is cut off");
-        }
-        auto line = rest.substr(0, end);
-        rest.remove_prefix(end + 1);
-        const auto character = TakeCharacter(line);
+    const auto converted = BIWA_TRY(Convert(connection, set.name, codes, size));
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+        std::string_view rest = converted[i];
+        const auto character = TakeCharacter(rest);
         // Two characters: those of single bytes, or a byte that is none and one that is.
-        if (!character.empty() && line.empty()) set.longer[code] = character;
+        if (!character.empty() && rest.empty()) set.longer[codes[i]] = character;
     }
     return {};
 }
@@ -68,10 +67,11 @@ Result<CharacterSet> Load(const Connection& connection, const std::string& name,
                          "ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4");
     }
     set.form = CharacterSet::Form::kTable;
-    for (int code = 0; code < 256; ++code) {
-        const auto converted =
-            BIWA_TRY(Convert(connection, name, std::string(1, static_cast<char>(code))));
-        set.single[static_cast<std::size_t>(code)] = converted.empty() ? "?" : converted;
+    std::vector<std::uint32_t> bytes(256);
+    std::iota(bytes.begin(), bytes.end(), 0U);
+    const auto converted = BIWA_TRY(Convert(connection, name, bytes, 1));
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        set.single[i] = converted[i].empty() ? "?" : converted[i];
     }
     if (bytes_max >= 2) {
         std::vector<std::uint32_t> codes;

@@ -40,9 +40,10 @@ std::map<std::string, std::string> CompressionOf(const std::vector<Column>& colu
                               "pragma_storage_info('app.notes') WHERE segment_type <> 'VALIDITY'")
                           .value();
     std::map<std::string, std::string> found;
-    const auto* block = rows->Next().value();
-    for (std::size_t row = 0; block != nullptr && row < block->rows; ++row) {
-        found[std::string(block->columns[0].GetString(row))] = block->columns[1].GetString(row);
+    while (const auto* block = rows->Next().value()) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            found[std::string(block->columns[0].GetString(row))] = block->columns[1].GetString(row);
+        }
     }
     return found;
 }

@@ -248,8 +248,8 @@ std::vector<Setting> StreamSettings() {
          .description =
              "How texts that seldom repeat are stored, as PostgreSQL's statistics tell them. "
              "compressed: in about half the space. plain: tables of many such texts are copied in "
-             "two thirds of the time, and the texts are read faster out of memory. It counts for "
-             "tables that are copied from then on.",
+             "three quarters of the time, and the texts are read faster out of memory. It counts "
+             "for tables that are copied from then on.",
          .default_text = "compressed",
          .choices = {"compressed", "plain"}},
         {.name = "reconcile",

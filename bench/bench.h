@@ -56,11 +56,16 @@ inline std::int64_t PeakMegabytes() {
     return usage.ru_maxrss / 1024;
 }
 
-inline void PrintResult(double rows, double seconds) {
+inline void PrintResult(double rows, double seconds, std::uint64_t file_bytes = 0) {
     fmt::print(
         "{{\"rows\": {:.0f}, \"seconds\": {:.3f}, \"rows_per_s\": {:.0f}, \"cpu_s\": {:.2f}, "
-        "\"rss_mb\": {}}}\n",
-        rows, seconds, rows / seconds, CpuSeconds(), PeakMegabytes());
+        "\"rss_mb\": {}, \"file_mb\": {}}}\n",
+        rows, seconds, rows / seconds, CpuSeconds(), PeakMegabytes(), file_bytes >> 20);
+}
+
+// What BENCH_TEXTS says of those that seldom repeat: "plain", else compressed.
+inline TextStorage TextsAsked() {
+    return Environment("BENCH_TEXTS") == "plain" ? TextStorage::kPlain : TextStorage::kCompressed;
 }
 
 // BENCH_MEMORY_MB is what the engine may take; its default otherwise.
@@ -81,6 +86,7 @@ inline std::unique_ptr<StreamRunner> NewRunner(Warehouse& warehouse, Source& sou
     options.name = "bench";
     options.dataset = {"bench", usual_schema};
     options.tables = std::move(tables);
+    options.texts = TextsAsked();
     return std::make_unique<StreamRunner>(
         warehouse, std::move(options),
         [&source](const std::string& line) { return source.OpenStream(line, {}); }, nullptr);
@@ -106,7 +112,8 @@ inline void RunStream(Source& source, const std::string& folder, const std::stri
         const auto status = runner->status();
         if (!IsFollowing(status)) continue;
         if (end.empty()) {
-            return PrintResult(static_cast<double>(status.tables.at(0).rows_copied), Since(begin));
+            return PrintResult(static_cast<double>(status.tables.at(0).rows_copied), Since(begin),
+                               warehouse->size_bytes());
         }
         if (order_of(status.position) >= order_of(end)) {
             return PrintResult(static_cast<double>(status.changes_total), Since(begin));

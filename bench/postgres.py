@@ -41,10 +41,10 @@ def copy(server, name, table, rows, goal, environment=None, **more):
         return result
 
     ratio, limit, mine, all_of_them = rounds(lambda: server.bench("copy-limit", table), ours)
-    server.sql(f"DROP TABLE {table}")
     return {"name": name, "rows": rows, "rows_per_s": mine["rows_per_s"],
             "limit": "COPY binary of one backend, read and thrown away",
-            "limit_rows_per_s": limit["rows_per_s"], "rss_mb": mine["rss_mb"], **more,
+            "limit_rows_per_s": limit["rows_per_s"], "rss_mb": mine["rss_mb"],
+            "file_mb": mine["file_mb"], **more,
             "ratios": all_of_them, "ratio": round(ratio, 3), "goal": goal}
 
 
@@ -53,7 +53,9 @@ def snapshot(server, name="snapshot", rows=5_000_000):
     say(f"{name}: {rows:,} rows of 76 bytes")
     server.sql(TABLE.format(name="snap", rows=rows))
     # The engine keeps what it has read and written as far as it may: the same for any number of rows.
-    return copy(server, name, "snap", rows, 0.9, {"BENCH_MEMORY_MB": "256"}, rss_goal_mb=400)
+    result = copy(server, name, "snap", rows, 0.9, {"BENCH_MEMORY_MB": "256"}, rss_goal_mb=400)
+    server.sql("DROP TABLE snap")
+    return result
 
 
 def snapshot_20m(server):
@@ -70,16 +72,29 @@ def snapshot_wide(server):
     values = ", ".join(value[kind].format(n + 1) for n, kind in enumerate(kinds, 1))
     server.sql(WIDE.format(name="wide", columns=columns, values=values, rows=rows))
     row_bytes = int(server.sql("SELECT round(avg(pg_column_size(wide))) FROM (SELECT * FROM wide LIMIT 1000) AS wide"))
+    compressed = wide_copy(server, rows, "compressed")
+    plain = wide_copy(server, rows, "plain")
+    server.sql("DROP TABLE wide")
+    of_plain = {key: plain[key] for key in plain if key not in ("name", "rows", "limit", "goal")}
+    return {**compressed, "row_bytes": row_bytes,
+            **{f"plain_{key}": value for key, value in of_plain.items()}}
+
+
+def wide_copy(server, rows, texts):
+    """Texts as a stream stores them with `texts: compressed` or `texts: plain`."""
+    say(f"  texts: {texts}")
+    environment = {"BENCH_TEXTS": texts}
     folder = server.fresh_folder()
-    engine = server.bench("store-limit", folder, "wide")
+    engine = server.bench("store-limit", folder, "wide", **environment)
     command("rm", "-rf", folder)
     # A group of the engine's rows is a quarter of a gigabyte, and each of two threads fills one.
-    result = copy(server, "snapshot-wide", "wide", rows, 0.8, {"BENCH_MEMORY_MB": "512"},
-                  row_bytes=row_bytes)
+    result = copy(server, "snapshot-wide", "wide", rows, 0.8, {"BENCH_MEMORY_MB": "512", **environment})
     # Server and engine share the processors: what is left if nothing else cost anything.
     shared = os.cpu_count() / (1 / result["limit_rows_per_s"] + engine["cpu_s"] / engine["rows"])
-    say(f"  the engine alone {engine['rows_per_s']:,}/s, server and engine together {shared:,.0f}/s as it compresses by itself")
+    say(f"  the engine alone {engine['rows_per_s']:,}/s, server and engine together {shared:,.0f}/s; "
+        f"a file of {result['file_mb']:,} MB")
     return {**result, "limit_engine_rows_per_s": engine["rows_per_s"],
+            "limit_engine_file_mb": round(engine["file_mb"] * rows / engine["rows"]),
             "limit_shared_rows_per_s": round(shared),
             "ratio_of_shared": round(result["rows_per_s"] / shared, 3)}
 

@@ -96,7 +96,7 @@ Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const Targe
         BIWA_TRY(DropTarget(*transaction, target));
         BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
         // Empty until the copy is done: who reads it gets no rows, and no error.
-        BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
+        BIWA_TRY(PrepareTarget(*transaction, target, table.columns, stream.texts));
         BIWA_TRY(NarrowHistory(*transaction, {stream.name, table.schema, table.name, target}));
         StreamState::Table forgotten;
         forgotten.schema = table.schema;

@@ -165,6 +165,7 @@ Status StreamSet::Start(const Project& project, const StreamConfig& config) {
     options.log_guard = {config.wal_warn_bytes, config.wal_stop_bytes};
     options.discover_every = config.discover_every;
     options.recopy_when_lost = config.recopy_when_lost;
+    options.texts = config.texts;
     options.reconcile_every = config.reconcile_every;
     options.reconcile_repairs = config.reconcile_repairs;
     options.may_write = [this] { return reserve_.Check(); };

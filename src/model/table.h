@@ -46,6 +46,12 @@ struct Column {
     }
 };
 
+// How the warehouse stores texts that seldom repeat. All others are as its engine chooses.
+enum class TextStorage {
+    kCompressed,
+    kPlain,  // written and read faster, in about twice the space
+};
+
 struct TableSchema {
     std::vector<Column> columns;
     // Positions in columns of what tells rows apart, in key order.

@@ -150,7 +150,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
         const auto target = TargetOf(table.schema, table.name);
         BIWA_TRY(DropTarget(*transaction, target));
-        BIWA_TRY(PrepareTarget(*transaction, target, table.columns));
+        BIWA_TRY(PrepareTarget(*transaction, target, table.columns, options_.texts));
         BIWA_TRY(SaveTable(*transaction, options_.name, added));
         state_.tables.push_back(std::move(added));
         // The engine holds a part of a megabyte for each table until the commit. What is committed
@@ -283,7 +283,8 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
     {
         // The table may have got columns since an earlier start made the target.
         auto transaction = BIWA_TRY(warehouse_.Begin());
-        auto recopy = BIWA_TRY(PrepareTarget(*transaction, target, described.columns));
+        auto recopy =
+            BIWA_TRY(PrepareTarget(*transaction, target, described.columns, options_.texts));
         BIWA_TRY(transaction->Commit());
         if (!recopy.empty()) return SetPhase(table, TablePhase::kWaiting, std::move(recopy));
     }

@@ -36,6 +36,7 @@ struct LineOptions {
     bool beside = false;               // into tables that readers do not see yet
     std::vector<std::string> history;  // patterns of tables whose history is kept
     SnapshotOptions snapshot;
+    TextStorage texts = TextStorage::kCompressed;  // in tables that are made
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
     std::chrono::milliseconds idle_every{10'000};

@@ -17,6 +17,7 @@ LineOptions OwnLine(const StreamOptions& options) {
     line.dataset = options.dataset;
     line.history = options.history;
     line.snapshot = options.snapshot;
+    line.texts = options.texts;
     line.commit_every = options.commit_every;
     line.queue_bytes_max = options.queue_bytes_max;
     line.may_write = options.may_write;

@@ -135,10 +135,12 @@ Status MakeRoom(WriteTransaction& transaction, const TableName& target) {
 
 // The engine tries each way of compressing on all values and keeps the best; for texts, looking for
 // those that repeat costs a quarter of the whole copy. Where they do not, it keeps FSST: that alone
-// is then tried. (Bytes may be such that it makes them larger.)
-std::string Compression(const Column& column) {
+// is then tried. (Bytes may be such that it makes them larger.) FSST is a third of the whole copy.
+const char* Compression(const Column& column, TextStorage texts) {
     const bool is_text = column.type.id == TypeId::kText || column.type.id == TypeId::kJson;
-    return is_text && column.seldom_repeats ? " USING COMPRESSION fsst" : "";
+    if (!is_text || !column.seldom_repeats) return "";
+    return texts == TextStorage::kPlain ? " USING COMPRESSION uncompressed"
+                                        : " USING COMPRESSION fsst";
 }
 
 std::string MaskComment(const std::string& mask) { return std::string(kMasked) + mask; }
@@ -388,12 +390,12 @@ Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const T
 }
 
 Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,
-                                  const TableSchema& columns) {
+                                  const TableSchema& columns, TextStorage texts) {
     std::string definitions;
     for (const auto& column : columns.columns) {
         definitions +=
             fmt::format("{}{} {}{}", definitions.empty() ? "" : ", ", QuoteIdentifier(column.name),
-                        ToSql(column.type), Compression(column));
+                        ToSql(column.type), Compression(column, texts));
     }
     BIWA_TRY(transaction.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target.dataset)));
     BIWA_TRY(MakeRoom(transaction, target));

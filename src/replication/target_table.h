@@ -70,9 +70,10 @@ Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const T
                                           const std::vector<std::string>& columns);
 
 // Makes the target where it is not there, and does all that it needs; nothing when the rows have to
-// be copied anew. Returns why they have.
+// be copied anew. Returns why they have. `texts` is for a target that is made.
 Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,
-                                  const TableSchema& columns);
+                                  const TableSchema& columns,
+                                  TextStorage texts = TextStorage::kCompressed);
 
 // Puts the table that was copied beside in the place of the target; columns that the source has no
 // more go along, their values found by `key`.

@@ -88,7 +88,7 @@ def wide_copy(server, rows, texts):
     engine = server.bench("store-limit", folder, "wide", **environment)
     command("rm", "-rf", folder)
     # A group of the engine's rows is a quarter of a gigabyte, and each of two threads fills one.
-    result = copy(server, "snapshot-wide", "wide", rows, 0.8, {"BENCH_MEMORY_MB": "512", **environment})
+    result = copy(server, "snapshot-wide", "wide", rows, 0.8, {"BENCH_MEMORY_MB": "576", **environment})
     # Server and engine share the processors: what is left if nothing else cost anything.
     shared = os.cpu_count() / (1 / result["limit_rows_per_s"] + engine["cpu_s"] / engine["rows"])
     say(f"  the engine alone {engine['rows_per_s']:,}/s, server and engine together {shared:,.0f}/s; "

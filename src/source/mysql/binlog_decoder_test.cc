@@ -112,8 +112,9 @@ TEST_F(BinlogDecoderTest, ReadsEveryTypeWhereTheLogNamesColumns) {
 TEST_F(BinlogDecoderTest, ReadsWhatAMySqlWrote) {
     ASSERT_TRUE(Decode("mysql"));
     const auto batch = decoder_->TakeBatch();
-    ASSERT_EQ(batch.tables.size(), 2u);
+    ASSERT_EQ(batch.tables.size(), 3u);
     EXPECT_TRUE(batch.tables[0].truncated_first) << "a table that is made has nothing in it";
+    EXPECT_EQ(batch.tables[2].dropped, std::vector<std::string>{"e"});
     const auto& part = batch.tables[1];
     ASSERT_EQ(part.rows.rows(), 4u);
     EXPECT_EQ(Row(part, 0),

@@ -63,8 +63,17 @@ def snapshot_20m(server):
 
 
 def snapshot_wide(server):
+    return copy_wide(server, "snapshot-wide", "compressed")
+
+
+def snapshot_wide_plain(server):
+    return copy_wide(server, "snapshot-wide-plain", "plain")
+
+
+def copy_wide(server, name, texts):
+    """Texts as a stream stores them with `texts: compressed` or `texts: plain`."""
     rows = scaled(1_000_000)
-    say(f"snapshot-wide: {rows:,} rows of 60 columns, two kilobytes each")
+    say(f"{name}: {rows:,} rows of 60 columns, two kilobytes each, texts {texts}")
     kinds = ["int"] * 10 + ["timestamptz"] * 5 + ["text"] * 44
     value = {"int": "i % {}", "timestamptz": "'2026-01-01'::timestamptz + i * interval '{} second'",
              "text": "md5(i::text || '{}') || '-answer'"}
@@ -72,23 +81,14 @@ def snapshot_wide(server):
     values = ", ".join(value[kind].format(n + 1) for n, kind in enumerate(kinds, 1))
     server.sql(WIDE.format(name="wide", columns=columns, values=values, rows=rows))
     row_bytes = int(server.sql("SELECT round(avg(pg_column_size(wide))) FROM (SELECT * FROM wide LIMIT 1000) AS wide"))
-    compressed = wide_copy(server, rows, "compressed")
-    plain = wide_copy(server, rows, "plain")
-    server.sql("DROP TABLE wide")
-    of_plain = {key: plain[key] for key in plain if key not in ("name", "rows", "limit", "goal")}
-    return {**compressed, "row_bytes": row_bytes,
-            **{f"plain_{key}": value for key, value in of_plain.items()}}
-
-
-def wide_copy(server, rows, texts):
-    """Texts as a stream stores them with `texts: compressed` or `texts: plain`."""
-    say(f"  texts: {texts}")
     environment = {"BENCH_TEXTS": texts}
     folder = server.fresh_folder()
     engine = server.bench("store-limit", folder, "wide", **environment)
     command("rm", "-rf", folder)
     # A group of the engine's rows is a quarter of a gigabyte, and each of two threads fills one.
-    result = copy(server, "snapshot-wide", "wide", rows, 0.8, {"BENCH_MEMORY_MB": "576", **environment})
+    result = copy(server, name, "wide", rows, 0.8, {"BENCH_MEMORY_MB": "576", **environment},
+                  row_bytes=row_bytes)
+    server.sql("DROP TABLE wide")
     # Server and engine share the processors: what is left if nothing else cost anything.
     shared = os.cpu_count() / (1 / result["limit_rows_per_s"] + engine["cpu_s"] / engine["rows"])
     say(f"  the engine alone {engine['rows_per_s']:,}/s, server and engine together {shared:,.0f}/s; "

@@ -13,11 +13,26 @@ from harness.mysql import MySqlServer
 from harness.wait import wait_until
 
 
+@contextlib.contextmanager
+def stopped_if_it_fails(server):
+    try:
+        yield
+    except BaseException:
+        server.stop()
+        raise
+
+
 class Replica(MariaDbServer):
     """Has all of the primary's history, and its users."""
 
     def __init__(self, primary):
         super().__init__("--server-id=2", "--log-slave-updates", "--read-only=1")
+        self.primary = primary
+        with stopped_if_it_fails(self):
+            self.follow()
+
+    def follow(self):
+        primary = self.primary
         self.run("SET GLOBAL gtid_slave_pos = ''",
                  "SET sql_log_bin = 0",
                  f"DROP USER {self.user}@localhost", f"DROP USER {self.user}@127.0.0.1",
@@ -27,7 +42,6 @@ class Replica(MariaDbServer):
                  "master_use_gtid = slave_pos",
                  "START SLAVE")
         self.password = primary.password
-        self.primary = primary
         self.catch_up()
 
     def run(self, *statements):
@@ -55,6 +69,12 @@ class Replica(MariaDbServer):
 class MySqlReplica(MySqlServer):
     def __init__(self, primary):
         super().__init__("--server-id=2", "--read-only=1")
+        self.primary = primary
+        with stopped_if_it_fails(self):
+            self.follow()
+
+    def follow(self):
+        primary = self.primary
         self.run("RESET BINARY LOGS AND GTIDS",
                  f"CHANGE REPLICATION SOURCE TO source_host = '127.0.0.1', source_port = {primary.port}, "
                  f"source_user = '{primary.user}', source_password = '{primary.password}', "
@@ -65,7 +85,6 @@ class MySqlReplica(MySqlServer):
                  *(f"ALTER USER {self.user}@{host} IDENTIFIED BY '{primary.password}'"
                    for host in ("localhost", "127.0.0.1")))
         self.password = primary.password
-        self.primary = primary
         self.catch_up()
 
     run = Replica.run

@@ -367,7 +367,10 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         if (!applied) return applied;
     }
     if (stop.stop_requested() || is_enough()) return {};
-    return read ? Status(Unavailable("the stream of changes ended")) : read;
+    if (read) return Unavailable("the stream of changes ended");
+    // The changes may be there, but not such as can be followed.
+    has_lost_history_ = read.error().kind == ErrorKind::kConflict;
+    return read;
 }
 
 Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,

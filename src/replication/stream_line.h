@@ -85,7 +85,7 @@ class StreamLine {
     // kConflict when the source does not have the history any more from which the line would go on,
     // or has another one. Follow looks itself.
     Status CheckHistory(StreamSource& source);
-    // Whether the last CheckHistory or Follow found that.
+    // Whether the last CheckHistory or Follow found that, or changes that cannot be followed.
     bool has_lost_history() const { return has_lost_history_; }
     // Copies whatever is still to be copied, until an error, a stop, or `is_enough`, which is asked
     // between slices; then the next call goes on. A table that cannot be copied for a reason of its

@@ -340,6 +340,53 @@ def test_documents_of_mysql_are_the_same_copied_and_streamed(database, instance,
     print("written otherwise:", differ)
 
 
+def test_changes_that_cannot_be_followed_stop_the_stream_or_have_all_copied_anew(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    database.run("XA START 'x'; INSERT INTO t VALUES (1); XA END 'x'; XA PREPARE 'x'")
+    wait_until(lambda: instance.query("SELECT * FROM app.t") == [[1]], instance.log)
+    database.run("XA ROLLBACK 'x'; INSERT INTO t VALUES (2)")
+    assert "when_lost: recopy" in failed(instance)
+    assert instance.stop() == 0
+    stream = instance.folder / "streams/app.yaml"
+    stream.write_text(stream.read_text() + "when_lost: recopy\n")
+    instance.start()
+    instance.sync()
+    wait_until(lambda: instance.query("SELECT * FROM app.t") == [[2]], instance.log)
+    database.run("INSERT INTO t VALUES (3)")
+    instance.sync()
+    assert instance.query("SELECT * FROM app.t ORDER BY id") == [[2], [3]]
+
+
+@pytest.mark.parametrize("name, value, said", [
+    ("binlog_row_value_options", "PARTIAL_JSON", "parts of JSON values"),
+    ("binlog_transaction_compression", 1, "compresses whole transactions")])
+def test_what_of_mysql_cannot_be_followed_is_refused_with_what_mends_it(database, instance, is_mysql, name, value, said):
+    if not is_mysql:
+        pytest.skip("MariaDB has no such setting")
+    database.run("CREATE TABLE t (id int PRIMARY KEY, j json); INSERT INTO t VALUES (1, '{\"a\": 1, \"b\": [1, 2]}')")
+    instance.start()
+    instance.sync()
+    with setting(database, name, value):
+        found = instance.command("doctor")
+        assert name in found.stdout + found.stderr, (found.stdout, found.stderr)
+        with contextlib.closing(database.connect()) as connection:
+            database.run(f"SET SESSION {name} = {value!r}; UPDATE t SET j = json_set(j, '$.b[0]', 7)", connection)
+        message = failed(instance)
+        assert said in message and f"SET GLOBAL {name} = " in message, message
+        assert instance.stop() == 0
+        stream = instance.folder / "streams/app.yaml"
+        stream.write_text(stream.read_text() + "when_lost: recopy\n")
+        # Not before the server is as it has to be: else each such change would have all copied anew.
+        instance.start()
+        assert "its changes cannot be followed" in failed(instance)
+        assert instance.stop() == 0
+    instance.start()
+    instance.sync()
+    wait_until(lambda: json.loads(instance.value("SELECT j::text FROM app.t")) == {"a": 1, "b": [7, 2]}, instance.log)
+
+
 def test_dates_that_do_not_exist_become_null_and_are_counted(database, instance):
     database.run("SET sql_mode = 'ALLOW_INVALID_DATES'")
     database.run("CREATE TABLE t (id int PRIMARY KEY, d date, dt datetime, ts timestamp NULL);"

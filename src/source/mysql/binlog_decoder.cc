@@ -13,7 +13,9 @@ namespace {
 // Definitions of tables that are remembered; each is told again before its rows.
 constexpr std::size_t kTablesMax = 10'000;
 
-constexpr const char* kCopyAnew = "Changes are missing here: the tables have to be copied anew.";
+constexpr const char* kCopyAnew =
+    "Changes are missing here. With `when_lost: recopy` in the stream's file all tables are copied "
+    "anew, beside those that are there, which stay until then.";
 
 // "X'6131',X'',1", as the server writes it in statements.
 std::string XidText(std::string_view body) {
@@ -111,12 +113,12 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
         case EventType::kPartialUpdateRows:
             return Fail(ErrorKind::kConflict,
                         "the server logs parts of JSON values only, which cannot be followed",
-                        "SET GLOBAL binlog_row_value_options = ''; then copy the tables anew.");
+                        std::string("SET GLOBAL binlog_row_value_options = ''. ") + kCopyAnew);
         case EventType::kTransactionPayload:
-            return Fail(ErrorKind::kConflict,
-                        "the server compresses whole transactions, which cannot be followed",
-                        "SET GLOBAL binlog_transaction_compression = OFF; then copy the tables "
-                        "anew.");
+            return Fail(
+                ErrorKind::kConflict,
+                "the server compresses whole transactions, which cannot be followed",
+                std::string("SET GLOBAL binlog_transaction_compression = OFF. ") + kCopyAnew);
         default:
             return {};
     }

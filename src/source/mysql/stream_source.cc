@@ -66,6 +66,22 @@ Result<std::vector<SourceTable>> MySqlStreamSource::Tables(const std::vector<std
     return tables;
 }
 
+// Of MySQL, what would stop the stream at the first change.
+Status CheckLogForm(const Connection& connection) {
+    if (connection.is_mariadb()) return {};
+    for (const auto* const setting :
+         {"binlog_row_value_options", "binlog_transaction_compression"}) {
+        const auto value = connection.Query(std::string("SELECT @@GLOBAL.") + setting);
+        // Older ones do not have them.
+        if (!value || value->Text(0, 0).empty() || value->Text(0, 0) == "0") continue;
+        return UserError(
+            fmt::format("the server's {} is {}: its changes cannot be followed", setting,
+                        value->Text(0, 0)),
+            fmt::format("SET GLOBAL {} = DEFAULT; and the same in its configuration.", setting));
+    }
+    return {};
+}
+
 Status MySqlStreamSource::CheckStart() {
     const auto& connection = *BIWA_TRY(Asking());
     const auto settings = BIWA_TRY(
@@ -87,7 +103,7 @@ Status MySqlStreamSource::CheckStart() {
                          "SET GLOBAL server_id = 1; and the same in its configuration.");
     }
     BIWA_TRY(ReadHead(connection));
-    return {};
+    return CheckLogForm(connection);
 }
 
 Result<BinlogPlace> MySqlStreamSource::Bear(const Connection& connection, BinlogPlace place) const {

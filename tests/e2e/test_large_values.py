@@ -87,6 +87,8 @@ def test_values_of_100_megabytes(instance, database, way, record_property):
     print(f"{way}: peak {copied // MEGABYTE} MB copied, {followed // MEGABYTE} MB followed")
     # 512 MB are DuckDB's; the rest is three values of 100 MB on their way, read and folded.
     assert copied < 1200 * MEGABYTE and followed < 2200 * MEGABYTE, (copied, followed)
-    here = instance.query("SELECT id, octet_length(encode(body)), md5(body), octet_length(raw), md5(raw) FROM app.t ORDER BY id")
     there = database.run("SELECT id, octet_length(body), md5(body), octet_length(raw), md5(raw) FROM t ORDER BY id")
-    assert here == [list(row) for row in there]
+    # A column at a time: all of them together are more than the engine has.
+    for column, length, there_from in (("body", "octet_length(encode(body))", 1), ("raw", "octet_length(raw)", 3)):
+        here = instance.query(f"SELECT id, {length}, md5({column}) FROM app.t ORDER BY id")
+        assert here == [[row[0], *row[there_from:there_from + 2]] for row in there]

@@ -36,7 +36,7 @@ class StreamPace {
         int rest;  // a commit is followed by so many times what it worked,
         int longest;
     };
-    static constexpr Distance kRead{20, 4}, kUnread{200, 20};
+    static constexpr Distance kRead{20, 4}, kUnread{200, 40};
     static constexpr std::chrono::seconds kNear{5}, kFar{60};
 
   private:

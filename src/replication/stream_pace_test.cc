@@ -48,9 +48,10 @@ TEST(StreamPaceTest, CommitsAreRarerYetWhileNobodyReads) {
     };
     EXPECT_EQ(unread(milliseconds(0)), milliseconds(100));
     EXPECT_EQ(unread(milliseconds(2)), milliseconds(402));
-    EXPECT_EQ(unread(milliseconds(20)), milliseconds(2'020));
-    EXPECT_EQ(unread(milliseconds(80), 4), milliseconds(2'080));
-    EXPECT_EQ(unread(seconds(3)), seconds(6));
+    EXPECT_EQ(unread(milliseconds(10)), milliseconds(2'010));
+    EXPECT_EQ(unread(milliseconds(20)), milliseconds(4'020));
+    EXPECT_EQ(unread(milliseconds(80), 4), milliseconds(4'080));
+    EXPECT_EQ(unread(seconds(5)), seconds(10));
 }
 
 TEST(StreamPaceTest, WhoeverBeginsToReadFindsTheCommitDueSooner) {

@@ -58,7 +58,7 @@ def test_commits_are_rarer_while_nobody_reads_and_as_before_for_whoever_does(ser
         time.sleep(STILL_READ)
         unread = commits_within(instance, 8)
         read = commits_within(instance, 8, "SELECT 1")
-        assert unread >= 3, "each two seconds, and what a commit takes"
+        assert unread >= 1, "each four seconds, and what a commit takes"
         assert read > 1.5 * unread
         load.terminate()
         load.wait(timeout=20)

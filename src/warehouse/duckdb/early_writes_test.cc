@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <string>
 #include <thread>
 
@@ -67,8 +68,7 @@ class LongRows final : public RowSource {
                 return std::size_t{0};
             }
             for (std::size_t row = 0; row < kBlockRows; ++row) {
-                block.columns[0].Set(
-                    row, static_cast<std::int64_t>((read_ + row) * 0x9e3779b97f4a7c15ULL));
+                block.columns[0].Set(row, static_cast<std::int64_t>(random_()));
             }
             read_ += kBlockRows;
             return kBlockRows;
@@ -77,10 +77,11 @@ class LongRows final : public RowSource {
       private:
         LongRows& rows_;
         std::size_t read_ = 0;
+        std::mt19937_64 random_;
     };
 
     const int file_;
-    const std::vector<Column> columns_ = {{.name = "i", .type = {TypeId::kInt64}}};
+    const std::vector<Column> columns_ = {{"i", {TypeId::kInt64}, true, ""}};
 };
 
 class EarlyWritesTest : public testing::Test {

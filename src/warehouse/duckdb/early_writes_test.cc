@@ -124,7 +124,7 @@ TEST_F(EarlyWritesTest, ManyRowsAreOnTheirWayToTheDiskBeforeTheStatementEnds) {
     ASSERT_TRUE(transaction->Execute("CREATE TABLE t (i BIGINT)"));
     ASSERT_TRUE(transaction->ExecuteWith("INSERT INTO t FROM $rows", {{"rows", rows}}));
     ASSERT_TRUE(transaction->Commit());
-    EXPECT_GT(rows.bytes_at_end, 5u << 20);
+    EXPECT_GT(rows.bytes_at_end, 2u << 20);
     EXPECT_TRUE(rows.was_written);
 }
 

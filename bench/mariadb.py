@@ -19,10 +19,12 @@ def mariadb_snapshot(server):
     server.sql(MARIADB_TABLE.format(name="snap", rows=rows), "bench")
 
     def limit():
+        server.settle()
         return max((server.bench(kind, "snap") for kind in ("text-limit", "binary-limit")),
                    key=lambda result: result["rows_per_s"])
 
     def ours():
+        server.settle()
         result = server.bench("snapshot", server.fresh_folder(), "snap")
         assert result["rows"] == rows, result
         return result

@@ -34,13 +34,18 @@ CHECKPOINT;
 def copy(server, name, table, rows, goal, environment=None, **more):
     def ours():
         folder = server.fresh_folder()
+        server.settle()
         result = server.bench("snapshot", folder, f"public.{table}", **(environment or {}))
         server.forget_stream()
         command("rm", "-rf", folder)
         assert result["rows"] == rows, result
         return result
 
-    ratio, limit, mine, all_of_them = rounds(lambda: server.bench("copy-limit", table), ours)
+    def limit():
+        server.settle()
+        return server.bench("copy-limit", table)
+
+    ratio, limit, mine, all_of_them = rounds(limit, ours)
     return {"name": name, "rows": rows, "rows_per_s": mine["rows_per_s"],
             "limit": "COPY binary of one backend, read and thrown away",
             "limit_rows_per_s": limit["rows_per_s"], "rss_mb": mine["rss_mb"],
@@ -86,7 +91,7 @@ def copy_wide(server, name, texts):
     engine = server.bench("store-limit", folder, "wide", **environment)
     command("rm", "-rf", folder)
     # A group of the engine's rows is a quarter of a gigabyte, and each of two threads fills one.
-    result = copy(server, name, "wide", rows, 0.8, {"BENCH_MEMORY_MB": "576", **environment},
+    result = copy(server, name, "wide", rows, 0.8, {"BENCH_MEMORY_MB": "640", **environment},
                   row_bytes=row_bytes)
     server.sql("DROP TABLE wide")
     # Server and engine share the processors: what is left if nothing else cost anything.

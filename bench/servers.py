@@ -58,6 +58,12 @@ class Server:
     def fresh_folder(self):
         return tempfile.mkdtemp(dir=self.folder)
 
+    def settle(self):
+        """What was made is on the disk, and what was dropped given back: none of the two sides
+        has to share the disk with that."""
+        self.sql("CHECKPOINT")
+        command("sync", "-f", self.folder)
+
     def close(self):
         subprocess.run([self.script, "stop", os.path.join(self.folder, "postgres")], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -88,6 +94,9 @@ class MariaDbServer:
 
     def fresh_folder(self):
         return tempfile.mkdtemp(dir=self.folder)
+
+    def settle(self):
+        command("sync", "-f", self.folder)
 
     def close(self):
         subprocess.run([self.script, "stop", os.path.join(self.folder, "mariadb")], check=False)

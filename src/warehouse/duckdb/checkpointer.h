@@ -40,6 +40,8 @@ class Checkpointer {
     Status Fold();
 
     std::uint64_t log_bytes() const;
+    // The warehouse, open for reading; below zero when it is in memory.
+    int file() const { return file_.get(); }
 
   private:
     void FoldIfDue(std::unique_lock<std::mutex>& lock);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "base/text.h"
 #include "warehouse/duckdb/checkpoint_copy.h"
 #include "warehouse/duckdb/checkpointer.h"
+#include "warehouse/duckdb/early_writes.h"
 #include "warehouse/duckdb/read_gate.h"
 #include "warehouse/duckdb/rows_function.h"
 #include "warehouse/duckdb/session.h"
@@ -101,6 +103,10 @@ class DuckDbTransaction final : public WriteTransaction {
                 text.replace(at, placeholder.size(), call);
             }
         }
+        const bool are_many = std::any_of(rows.begin(), rows.end(), [](const NamedRows& named) {
+            return named.rows.threads_max() > 1 || named.rows.rows_estimate() >= kRowsOfGroup;
+        });
+        const duck::EarlyWrites early(are_many ? checkpointer_.file() : -1);
         auto changed = duck::Execute(connection_, text, kNoTransactions, rests_in_use());
         if (!changed) {
             for (const auto& lease : leases) {
@@ -179,6 +185,8 @@ class DuckDbTransaction final : public WriteTransaction {
     }
 
     static constexpr auto kNoTransactions = duck::TransactionStatements::kRefused;
+    // Of fewer the engine writes nothing before the commit.
+    static constexpr std::size_t kRowsOfGroup = 122'880;
 
     duck::RowsFunction& rows_;
     duck::Rests& rests_;

@@ -187,6 +187,13 @@ class Instance:
     def value(self, sql):
         return self.query(sql)[0][0]
 
+    def parts_copied(self, table):
+        """How far the copy of a table is, as committed: how many of its parts, and 1,000 for one that is through.
+        Its rows are no measure: of a copy they can be seen a moment before their commit (docs/decisions/0028)."""
+        return self.value(
+            f"SELECT (SELECT count(*) FROM _biwa.snapshot_ranges WHERE done AND source_table = '{table}') + 1000 * "
+            f"(SELECT count(*) FROM _biwa.stream_tables WHERE phase = 'live' AND source_table = '{table}')")
+
     def query_texts(self, sql):
         """Columns, and rows whose numbers are the texts that were sent."""
         answer = self._ask("POST", "/api/v1/query", {"sql": sql}, parse_float=str, parse_int=str)

@@ -81,12 +81,14 @@ inline std::unique_ptr<Warehouse> OpenWarehouse(const std::string& folder) {
 // A stream of these tables into dataset "bench".
 inline std::unique_ptr<StreamRunner> NewRunner(Warehouse& warehouse, Source& source,
                                                std::vector<std::string> tables,
-                                               const std::string& usual_schema) {
+                                               const std::string& usual_schema,
+                                               bool is_read = true) {
     StreamOptions options;
     options.name = "bench";
     options.dataset = {"bench", usual_schema};
     options.tables = std::move(tables);
     options.texts = TextsAsked();
+    options.is_read = [is_read] { return is_read; };
     return std::make_unique<StreamRunner>(
         warehouse, std::move(options),
         [&source](const std::string& line) { return source.OpenStream(line, {}); }, nullptr);

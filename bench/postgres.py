@@ -265,9 +265,9 @@ def idle_consumer(server, cores=()):
 
 
 @contextlib.contextmanager
-def biwa_follows(server, cores=()):
+def biwa_follows(server, *how, cores=()):
     process = subprocess.Popen([*cores, os.path.join(BUILD, "replication_bench"), "follow",
-                                server.fresh_folder(), "public.pgbench_*"],
+                                server.fresh_folder(), "public.pgbench_*", *how],
                                env=server.env, text=True, stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE)
     assert process.stdout.readline() == "following\n"
@@ -285,7 +285,7 @@ def apart_p99_ms(server, load, rate):
     with on_first_core(server, load):
         with idle_consumer(server, SECOND_CORE):
             idle = load.p99_ms(rate)
-        with biwa_follows(server, SECOND_CORE):
+        with biwa_follows(server, cores=SECOND_CORE):
             ours = load.p99_ms(rate)
     say(f"  each on a core of its own: idle p99 {idle:.2f} ms at {rate:,} tps   Biwa p99 {ours:.2f} ms")
     return idle, ours
@@ -307,18 +307,22 @@ def burden(server):
             idle_p99 = load.p99_ms(rate)
         with biwa_follows(server) as figures:
             tps, p99 = load.throughput(), load.p99_ms(rate)
+        with biwa_follows(server, "read"):
+            read_p99 = load.p99_ms(rate)
         say(f"  idle {idle_tps:,.0f} tps, p99 {idle_p99:.2f} ms at {rate:,} tps   Biwa {tps:,.0f} tps, "
-            f"p99 {p99:.2f} ms")
+            f"p99 {p99:.2f} ms, while it is read {read_p99:.2f}")
         idle_apart, apart = apart_p99_ms(server, load, rate // 2)
         pairs.append((min(tps / idle_tps, idle_p99 / p99),
                       {"tps": round(idle_tps), "p99_ms": round(idle_p99, 2), "apart": idle_apart},
-                      {"tps": round(tps), "p99_ms": round(p99, 2), "cpu_s": figures["cpu_s"],
+                      {"tps": round(tps), "p99_ms": round(p99, 2),
+                       "read_p99_ms": round(read_p99, 2), "cpu_s": figures["cpu_s"],
                        "apart_p99_ms": round(apart, 2)}))
     ratio, idle, mine, all_of_them = middle(pairs)
     return {"name": "burden", **mine, "rate_tps": rate,
             "limit": "the same with pg_recvlogical, which throws away what it reads",
             "limit_tps": idle["tps"], "limit_p99_ms": idle["p99_ms"],
             "limit_apart_p99_ms": round(idle["apart"], 2),
+            "ratio_read": round(idle["p99_ms"] / mine["read_p99_ms"], 3),
             "ratio_apart": round(idle["apart"] / mine["apart_p99_ms"], 3), "ratios": all_of_them,
             "ratio": round(ratio, 3), "goal": 0.95}
 

@@ -8,7 +8,8 @@
 //   snapshot FOLDER TABLE         a stream's copy, until changes are being followed
 //   start FOLDER TABLE            the same, unmeasured: prepares `changes`
 //   changes FOLDER TABLE LSN      a stream's changes, until those before LSN are in the warehouse
-//   follow FOLDER TABLES          a stream, until standard input ends
+//   follow FOLDER TABLES [read]   a stream, until standard input ends; as if nobody read what
+//                                 comes, or somebody
 //   freshness FOLDER TABLES RATE SECONDS
 //                                 from a commit at the source until a query here sees it, while so
 //                                 many changes a second are made of so many tables fresh0, fresh1,
@@ -184,11 +185,12 @@ void Stream(const std::string& folder, const std::string& table, const std::stri
               [](const std::string& lsn) { return Must(postgres::ParseLsn(lsn)); });
 }
 
-// Follows tables until its standard input ends; says "following" when it does.
-void Follow(const std::string& folder, const std::string& tables) {
+// Follows tables until its standard input ends; says "following" when it does. As if somebody read
+// what comes, or nobody.
+void Follow(const std::string& folder, const std::string& tables, bool is_read) {
     const auto warehouse = OpenWarehouse(folder);
     const auto source = OpenSource();
-    const auto runner = NewRunner(*warehouse, *source, {tables}, "public");
+    const auto runner = NewRunner(*warehouse, *source, {tables}, "public", is_read);
     while (!IsFollowing(runner->status())) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
@@ -363,7 +365,7 @@ int main(int argc, char** argv) {
     } else if (command == "changes") {
         Stream(argument(2), argument(3), argument(4));
     } else if (command == "follow") {
-        Follow(argument(2), argument(3));
+        Follow(argument(2), argument(3), argument(4) == "read");
     } else if (command == "freshness") {
         Freshness(argument(2), std::stoi(argument(3)), std::stod(argument(4)),
                   std::stod(argument(5)));

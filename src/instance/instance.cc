@@ -31,6 +31,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::chrono::seconds kCountEvery{2};
+// Whoever has read so lately may look again.
+constexpr std::chrono::seconds kStillRead{10};
 
 std::string NewToken() {
     std::array<unsigned char, 32> bytes{};
@@ -93,11 +95,12 @@ Result<std::unique_ptr<Instance>> Instance::Open(const Engine& engine,
         instance->graph_, instance->project_->models, *instance->warehouse_, instance->clock_);
     // Until it serves, which builds all of them anew.
     instance->refresher_->Restore(BIWA_TRY(instance->runs_->LastResults(*instance->graph_)));
-    instance->streams_ =
-        std::make_unique<StreamSet>(engine, *instance->warehouse_, *instance->reserve_,
-                                    [made = instance.get()](const std::vector<TableName>& tables) {
-                                        made->OnTablesChanged(tables);
-                                    });
+    instance->streams_ = std::make_unique<StreamSet>(
+        engine, *instance->warehouse_, *instance->reserve_,
+        [made = instance.get()](const std::vector<TableName>& tables) {
+            made->OnTablesChanged(tables);
+        },
+        [made = instance.get()] { return made->queries_->has_run_within(kStillRead); });
     instance->queries_ = std::make_unique<QueryService>(
         *instance->warehouse_, QueryLimits{},
         [warehouse = instance->warehouse_.get()](const std::string& moment) {

@@ -39,11 +39,12 @@ Status CheckParts(const StreamConfig& stream, const std::vector<SourceTable>& fo
 }  // namespace
 
 StreamSet::StreamSet(const Engine& engine, Warehouse& warehouse, const DiskReserve& reserve,
-                     OnTablesChanged on_changed)
+                     OnTablesChanged on_changed, std::function<bool()> is_read)
     : engine_(engine),
       warehouse_(warehouse),
       reserve_(reserve),
-      on_changed_(std::move(on_changed)) {}
+      on_changed_(std::move(on_changed)),
+      is_read_(std::move(is_read)) {}
 
 Status StreamSet::Check(const Plan& plan, const Project& project) {
     for (const auto& step : plan.steps) {
@@ -169,6 +170,7 @@ Status StreamSet::Start(const Project& project, const StreamConfig& config) {
     options.reconcile_every = config.reconcile_every;
     options.reconcile_repairs = config.reconcile_repairs;
     options.may_write = [this] { return reserve_.Check(); };
+    options.is_read = is_read_;
     // For tests: a copy that ends before its first slice does has nothing to be resumed.
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));

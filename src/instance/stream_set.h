@@ -23,9 +23,9 @@ namespace biwa {
 // What starts, stops and asks them is called by one thread at a time; the rest from any.
 class StreamSet {
   public:
-    // All outlive it.
+    // All outlive it. `is_read` says whether somebody reads from the warehouse.
     StreamSet(const Engine& engine, Warehouse& warehouse, const DiskReserve& reserve,
-              OnTablesChanged on_changed);
+              OnTablesChanged on_changed, std::function<bool()> is_read);
 
     // Of every stream that the plan makes or changes: its connection answers and its tables are
     // there.
@@ -51,6 +51,7 @@ class StreamSet {
     Warehouse& warehouse_;
     const DiskReserve& reserve_;
     const OnTablesChanged on_changed_;
+    const std::function<bool()> is_read_;
     mutable std::shared_mutex mutex_;
     std::map<std::string, std::unique_ptr<StreamRunner>> streams_;  // guarded by mutex_
 };

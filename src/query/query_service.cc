@@ -132,6 +132,12 @@ bool QueryService::Cancel(std::string_view id) {
     return found;
 }
 
+bool QueryService::has_run_within(std::chrono::milliseconds time) const {
+    std::lock_guard lock(mutex_);
+    return !running_.empty() || !waiting_.empty() ||
+           (last_ended_ && SteadyClock::now() - *last_ended_ <= time);
+}
+
 std::size_t QueryService::running() const {
     std::lock_guard lock(mutex_);
     return running_.size();
@@ -175,6 +181,7 @@ void QueryService::Work(std::stop_token stop) {
             std::lock_guard lock(mutex_);
             query->session = nullptr;
             std::erase(running_, query);
+            last_ended_ = SteadyClock::now();
             was_stopped = query->stopped.has_value();
             if (!result && was_stopped) result = tl::unexpected(*query->stopped);
             WakeAll();

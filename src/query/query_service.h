@@ -65,6 +65,8 @@ class QueryService {
     // Ends every query of that id, running or waiting, with kUser. False when there is none.
     bool Cancel(std::string_view id);
 
+    // Whether a query runs, or has within the time.
+    bool has_run_within(std::chrono::milliseconds time) const;
     std::size_t running() const;
     std::size_t waiting() const;
 
@@ -82,6 +84,7 @@ class QueryService {
     const OpenAsOf open_as_of_;
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
+    std::optional<std::chrono::steady_clock::time_point> last_ended_;
     bool must_watch_ = false;  // something has changed that the watcher has not seen
     std::deque<std::shared_ptr<Query>> waiting_;
     std::vector<std::shared_ptr<Query>> running_;

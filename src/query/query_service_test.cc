@@ -69,6 +69,23 @@ TEST_F(QueryServiceTest, DeliversEveryRow) {
     EXPECT_TRUE(sink.ended);
 }
 
+TEST_F(QueryServiceTest, SaysWhetherAQueryRunsOrHasJustRun) {
+    QueryService queries(*warehouse_);
+    EXPECT_FALSE(queries.has_run_within(1h));
+    CountingSink sink;
+    ASSERT_TRUE(queries.Run({.sql = "SELECT 1"}, sink));
+    EXPECT_TRUE(queries.has_run_within(1h));
+    EXPECT_TRUE(Eventually([&] { return !queries.has_run_within(20ms); }));
+    std::promise<void> ended;
+    queries.Start({.sql = kEndless, .id = "endless"}, std::make_shared<CountingSink>(), {},
+                  [&](const Result<QueryStats>&) { ended.set_value(); });
+    EXPECT_TRUE(queries.has_run_within(0ms));
+    std::this_thread::sleep_for(30ms);
+    EXPECT_TRUE(queries.has_run_within(20ms));
+    queries.Cancel("endless");
+    ended.get_future().wait();
+}
+
 TEST_F(QueryServiceTest, CutsAtTheRowLimitAndSaysSo) {
     QueryService queries(*warehouse_);
     for (const auto limit : {0U, 1U, 2048U, 3000U, 4999U}) {

@@ -23,6 +23,8 @@ constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 constexpr std::uint64_t kManyChanges = 50'000;
 constexpr std::size_t kTablesPerCommit = 100;
 constexpr milliseconds kPollTimeout{200};
+// Who waits for a position asks for it again and again.
+constexpr milliseconds kStillAwaited{1'000};
 // How often the source says how far it is while nothing changes; the books are told less often.
 constexpr milliseconds kPassedEvery{200};
 
@@ -63,6 +65,7 @@ double StreamLine::lag_seconds() const {
 }
 
 bool StreamLine::HasApplied(const Position& position) const {
+    awaited_at_ = steady_clock::now();
     if (durable_order_ >= position.order) return true;
     // In this order: what had been received when that was passed is what has to be durable.
     return passed_order_ >= position.order && received_order_ <= durable_order_;
@@ -412,6 +415,10 @@ Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>&
     return {};
 }
 
+bool StreamLine::IsAwaited(steady_clock::time_point now) const {
+    return now - awaited_at_.load() <= kStillAwaited || options_.is_read();
+}
+
 Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& queue,
                                 ChangeBatch first, std::stop_token stop) {
     std::optional<ChangeBatch> batch(std::move(first));
@@ -427,15 +434,16 @@ Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& que
         }
         if (stop.stop_requested()) return false;
         const auto now = steady_clock::now();
-        if (applier.can_commit() &&
-            (now >= pace_.next_commit() || applier.changes() >= kManyChanges)) {
+        const auto next = pace_.next_commit(IsAwaited(now));
+        if (applier.can_commit() && (now >= next || applier.changes() >= kManyChanges)) {
             return true;
         }
-        const auto left =
-            applier.can_commit()
-                ? std::chrono::duration_cast<milliseconds>(pace_.next_commit() - now) +
-                      milliseconds(1)
-                : kPollTimeout;
+        auto left = kPollTimeout;
+        if (applier.can_commit()) {
+            // Somebody may begin to read meanwhile.
+            left = std::min(std::chrono::duration_cast<milliseconds>(next - now) + milliseconds(1),
+                            options_.commit_every);
+        }
         batch = queue.Pop(stop, left);
         if (!batch && queue.closed() && queue.empty()) return applier.can_commit();
     }

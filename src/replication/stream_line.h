@@ -42,6 +42,8 @@ struct LineOptions {
     std::chrono::milliseconds idle_every{10'000};
     // Asked before anything of the source is written. An error: not now.
     std::function<Status()> may_write = [] { return Status(); };
+    // Whether somebody has read from the warehouse of late, and so may do it again.
+    std::function<bool()> is_read = [] { return true; };
 };
 
 // Is told what a line does, on the line's thread.
@@ -121,6 +123,8 @@ class StreamLine {
     Status ApplyQueue(StreamSource& source, const std::map<std::string, HistoryKey>& histories,
                       BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
                       const std::function<bool()>& is_enough);
+    // Whether somebody may see it if a commit comes now rather than later.
+    bool IsAwaited(std::chrono::steady_clock::time_point now) const;
     // Gathers until a commit is due. False: there is nothing more to come.
     Result<bool> Gather(Applier& applier, BoundedQueue<ChangeBatch>& queue, ChangeBatch first,
                         std::stop_token stop);
@@ -148,6 +152,7 @@ class StreamLine {
     mutable std::mutex mutex_;
     std::deque<Waiting> waiting_;  // guarded by mutex_
 
+    mutable std::atomic<std::chrono::steady_clock::time_point> awaited_at_{};  // HasApplied
     std::atomic<std::uint64_t> durable_order_ = 0;
     std::atomic<std::uint64_t> received_order_ = 0;
     // No changes up to here are still to be received.

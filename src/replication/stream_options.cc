@@ -21,6 +21,7 @@ LineOptions OwnLine(const StreamOptions& options) {
     line.commit_every = options.commit_every;
     line.queue_bytes_max = options.queue_bytes_max;
     line.may_write = options.may_write;
+    line.is_read = options.is_read;
     return line;
 }
 

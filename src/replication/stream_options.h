@@ -41,6 +41,9 @@ struct StreamOptions {
     bool reconcile_repairs = false;
     // Whether there is room for what comes; from the stream's threads.
     std::function<Status()> may_write = [] { return Status(); };
+    // Whether somebody has read from the warehouse of late: while nobody does, commits that cost
+    // something are rarer. From the stream's threads.
+    std::function<bool()> is_read = [] { return true; };
 };
 
 // What somebody asks of a running stream.

@@ -10,18 +10,19 @@ using std::chrono::seconds;
 
 // From the beginning of a commit that takes so long, and works for a part of it, to when the next
 // is due.
-milliseconds IntervalAfter(milliseconds took, int parts = 1) {
+milliseconds IntervalAfter(milliseconds took, int parts = 1, bool is_read = true) {
     StreamPace pace(milliseconds(100));
     const StreamPace::Time begin(seconds(1000));
     pace.Committed(begin, begin + took, parts);
-    return std::chrono::duration_cast<milliseconds>(pace.next_commit() - begin);
+    return std::chrono::duration_cast<milliseconds>(pace.next_commit(is_read) - begin);
 }
 
 TEST(StreamPaceTest, TheFirstCommitIsDueAtOnce) {
     StreamPace pace(milliseconds(100));
     const StreamPace::Time now(seconds(1000));
     pace.Begin(now);
-    EXPECT_EQ(pace.next_commit(), now);
+    EXPECT_EQ(pace.next_commit(true), now);
+    EXPECT_EQ(pace.next_commit(false), now);
 }
 
 TEST(StreamPaceTest, CommitsAreTheRarerTheDearerTheyAre) {
@@ -39,6 +40,24 @@ TEST(StreamPaceTest, WhatACommitRestedDoesNotMakeItDear) {
     EXPECT_EQ(IntervalAfter(milliseconds(40), 4), milliseconds(240));
     EXPECT_EQ(IntervalAfter(milliseconds(100), 4), milliseconds(500));
     EXPECT_EQ(IntervalAfter(seconds(4), 4), seconds(5));
+}
+
+TEST(StreamPaceTest, CommitsAreRarerYetWhileNobodyReads) {
+    const auto unread = [](milliseconds took, int parts = 1) {
+        return IntervalAfter(took, parts, false);
+    };
+    EXPECT_EQ(unread(milliseconds(0)), milliseconds(100));
+    EXPECT_EQ(unread(milliseconds(2)), milliseconds(402));
+    EXPECT_EQ(unread(milliseconds(20)), milliseconds(2'020));
+    EXPECT_EQ(unread(milliseconds(80), 4), milliseconds(2'080));
+    EXPECT_EQ(unread(seconds(3)), seconds(6));
+}
+
+TEST(StreamPaceTest, WhoeverBeginsToReadFindsTheCommitDueSooner) {
+    StreamPace pace(milliseconds(100));
+    const StreamPace::Time begin(seconds(1000));
+    pace.Committed(begin, begin + milliseconds(20));
+    EXPECT_LT(pace.next_commit(true), pace.next_commit(false));
 }
 
 TEST(StreamPaceTest, AStreamUnderSteadyLoadKeepsUpThoughThereIsAlwaysSomethingToCome) {

@@ -194,11 +194,13 @@ void Follow(const std::string& folder, const std::string& tables, bool is_read) 
     while (!IsFollowing(runner->status())) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
+    const auto cpu_before = CpuSeconds();
     fmt::print("following\n");
     std::fflush(stdout);
     while (std::getchar() != EOF) {
     }
-    PrintResult(static_cast<double>(runner->status().changes_total), CpuSeconds());
+    fmt::print("{{\"changes\": {}, \"cpu_s\": {:.2f}}}\n", runner->status().changes_total,
+               CpuSeconds() - cpu_before);
 }
 
 struct Committed {

@@ -5,7 +5,9 @@ import re
 
 import pytest
 
+from harness.instance import HttpError
 from harness.mariadb import MariaDbInstance, MariaDbServer
+from harness.wait import wait_until
 
 MEGABYTE = 1 << 20
 
@@ -65,6 +67,18 @@ def test_a_value_takes_about_four_times_its_size(stream, record_property):
     assert taken < 5.6 * size, taken
 
 
+def query_when_there_is_memory(instance, sql):
+    """The engine may still be folding its log, which has all of these values in it."""
+    def rows():
+        try:
+            return instance.query(sql)
+        except HttpError as error:
+            assert error.status == 503 and "Out of Memory" in str(error), error
+            return None
+
+    return wait_until(rows, lambda: "memory for " + sql, 60)
+
+
 # In the text form a bytea has two characters a byte.
 @pytest.mark.parametrize("way", ["binary", "text"])
 def test_values_of_100_megabytes(instance, database, way, record_property):
@@ -74,6 +88,8 @@ def test_values_of_100_megabytes(instance, database, way, record_property):
                  "ALTER TABLE t ALTER body SET STORAGE EXTERNAL, ALTER raw SET STORAGE EXTERNAL;"
                  "INSERT INTO t VALUES (1, repeat('長い文字列です。0123456', 100000000 / 31), NULL),"
                  "(2, NULL, decode(repeat('00ff5c2741', 20000000), 'hex')), (3, 'short', 'x')")
+    # A fold of the log takes five of them, and the queries beside it two.
+    instance.write_settings("1GB")
     instance.start()
     instance.sync(300)
     copied = peak_bytes(instance)
@@ -85,10 +101,11 @@ def test_values_of_100_megabytes(instance, database, way, record_property):
     record_property("copied_mb", copied // MEGABYTE)
     record_property("followed_mb", followed // MEGABYTE)
     print(f"{way}: peak {copied // MEGABYTE} MB copied, {followed // MEGABYTE} MB followed")
-    # 512 MB are DuckDB's; the rest is three values of 100 MB on their way, read and folded.
+    # A gigabyte is DuckDB's; the rest is three values of 100 MB on their way, read and folded.
     assert copied < 1200 * MEGABYTE and followed < 2200 * MEGABYTE, (copied, followed)
     there = database.run("SELECT id, octet_length(body), md5(body), octet_length(raw), md5(raw) FROM t ORDER BY id")
     # A column at a time: all of them together are more than the engine has.
-    for column, length, there_from in (("body", "octet_length(encode(body))", 1), ("raw", "octet_length(raw)", 3)):
-        here = instance.query(f"SELECT id, {length}, md5({column}) FROM app.t ORDER BY id")
+    for column, length, there_from in (("body", "strlen(body)", 1), ("raw", "octet_length(raw)", 3)):
+        here = query_when_there_is_memory(
+            instance, f"SELECT id, {length}, md5({column}) FROM app.t ORDER BY id")
         assert here == [[row[0], *row[there_from:there_from + 2]] for row in there]

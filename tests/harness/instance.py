@@ -72,11 +72,11 @@ class Instance:
             password: ${{file:secrets/app.password}}
             """
 
-    def write_settings(self):
-        self.write("biwa.yaml", """\
+    def write_settings(self, memory_limit="512MB"):
+        self.write("biwa.yaml", f"""\
             name: test
-            warehouse: { memory_limit: 512MB, threads: 2, disk_reserve: 0MB }
-            models: { default_dataset: mart, refresh: 200ms }
+            warehouse: {{ memory_limit: {memory_limit}, threads: 2, disk_reserve: 0MB }}
+            models: {{ default_dataset: mart, refresh: 200ms }}
             """)
 
     def write_project(self, tables=("public.*",), exclude=()):

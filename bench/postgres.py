@@ -197,11 +197,10 @@ class Load:
 
     def __init__(self, server, seconds):
         self.server, self.seconds = server, seconds
-        self.cores = ()
         command("pgbench", "-i", "-q", "-s", str(scaled(20, 2)), env=server.env, stderr=subprocess.DEVNULL)
 
     def run(self, *more):
-        return command(*self.cores, "pgbench", "-n", "-c", str(self.CLIENTS), "-j", "2", "-T", str(self.seconds),
+        return command("pgbench", "-n", "-c", str(self.CLIENTS), "-j", "2", "-T", str(self.seconds),
                        *more, env=self.server.env, stderr=subprocess.DEVNULL)
 
     def throughput(self):

@@ -11,6 +11,7 @@ import pymysql
 import pytest
 
 from harness.bastion import Bastion
+from harness.copy_kills import kill_a_copy, kill_copies
 from harness.mariadb import MariaDbInstance, MariaDbServer, assert_same_table
 from harness.mysql import MySqlServer
 from harness.wait import wait_until
@@ -710,51 +711,23 @@ def test_a_copy_under_load_meets_the_changes_without_a_gap(database, tmp_path, l
         assert_answers(database, instance)
 
 
-def kill_a_copy(instance, chance, kills_max):
-    """Kills it until the copy has ended in spite of that, or often enough. Returns how many kills it
-    took, and in how many of the starts it got on."""
-    kills, grown, there = 0, 0, 0
-    while kills < kills_max:
-        instance.start(env={"BIWA_SNAPSHOT_SLICE_MS": "20"})
-        wait_until(lambda: (instance.stream() or {}).get("state") in ("snapshot", "streaming", "catching_up"),
-                   lambda: f"the copy: {instance.stream()}\n{instance.log()}", 30)
-        if instance.stream()["state"] != "snapshot":
-            break
-        found = instance.parts_copied("answers")
-        assert found >= there, f"{there} parts were there when it was killed, now {found}"
-        if kills % 2 == 1:
-            wait_until(lambda: instance.stream()["state"] != "snapshot" or
-                       instance.parts_copied("answers") > found, "growth", 30)
-        time.sleep(chance.uniform(0, 0.3))
-        # Committed, so it has to be there after the kill; their rows are compared at the end.
-        there = instance.parts_copied("answers")
-        grown += there > found
-        instance.kill()
-        kills += 1
-    if not instance.is_running():
-        instance.start()
-    return kills, grown
-
-
 def test_killed_while_it_copies_it_goes_on_where_it_was(database, tmp_path):
     print(f"BIWA_SEED={SEED} BIWA_KILLS={KILLS}")
     chance = random.Random(SEED)
     database.run(ANSWERS + "; INSERT INTO answers (pupil, number) SELECT pupil, number FROM answers"
                  "; ANALYZE TABLE answers")
-    kills, grown, copies = 0, 0, 0
-    # As many copies as it takes: one may be through before it was killed often enough.
-    while kills < KILLS // 2:
-        assert copies < max(10, KILLS), "the copies were too quick to be killed"
-        with MariaDbInstance(tmp_path / f"project{copies}", database) as instance:
-            with Load(database, SEED + copies):
-                more, got_on = kill_a_copy(instance, chance, KILLS // 2 - kills)
+
+    def one_copy(number, kills_max):
+        with MariaDbInstance(tmp_path / f"project{number}", database) as instance:
+            with Load(database, SEED + number):
+                killed = kill_a_copy(instance, "answers", chance, kills_max, 20)
             instance.sync()
             assert instance.log().count("copying ") <= 1, instance.log()
             assert_answers(database, instance)
             assert instance.stop() == 0
-        kills, grown, copies = kills + more, grown + got_on, copies + 1
-    print(f"{kills} kills in {copies} copies; after {grown} of them it had got on with the answers")
-    assert grown >= 1
+        return killed
+
+    assert kill_copies(KILLS // 2, one_copy) >= 1
 
 
 def test_killed_under_load_it_loses_nothing_and_doubles_nothing(database, instance):

@@ -79,9 +79,11 @@ def mariadb_changes(server):
         place = begin.rsplit(":", 1)
         client = server.bench("binlog-limit", *place, end)
         client["bytes"] = server.bench("bytes-limit", *place, end, str(transactions * 1000))
+        server.settle()
         engine = server.bench("store-limit", alone, "changed", begin, end)
         limit = {**min(client, engine, key=lambda one: one["rows_per_s"]),
                  "client": client, "engine": engine}
+        server.settle()
         ours = server.bench("changes", folder, "changed", end)
         pairs.append(pair_of(limit, ours))
     ratio, limit, mine, all_of_them = middle(pairs)

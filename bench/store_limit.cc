@@ -28,8 +28,11 @@ class EngineAlone {
         const DuckDbOptions usual;
         Execute(
             fmt::format("SET memory_limit = '{}B'; SET threads = {}; "
-                        "SET checkpoint_threshold = '{}B'; SET preserve_insertion_order = false",
-                        usual.memory_limit_bytes, usual.threads, usual.checkpoint_bytes));
+                        "SET checkpoint_threshold = '{}B'; SET preserve_insertion_order = false; "
+                        "SET block_allocator_memory = '{}B'; "
+                        "SET allocator_bulk_deallocation_flush_threshold = '16MiB'",
+                        usual.memory_limit_bytes, usual.threads, usual.checkpoint_bytes,
+                        usual.memory_limit_bytes / 2));
     }
 
     void Execute(const std::string& sql) {

@@ -477,7 +477,11 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         applied.bytes = bytes;
         applied.seconds = std::chrono::duration<double>(end - begin).count();
         queue_bytes_ = queue.bytes();
-        pace_.Committed(begin, end, is_easy ? Applier::kEasy : 1);
+        if (is_easy) {
+            pace_.Committed(begin, end, Applier::kEasy);
+        } else {
+            pace_.CommittedMany(begin);
+        }
         state_.position = applied.position;
         state_.commit_time = applied.commit_time;
         durable_order_ = applied.position.order;

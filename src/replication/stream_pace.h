@@ -25,6 +25,9 @@ class StreamPace {
     }
     // A commit was made from then to then, and worked for one part of so many of that time.
     void Committed(Time began, Time ended, int parts = 1);
+    // One of many changes, as of a stream that is behind: it tells nothing of what the next costs,
+    // which may have the last few of them.
+    void CommittedMany(Time began) { next_read_ = next_unread_ = began + every_; }
     Time next_commit(bool is_read) const { return is_read ? next_read_ : next_unread_; }
 
     // A look at what is here and what is to come: `has_all` that was received, and how old the last

@@ -54,6 +54,17 @@ TEST(StreamPaceTest, CommitsAreRarerYetWhileNobodyReads) {
     EXPECT_EQ(unread(seconds(5)), seconds(10));
 }
 
+TEST(StreamPaceTest, ACommitOfManyDoesNotMakeTheLastFewWait) {
+    StreamPace pace(milliseconds(100));
+    const StreamPace::Time begin(seconds(1000));
+    for (const bool is_read : {true, false}) {
+        pace.Committed(begin, begin + milliseconds(20));
+        EXPECT_GT(pace.next_commit(is_read), begin + milliseconds(100));
+        pace.CommittedMany(begin);
+        EXPECT_EQ(pace.next_commit(is_read), begin + milliseconds(100));
+    }
+}
+
 TEST(StreamPaceTest, WhoeverBeginsToReadFindsTheCommitDueSooner) {
     StreamPace pace(milliseconds(100));
     const StreamPace::Time begin(seconds(1000));

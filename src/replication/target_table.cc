@@ -233,8 +233,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
     std::map<std::string, bool> at_source;
     for (const auto& column : columns.columns) at_source[SmallLetters(column.name)] = true;
 
-    // Books and comments are written together. To look for a comment goes through all columns of
-    // the warehouse.
+    // Books and comments are written together.
     const bool is_new = std::all_of(stored.begin(), stored.end(),
                                     [](const StoredColumn& one) { return one.type.empty(); });
 
@@ -255,9 +254,8 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                                 (found == nullptr || found->number == 0);
         // Made for a change that was not committed then, and is read again: it is in no book yet. A
         // column that is kept has a comment.
-        const bool is_ahead =
-            found != nullptr && found->number == 0 && !is_renamed &&
-            (is_new || BIWA_TRY(CommentOf(transaction, target, found->column.name)).empty());
+        const bool is_ahead = found != nullptr && found->number == 0 && !is_renamed &&
+                              (is_new || found->comment.empty());
         if (found != nullptr && !by_number.empty() && !is_renamed && !is_ahead &&
             found->number != number) {
             fit.recopy = fmt::format("column {} is another than before", column.name);
@@ -295,7 +293,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         bool has_old_values = is_renamed;
         if (is_renamed) {
             const auto& old_name = known->second->column.name;
-            if (MaskOfComment(BIWA_TRY(CommentOf(transaction, target, old_name))) != column.mask) {
+            if (MaskOfComment(known->second->comment) != column.mask) {
                 // What is NULL anyway needs nothing of what was.
                 has_old_values = false;
                 if (column.mask != "null") {
@@ -337,8 +335,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         if (!column.mask.empty()) {
             if (is_new) {
                 fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
-            } else if (MaskOfComment(BIWA_TRY(
-                           CommentOf(transaction, target, found->column.name))) != column.mask) {
+            } else if (MaskOfComment(found->comment) != column.mask) {
                 fit.recopy = fmt::format("column {} is masked otherwise", column.name);
                 return fit;
             }
@@ -363,10 +360,10 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         if (one.type.empty()) continue;
         books_changed = true;
         const auto renamed = new_name.find(one.column.name);
-        const auto before = BIWA_TRY(CommentOf(transaction, target, one.column.name));
-        const auto comment = BehindMask(
-            before, renamed == new_name.end() ? std::string(kKept) : CalledNow(renamed->second));
-        if (before != comment) AppendGone(target, one.column.name, comment, fit.alter);
+        const auto comment =
+            BehindMask(one.comment,
+                       renamed == new_name.end() ? std::string(kKept) : CalledNow(renamed->second));
+        if (one.comment != comment) AppendGone(target, one.column.name, comment, fit.alter);
     }
     if (books_changed) {
         fit.before_rows.push_back("DELETE FROM _biwa.stream_columns WHERE " + OfTarget(target));

@@ -811,3 +811,32 @@ def test_keys_are_read_anew_a_part_is_refused_and_a_bastion_is_passed(database, 
     file.write_text(plain)
     done = instance.command("up", "--listen", "127.0.0.1:0")
     assert done.returncode == 1 and "cannot be copied in part" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.skipif(
+    os.environ.get("BIWA_LONG") != "1", reason="BIWA_LONG=1"))])
+def test_a_stream_of_many_tables(database, instance, count):
+    """What the catalogue is asked takes a time for each table, and not for each pair of them."""
+    for n in range(count):
+        database.run(f"CREATE TABLE t{n} (id int PRIMARY KEY, n int, note json, body longtext);"
+                     f"INSERT INTO t{n} VALUES (1, {n}, '[{n}]', 'text {n}'), (2, 0, NULL, NULL)")
+    begin = time.monotonic()
+    instance.start()
+    instance.sync(300)
+    copied_s = time.monotonic() - begin
+    for n in range(0, count, 7):
+        database.run(f"UPDATE t{n} SET n = n + 1 WHERE id = 1")
+    instance.sync(60)
+    assert instance.stop() == 0
+    begin = time.monotonic()
+    instance.start()
+    instance.sync(60)
+    started_s = time.monotonic() - begin
+    print(f"{count} tables: copied in {copied_s:.1f} s, started again in {started_s:.1f} s")
+    for n in range(0, count, 49):
+        assert instance.query(f"SELECT id, n, note, body FROM app.t{n} ORDER BY id") == \
+            [[1, n + 1 if n % 7 == 0 else n, f"[{n}]", f"text {n}"], [2, 0, None, None]]
+        kind = instance.value(f"SELECT data_type FROM information_schema.columns WHERE table_schema = 'app' "
+                              f"AND table_name = 't{n}' AND column_name = 'note'")
+        assert kind == "JSON", kind
+    assert copied_s < 0.3 * count and started_s < 5 + 0.02 * count

@@ -205,7 +205,7 @@ void SetFill(const CatalogColumn& source, Column& column) {
 }
 
 Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& rows, std::size_t i,
-                                 CharacterSets* sets) {
+                                 bool is_json, CharacterSets* sets) {
     ColumnRow row;
     CatalogColumn column;
     column.name = rows.Text(i, 2);
@@ -238,7 +238,7 @@ Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& 
     if (row.data_type == "uuid") info.special = ColumnInfo::Special::kUuid;
     if (row.data_type == "inet4") info.special = ColumnInfo::Special::kInet4;
     if (row.data_type == "inet6") info.special = ColumnInfo::Special::kInet6;
-    if (rows.Number(i, 13) != 0) info.special = ColumnInfo::Special::kJson;
+    if (is_json) info.special = ColumnInfo::Special::kJson;
     const bool is_values = info.type == FieldType::kEnum || info.type == FieldType::kSet;
     if (!row.character_set.empty() && !is_values) {
         info.characters =
@@ -296,17 +296,61 @@ bool Matches(const std::string& full_pattern, const std::string& name) {
     return name.starts_with(std::string_view(full_pattern).substr(0, full_pattern.size() - 1));
 }
 
-// The schemas to look into: the catalogue opens every table of those.
-std::string SchemaFilter(const Connection& connection, const std::vector<std::string>& patterns) {
-    std::string list;
+// What the catalogue is asked for. It opens every table that it is not told to leave out, and takes
+// only an equality for that.
+std::string Within(const Connection& connection, const std::vector<std::string>& patterns,
+                   std::string_view schema_column, std::string_view table_column) {
+    std::set<std::string> schemas;
     for (const auto& pattern : patterns) {
         const auto dot = pattern.find('.');
-        if (dot == std::string::npos) {
-            return std::string("TABLE_SCHEMA NOT IN ") + kSystemSchemas;
-        }
-        list += (list.empty() ? "" : ", ") + connection.Literal(pattern.substr(0, dot));
+        if (dot == std::string::npos)
+            return fmt::format("{} NOT IN {}", schema_column, kSystemSchemas);
+        schemas.insert(connection.Literal(pattern.substr(0, dot)));
     }
-    return "TABLE_SCHEMA IN (" + list + ")";
+    auto sql = fmt::format("{} IN ({})", schema_column, fmt::join(schemas, ", "));
+    if (patterns.size() == 1 && !patterns[0].ends_with('*')) {
+        const auto name = patterns[0].substr(patterns[0].find('.') + 1);
+        sql += fmt::format(" AND {} = {}", table_column, connection.Literal(name));
+    }
+    return sql;
+}
+
+Result<std::vector<std::string>> NamesWithin(const Connection& connection,
+                                             const std::vector<std::string>& patterns) {
+    std::vector<std::string> schemas;
+    for (const auto& pattern : patterns) {
+        const auto dot = pattern.find('.');
+        schemas.push_back(dot == std::string::npos ? pattern : pattern.substr(0, dot) + ".*");
+    }
+    const auto rows = BIWA_TRY(
+        connection.Query("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE " +
+                         Within(connection, schemas, "TABLE_SCHEMA", "TABLE_NAME")));
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        names.push_back(rows.Text(i, 0) + "." + rows.Text(i, 1));
+    }
+    return names;
+}
+
+// MariaDB's JSON is a text with a check of its own name. Schema, table and column of each.
+Result<std::set<std::string>> JsonColumns(const Connection& connection,
+                                          const std::vector<std::string>& patterns,
+                                          const QueryRows& columns) {
+    std::set<std::string> found;
+    bool are_possible = false;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        are_possible = are_possible || columns.Text(i, 3) == "longtext";
+    }
+    if (!connection.is_mariadb() || !are_possible) return found;
+    const auto checks = BIWA_TRY(connection.Query(
+        "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM "
+        "information_schema.CHECK_CONSTRAINTS WHERE CHECK_CLAUSE LIKE 'json_valid(%' AND " +
+        Within(connection, patterns, "CONSTRAINT_SCHEMA", "TABLE_NAME")));
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+        found.insert(
+            fmt::format("{}.{}.{}", checks.Text(i, 0), checks.Text(i, 1), checks.Text(i, 2)));
+    }
+    return found;
 }
 
 }  // namespace
@@ -317,21 +361,19 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
                                              IfMissing if_missing, CharacterSets* sets) {
     std::vector<std::string> full;
     for (const auto& pattern : patterns) full.push_back(FullPattern(pattern, database));
-    const auto filter = SchemaFilter(connection, full);
+    const auto within = Within(connection, full, "TABLE_SCHEMA", "TABLE_NAME");
     const auto rows = BIWA_TRY(connection.Query(
         "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH, TABLE_TYPE "
         "FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
         "AND " +
-        filter + " ORDER BY TABLE_SCHEMA, TABLE_NAME"));
+        within + " ORDER BY TABLE_SCHEMA, TABLE_NAME"));
     std::vector<CatalogTable> tables;
-    std::vector<std::string> all_names;
     std::vector<std::size_t> places;
     std::map<std::string, std::size_t> place_of;
     std::set<std::string> used;
     std::string list;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto name = rows.Text(i, 0) + "." + rows.Text(i, 1);
-        all_names.push_back(name);
         bool wanted = false;
         for (const auto& pattern : full) {
             if (!Matches(pattern, name)) continue;
@@ -351,7 +393,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
     }
     for (const auto& pattern : full) {
         if (used.contains(pattern) || if_missing == IfMissing::kPassOver) continue;
-        const auto meant = DidYouMean(pattern, all_names);
+        const auto meant = DidYouMean(pattern, BIWA_TRY(NamesWithin(connection, full)));
         return UserError(fmt::format("table \"{}\" is not at the server", pattern),
                          meant.empty()
                              ? "Check the name, and that the connection's user may see it."
@@ -359,26 +401,21 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
     }
     if (tables.empty()) return tables;
 
-    // MariaDB's JSON is a text with a check of its own name.
-    const auto json =
-        connection.is_mariadb()
-            ? "EXISTS (SELECT 1 FROM information_schema.CHECK_CONSTRAINTS k WHERE "
-              "k.CONSTRAINT_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME AND "
-              "k.CONSTRAINT_NAME = c.COLUMN_NAME AND k.CHECK_CLAUSE LIKE 'json_valid(%') AND "
-              "c.DATA_TYPE = 'longtext'"
-            : "0";
     const auto columns = BIWA_TRY(connection.Query(fmt::format(
-        "SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, lower(c.DATA_TYPE), c.COLUMN_TYPE, "
-        "c.CHARACTER_OCTET_LENGTH, c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, "
-        "c.CHARACTER_SET_NAME, c.COLUMN_DEFAULT, c.EXTRA, c.IS_NULLABLE, {} "
-        "FROM information_schema.COLUMNS c WHERE (c.TABLE_SCHEMA, c.TABLE_NAME) IN ({}) "
-        "ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION",
-        json, list)));
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, lower(DATA_TYPE), COLUMN_TYPE, "
+        "CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, "
+        "CHARACTER_SET_NAME, COLUMN_DEFAULT, EXTRA, IS_NULLABLE FROM information_schema.COLUMNS "
+        "WHERE {} AND (TABLE_SCHEMA, TABLE_NAME) IN ({}) "
+        "ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION",
+        within, list)));
+    const auto json = BIWA_TRY(JsonColumns(connection, full, columns));
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        const auto place = place_of.find(columns.Text(i, 0) + "." + columns.Text(i, 1));
+        const auto table_name = columns.Text(i, 0) + "." + columns.Text(i, 1);
+        const auto place = place_of.find(table_name);
         if (place == place_of.end()) continue;
         auto& found = tables[place->second];
-        auto column = BIWA_TRY(ReadColumn(connection, columns, i, sets));
+        auto column = BIWA_TRY(ReadColumn(
+            connection, columns, i, json.contains(table_name + "." + columns.Text(i, 2)), sets));
         if (!column.is_virtual) {
             auto decoder = DecoderFor(column.info);
             auto& added = found.table.columns.columns.emplace_back();
@@ -393,9 +430,9 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
     }
     const auto keys = BIWA_TRY(connection.Query(fmt::format(
         "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS "
-        "WHERE INDEX_NAME = 'PRIMARY' AND (TABLE_SCHEMA, TABLE_NAME) IN ({}) "
+        "WHERE INDEX_NAME = 'PRIMARY' AND {} AND (TABLE_SCHEMA, TABLE_NAME) IN ({}) "
         "ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX",
-        list)));
+        within, list)));
     for (std::size_t i = 0; i < keys.size(); ++i) {
         const auto place = place_of.find(keys.Text(i, 0) + "." + keys.Text(i, 1));
         if (place == place_of.end()) continue;

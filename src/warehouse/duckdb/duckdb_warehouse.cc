@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <tuple>
 #include <utility>
 
 #include "base/fair_lock.h"
@@ -303,6 +304,15 @@ Error OpenError(const DuckDbOptions& options, const std::string& message) {
     return error;
 }
 
+// The engine keeps the memory of its blocks for the next ones, instead of giving it back and having
+// it made ready again: what comes in as large tables is faster, and takes less of it. Half of what
+// it may use, as the rest is for what queries need beside blocks (docs/decisions/0035).
+void KeepBlocks(duckdb_connection connection, std::uint64_t memory_limit_bytes) {
+    // It refuses what is more than the machine has, and then goes on as without.
+    std::ignore = duck::Execute(
+        connection, fmt::format("SET block_allocator_memory = '{}B'", memory_limit_bytes / 2));
+}
+
 Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& options) {
     auto temp_directory = options.temp_directory;
     if (temp_directory.empty() && !options.path.empty()) {
@@ -323,6 +333,8 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
         {"allow_community_extensions", "false"},
         // Order is of no meaning to what is loaded, and keeping it costs threads and memory.
         {"preserve_insertion_order", "false"},
+        // Whoever wants so much at once has blocks given back that are kept (KeepBlocks).
+        {"allocator_bulk_deallocation_flush_threshold", "16MiB"},
         {"enable_external_access", "false"},
     };
     for (const auto& [name, value] : settings) {
@@ -348,6 +360,7 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
         return Unavailable("cannot connect to the warehouse");
     }
     auto* const keeper = warehouse->keeper_.get();
+    KeepBlocks(keeper, options.memory_limit_bytes);
     BIWA_TRY(duck::Execute(keeper, "SET GLOBAL TimeZone = " + QuoteLiteral(options.time_zone)));
     // Nor does the engine fold the log when it goes: a command that ends leaves it to the next.
     BIWA_TRY(duck::Execute(keeper, "PRAGMA disable_checkpoint_on_shutdown"));

@@ -199,17 +199,18 @@ class Load:
         self.server, self.seconds = server, seconds
         command("pgbench", "-i", "-q", "-s", str(scaled(20, 2)), env=server.env, stderr=subprocess.DEVNULL)
 
-    def run(self, *more):
-        return command("pgbench", "-n", "-c", str(self.CLIENTS), "-j", "2", "-T", str(self.seconds),
+    def run(self, *more, times=1):
+        return command("pgbench", "-n", "-c", str(self.CLIENTS), "-j", "2", "-T", str(times * self.seconds),
                        *more, env=self.server.env, stderr=subprocess.DEVNULL)
 
     def throughput(self):
         return float(re.search(r"tps = ([\d.]+)", self.run()).group(1))
 
     def p99_ms(self, rate):
+        """Of twice the time, as it scatters more."""
         with tempfile.TemporaryDirectory() as folder:
             prefix = os.path.join(folder, "log")
-            self.run("-R", str(rate), "--log", f"--log-prefix={prefix}")
+            self.run("-R", str(rate), "--log", f"--log-prefix={prefix}", times=2)
             times = []
             for name in os.listdir(folder):
                 with open(os.path.join(folder, name), encoding="ascii") as lines:

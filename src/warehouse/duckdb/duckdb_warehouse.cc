@@ -1,9 +1,11 @@
 #include "warehouse/duckdb/duckdb_warehouse.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <deque>
+#include <fstream>
 #include <tuple>
 #include <utility>
 
@@ -304,10 +306,22 @@ Error OpenError(const DuckDbOptions& options, const std::string& message) {
     return error;
 }
 
+// Whether memory counts when it is reserved, and not when it is used.
+bool CountsReserved() {
+    for (const auto limited : {RLIMIT_AS, RLIMIT_DATA}) {
+        rlimit limit{};
+        if (::getrlimit(limited, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) return true;
+    }
+    return std::ifstream("/proc/sys/vm/overcommit_memory").get() == '2';
+}
+
 // The engine keeps the memory of its blocks for the next ones, instead of giving it back and having
 // it made ready again: what comes in as large tables is faster, and takes less of it. Half of what
 // it may use, as the rest is for what queries need beside blocks (docs/decisions/0035).
 void KeepBlocks(duckdb_connection connection, std::uint64_t memory_limit_bytes) {
+    // Whatever it may keep, it reserves four fifths of the machine's memory for it: where that
+    // counts, a database beside it would find none left, or we ourselves.
+    if (CountsReserved()) return;
     // It refuses what is more than the machine has, and then goes on as without.
     std::ignore = duck::Execute(
         connection, fmt::format("SET block_allocator_memory = '{}B'", memory_limit_bytes / 2));

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <limits>
 #include <thread>
@@ -386,6 +388,27 @@ TEST_F(DuckDbFileTest, BlocksThatAThreadKeepsAreThereAfterAShadowSchema) {
     };
     const auto without = pages(false);
     EXPECT_LT(pages(true), without + 2000);
+}
+
+TEST_F(DuckDbFileTest, WhereReservedMemoryCountsItReservesLittle) {
+    const auto reserved = [] {
+        std::int64_t pages = 0;
+        std::ifstream("/proc/self/statm") >> pages;
+        return pages;
+    };
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+    auto limited = before;
+    limited.rlim_cur = std::min<rlim_t>(before.rlim_max, rlim_t{1} << 50);
+    ASSERT_EQ(setrlimit(RLIMIT_AS, &limited), 0);
+    const auto pages_before = reserved();
+    DuckDbOptions options;
+    options.path = folder_.path() / "w.duckdb";
+    const auto warehouse = OpenDuckDb(options);
+    const auto pages = reserved() - pages_before;
+    ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+    ASSERT_TRUE(warehouse) << warehouse.error().ToString();
+    EXPECT_LT(pages, sysconf(_SC_PHYS_PAGES) / 2);
 }
 
 TEST_F(DuckDbFileTest, ALargeCommitIsSeenWholeOrNotAtAll) {

@@ -259,6 +259,31 @@ def make_types(database):
 TYPE_TABLES = ["numbers", "fractions", "times", "texts", "bytes"]
 
 
+def test_only_what_was_declared_as_json_is_json(database, instance):
+    """MariaDB's JSON is a longtext with a check of its name: other types may have such a check too, and another table a
+    column whose whole name is the same."""
+    database.run("""
+        CREATE TABLE `t` (id int PRIMARY KEY, j json, body longtext, short varchar(99) CHECK (json_valid(short)), m mediumtext,
+            `x.y` longtext, CONSTRAINT m CHECK (json_valid(body)));
+        INSERT INTO t VALUES (1, '{}', '[]', '7', 'no JSON', 'none either');
+        CREATE TABLE `t.x` (id int PRIMARY KEY, y json)""")
+    instance.start()
+    instance.sync()
+    database.run("INSERT INTO t VALUES (2, '[1]', '{}', '8', 'nor this', 'nor that'); INSERT INTO `t.x` VALUES (1, '{}')")
+    instance.sync()
+    assert instance.query("SELECT column_name FROM information_schema.columns WHERE table_schema = 'app' AND "
+                          "data_type = 'JSON' ORDER BY table_name, ordinal_position") == [["j"], ["y"]]
+    assert instance.query("SELECT id, body, short, m, \"x.y\" FROM app.t ORDER BY id") == \
+        [[1, "[]", "7", "no JSON", "none either"], [2, "{}", "8", "nor this", "nor that"]]
+
+
+def test_a_view_is_no_table_and_not_what_was_meant(database, tmp_path):
+    database.run("CREATE TABLE orders (id int PRIMARY KEY); CREATE VIEW orders_v AS SELECT * FROM orders")
+    with MariaDbInstance(tmp_path / "project", database, (f"{database.name}.orders_v",)) as instance:
+        done = instance.command("up", "--listen", "127.0.0.1:0")
+        assert done.returncode == 1 and f'Did you mean "{database.name}.orders"?' in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("metadata", ["FULL", "NO_LOG", "MINIMAL"])
 @pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
 def test_each_type_is_the_same_copied_and_streamed(database, instance, is_mysql, metadata, compressed):

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "base/text.h"
 
@@ -315,6 +317,7 @@ std::string Within(const Connection& connection, const std::vector<std::string>&
     return sql;
 }
 
+// The tables of those schemas: what a name that is not there may have been meant for.
 Result<std::vector<std::string>> NamesWithin(const Connection& connection,
                                              const std::vector<std::string>& patterns) {
     std::vector<std::string> schemas;
@@ -322,9 +325,10 @@ Result<std::vector<std::string>> NamesWithin(const Connection& connection,
         const auto dot = pattern.find('.');
         schemas.push_back(dot == std::string::npos ? pattern : pattern.substr(0, dot) + ".*");
     }
-    const auto rows = BIWA_TRY(
-        connection.Query("SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE " +
-                         Within(connection, schemas, "TABLE_SCHEMA", "TABLE_NAME")));
+    const auto rows = BIWA_TRY(connection.Query(
+        "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
+        "WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND " +
+        Within(connection, schemas, "TABLE_SCHEMA", "TABLE_NAME") + " ORDER BY 1, 2"));
     std::vector<std::string> names;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         names.push_back(rows.Text(i, 0) + "." + rows.Text(i, 1));
@@ -332,23 +336,26 @@ Result<std::vector<std::string>> NamesWithin(const Connection& connection,
     return names;
 }
 
-// MariaDB's JSON is a text with a check of its own name. Schema, table and column of each.
-Result<std::set<std::string>> JsonColumns(const Connection& connection,
-                                          const std::vector<std::string>& patterns,
-                                          const QueryRows& columns) {
-    std::set<std::string> found;
-    bool are_possible = false;
+// Schema, table and column: each may have a dot in it.
+using ColumnName = std::tuple<std::string, std::string, std::string>;
+
+// MariaDB's JSON is a longtext with a check of its own name. Those of `columns`.
+Result<std::set<ColumnName>> JsonColumns(const Connection& connection,
+                                         const std::vector<std::string>& patterns,
+                                         const QueryRows& columns) {
+    std::set<ColumnName> texts, found;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        are_possible = are_possible || columns.Text(i, 3) == "longtext";
+        if (columns.Text(i, 3) != "longtext") continue;
+        texts.emplace(columns.Text(i, 0), columns.Text(i, 1), columns.Text(i, 2));
     }
-    if (!connection.is_mariadb() || !are_possible) return found;
+    if (!connection.is_mariadb() || texts.empty()) return found;
     const auto checks = BIWA_TRY(connection.Query(
         "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM "
         "information_schema.CHECK_CONSTRAINTS WHERE CHECK_CLAUSE LIKE 'json_valid(%' AND " +
         Within(connection, patterns, "CONSTRAINT_SCHEMA", "TABLE_NAME")));
     for (std::size_t i = 0; i < checks.size(); ++i) {
-        found.insert(
-            fmt::format("{}.{}.{}", checks.Text(i, 0), checks.Text(i, 1), checks.Text(i, 2)));
+        ColumnName name(checks.Text(i, 0), checks.Text(i, 1), checks.Text(i, 2));
+        if (texts.contains(name)) found.insert(std::move(name));
     }
     return found;
 }
@@ -410,12 +417,12 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
         within, list)));
     const auto json = BIWA_TRY(JsonColumns(connection, full, columns));
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        const auto table_name = columns.Text(i, 0) + "." + columns.Text(i, 1);
-        const auto place = place_of.find(table_name);
+        const auto place = place_of.find(columns.Text(i, 0) + "." + columns.Text(i, 1));
         if (place == place_of.end()) continue;
         auto& found = tables[place->second];
-        auto column = BIWA_TRY(ReadColumn(
-            connection, columns, i, json.contains(table_name + "." + columns.Text(i, 2)), sets));
+        const bool is_json =
+            json.contains({columns.Text(i, 0), columns.Text(i, 1), columns.Text(i, 2)});
+        auto column = BIWA_TRY(ReadColumn(connection, columns, i, is_json, sets));
         if (!column.is_virtual) {
             auto decoder = DecoderFor(column.info);
             auto& added = found.table.columns.columns.emplace_back();

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <future>
+#include <limits>
 #include <thread>
 
 #include "base/testing.h"
@@ -356,6 +358,34 @@ TEST_F(DuckDbFileTest, WhatWasCommittedIsThereAgain) {
     EXPECT_EQ(Ask(**warehouse, "SELECT * FROM t"), "42;");
     EXPECT_GT((*warehouse)->size_bytes(), 0u);
     EXPECT_TRUE((*warehouse)->Checkpoint());
+}
+
+TEST_F(DuckDbFileTest, BlocksThatAThreadKeepsAreThereAfterAShadowSchema) {
+    DuckDbOptions options;
+    options.path = folder_.path() / "w.duckdb";
+    options.threads = 1;
+    const auto warehouse = *OpenDuckDb(options);
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute(
+        "CREATE TABLE t AS SELECT md5(i::VARCHAR) AS text FROM range(600000) AS r(i)"));
+    ASSERT_TRUE(transaction->Commit());
+    // The least pages of several times that had to be made ready.
+    const auto pages = [&](bool with_shadow) {
+        long least = std::numeric_limits<long>::max();
+        for (int i = 0; i < 5; ++i) {
+            if (with_shadow) {
+                EXPECT_TRUE(warehouse->MakeShadowSchema());
+            }
+            rusage before{}, after{};
+            getrusage(RUSAGE_SELF, &before);
+            Ask(*warehouse, "SELECT * FROM t ORDER BY text LIMIT 1 OFFSET 500000");
+            getrusage(RUSAGE_SELF, &after);
+            least = std::min(least, after.ru_minflt - before.ru_minflt);
+        }
+        return least;
+    };
+    const auto without = pages(false);
+    EXPECT_LT(pages(true), without + 2000);
 }
 
 TEST_F(DuckDbFileTest, ALargeCommitIsSeenWholeOrNotAtAll) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "base/text.h"
@@ -15,6 +16,15 @@ namespace {
 
 class DuckDbShadowSchema final : public ShadowSchema {
   public:
+    ~DuckDbShadowSchema() override {
+        // A database that ends makes the thread it ends on forget the blocks that it keeps for the
+        // warehouse (duckdb_warehouse.cc, KeepBlocks): those were lost for good.
+        std::thread([this] {
+            Connection() = std::move(connection_);
+            Database() = std::move(database_);
+        }).join();
+    }
+
     static Result<std::unique_ptr<ShadowSchema>> Make() {
         Config config;
         duckdb_create_config(config.out());

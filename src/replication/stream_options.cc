@@ -34,6 +34,8 @@ LineOptions JoinLine(const StreamOptions& options) {
     line.snapshot.slice = std::min(line.snapshot.slice, kSliceBeside);
     // Its position has to reach the stream's soon, changes or not.
     line.idle_every = std::chrono::milliseconds(200);
+    // While tables are handed over the stream waits for it.
+    line.is_read = [] { return true; };
     return line;
 }
 

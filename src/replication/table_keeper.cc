@@ -113,15 +113,20 @@ Status TableKeeper::NoteShapes() {
 Result<std::vector<TableStep>> TableKeeper::CompareColumns() {
     std::vector<TableStep> steps;
     std::unique_ptr<WriteTransaction> transaction;
+    TargetBooks books;
     for (const auto& table : found_) {
         const auto name = table.ToString();
         const auto* known = line_.state().Find(name);
         if (known == nullptr || known->phase != TablePhase::kLive) continue;
         auto signature = Signature(table);
         if (compared_[name] == signature) continue;
-        if (!transaction) transaction = BIWA_TRY(warehouse_.Begin());
-        const auto fit = BIWA_TRY(FitTarget(
-            *transaction, TargetTable(options_.dataset, table.schema, table.name), table.columns));
+        if (!transaction) {
+            transaction = BIWA_TRY(warehouse_.Begin());
+            books = BIWA_TRY(TargetBooks::Read(*transaction, options_.dataset.name));
+        }
+        const auto fit = BIWA_TRY(FitTarget(*transaction,
+                                            TargetTable(options_.dataset, table.schema, table.name),
+                                            table.columns, books));
         compared_[name] = std::move(signature);
         if (!fit.recopy.empty()) {
             steps.push_back({TableStep::Kind::kRecopy, name, &table, fit.recopy});

@@ -40,12 +40,8 @@ int Digits(const Type& type) {
     }
 }
 
-struct StoredColumn {
-    Column column;
-    // Of the source's column, as of the last change that was applied; 0 and "" where that is gone.
-    std::int32_t number = 0;
-    std::string type = {};
-    std::string comment = {};
+struct StoredColumn : TargetBooks::Entry {
+    Column column = {};
 };
 
 std::string OfTarget(const TableName& target) {
@@ -53,40 +49,22 @@ std::string OfTarget(const TableName& target) {
                        QuoteLiteral(target.name));
 }
 
-Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
-                                             const TableName& target) {
+Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction, const TableName& target,
+                                             const TargetBooks& books) {
     std::vector<StoredColumn> stored;
-    {
-        const auto rows =
-            BIWA_TRY(transaction.Query(fmt::format("SELECT * FROM {} LIMIT 0", target.ToSql())));
-        for (const auto& column : rows->columns()) stored.push_back({column, 0});
-    }
-    const auto rows = BIWA_TRY(transaction.Query(fmt::format(
-        "SELECT column_name, number, type FROM _biwa.stream_columns WHERE {}", OfTarget(target))));
-    while (const auto* block = BIWA_TRY(rows->Next())) {
-        for (std::size_t row = 0; row < block->rows; ++row) {
-            const std::string name(block->columns[0].GetString(row));
-            for (auto& one : stored) {
-                if (SmallLetters(one.column.name) != SmallLetters(name)) continue;
-                one.number = block->columns[1].Get<std::int32_t>(row);
-                one.type = block->columns[2].GetString(row);
-            }
-        }
-    }
-    const auto comments = BIWA_TRY(transaction.Query(
-        fmt::format("SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = {} AND "
-                    "lower(table_name) = lower({}) AND comment IS NOT NULL AND database_name = "
-                    "current_database()",
-                    QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
-    while (const auto* block = BIWA_TRY(comments->Next())) {
-        for (std::size_t row = 0; row < block->rows; ++row) {
-            for (auto& one : stored) {
-                if (one.column.name != block->columns[0].GetString(row)) continue;
-                one.comment = block->columns[1].GetString(row);
-            }
-        }
+    const auto rows =
+        BIWA_TRY(transaction.Query(fmt::format("SELECT * FROM {} LIMIT 0", target.ToSql())));
+    for (const auto& column : rows->columns()) {
+        const auto* known = books.Find(target.name, column.name);
+        stored.push_back({known == nullptr ? TargetBooks::Entry() : *known, column});
     }
     return stored;
+}
+
+Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
+                                             const TableName& target) {
+    return ReadStored(transaction, target,
+                      BIWA_TRY(TargetBooks::Read(transaction, target.dataset, target.name)));
 }
 
 Result<std::string> CommentOf(WriteTransaction& transaction, const TableName& target,
@@ -174,6 +152,40 @@ void AppendGone(const TableName& target, const std::string& column, const std::s
 
 }  // namespace
 
+Result<TargetBooks> TargetBooks::Read(WriteTransaction& transaction, const std::string& dataset,
+                                      const std::string& table) {
+    TargetBooks books;
+    const auto of_table =
+        table.empty() ? std::string()
+                      : fmt::format(" AND lower(table_name) = lower({})", QuoteLiteral(table));
+    const auto rows = BIWA_TRY(transaction.Query(fmt::format(
+        "SELECT table_name, column_name, number, type, NULL FROM _biwa.stream_columns WHERE "
+        "dataset = {0}{1} UNION ALL SELECT table_name, column_name, 0, '', comment FROM "
+        "duckdb_columns() WHERE schema_name = {0}{1} AND comment IS NOT NULL AND database_name = "
+        "current_database()",
+        QuoteLiteral(dataset), of_table)));
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            const auto& columns = block->columns;
+            auto& column = books.columns_[{SmallLetters(std::string(columns[0].GetString(row))),
+                                           SmallLetters(std::string(columns[1].GetString(row)))}];
+            if (columns[4].IsNull(row)) {
+                column.number = columns[2].Get<std::int32_t>(row);
+                column.type = columns[3].GetString(row);
+            } else {
+                column.comment = columns[4].GetString(row);
+            }
+        }
+    }
+    return books;
+}
+
+const TargetBooks::Entry* TargetBooks::Find(const std::string& table,
+                                            const std::string& column) const {
+    const auto found = columns_.find({SmallLetters(table), SmallLetters(column)});
+    return found == columns_.end() ? nullptr : &found->second;
+}
+
 TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
                       const std::string& source_table) {
     return {dataset.name, source_schema == dataset.usual_schema
@@ -222,8 +234,14 @@ bool Widens(const Type& from, const Type& to) {
 
 Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& target,
                             const TableSchema& columns) {
+    return FitTarget(transaction, target, columns,
+                     BIWA_TRY(TargetBooks::Read(transaction, target.dataset, target.name)));
+}
+
+Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& target,
+                            const TableSchema& columns, const TargetBooks& all_books) {
     // The warehouse finds names whatever their capitals.
-    auto stored = BIWA_TRY(ReadStored(transaction, target));
+    auto stored = BIWA_TRY(ReadStored(transaction, target, all_books));
     std::map<std::string, StoredColumn*> by_name;
     std::map<std::int32_t, StoredColumn*> by_number;
     for (auto& one : stored) {

@@ -1,6 +1,7 @@
 // The warehouse's table for a table of the source, and how it follows the source's columns.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -60,9 +61,33 @@ struct TargetFit {
     std::vector<Column> kept;
 };
 
+// What is known of the columns of a dataset's tables beside their types. The warehouse looks
+// through all of its columns for it, so that whoever looks at many tables reads it once for all of
+// them.
+class TargetBooks {
+  public:
+    struct Entry {
+        // Of the source's column, as of the last change that was applied; 0 and "" where that is
+        // gone.
+        std::int32_t number = 0;
+        std::string type = {};
+        std::string comment = {};
+    };
+
+    // Of all tables where none is named.
+    static Result<TargetBooks> Read(WriteTransaction& transaction, const std::string& dataset,
+                                    const std::string& table = "");
+    const Entry* Find(const std::string& table, const std::string& column) const;
+
+  private:
+    std::map<std::pair<std::string, std::string>, Entry> columns_;
+};
+
 // Looks at a target that is there.
 Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& target,
                             const TableSchema& columns);
+Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& target,
+                            const TableSchema& columns, const TargetBooks& books);
 
 // What marks these columns as gone at the source, where the target has them and does not say so
 // yet.

@@ -396,15 +396,16 @@ Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& pa
     for (std::size_t i = 0; i < columns.columns.size(); ++i) {
         const auto name = QuoteIdentifier(columns.columns[i].name);
         values += std::binary_search(lacking.begin(), lacking.end(), i)
-                      ? fmt::format("CASE WHEN p.\"keep {}\" THEN t.{} ELSE p.{} END AS {}, ", i,
-                                    name, name, name)
+                      ? fmt::format("CASE WHEN p.\"{}\" THEN t.{} ELSE p.{} END AS {}, ",
+                                    ChangeBuffer::KeepName(i), name, name, name)
                       : "p." + name + ", ";
     }
     for (std::size_t i = 0; i < columns.key.size(); ++i) {
         const auto name = QuoteIdentifier(columns.columns[columns.key[i]].name);
         keys += (i == 0 ? "p." : ", p.") + name;
-        on_origin += fmt::format("{}t.{} = p.\"origin {}\"", i == 0 ? "" : " AND ", name, i);
-        moved += fmt::format("{}p.{} <> p.\"origin {}\"", i == 0 ? "" : " OR ", name, i);
+        const auto origin = ChangeBuffer::OriginName(i);
+        on_origin += fmt::format("{}t.{} = p.\"{}\"", i == 0 ? "" : " AND ", name, origin);
+        moved += fmt::format("{}p.{} <> p.\"{}\"", i == 0 ? "" : " OR ", name, origin);
     }
     // A copy that was cut off and went on later may have the row twice: as it was then and, moved
     // to another page by an update, as it was later. Either has the value, or a change that is

@@ -85,8 +85,10 @@ class ChangeBuffer {
     // Whole rows.
     std::unique_ptr<RowSource> Rows() const;
     // Rows that lack values which the source did not send. Columns: those of the table; for each of
-    // partial_columns() a boolean "keep N", true where the value is missing; the key's columns as
-    // "origin N": where the warehouse has the row with the missing values now.
+    // partial_columns() a boolean KeepName, true where the value is missing; the key's columns as
+    // OriginName: where the warehouse has the row with the missing values now.
+    static std::string KeepName(std::size_t column);
+    static std::string OriginName(std::size_t key_column);
     std::unique_ptr<RowSource> PartialRows() const;
     // Places in columns() that are missing in any partial row, ascending.
     std::vector<std::size_t> partial_columns() const;

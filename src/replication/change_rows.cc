@@ -12,6 +12,15 @@
 
 namespace biwa {
 
+// Not such as a column of a table might have.
+std::string ChangeBuffer::KeepName(std::size_t column) {
+    return fmt::format("biwa keep {}", column);
+}
+
+std::string ChangeBuffer::OriginName(std::size_t key_column) {
+    return fmt::format("biwa origin {}", key_column);
+}
+
 std::vector<std::size_t> ChangeBuffer::partial_columns() const {
     std::set<std::size_t> columns;
     for (const auto& [row, partial] : partials_) {
@@ -23,11 +32,11 @@ std::vector<std::size_t> ChangeBuffer::partial_columns() const {
 std::vector<Column> ChangeBuffer::PartialColumns(const std::vector<std::size_t>& kept) const {
     auto columns = columns_->columns;
     for (const auto column : kept) {
-        columns.push_back({fmt::format("keep {}", column), {TypeId::kBool}, false, ""});
+        columns.push_back({KeepName(column), {TypeId::kBool}, false, ""});
     }
     for (std::size_t i = 0; i < columns_->key.size(); ++i) {
         auto origin = columns_->columns[columns_->key[i]];
-        origin.name = fmt::format("origin {}", i);
+        origin.name = OriginName(i);
         columns.push_back(std::move(origin));
     }
     return columns;

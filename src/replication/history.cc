@@ -342,14 +342,15 @@ Status WriteHistory(WriteTransaction& transaction, const TableName& target,
     std::string values, on_origin;
     for (std::size_t i = 0; i < columns.columns.size(); ++i) {
         const auto name = QuoteIdentifier(columns.columns[i].name);
-        values +=
-            std::binary_search(lacking.begin(), lacking.end(), i)
-                ? fmt::format(", CASE WHEN r.\"keep {}\" THEN t.{} ELSE r.{} END", i, name, name)
-                : ", r." + name;
+        values += std::binary_search(lacking.begin(), lacking.end(), i)
+                      ? fmt::format(", CASE WHEN r.\"{}\" THEN t.{} ELSE r.{} END",
+                                    ChangeBuffer::KeepName(i), name, name)
+                      : ", r." + name;
     }
     for (std::size_t i = 0; i < columns.key.size(); ++i) {
-        on_origin += fmt::format("{}t.{} = r.\"origin {}\"", i == 0 ? "" : " AND ",
-                                 QuoteIdentifier(columns.columns[columns.key[i]].name), i);
+        on_origin += fmt::format("{}t.{} = r.\"{}\"", i == 0 ? "" : " AND ",
+                                 QuoteIdentifier(columns.columns[columns.key[i]].name),
+                                 ChangeBuffer::OriginName(i));
     }
     BIWA_TRY(transaction.ExecuteWith(
         fmt::format("{} SELECT {}, {}{} FROM $rows AS r LEFT JOIN {} AS t ON {}", insert,

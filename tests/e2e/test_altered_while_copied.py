@@ -102,7 +102,7 @@ def test_a_table_that_is_locked_is_not_waited_for_without_end(database, tmp_path
                                          "LOCK TABLE b_locked IN ACCESS EXCLUSIVE MODE")
             wait_until(lambda: database.value(waiting) > 0, instance.log, 30)
             wait_until(lambda: database.value(waiting) == 0, instance.log, 15)
-            assert "lock timeout" in instance.log()
+            wait_until(lambda: "lock timeout" in instance.log(), instance.log, 15)
             application.rollback()
         instance.sync(120)
         database.run(f"ALTER DATABASE {database.name} RESET ALL")

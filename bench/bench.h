@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -63,9 +64,11 @@ inline void PrintResult(double rows, double seconds, std::uint64_t file_bytes = 
         rows, seconds, rows / seconds, CpuSeconds(), PeakMegabytes(), file_bytes >> 20);
 }
 
-// What BENCH_TEXTS says of those that seldom repeat: "plain", else compressed.
-inline TextStorage TextsAsked() {
-    return Environment("BENCH_TEXTS") == "plain" ? TextStorage::kPlain : TextStorage::kCompressed;
+// What BENCH_TEXTS says of those that seldom repeat; what a stream does of itself where it is unset.
+inline std::optional<TextStorage> TextsAsked() {
+    const auto asked = Environment("BENCH_TEXTS");
+    if (asked.empty()) return std::nullopt;
+    return asked == "plain" ? TextStorage::kPlain : TextStorage::kCompressed;
 }
 
 // BENCH_MEMORY_MB is what the engine may take; its default otherwise.

@@ -1,5 +1,5 @@
 """MariaDB: copies and changes."""
-from servers import ROUNDS, middle, pair_of, rounds, say, scaled
+from servers import ROUNDS, command, middle, pair_of, rounds, say, scaled
 
 MARIADB_TABLE = """
 CREATE TABLE {name} (id bigint PRIMARY KEY, pupil bigint NOT NULL, problem int NOT NULL,
@@ -13,10 +13,35 @@ ANALYZE TABLE {name};
 """
 
 
+# Some two kilobytes a row, of text that does not compress.
+MARIADB_WIDE = """
+CREATE TABLE {name} (id bigint PRIMARY KEY, {columns});
+SET sql_log_bin = 0;
+INSERT INTO {name} SELECT seq, {values} FROM seq_1_to_{rows};
+ANALYZE TABLE {name};
+"""
+
+
 def mariadb_snapshot(server):
     rows = scaled(5_000_000)
     say(f"mariadb-snapshot: {rows:,} rows of 76 bytes")
     server.sql(MARIADB_TABLE.format(name="snap", rows=rows), "bench")
+    return copy(server, "mariadb-snapshot", rows)
+
+
+def mariadb_snapshot_wide(server):
+    rows = scaled(1_000_000)
+    say(f"mariadb-snapshot-wide: {rows:,} rows of 60 columns, two kilobytes each")
+    kinds = ["int"] * 10 + ["timestamp(6)"] * 5 + ["text"] * 44
+    value = {"int": "seq % {}", "timestamp(6)": "'2026-01-01' + INTERVAL {} * seq SECOND",
+             "text": "concat(md5(concat(seq, '{}')), '-answer')"}
+    columns = ", ".join(f"c{n} {kind} NOT NULL" for n, kind in enumerate(kinds, 1))
+    values = ", ".join(value[kind].format(n + 1) for n, kind in enumerate(kinds, 1))
+    server.sql(MARIADB_WIDE.format(name="snap", columns=columns, values=values, rows=rows), "bench")
+    return copy(server, "mariadb-snapshot-wide", rows, BENCH_MEMORY_MB="640")
+
+
+def copy(server, name, rows, **environment):
 
     def limit():
         server.settle()
@@ -25,15 +50,18 @@ def mariadb_snapshot(server):
 
     def ours():
         server.settle()
-        result = server.bench("snapshot", server.fresh_folder(), "snap")
+        folder = server.fresh_folder()
+        result = server.bench("snapshot", folder, "snap", **environment)
+        command("rm", "-rf", folder)
         assert result["rows"] == rows, result
         return result
 
     ratio, limit, mine, all_of_them = rounds(limit, ours)
-    return {"name": "mariadb-snapshot", "rows": rows, "rows_per_s": mine["rows_per_s"],
+    server.sql("DROP TABLE snap", "bench")
+    return {"name": name, "rows": rows, "rows_per_s": mine["rows_per_s"],
             "limit": "SELECT of one connection, as text or prepared, read and thrown away",
             "limit_rows_per_s": limit["rows_per_s"], "rss_mb": mine["rss_mb"],
-            "ratios": all_of_them, "ratio": round(ratio, 3), "goal": 0.8}
+            "file_mb": mine["file_mb"], "ratios": all_of_them, "ratio": round(ratio, 3), "goal": 0.8}
 
 
 MARIADB_BACKLOG = """

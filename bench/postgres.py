@@ -68,17 +68,16 @@ def snapshot_20m(server):
 
 
 def snapshot_wide(server):
-    return copy_wide(server, "snapshot-wide", "compressed")
+    return copy_wide(server, "snapshot-wide", {})
 
 
-def snapshot_wide_plain(server):
-    return copy_wide(server, "snapshot-wide-plain", "plain")
+def snapshot_wide_compressed(server):
+    return copy_wide(server, "snapshot-wide-compressed", {"BENCH_TEXTS": "compressed"})
 
 
-def copy_wide(server, name, texts):
-    """Texts as a stream stores them with `texts: compressed` or `texts: plain`."""
+def copy_wide(server, name, environment):
     rows = scaled(1_000_000)
-    say(f"{name}: {rows:,} rows of 60 columns, two kilobytes each, texts {texts}")
+    say(f"{name}: {rows:,} rows of 60 columns, two kilobytes each")
     kinds = ["int"] * 10 + ["timestamptz"] * 5 + ["text"] * 44
     value = {"int": "i % {}", "timestamptz": "'2026-01-01'::timestamptz + i * interval '{} second'",
              "text": "md5(i::text || '{}') || '-answer'"}
@@ -86,7 +85,6 @@ def copy_wide(server, name, texts):
     values = ", ".join(value[kind].format(n + 1) for n, kind in enumerate(kinds, 1))
     server.sql(WIDE.format(name="wide", columns=columns, values=values, rows=rows))
     row_bytes = int(server.sql("SELECT round(avg(pg_column_size(wide))) FROM (SELECT * FROM wide LIMIT 1000) AS wide"))
-    environment = {"BENCH_TEXTS": texts}
     folder = server.fresh_folder()
     engine = server.bench("store-limit", folder, "wide", **environment)
     command("rm", "-rf", folder)

@@ -27,6 +27,7 @@
 #include "base/process_memory.h"
 #include "base/text.h"
 #include "bench.h"
+#include "replication/text_storage.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/postgres_source.h"
 
@@ -100,6 +101,7 @@ class FirstRows final : public RowSource {
           snapshot_(Must(stream_->ResumeSnapshot())),
           ranges_(Must(snapshot_->Split(table_))) {}
 
+    const SourceTable& table() const { return table_; }
     const std::vector<Column>& columns() const override { return table_.columns.columns; }
     std::size_t rows_estimate() const override { return rows_max_; }
     Result<std::unique_ptr<RowReader>> Open() override { return std::make_unique<Reader>(*this); }
@@ -154,11 +156,11 @@ void StoreLimit(const std::string& folder, const std::string& table) {
     std::string definitions;
     in_transaction([&](WriteTransaction& transaction) {
         FirstRows rows(table, kRows);
+        const auto texts = ChooseTexts(TextsAsked(), {rows.table()}, warehouse->free_bytes());
+        const auto* const method = texts == TextStorage::kPlain ? "uncompressed" : "fsst";
         for (const auto& column : rows.columns()) {
             // As a stream's table has it.
             const bool is_hinted = column.type.id == TypeId::kText && column.seldom_repeats;
-            const auto* const method =
-                TextsAsked() == TextStorage::kPlain ? "uncompressed" : "fsst";
             definitions +=
                 fmt::format("{}{} {}{}{}", definitions.empty() ? "" : ", ",
                             QuoteIdentifier(column.name), ToSql(column.type),

@@ -89,8 +89,9 @@ class MariaDbServer:
                        env["MARIADB_USER"], f"-p{env['MARIADB_PASSWORD']}", database,
                        input=text).strip()
 
-    def bench(self, *words):
-        return json.loads(command(os.path.join(BUILD, "mariadb_bench"), *words, env=self.env))
+    def bench(self, *words, **environment):
+        out = command(os.path.join(BUILD, "mariadb_bench"), *words, env={**self.env, **environment})
+        return json.loads(out)
 
     def fresh_folder(self):
         return tempfile.mkdtemp(dir=self.folder)

@@ -14,6 +14,7 @@
 #include "replication/stream_options.h"
 #include "replication/stream_state.h"
 #include "replication/target_table.h"
+#include "replication/text_storage.h"
 
 namespace biwa {
 
@@ -88,6 +89,7 @@ Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const Targe
     if (tables.empty()) return {};
     // The books may be of a Biwa before this one.
     BIWA_TRY(PrepareStateTables(warehouse));
+    const auto texts = ChooseTexts(stream.texts, tables, warehouse.free_bytes());
     auto transaction = BIWA_TRY(warehouse.Begin());
     for (const auto& table : tables) {
         LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,
@@ -96,7 +98,7 @@ Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const Targe
         BIWA_TRY(DropTarget(*transaction, target));
         BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
         // Empty until the copy is done: who reads it gets no rows, and no error.
-        BIWA_TRY(PrepareTarget(*transaction, target, table.columns, stream.texts));
+        BIWA_TRY(PrepareTarget(*transaction, target, table.columns, texts));
         BIWA_TRY(NarrowHistory(*transaction, {stream.name, table.schema, table.name, target}));
         StreamState::Table forgotten;
         forgotten.schema = table.schema;

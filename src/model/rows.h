@@ -87,6 +87,8 @@ class RowSource {
     virtual const std::vector<Column>& columns() const = 0;
     virtual std::size_t threads_max() const { return 1; }
     virtual std::size_t rows_estimate() const = 0;
+    // Whether what is stored is likely to be read again at once, as rows that change are.
+    virtual bool are_read_soon() const { return true; }
     virtual Result<std::unique_ptr<RowReader>> Open() = 0;
 };
 

@@ -312,7 +312,9 @@ class Loader {
         stream.discover_every =
             std::max(checked.Duration("discover_every"), std::chrono::milliseconds(100));
         stream.recopy_when_lost = checked.Text("when_lost") == "recopy";
-        if (checked.Text("texts") == "plain") stream.texts = TextStorage::kPlain;
+        const auto texts = checked.Text("texts");
+        if (texts == "plain") stream.texts = TextStorage::kPlain;
+        if (texts == "compressed") stream.texts = TextStorage::kCompressed;
         if (const auto* reconcile = checked.Find("reconcile")) {
             LoadReconcile(*reconcile, stream);
         }

@@ -252,12 +252,13 @@ std::vector<Setting> StreamSettings() {
         {.name = "texts",
          .type = SettingType::kText,
          .description =
-             "How texts that seldom repeat are stored, as PostgreSQL's statistics tell them. "
-             "compressed: in about half the space. plain: tables of many such texts are copied in "
-             "three quarters of the time, and the texts are read faster out of memory. It counts "
-             "for tables that are copied from then on.",
-         .default_text = "compressed",
-         .choices = {"compressed", "plain"}},
+             "How texts that seldom repeat are stored. compressed: in about half the space. plain: "
+             "tables of many such texts are copied in three quarters of the time, and the texts are "
+             "read faster out of memory. auto: plain where all that is copied takes less than a "
+             "tenth of what is free on the warehouse's disk, else compressed. It counts for tables "
+             "that are copied from then on.",
+         .default_text = "auto",
+         .choices = {"auto", "compressed", "plain"}},
         {.name = "reconcile",
          .type = SettingType::kObject,
          .description = "Comparing all tables with the source, value by value, while changes flow.",

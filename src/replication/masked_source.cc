@@ -324,6 +324,18 @@ class MaskedSnapshot final : public SnapshotReader {
         }
         return ranges;
     }
+    // Hashes repeat as the values do; what other masks leave of them may be alike.
+    Result<std::set<std::string>> TextsThatSeldomRepeat(
+        const SourceTable& table, const std::vector<SnapshotRange>& ranges) override {
+        const auto masked = BIWA_TRY(masking_->ForRows(table));
+        auto found = BIWA_TRY(clear_->TextsThatSeldomRepeat(
+            masking_->Clear(table), BIWA_TRY(ClearRanges(ranges, masked.has_masked_key()))));
+        for (std::size_t i = 0; i < masked.masks.size(); ++i) {
+            const auto& mask = masked.masks[i];
+            if (mask && mask->kind != MaskKind::kHash) found.erase(masked.clear->columns[i].name);
+        }
+        return found;
+    }
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                             const SnapshotRange& range) override {
         auto masked = BIWA_TRY(masking_->ForRows(table));
@@ -335,11 +347,7 @@ class MaskedSnapshot final : public SnapshotReader {
     Result<bool> AreCurrent(const SourceTable& table,
                             const std::vector<SnapshotRange>& ranges) override {
         const bool is_sealed = BIWA_TRY(masking_->ForRows(table)).has_masked_key();
-        std::vector<SnapshotRange> clear_ranges;
-        for (const auto& range : ranges) {
-            clear_ranges.push_back(BIWA_TRY(ClearRange(range, is_sealed)));
-        }
-        return clear_->AreCurrent(masking_->Clear(table), clear_ranges);
+        return clear_->AreCurrent(masking_->Clear(table), BIWA_TRY(ClearRanges(ranges, is_sealed)));
     }
 
     std::uint64_t unrepresentable() const override { return clear_->unrepresentable(); }
@@ -349,6 +357,14 @@ class MaskedSnapshot final : public SnapshotReader {
         auto clear_range = range;
         if (is_sealed) clear_range.text = BIWA_TRY(Unseal(masking_->key(), range.text));
         return clear_range;
+    }
+    Result<std::vector<SnapshotRange>> ClearRanges(const std::vector<SnapshotRange>& ranges,
+                                                   bool is_sealed) const {
+        std::vector<SnapshotRange> clear_ranges;
+        for (const auto& range : ranges) {
+            clear_ranges.push_back(BIWA_TRY(ClearRange(range, is_sealed)));
+        }
+        return clear_ranges;
     }
 
     const std::unique_ptr<SnapshotReader> clear_;

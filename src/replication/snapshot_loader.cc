@@ -36,6 +36,8 @@ class SliceRows final : public RowSource {
     std::size_t rows_estimate() const override {
         return static_cast<std::size_t>(std::max<std::int64_t>(1, source_.rows_estimate));
     }
+    // What lies still in memory is of more use: the source's own, on the same machine.
+    bool are_read_soon() const override { return false; }
     Result<std::unique_ptr<RowReader>> Open() override { return std::make_unique<Reader>(*this); }
 
     // How many of the ranges, from the front, were handed out; all of them are read to their ends

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "base/log.h"
 #include "replication/stream_tables.h"
 #include "replication/target_table.h"
+#include "replication/text_storage.h"
 
 namespace biwa {
 
@@ -140,6 +143,7 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
     // What is copied is of that moment.
     state_.commit_time = start->time;
     state_.tables.clear();
+    const auto texts = ChooseTexts(options_.texts, tables, warehouse_.free_bytes());
     auto transaction = BIWA_TRY(warehouse_.Begin());
     for (const auto& table : tables) {
         StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
@@ -153,7 +157,13 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
         const auto target = TargetOf(table.schema, table.name);
         BIWA_TRY(DropTarget(*transaction, target));
-        BIWA_TRY(PrepareTarget(*transaction, target, table.columns, options_.texts));
+        auto columns = table.columns;
+        const auto seldom =
+            BIWA_TRY(start->snapshot->TextsThatSeldomRepeat(table, added.ranges_left));
+        for (auto& column : columns.columns) {
+            column.seldom_repeats = column.seldom_repeats || seldom.contains(column.name);
+        }
+        BIWA_TRY(PrepareTarget(*transaction, target, columns, texts));
         BIWA_TRY(SaveTable(*transaction, options_.name, added));
         state_.tables.push_back(std::move(added));
         // The engine holds a part of a megabyte for each table until the commit. What is committed
@@ -172,8 +182,9 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
     is_exact_ = !start->is_later;
     durable_order_ = state_.position.order;
     received_order_ = state_.position.order;
-    LogInfo("stream {}: copying {} tables as of {}", options_.name, tables.size(),
-            state_.position.text);
+    LogInfo("stream {}: copying {} tables as of {}; texts that seldom repeat are stored {}",
+            options_.name, tables.size(), state_.position.text,
+            texts == TextStorage::kPlain ? "plain" : "compressed");
     return {};
 }
 
@@ -286,8 +297,8 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
     {
         // The table may have got columns since an earlier start made the target.
         auto transaction = BIWA_TRY(warehouse_.Begin());
-        auto recopy =
-            BIWA_TRY(PrepareTarget(*transaction, target, described.columns, options_.texts));
+        const auto texts = ChooseTexts(options_.texts, {described}, warehouse_.free_bytes());
+        auto recopy = BIWA_TRY(PrepareTarget(*transaction, target, described.columns, texts));
         BIWA_TRY(transaction->Commit());
         if (!recopy.empty()) return SetPhase(table, TablePhase::kWaiting, std::move(recopy));
     }

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -36,7 +37,7 @@ struct LineOptions {
     bool beside = false;               // into tables that readers do not see yet
     std::vector<std::string> history;  // patterns of tables whose history is kept
     SnapshotOptions snapshot;
-    TextStorage texts = TextStorage::kCompressed;  // in tables that are made
+    std::optional<TextStorage> texts = {};  // in tables that are made; nothing: as there is room
     std::chrono::milliseconds commit_every{100};
     std::size_t queue_bytes_max = 32 << 20;
     std::chrono::milliseconds idle_every{10'000};

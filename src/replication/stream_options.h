@@ -23,7 +23,7 @@ struct StreamOptions {
     std::vector<std::string> exclude;  // "schema.table", "schema.prefix*"
     std::vector<std::string> history;  // those of them whose history is kept
     SnapshotOptions snapshot;
-    TextStorage texts = TextStorage::kCompressed;  // in tables that are made
+    std::optional<TextStorage> texts = {};  // in tables that are made; nothing: as there is room
     // Changes become visible at most this often, unless many wait: a commit costs, and each makes
     // dashboards and models look again.
     std::chrono::milliseconds commit_every{100};

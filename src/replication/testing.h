@@ -470,6 +470,7 @@ class BrokenWarehouse final : public Warehouse {
     }
     Status Checkpoint() override { return inner_.Checkpoint(); }
     std::uint64_t size_bytes() const override { return inner_.size_bytes(); }
+    std::uint64_t free_bytes() const override { return inner_.free_bytes(); }
 
   private:
     class Transaction final : public WriteTransaction {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -72,6 +73,12 @@ class SnapshotReader {
   public:
     virtual ~SnapshotReader() = default;
     virtual Result<std::vector<SnapshotRange>> Split(const SourceTable& table) = 0;
+    // Columns of texts that seldom repeat (Column::seldom_repeats), beside those that the table
+    // says: what a look at some rows of the ranges tells, where the server counts nothing.
+    virtual Result<std::set<std::string>> TextsThatSeldomRepeat(const SourceTable&,
+                                                                const std::vector<SnapshotRange>&) {
+        return std::set<std::string>();
+    }
     // Any number at once, each with a connection of its own. From any thread.
     virtual Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                                     const SnapshotRange& range) = 0;

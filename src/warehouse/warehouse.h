@@ -139,6 +139,8 @@ class Warehouse {
     virtual Status Checkpoint() = 0;
 
     virtual std::uint64_t size_bytes() const = 0;
+    // On the disk where it grows; 0 where that cannot be told.
+    virtual std::uint64_t free_bytes() const = 0;
 };
 
 }  // namespace biwa

@@ -838,6 +838,30 @@ def test_keys_are_read_anew_a_part_is_refused_and_a_bastion_is_passed(database, 
     assert done.returncode == 1 and "cannot be copied in part" in done.stderr, done.stderr
 
 
+def test_texts_that_seldom_repeat_are_stored_as_they_are(database, instance):
+    """The server counts no values: rows from all over the table tell. Masked ones are what their masks make of
+    them."""
+    database.run("CREATE TABLE notes (id int PRIMARY KEY, own text, topic varchar(20), late text, cut text);"
+                 "INSERT INTO notes (id) VALUES (1)")
+    for _ in range(17):
+        database.run("INSERT INTO notes (id) SELECT id + (SELECT max(id) FROM notes) FROM notes")
+    # Of two values the most, but for the first rows, which all differ.
+    database.run("UPDATE notes SET own = concat(sha2(id, 512), md5(id)), topic = concat('topic ', id % 5000), "
+                 "late = if(id < 2000, md5(id), concat('late ', id % 2)), cut = concat(md5(id), md5(id));"
+                 "ANALYZE TABLE notes")
+    path = instance.folder / "streams" / "app.yaml"
+    path.write_text(path.read_text() + f"masks:\n  {database.name}.notes.cut: truncate 1\n")
+    instance.start()
+    instance.sync(60)
+    _, rows = instance.query_texts("SELECT DISTINCT column_name, compression FROM pragma_storage_info('app.notes') "
+                                   "WHERE segment_type = 'VARCHAR' AND row_group_id = 0 ORDER BY column_name")
+    stored = dict(rows)
+    assert stored.pop("own") == "Uncompressed", stored
+    assert set(stored) == {"topic", "late", "cut"} and "Uncompressed" not in stored.values(), stored
+    assert instance.query("SELECT count(*), count(DISTINCT own), count(DISTINCT topic), max(length(cut)) FROM app.notes") \
+        == [[131072, 131072, 5000, 1]]
+
+
 @pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.skipif(
     os.environ.get("BIWA_LONG") != "1", reason="BIWA_LONG=1"))])
 def test_a_stream_of_many_tables(database, instance, count):

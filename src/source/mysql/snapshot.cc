@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "source/mysql/key_ranges.h"
 #include "source/mysql/result_rows.h"
+#include "source/mysql/text_sample.h"
 
 namespace biwa::mysql {
 
@@ -247,6 +248,14 @@ Result<std::vector<SnapshotRange>> MySqlSnapshot::Split(const SourceTable& table
     auto ranges = SplitByKey(connection, table, described.decoders[table.columns.key.front()].info);
     GiveBack(std::move(connection));
     return ranges;
+}
+
+Result<std::set<std::string>> MySqlSnapshot::TextsThatSeldomRepeat(
+    const SourceTable& table, const std::vector<SnapshotRange>& ranges) {
+    auto connection = BIWA_TRY(TakeConnection());
+    auto found = mysql::TextsThatSeldomRepeat(connection, table, ranges);
+    GiveBack(std::move(connection));
+    return found;
 }
 
 Result<std::unique_ptr<RowReader>> MySqlSnapshot::Read(const SourceTable& table,

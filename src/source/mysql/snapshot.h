@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ class MySqlSnapshot final : public SnapshotReader {
     const BinlogPlace& place() const { return place_; }
 
     Result<std::vector<SnapshotRange>> Split(const SourceTable& table) override;
+    Result<std::set<std::string>> TextsThatSeldomRepeat(
+        const SourceTable& table, const std::vector<SnapshotRange>& ranges) override;
     // Waits while all connections are in use.
     Result<std::unique_ptr<RowReader>> Read(const SourceTable& table,
                                             const SnapshotRange& range) override;

@@ -18,8 +18,8 @@ namespace biwa::postgres {
 namespace {
 
 // Ordinary tables that are not the server's own, and partitioned ones as their root, with what its
-// leaves add up to. (Where a root cannot be published: its leaves.) Their sizes as the server last
-// counted them: to measure one takes a lock, and would wait for whoever alters a table.
+// leaves add up to. (Where a root cannot be published: its leaves.) Their sizes, long values that are
+// kept aside among them, as the server last counted them: to measure one takes a lock, and would wait for whoever alters a table.
 constexpr const char* kTablesSql = R"(
 WITH RECURSIVE part (root, oid) AS (
     SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i
@@ -29,10 +29,12 @@ WITH RECURSIVE part (root, oid) AS (
     SELECT part.root, i.inhrelid FROM part
     JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid),
 leaves AS (
-    SELECT part.root, sum(greatest(c.reltuples, 0)) AS rows, sum(c.relpages) AS pages,
+    SELECT part.root, sum(greatest(c.reltuples, 0)) AS rows,
+           sum(c.relpages + coalesce(aside.relpages, 0)) AS pages,
            min(CASE WHEN c.relkind = 'f' OR c.relpersistence = 'u' THEN c.relname END) AS unlogged,
            bool_or(c.relreplident = 'n') AS no_identity, bool_and(c.relreplident = 'f') AS all_full
     FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind <> 'p'
+    LEFT JOIN pg_catalog.pg_class aside ON aside.oid = c.reltoastrelid
     GROUP BY part.root)
 SELECT c.oid, n.nspname, c.relname,
        -- Of a partitioned table what its leaves have counts: updates would fail by theirs.
@@ -42,10 +44,12 @@ SELECT c.oid, n.nspname, c.relname,
             WHEN leaves.unlogged IS NOT NULL
             THEN 'has a partition that is unlogged or elsewhere, ' || leaves.unlogged END,
        coalesce(leaves.rows, greatest(c.reltuples, 0))::bigint,
-       coalesce(leaves.pages, c.relpages) * pg_catalog.current_setting('block_size')::bigint,
+       coalesce(leaves.pages, c.relpages + coalesce(aside.relpages, 0)) *
+           pg_catalog.current_setting('block_size')::bigint,
        c.relkind = 'p', c.relispartition
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_class aside ON aside.oid = c.reltoastrelid
 LEFT JOIN leaves ON leaves.root = c.oid
 WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp\_%'

@@ -109,7 +109,12 @@ class DuckDbTransaction final : public WriteTransaction {
         const bool are_many = std::any_of(rows.begin(), rows.end(), [](const NamedRows& named) {
             return named.rows.threads_max() > 1 || named.rows.rows_estimate() >= kRowsOfGroup;
         });
-        const duck::EarlyWrites early(are_many ? checkpointer_.file() : -1);
+        const bool are_read_soon = std::any_of(
+            rows.begin(), rows.end(),
+            [](const NamedRows& named) { return named.rows.are_read_soon(); });
+        using Pages = duck::EarlyWrites::Pages;
+        const duck::EarlyWrites early(are_many ? checkpointer_.file() : -1,
+                                      are_read_soon ? Pages::kStay : Pages::kGo);
         auto changed = duck::Execute(connection_, text, kNoTransactions, rests_in_use());
         if (!changed) {
             for (const auto& lease : leases) {
@@ -274,6 +279,11 @@ class DuckDbWarehouse final : public Warehouse {
         std::error_code none;
         const auto size = std::filesystem::file_size(path_, none);
         return (none ? 0 : size) + checkpointer_.log_bytes();
+    }
+    std::uint64_t free_bytes() const override {
+        std::error_code none;
+        const auto disk = std::filesystem::space(path_, none);
+        return none ? 0 : disk.available;
     }
 
   private:

@@ -22,18 +22,26 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-// Pages of the file in memory that the disk does not have and is not being sent. Nothing where the
-// system cannot tell (Linux before 6.5).
-std::optional<std::uint64_t> PagesNotWritten(int file) {
+// Of the file's pages in memory.
+struct Pages {
+    std::uint64_t cached = 0, dirty = 0, writing = 0, evicted = 0, recently_evicted = 0;
+};
+
+// From an offset on. Nothing where the system cannot tell (Linux before 6.5).
+std::optional<Pages> PagesOf(int file, std::uint64_t from = 0) {
     constexpr long kCachestat = 451;
     struct {
-        std::uint64_t offset = 0, length = 0;  // all of it
-    } range;
-    struct {
-        std::uint64_t cached = 0, dirty = 0, writing = 0, evicted = 0, recently_evicted = 0;
-    } found;
+        std::uint64_t offset, length = 0;  // up to its end
+    } range{from};
+    Pages found;
     if (::syscall(kCachestat, file, &range, &found, 0) != 0) return std::nullopt;
-    return found.dirty;
+    return found;
+}
+
+// Those that the disk does not have and is not being sent.
+std::optional<std::uint64_t> PagesNotWritten(int file) {
+    const auto pages = PagesOf(file);
+    return pages ? std::optional(pages->dirty) : std::nullopt;
 }
 
 // Nothing of the file is left to be written. Waits for it for less than the 5 seconds or more after
@@ -104,11 +112,41 @@ TEST_F(EarlyWritesTest, WhatIsWrittenIsOnItsWayToTheDiskLongBeforeTheSystemWould
     if (PagesNotWritten(file_.get()) != 0u) GTEST_SKIP() << "no disk, or a system that cannot tell";
     // Through a descriptor that can only read, as the warehouse's is.
     const OpenFile reader(::open((folder_.path() / "file").c_str(), O_RDONLY | O_CLOEXEC));
-    const EarlyWrites early(reader.get());
+    const EarlyWrites early(reader.get(), EarlyWrites::Pages::kStay);
     for (int n = 0; n < 2; ++n) {
         Write();
         EXPECT_TRUE(ComesToBeWritten(file_.get()));
     }
+}
+
+TEST_F(EarlyWritesTest, PagesThatComeFromNowOnGoWhenTheyAreWritten) {
+    Write();
+    ASSERT_EQ(::fdatasync(file_.get()), 0);
+    if (PagesNotWritten(file_.get()) != 0u) GTEST_SKIP() << "no disk, or a system that cannot tell";
+    const auto before = PagesOf(file_.get())->cached;
+    const OpenFile reader(::open((folder_.path() / "file").c_str(), O_RDONLY | O_CLOEXEC));
+    const EarlyWrites early(reader.get(), EarlyWrites::Pages::kGo);
+    for (int n = 0; n < 2; ++n) {
+        Write();
+        const auto end = Steady::now() + 3s;
+        while (PagesOf(file_.get(), 4 << 20)->cached > 0 && Steady::now() < end) {
+            std::this_thread::sleep_for(5ms);
+        }
+        EXPECT_EQ(PagesOf(file_.get(), 4 << 20)->cached, 0u);
+    }
+    EXPECT_EQ(PagesOf(file_.get())->cached, before);
+}
+
+TEST_F(EarlyWritesTest, PagesStayThatAreToStay) {
+    Write();
+    ASSERT_EQ(::fdatasync(file_.get()), 0);
+    if (PagesNotWritten(file_.get()) != 0u) GTEST_SKIP() << "no disk, or a system that cannot tell";
+    const auto before = PagesOf(file_.get())->cached;
+    const EarlyWrites early(file_.get(), EarlyWrites::Pages::kStay);
+    Write();
+    EXPECT_TRUE(ComesToBeWritten(file_.get()));
+    std::this_thread::sleep_for(200ms);
+    EXPECT_GT(PagesOf(file_.get())->cached, before);
 }
 
 TEST_F(EarlyWritesTest, ManyRowsAreOnTheirWayToTheDiskBeforeTheStatementEnds) {
@@ -130,7 +168,7 @@ TEST_F(EarlyWritesTest, ManyRowsAreOnTheirWayToTheDiskBeforeTheStatementEnds) {
 
 TEST_F(EarlyWritesTest, EndsWithoutWaitingForItsTurn) {
     const auto began = Steady::now();
-    for (int n = 0; n < 100; ++n) const EarlyWrites early(file_.get());
+    for (int n = 0; n < 100; ++n) const EarlyWrites early(file_.get(), EarlyWrites::Pages::kGo);
     EXPECT_LT(Steady::now() - began, 3s);
 }
 
@@ -138,7 +176,7 @@ TEST_F(EarlyWritesTest, WhereNothingCanBeWrittenNothingHappens) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
     const OpenFile in(ends[0]), out(ends[1]);
-    const EarlyWrites none(-1), pipe(in.get());
+    const EarlyWrites none(-1, EarlyWrites::Pages::kGo), pipe(in.get(), EarlyWrites::Pages::kGo);
     std::this_thread::sleep_for(120ms);
     const std::string text = "still open";
     EXPECT_EQ(::write(out.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));

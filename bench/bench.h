@@ -64,7 +64,8 @@ inline void PrintResult(double rows, double seconds, std::uint64_t file_bytes = 
         rows, seconds, rows / seconds, CpuSeconds(), PeakMegabytes(), file_bytes >> 20);
 }
 
-// What BENCH_TEXTS says of those that seldom repeat; what a stream does of itself where it is unset.
+// What BENCH_TEXTS says of those that seldom repeat; what a stream does of itself where it is
+// unset.
 inline std::optional<TextStorage> TextsAsked() {
     const auto asked = Environment("BENCH_TEXTS");
     if (asked.empty()) return std::nullopt;

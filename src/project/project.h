@@ -119,7 +119,7 @@ struct StreamConfig {
     std::uint64_t wal_stop_bytes = 0;               // 0: never
     std::chrono::milliseconds discover_every{10'000};
     bool recopy_when_lost = false;
-    std::optional<TextStorage> texts = {};          // nothing: as there is room
+    std::optional<TextStorage> texts = {};         // nothing: as there is room
     std::chrono::milliseconds reconcile_every{0};  // 0: only when asked
     bool reconcile_repairs = false;
     SourceLocation location;

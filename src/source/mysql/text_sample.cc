@@ -54,10 +54,10 @@ Result<std::set<std::string>> TextsThatSeldomRepeat(const Connection& connection
     double sampled = 0;
     for (std::size_t place = 0; place < places; ++place) {
         const auto& range = ranges[place * ranges.size() / places];
-        const auto rows = BIWA_TRY(connection.Query(fmt::format(
-            "SELECT {} FROM {}.{} FORCE INDEX (PRIMARY) WHERE {} LIMIT {}", columns,
-            QuoteName(table.schema), QuoteName(table.name),
-            BIWA_TRY(RangeCondition(range.text, key)), kRows / places)));
+        const auto rows = BIWA_TRY(connection.Query(
+            fmt::format("SELECT {} FROM {}.{} FORCE INDEX (PRIMARY) WHERE {} LIMIT {}", columns,
+                        QuoteName(table.schema), QuoteName(table.name),
+                        BIWA_TRY(RangeCondition(range.text, key)), kRows / places)));
         sampled += static_cast<double>(rows.size());
         for (std::size_t row = 0; row < rows.size(); ++row) {
             for (std::size_t i = 0; i < names.size(); ++i) {

@@ -18,8 +18,9 @@ namespace biwa::postgres {
 namespace {
 
 // Ordinary tables that are not the server's own, and partitioned ones as their root, with what its
-// leaves add up to. (Where a root cannot be published: its leaves.) Their sizes, long values that are
-// kept aside among them, as the server last counted them: to measure one takes a lock, and would wait for whoever alters a table.
+// leaves add up to. (Where a root cannot be published: its leaves.) Their sizes, long values that
+// are kept aside among them, as the server last counted them: to measure one takes a lock, and
+// would wait for whoever alters a table.
 constexpr const char* kTablesSql = R"(
 WITH RECURSIVE part (root, oid) AS (
     SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i

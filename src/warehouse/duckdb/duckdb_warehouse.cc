@@ -109,9 +109,9 @@ class DuckDbTransaction final : public WriteTransaction {
         const bool are_many = std::any_of(rows.begin(), rows.end(), [](const NamedRows& named) {
             return named.rows.threads_max() > 1 || named.rows.rows_estimate() >= kRowsOfGroup;
         });
-        const bool are_read_soon = std::any_of(
-            rows.begin(), rows.end(),
-            [](const NamedRows& named) { return named.rows.are_read_soon(); });
+        const bool are_read_soon =
+            std::any_of(rows.begin(), rows.end(),
+                        [](const NamedRows& named) { return named.rows.are_read_soon(); });
         using Pages = duck::EarlyWrites::Pages;
         const duck::EarlyWrites early(are_many ? checkpointer_.file() : -1,
                                       are_read_soon ? Pages::kStay : Pages::kGo);

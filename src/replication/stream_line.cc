@@ -47,6 +47,14 @@ const SourceTable* FindTable(const std::vector<SourceTable>& tables, const std::
     return found == tables.end() ? nullptr : &*found;
 }
 
+// Nothing of it has to be looked at in the warehouse again.
+bool AreAlike(const std::vector<Column>& before, const std::vector<Column>& now) {
+    return std::equal(before.begin(), before.end(), now.begin(), now.end(),
+                      [](const Column& a, const Column& b) {
+                          return a == b && a.number == b.number && a.mask == b.mask;
+                      });
+}
+
 }  // namespace
 
 StreamLine::StreamLine(Warehouse& warehouse, LineOptions options, LineObserver& observer)
@@ -139,12 +147,14 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         }
         return tl::unexpected(std::move(start).error());
     }
+    prepared_.clear();
     state_.position = start->position;
     // What is copied is of that moment.
     state_.commit_time = start->time;
     state_.tables.clear();
     const auto texts = ChooseTexts(options_.texts, tables, warehouse_.free_bytes());
     auto transaction = BIWA_TRY(warehouse_.Begin());
+    auto look = BIWA_TRY(DatasetLook::Read(*transaction, options_.dataset.name));
     for (const auto& table : tables) {
         StreamState::Table added{.schema = table.schema, .name = table.name, .id = table.id};
         added.key_repeats = table.columns.key_repeats;
@@ -156,14 +166,15 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         added.shape = BooksOf(table.shape);
         added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
         const auto target = TargetOf(table.schema, table.name);
-        BIWA_TRY(DropTarget(*transaction, target));
+        BIWA_TRY(DropTarget(*transaction, target, look));
         auto columns = table.columns;
         const auto seldom =
             BIWA_TRY(start->snapshot->TextsThatSeldomRepeat(table, added.ranges_left));
         for (auto& column : columns.columns) {
             column.seldom_repeats = column.seldom_repeats || seldom.contains(column.name);
         }
-        BIWA_TRY(PrepareTarget(*transaction, target, columns, texts));
+        BIWA_TRY(PrepareTarget(*transaction, target, columns, texts, look));
+        prepared_[table.ToString()] = table.columns.columns;
         BIWA_TRY(SaveTable(*transaction, options_.name, added));
         state_.tables.push_back(std::move(added));
         // The engine holds a part of a megabyte for each table until the commit. What is committed
@@ -172,6 +183,8 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
             BIWA_TRY(transaction->Commit());
             transaction.reset();
             transaction = BIWA_TRY(warehouse_.Begin());
+            // Others may have made something meanwhile.
+            look = BIWA_TRY(DatasetLook::Read(*transaction, options_.dataset.name));
         }
     }
     BIWA_TRY(SavePhase(*transaction, options_.name, StreamPhase::kSnapshot));
@@ -294,7 +307,8 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
                              const std::function<bool()>& is_enough) {
     const auto target = TargetOf(table.schema, table.name);
     if (std::exchange(copying_, table.ToString()) != table.ToString()) rows_copied_ = 0;
-    {
+    const auto prepared = prepared_.find(table.ToString());
+    if (prepared == prepared_.end() || !AreAlike(prepared->second, described.columns.columns)) {
         // The table may have got columns since an earlier start made the target.
         auto transaction = BIWA_TRY(warehouse_.Begin());
         const auto texts = ChooseTexts(options_.texts, {described}, warehouse_.free_bytes());
@@ -332,6 +346,7 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
     }
     // A later look at the source has changes in it that are still to come through the stream.
     copying_.clear();
+    prepared_.erase(table.ToString());
     table.overlap_until = is_exact_ ? 0 : BIWA_TRY(source.Head()).order;
     BIWA_TRY(SetPhase(table, TablePhase::kLive, "", rows_copied_.exchange(0)));
     observer_.OnCopied(target);

@@ -141,6 +141,8 @@ class StreamLine {
     // Of the line's own position; while it is there, a copy is exact.
     std::unique_ptr<SnapshotReader> snapshot_;
     bool is_exact_ = false;
+    // Of targets that were made for the copy that goes on: the columns they were made for.
+    std::map<std::string, std::vector<Column>> prepared_;
     std::string copying_;  // the table that was begun last
     bool has_lost_history_ = false;
     StreamPace pace_;

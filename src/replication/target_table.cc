@@ -91,24 +91,29 @@ std::string TakenSql(const std::string& dataset) {
         QuoteLiteral(dataset), kCalled, kNow);
 }
 
+// The first column's texts.
+Result<std::set<std::string>> ReadNames(WriteTransaction& transaction, const std::string& sql) {
+    std::set<std::string> names;
+    const auto rows = BIWA_TRY(transaction.Query(sql));
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            names.emplace(block->columns[0].GetString(row));
+        }
+    }
+    return names;
+}
+
 // Makes room for the target, where it is not there: a table that was renamed at the source has left
 // a view under its old name. kUser where the name is of something that is not ours.
-Status MakeRoom(WriteTransaction& transaction, const TableName& target) {
-    const auto name = QuoteLiteral(SmallLetters(target.name));
-    const auto taken = BIWA_TRY(transaction.Query(
-        fmt::format("SELECT 1 FROM ({}) WHERE name = {}", TakenSql(target.dataset), name)));
-    if (BIWA_TRY(taken->Next()) != nullptr) {
+Status MakeRoom(WriteTransaction& transaction, const TableName& target, DatasetLook& look) {
+    if (look.taken.contains(SmallLetters(target.name))) {
         return UserError(fmt::format("the warehouse has a {} already, which no stream made: it is "
                                      "left as it is",
                                      target.ToString()),
                          "Give that another name, or the stream another dataset.");
     }
-    const auto rows = BIWA_TRY(transaction.Query(
-        fmt::format("SELECT 1 FROM duckdb_views() WHERE schema_name = {} AND lower(view_name) = {} "
-                    "AND database_name = current_database()",
-                    QuoteLiteral(target.dataset), name)));
-    const bool found = BIWA_TRY(rows->Next()) != nullptr;
-    return found ? transaction.Execute("DROP VIEW " + target.ToSql()) : Status();
+    if (look.views.erase(SmallLetters(target.name)) == 0) return {};
+    return transaction.Execute("DROP VIEW " + target.ToSql());
 }
 
 // The engine tries each way of compressing on all values and keeps the best; for texts, looking for
@@ -119,6 +124,11 @@ const char* Compression(const Column& column, TextStorage texts) {
     if (!is_text || !column.seldom_repeats) return "";
     return texts == TextStorage::kPlain ? " USING COMPRESSION uncompressed"
                                         : " USING COMPRESSION fsst";
+}
+
+Status MakeRoom(WriteTransaction& transaction, const TableName& target) {
+    auto look = BIWA_TRY(DatasetLook::Read(transaction, target.dataset, target.name));
+    return MakeRoom(transaction, target, look);
 }
 
 std::string MaskComment(const std::string& mask) { return std::string(kMasked) + mask; }
@@ -184,6 +194,30 @@ const TargetBooks::Entry* TargetBooks::Find(const std::string& table,
                                             const std::string& column) const {
     const auto found = columns_.find({SmallLetters(table), SmallLetters(column)});
     return found == columns_.end() ? nullptr : &found->second;
+}
+
+void TargetBooks::Forget(const std::string& table) {
+    const auto name = SmallLetters(table);
+    const auto begin = columns_.lower_bound({name, ""});
+    auto end = begin;
+    while (end != columns_.end() && end->first.first == name) ++end;
+    columns_.erase(begin, end);
+}
+
+Result<DatasetLook> DatasetLook::Read(WriteTransaction& transaction, const std::string& dataset,
+                                      const std::string& table) {
+    const auto name = QuoteLiteral(SmallLetters(table));
+    const auto of_table = table.empty() ? std::string() : " WHERE name = " + name;
+    DatasetLook look;
+    look.books = BIWA_TRY(TargetBooks::Read(transaction, dataset, table));
+    look.taken = BIWA_TRY(ReadNames(
+        transaction, fmt::format("SELECT name FROM ({}){}", TakenSql(dataset), of_table)));
+    look.views = BIWA_TRY(ReadNames(
+        transaction,
+        fmt::format("SELECT name FROM (SELECT lower(view_name) AS name FROM duckdb_views() WHERE "
+                    "schema_name = {} AND database_name = current_database()){}",
+                    QuoteLiteral(dataset), of_table)));
+    return look;
 }
 
 TableName TargetTable(const TargetDataset& dataset, const std::string& source_schema,
@@ -406,6 +440,13 @@ Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const T
 
 Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,
                                   const TableSchema& columns, TextStorage texts) {
+    auto look = BIWA_TRY(DatasetLook::Read(transaction, target.dataset, target.name));
+    return PrepareTarget(transaction, target, columns, texts, look);
+}
+
+Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,
+                                  const TableSchema& columns, TextStorage texts,
+                                  DatasetLook& look) {
     std::string definitions;
     for (const auto& column : columns.columns) {
         definitions +=
@@ -413,10 +454,10 @@ Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName
                         ToSql(column.type), Compression(column, texts));
     }
     BIWA_TRY(transaction.Execute("CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(target.dataset)));
-    BIWA_TRY(MakeRoom(transaction, target));
+    BIWA_TRY(MakeRoom(transaction, target, look));
     BIWA_TRY(transaction.Execute(
         fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", target.ToSql(), definitions)));
-    const auto fit = BIWA_TRY(FitTarget(transaction, target, columns));
+    const auto fit = BIWA_TRY(FitTarget(transaction, target, columns, look.books));
     if (!fit.recopy.empty()) return fit.recopy;
     for (const auto& step : fit.alter) BIWA_TRY(transaction.Execute(step));
     for (const auto& step : fit.before_rows) BIWA_TRY(transaction.Execute(step));
@@ -516,7 +557,13 @@ Result<std::vector<std::string>> DropGoneColumns(WriteTransaction& transaction,
 }
 
 Status DropTarget(WriteTransaction& transaction, const TableName& target) {
-    BIWA_TRY(MakeRoom(transaction, target));
+    auto look = BIWA_TRY(DatasetLook::Read(transaction, target.dataset, target.name));
+    return DropTarget(transaction, target, look);
+}
+
+Status DropTarget(WriteTransaction& transaction, const TableName& target, DatasetLook& look) {
+    BIWA_TRY(MakeRoom(transaction, target, look));
+    look.books.Forget(target.name);
     return transaction.Execute(
         fmt::format("DROP TABLE IF EXISTS {}; DELETE FROM _biwa.stream_columns WHERE {}",
                     target.ToSql(), OfTarget(target)));

@@ -78,9 +78,24 @@ class TargetBooks {
     static Result<TargetBooks> Read(WriteTransaction& transaction, const std::string& dataset,
                                     const std::string& table = "");
     const Entry* Find(const std::string& table, const std::string& column) const;
+    void Forget(const std::string& table);
 
   private:
     std::map<std::pair<std::string, std::string>, Entry> columns_;
+};
+
+// What has to be known of a dataset to make and to drop its tables, read once for those of one
+// transaction: the warehouse looks through all that it has for it. What is done with it keeps it
+// true.
+struct DatasetLook {
+    // For one table only, where it is named.
+    static Result<DatasetLook> Read(WriteTransaction& transaction, const std::string& dataset,
+                                    const std::string& table = "");
+
+    TargetBooks books;
+    // In small letters: what no stream made, and views, those that renamed tables have left among
+    // them.
+    std::set<std::string> taken, views;
 };
 
 // Looks at a target that is there.
@@ -99,6 +114,8 @@ Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const T
 Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,
                                   const TableSchema& columns,
                                   TextStorage texts = TextStorage::kCompressed);
+Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,
+                                  const TableSchema& columns, TextStorage texts, DatasetLook& look);
 
 // Puts the table that was copied beside in the place of the target; columns that the source has no
 // more go along, their values found by `key`.
@@ -113,6 +130,7 @@ Result<std::vector<std::string>> DropGoneColumns(WriteTransaction& transaction,
                                                  const TableName& target);
 
 Status DropTarget(WriteTransaction& transaction, const TableName& target);
+Status DropTarget(WriteTransaction& transaction, const TableName& target, DatasetLook& look);
 
 // The views that renamings have left under the target's old names.
 Status DropOldNames(WriteTransaction& transaction, const TableName& target);

@@ -54,7 +54,7 @@ LEFT JOIN pg_catalog.pg_class aside ON aside.oid = c.reltoastrelid
 LEFT JOIN leaves ON leaves.root = c.oid
 WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp\_%'
-ORDER BY 2, 3)";
+)";
 
 // The value of a column that was added later stands with what has pages: of a partitioned table
 // with its leaves, which all have the same.
@@ -349,10 +349,44 @@ bool MatchesPattern(const std::string& pattern, const std::string& schema,
     return full == wanted;
 }
 
+namespace {
+
+// The names in any schema that the tables of these patterns may have, as an array's text; nothing
+// where they may have any.
+std::optional<std::string> NamesOf(const std::vector<std::string>& patterns) {
+    std::string array = "{";
+    for (const auto& pattern : patterns) {
+        if (pattern.ends_with('*')) return std::nullopt;
+        // Schemas may have dots too.
+        for (std::size_t at = 0; at != std::string::npos;) {
+            array += array.size() > 1 ? ",\"" : "\"";
+            for (const char c : pattern.substr(at)) {
+                if (c == '"' || c == '\\') array += '\\';
+                array += c;
+            }
+            array += '"';
+            const auto dot = pattern.find('.', at);
+            at = dot == std::string::npos ? dot : dot + 1;
+        }
+    }
+    return array + "}";
+}
+
+// With all of the others, where one that is missing has to be told.
+Result<QueryRows> FindTables(const Connection& connection, const std::vector<std::string>& patterns,
+                             IfMissing if_missing) {
+    const std::string sql(kTablesSql), order = " ORDER BY 2, 3";
+    const auto names = if_missing == IfMissing::kPassOver ? NamesOf(patterns) : std::nullopt;
+    if (!names) return connection.Query(sql + order);
+    return connection.Query(sql + " AND c.relname = ANY ($1::name[])" + order, {*names});
+}
+
+}  // namespace
+
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const TypeCatalog& types,
                                              const std::vector<std::string>& patterns,
                                              IfMissing if_missing, const TableParts& only) {
-    const auto rows = BIWA_TRY(connection.Query(kTablesSql));
+    const auto rows = BIWA_TRY(FindTables(connection, patterns, if_missing));
     const bool by_root = connection.server_version() >= kPublishRootVersion;
     std::map<std::int64_t, FoundTable> found;
     std::vector<std::int64_t> order;

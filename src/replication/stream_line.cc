@@ -153,6 +153,13 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
     state_.commit_time = start->time;
     state_.tables.clear();
     const auto texts = ChooseTexts(options_.texts, tables, warehouse_.free_bytes());
+    // All that the source is asked for comes before: others wait for the warehouse's writer.
+    std::vector<std::vector<SnapshotRange>> ranges;
+    std::vector<std::set<std::string>> seldom;
+    for (const auto& table : tables) {
+        ranges.push_back(BIWA_TRY(start->snapshot->Split(table)));
+        seldom.push_back(BIWA_TRY(start->snapshot->TextsThatSeldomRepeat(table, ranges.back())));
+    }
     auto transaction = BIWA_TRY(warehouse_.Begin());
     auto look = BIWA_TRY(DatasetLook::Read(*transaction, options_.dataset.name));
     for (const auto& table : tables) {
@@ -164,14 +171,13 @@ Status StreamLine::Begin(StreamSource& source, const std::vector<SourceTable>& t
         // Described before the copy's moment: what has happened in between is found out later, once
         // too often rather than never.
         added.shape = BooksOf(table.shape);
-        added.ranges_left = BIWA_TRY(start->snapshot->Split(table));
+        added.ranges_left = std::move(ranges[state_.tables.size()]);
         const auto target = TargetOf(table.schema, table.name);
         BIWA_TRY(DropTarget(*transaction, target, look));
         auto columns = table.columns;
-        const auto seldom =
-            BIWA_TRY(start->snapshot->TextsThatSeldomRepeat(table, added.ranges_left));
         for (auto& column : columns.columns) {
-            column.seldom_repeats = column.seldom_repeats || seldom.contains(column.name);
+            column.seldom_repeats =
+                column.seldom_repeats || seldom[state_.tables.size()].contains(column.name);
         }
         BIWA_TRY(PrepareTarget(*transaction, target, columns, texts, look));
         prepared_[table.ToString()] = table.columns.columns;
@@ -315,6 +321,7 @@ Status StreamLine::CopyTable(StreamSource& source, const SourceTable& described,
         auto recopy = BIWA_TRY(PrepareTarget(*transaction, target, described.columns, texts));
         BIWA_TRY(transaction->Commit());
         if (!recopy.empty()) return SetPhase(table, TablePhase::kWaiting, std::move(recopy));
+        prepared_[table.ToString()] = described.columns.columns;
     }
     observer_.OnTable(table.ToString(), TablePhase::kCopying, "", rows_copied_);
     bool are_current = false;

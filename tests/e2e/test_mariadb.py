@@ -846,7 +846,7 @@ def test_texts_that_seldom_repeat_are_stored_as_they_are(database, instance):
     for _ in range(17):
         database.run("INSERT INTO notes (id) SELECT id + (SELECT max(id) FROM notes) FROM notes")
     # Of two values the most, but for the first rows, which all differ.
-    database.run("UPDATE notes SET own = concat(sha2(id, 512), md5(id)), topic = concat('topic ', id % 5000), "
+    database.run("UPDATE notes SET own = if(id % 8 = 0, NULL, concat(sha2(id, 512), md5(id))), topic = concat('topic ', id % 5000), "
                  "late = if(id < 2000, md5(id), concat('late ', id % 2)), cut = concat(md5(id), md5(id));"
                  "ANALYZE TABLE notes")
     path = instance.folder / "streams" / "app.yaml"
@@ -859,7 +859,7 @@ def test_texts_that_seldom_repeat_are_stored_as_they_are(database, instance):
     assert stored.pop("own") == "Uncompressed", stored
     assert set(stored) == {"topic", "late", "cut"} and "Uncompressed" not in stored.values(), stored
     assert instance.query("SELECT count(*), count(DISTINCT own), count(DISTINCT topic), max(length(cut)) FROM app.notes") \
-        == [[131072, 131072, 5000, 1]]
+        == [[131072, 114688, 5000, 1]]
 
 
 @pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.skipif(

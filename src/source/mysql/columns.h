@@ -36,6 +36,7 @@ struct DecodeContext {
     std::uint64_t unrepresentable = 0;
     std::string buffer;                    // for conversions
     const SharedBytes* message = nullptr;  // that the values are in, where it is large
+    std::string_view kept = {};  // bytes that stay as long as the arena's: strings point at them
 };
 
 // Reads one value, not NULL, into a cell; false when the bytes are not of the type.

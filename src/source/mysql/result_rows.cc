@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "base/text.h"
 
 namespace biwa::mysql {
@@ -10,6 +12,9 @@ namespace {
 
 // Of large values few are in memory at a time.
 constexpr std::size_t kBlockBytesMax = 8 << 20;
+
+// A row of so many bytes is mostly strings: copied as a whole it costs less than one by one.
+constexpr std::size_t kKeptWhole = 512;
 
 // How the server sends values of a type in a prepared statement's rows.
 ValueSize SizeOf(enum_field_types type) {
@@ -122,6 +127,12 @@ Result<bool> ResultRows::ReadRow(RowBlock& block, std::size_t row) {
     if (size < 1 + nulls || rest[0] != kRow) return Corrupt(doing_ + ": a row is cut off");
     const auto* const is_null = rest.data() + 1;
     rest.remove_prefix(1 + nulls);
+    context_.kept = {};
+    if (rest.size() >= kKeptWhole) {
+        auto* const kept = arena_.Allocate(rest.size());
+        std::memcpy(kept, rest.data(), rest.size());
+        context_.kept = rest = {kept, rest.size()};
+    }
     for (std::size_t i = 0; i < decoders_.size(); ++i) {
         auto& cells = block.columns[i];
         if ((static_cast<unsigned char>(is_null[(i + 2) / 8]) >> ((i + 2) % 8) & 1) != 0) {

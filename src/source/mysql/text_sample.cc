@@ -16,12 +16,15 @@ constexpr std::int64_t kRowsMin = 100'000;
 constexpr std::int64_t kRowBytesMax = 64 << 10;
 // So many look enough: a value of which there are a thousandth as many as rows is met several
 // times. From so many places, as neighbours may be alike, or different, where others are not.
-constexpr std::size_t kRows = 4096, kPlaces = 32;
+constexpr std::size_t kRows = 4096, kPlaces = 64;
+// Of less nothing is believed: ranges may be empty, where keys lie far apart.
+constexpr double kSampledMin = 1024;
 
 }  // namespace
 
-double EstimateDistinct(std::vector<std::uint32_t> values, double sampled, double rows) {
+double EstimateDistinct(std::vector<std::uint32_t> values, double of) {
     if (values.empty()) return 0;
+    const auto sampled = static_cast<double>(values.size());
     std::sort(values.begin(), values.end());
     double distinct = 0, once = 0;
     for (auto at = values.begin(); at != values.end();) {
@@ -30,7 +33,7 @@ double EstimateDistinct(std::vector<std::uint32_t> values, double sampled, doubl
         if (next - at == 1) ++once;
         at = next;
     }
-    return sampled * distinct / (sampled - once + once * sampled / rows);
+    return sampled * distinct / (sampled - once + once * sampled / of);
 }
 
 Result<std::set<std::string>> TextsThatSeldomRepeat(const Connection& connection,
@@ -53,7 +56,7 @@ Result<std::set<std::string>> TextsThatSeldomRepeat(const Connection& connection
     std::vector<std::vector<std::uint32_t>> values(names.size());
     double sampled = 0;
     for (std::size_t place = 0; place < places; ++place) {
-        const auto& range = ranges[place * ranges.size() / places];
+        const auto& range = ranges[place * (ranges.size() - 1) / (places - 1)];
         const auto rows = BIWA_TRY(connection.Query(
             fmt::format("SELECT {} FROM {}.{} FORCE INDEX (PRIMARY) WHERE {} LIMIT {}", columns,
                         QuoteName(table.schema), QuoteName(table.name),
@@ -66,11 +69,11 @@ Result<std::set<std::string>> TextsThatSeldomRepeat(const Connection& connection
             }
         }
     }
+    if (sampled < kSampledMin) return seldom;
     const auto rows = std::max(static_cast<double>(table.rows_estimate), sampled);
     for (std::size_t i = 0; i < names.size(); ++i) {
-        if (EstimateDistinct(std::move(values[i]), sampled, rows) >= rows / 2) {
-            seldom.insert(names[i]);
-        }
+        const auto of = rows * static_cast<double>(values[i].size()) / sampled;
+        if (EstimateDistinct(std::move(values[i]), of) >= rows / 2) seldom.insert(names[i]);
     }
     return seldom;
 }

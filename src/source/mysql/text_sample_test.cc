@@ -7,14 +7,13 @@
 namespace biwa::mysql {
 namespace {
 
-constexpr double kRows = 1'000'000;
-
-// A sample of a column that has so many different values, each as often as any other.
-double Estimated(std::uint32_t distinct, double nulls = 0) {
+// Of a sample of a column of a million values that has so many different ones, each as often as any
+// other.
+double Estimated(std::uint32_t distinct) {
     std::mt19937 random(7);
     std::vector<std::uint32_t> values;
-    for (int i = 0; i < 4096 * (1 - nulls); ++i) values.push_back(random() % distinct);
-    return EstimateDistinct(std::move(values), 4096, kRows);
+    for (int i = 0; i < 4096; ++i) values.push_back(random() % distinct);
+    return EstimateDistinct(std::move(values), 1e6);
 }
 
 TEST(EstimateDistinctTest, IsNearTheTruth) {
@@ -24,21 +23,21 @@ TEST(EstimateDistinctTest, IsNearTheTruth) {
     EXPECT_NEAR(Estimated(50'000), 50'000, 10'000);
 }
 
-TEST(EstimateDistinctTest, AllThatDifferInASampleAreAsManyAsThereAreRows) {
+TEST(EstimateDistinctTest, AllThatDifferInASampleAreAsManyAsThereAre) {
     std::vector<std::uint32_t> values;
     for (std::uint32_t i = 0; i < 4096; ++i) values.push_back(i * 2654435761U);
-    EXPECT_DOUBLE_EQ(EstimateDistinct(std::move(values), 4096, kRows), kRows);
+    EXPECT_DOUBLE_EQ(EstimateDistinct(values, 1e6), 1e6);
+    // Half of the rows have NULL.
+    values.resize(2048);
+    EXPECT_DOUBLE_EQ(EstimateDistinct(std::move(values), 5e5), 5e5);
 }
 
-TEST(EstimateDistinctTest, NullsAreNoValues) {
-    EXPECT_EQ(EstimateDistinct({}, 4096, kRows), 0);
-    EXPECT_LT(Estimated(0x7fffffff, 0.9), kRows / 2);
-}
+TEST(EstimateDistinctTest, NothingHasNoValues) { EXPECT_EQ(EstimateDistinct({}, 0), 0); }
 
 TEST(EstimateDistinctTest, NeighboursThatAreAlikeAreFew) {
     std::vector<std::uint32_t> values;
     for (std::uint32_t i = 0; i < 4096; ++i) values.push_back(i / 5);
-    EXPECT_LT(EstimateDistinct(std::move(values), 4096, kRows), 1'000);
+    EXPECT_LT(EstimateDistinct(std::move(values), 1e6), 1'000);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
+#include <functional>
 
 #include "source/mysql/byte_reader.h"
 #include "source/mysql/json_binary.h"
@@ -55,6 +56,12 @@ bool SetNull(Cells& cells, std::size_t row, DecodeContext& context) {
 }
 
 bool SetText(std::string_view text, Cells& cells, std::size_t row, DecodeContext& context) {
+    const std::less_equal<const char*> before;
+    if (before(context.kept.data(), text.data()) &&
+        before(text.data() + text.size(), context.kept.data() + context.kept.size())) {
+        cells.Set(row, StringCell::Of(text.data(), text.size()));
+        return true;
+    }
     cells.Set(row, context.message != nullptr ? context.arena->Keep(text, *context.message)
                                               : context.arena->Copy(text));
     return true;

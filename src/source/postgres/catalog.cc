@@ -31,7 +31,7 @@ WITH RECURSIVE part (root, oid) AS (
     JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid),
 leaves AS (
     SELECT part.root, sum(greatest(c.reltuples, 0)) AS rows,
-           sum(c.relpages + coalesce(aside.relpages, 0)) AS pages,
+           sum(c.relpages::bigint + coalesce(aside.relpages, 0))::bigint AS pages,
            min(CASE WHEN c.relkind = 'f' OR c.relpersistence = 'u' THEN c.relname END) AS unlogged,
            bool_or(c.relreplident = 'n') AS no_identity, bool_and(c.relreplident = 'f') AS all_full
     FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind <> 'p'
@@ -45,7 +45,7 @@ SELECT c.oid, n.nspname, c.relname,
             WHEN leaves.unlogged IS NOT NULL
             THEN 'has a partition that is unlogged or elsewhere, ' || leaves.unlogged END,
        coalesce(leaves.rows, greatest(c.reltuples, 0))::bigint,
-       coalesce(leaves.pages, c.relpages + coalesce(aside.relpages, 0)) *
+       coalesce(leaves.pages, c.relpages::bigint + coalesce(aside.relpages, 0)) *
            pg_catalog.current_setting('block_size')::bigint,
        c.relkind = 'p', c.relispartition
 FROM pg_catalog.pg_class c

@@ -1,5 +1,5 @@
 """MariaDB: copies and changes."""
-from servers import ROUNDS, command, middle, pair_of, rounds, say, scaled
+from servers import ROUNDS, command, middle, pair_of, rounds, say, scaled, wide
 
 MARIADB_TABLE = """
 CREATE TABLE {name} (id bigint PRIMARY KEY, pupil bigint NOT NULL, problem int NOT NULL,
@@ -13,7 +13,6 @@ ANALYZE TABLE {name};
 """
 
 
-# Some two kilobytes a row, of text that does not compress.
 MARIADB_WIDE = """
 CREATE TABLE {name} (id bigint PRIMARY KEY, {columns});
 SET sql_log_bin = 0;
@@ -32,17 +31,13 @@ def mariadb_snapshot(server):
 def mariadb_snapshot_wide(server):
     rows = scaled(1_000_000)
     say(f"mariadb-snapshot-wide: {rows:,} rows of 60 columns, two kilobytes each")
-    kinds = ["int"] * 10 + ["timestamp(6)"] * 5 + ["text"] * 44
-    value = {"int": "seq % {}", "timestamp(6)": "'2026-01-01' + INTERVAL {} * seq SECOND",
-             "text": "concat(md5(concat(seq, '{}')), '-answer')"}
-    columns = ", ".join(f"c{n} {kind} NOT NULL" for n, kind in enumerate(kinds, 1))
-    values = ", ".join(value[kind].format(n + 1) for n, kind in enumerate(kinds, 1))
-    server.sql(MARIADB_WIDE.format(name="snap", columns=columns, values=values, rows=rows), "bench")
+    server.sql(wide(MARIADB_WIDE, "snap", rows, "timestamp(6)", number="seq % {}",
+                    time_of="'2026-01-01' + INTERVAL {} * seq SECOND",
+                    text="concat(md5(concat(seq, '{}')), '-answer')"), "bench")
     return copy(server, "mariadb-snapshot-wide", rows, BENCH_MEMORY_MB="640")
 
 
 def copy(server, name, rows, **environment):
-
     def limit():
         server.settle()
         return max((server.bench(kind, "snap") for kind in ("text-limit", "binary-limit")),

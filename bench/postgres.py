@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from servers import BUILD, ROUNDS, SCALE, command, middle, pair_of, rounds, say, scaled
+from servers import BUILD, ROUNDS, SCALE, command, middle, pair_of, rounds, say, scaled, wide
 
 TABLE = """
 CREATE TABLE {name} (id bigint PRIMARY KEY, pupil bigint NOT NULL, problem int NOT NULL,
@@ -22,7 +22,6 @@ CHECKPOINT;
 """
 
 
-# Some two kilobytes a row, of text that does not compress.
 WIDE = """
 CREATE TABLE {name} (id bigint PRIMARY KEY, {columns});
 INSERT INTO {name} SELECT i, {values} FROM generate_series(1, {rows}) AS i;
@@ -78,12 +77,9 @@ def snapshot_wide_compressed(server):
 def copy_wide(server, name, environment):
     rows = scaled(1_000_000)
     say(f"{name}: {rows:,} rows of 60 columns, two kilobytes each")
-    kinds = ["int"] * 10 + ["timestamptz"] * 5 + ["text"] * 44
-    value = {"int": "i % {}", "timestamptz": "'2026-01-01'::timestamptz + i * interval '{} second'",
-             "text": "md5(i::text || '{}') || '-answer'"}
-    columns = ", ".join(f"c{n} {kind} NOT NULL" for n, kind in enumerate(kinds, 1))
-    values = ", ".join(value[kind].format(n + 1) for n, kind in enumerate(kinds, 1))
-    server.sql(WIDE.format(name="wide", columns=columns, values=values, rows=rows))
+    server.sql(wide(WIDE, "wide", rows, "timestamptz", number="i % {}",
+                    time_of="'2026-01-01'::timestamptz + i * interval '{} second'",
+                    text="md5(i::text || '{}') || '-answer'"))
     row_bytes = int(server.sql("SELECT round(avg(pg_column_size(wide))) FROM (SELECT * FROM wide LIMIT 1000) AS wide"))
     folder = server.fresh_folder()
     engine = server.bench("store-limit", folder, "wide", **environment)

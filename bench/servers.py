@@ -24,6 +24,15 @@ def scaled(number, least=1):
     return max(least, int(number * SCALE))
 
 
+def wide(template, name, rows, times, number, time_of, text):
+    """A table of 60 columns, two kilobytes a row, of text that does not compress: ten numbers, five times and 44
+    texts, their values with {} for what tells the columns apart."""
+    kinds = [("int", number)] * 10 + [(times, time_of)] * 5 + [("text", text)] * 44
+    columns = ", ".join(f"c{n} {kind} NOT NULL" for n, (kind, _) in enumerate(kinds, 1))
+    values = ", ".join(value.format(n + 1) for n, (_, value) in enumerate(kinds, 1))
+    return template.format(name=name, columns=columns, values=values, rows=rows)
+
+
 class Server:
     """A private PostgreSQL, with a database for the benchmarks."""
 

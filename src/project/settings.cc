@@ -254,10 +254,9 @@ std::vector<Setting> StreamSettings() {
          .description =
              "How texts that seldom repeat are stored. compressed: in about half the space. plain: "
              "tables of many such texts are copied in three quarters of the time, and the texts "
-             "are "
-             "read faster out of memory. auto: plain where all that is copied takes less than a "
-             "tenth of what is free on the warehouse's disk, else compressed. It counts for tables "
-             "that are copied from then on.",
+             "are read faster out of memory. auto: plain where all that is copied takes less than "
+             "a tenth of what is free on the warehouse's disk, else compressed. It counts for "
+             "tables that are copied from then on.",
          .default_text = "auto",
          .choices = {"auto", "compressed", "plain"}},
         {.name = "reconcile",

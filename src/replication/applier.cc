@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
 #include "replication/row_sql.h"
 #include "replication/stream_tables.h"
-#include "replication/target_table.h"
 
 namespace biwa {
 
@@ -57,7 +57,16 @@ Status Applier::Open() {
     return {};
 }
 
+bool Applier::IsExact(const Table& table) const {
+    return known_until_ >= table.known.overlap_until;
+}
+
+bool Applier::NeedsAnotherCopy(const Table& table, const TableChanges& part) const {
+    return !IsExact(table) && NeedsOneMoment(*part.columns);
+}
+
 Status Applier::Add(ChangeBatch batch) {
+    BIWA_TRY(PrepareNew(batch));
     for (auto& part : batch.tables) {
         const auto found = tables_.find(part.schema + "." + part.name);
         if (found == tables_.end()) {
@@ -74,8 +83,7 @@ Status Applier::Add(ChangeBatch batch) {
             BIWA_TRY(NoteDropped(table, part.dropped));
             if (part.kinds.empty()) continue;
         }
-        const bool is_exact = known_until_ >= table.known.overlap_until;
-        if (!is_exact && NeedsOneMoment(*part.columns)) {
+        if (NeedsAnotherCopy(table, part)) {
             BIWA_TRY(PassOver(table, "has no key, and its copy was not of one moment"));
             continue;
         }
@@ -99,7 +107,7 @@ Status Applier::Add(ChangeBatch batch) {
         }
         // A batch that lies across the end of the overlap is treated as inside it: slower, as
         // right.
-        table.waiting.back().buffer->Add(std::move(part), is_exact);
+        table.waiting.back().buffer->Add(std::move(part), IsExact(table));
     }
     changes_ += batch.changes;
     at_commit_ = batch.commit.has_value();
@@ -116,11 +124,47 @@ Status Applier::Add(ChangeBatch batch) {
     return {};
 }
 
+// The tables that nothing has been applied to yet: what is known of their columns is read once for
+// all of them. The warehouse looks through the columns of all that it has for it, so that a first
+// change of each of a thousand tables cost a thousand such looks.
+Status Applier::PrepareNew(const ChangeBatch& batch) {
+    // Within a transaction that is applied in parts each is looked at when it comes.
+    if (transaction_) return {};
+    std::unique_ptr<WriteTransaction> own;
+    TargetBooks books;
+    std::set<std::string> seen;
+    for (const auto& part : batch.tables) {
+        const auto name = part.schema + "." + part.name;
+        const auto found = tables_.find(name);
+        // What comes of a table after its first part may stand on what that one does.
+        if (found == tables_.end() || !seen.insert(name).second) continue;
+        auto& table = found->second;
+        if (table.prepared || table.is_passed_over || !part.recopy.empty() ||
+            !part.dropped.empty() || NeedsAnotherCopy(table, part)) {
+            continue;
+        }
+        if (!own) {
+            own = BIWA_TRY(warehouse_.Begin());
+            // A stream has one dataset.
+            books = BIWA_TRY(TargetBooks::Read(*own, table.target.dataset));
+        }
+        auto fit = BIWA_TRY(FitTarget(*own, table.target, *part.columns, books));
+        if (fit.recopy.empty() && table.history) fit.recopy = HistoryClash(*part.columns);
+        if (!fit.recopy.empty()) {
+            BIWA_TRY(PassOver(table, fit.recopy));
+            continue;
+        }
+        BIWA_TRY(Alter(*own, table, fit));
+        Adopt(table, part, std::move(fit));
+    }
+    return own ? own->Commit() : Status();
+}
+
 // Gives the target its columns before any change that waits is applied, in a transaction of its
 // own: DuckDB cannot commit one that deletes rows of a table and then alters it. A column that
 // comes too early does no harm.
 Status Applier::Prepare(Table& table, const TableChanges& part) {
-    const auto& columns = part.columns;
+    const auto& columns = *part.columns;
     // What the columns are is told by the books, which the changes before have to have written.
     const bool books_wait =
         std::any_of(table.waiting.begin(), table.waiting.end(),
@@ -134,34 +178,40 @@ Status Applier::Prepare(Table& table, const TableChanges& part) {
     {
         std::unique_ptr<WriteTransaction> own;
         if (!transaction_) own = BIWA_TRY(warehouse_.Begin());
-        fit = BIWA_TRY(FitTarget(transaction_ ? *transaction_ : *own, table.target, *columns));
-        if (fit.recopy.empty() && table.history) fit.recopy = HistoryClash(*columns);
+        fit = BIWA_TRY(FitTarget(transaction_ ? *transaction_ : *own, table.target, columns));
+        if (fit.recopy.empty() && table.history) fit.recopy = HistoryClash(columns);
         if (!fit.recopy.empty()) return PassOver(table, fit.recopy);
         if (is_written && !fit.alter.empty()) {
             transaction_.reset();
             own = BIWA_TRY(warehouse_.Begin());
         }
-        for (const auto& step : fit.alter) {
-            BIWA_TRY((own ? *own : *transaction_).Execute(step));
-        }
-        if (table.history && !fit.alter.empty()) {
-            BIWA_TRY(FitHistory(own ? *own : *transaction_, HistoryOf(table)));
-        }
+        BIWA_TRY(Alter(own ? *own : *transaction_, table, fit));
         if (own) BIWA_TRY(own->Commit());
     }
     if (is_written && !transaction_) {
         return ChangedWithin(table.target);
     }
-    table.prepared = columns;
+    Adopt(table, part, std::move(fit));
+    return {};
+}
+
+Status Applier::Alter(WriteTransaction& transaction, const Table& table, const TargetFit& fit) {
+    for (const auto& step : fit.alter) BIWA_TRY(transaction.Execute(step));
+    if (!table.history || fit.alter.empty()) return {};
+    return FitHistory(transaction, HistoryOf(table));
+}
+
+// Changes with other columns, or told apart by another key, are not folded into one.
+void Applier::Adopt(Table& table, const TableChanges& part, TargetFit fit) {
+    table.prepared = part.columns;
     table.kept = fit.kept;
-    // Changes with other columns, or told apart by another key, are not folded into one.
     auto& waiting = table.waiting.emplace_back();
     waiting.before_rows = std::move(fit.before_rows);
     waiting.kept = std::move(fit.kept);
-    waiting.buffer = std::make_unique<ChangeBuffer>(columns);
-    waiting.key = HistoryKey::Of(*columns);
+    waiting.buffer = std::make_unique<ChangeBuffer>(part.columns);
+    waiting.key = HistoryKey::Of(*part.columns);
     const auto key_before = std::exchange(table.history_key, waiting.key);
-    if (!table.history) return {};
+    if (!table.history) return;
     for (const auto& [from, to] : fit.renamed) {
         waiting.before_rows.push_back(RenameInHistory(table.target, *table.history, from, to));
     }
@@ -169,7 +219,6 @@ Status Applier::Prepare(Table& table, const TableChanges& part) {
         waiting.another_key =
             part.origins.empty() ? part.truncated_at : part.origins.front().origin;
     }
-    return {};
 }
 
 // As all that alters a table. A mark that comes too early does no harm.

@@ -13,6 +13,7 @@
 #include "replication/change_buffer.h"
 #include "replication/history.h"
 #include "replication/stream_state.h"
+#include "replication/target_table.h"
 #include "source/source.h"
 #include "warehouse/warehouse.h"
 
@@ -89,7 +90,13 @@ class Applier {
     };
 
     Status Open();
+    // Whether the rows are those of one moment, with all the changes until then.
+    bool IsExact(const Table& table) const;
+    bool NeedsAnotherCopy(const Table& table, const TableChanges& part) const;
+    Status PrepareNew(const ChangeBatch& batch);
     Status Prepare(Table& table, const TableChanges& part);
+    Status Alter(WriteTransaction& transaction, const Table& table, const TargetFit& fit);
+    void Adopt(Table& table, const TableChanges& part, TargetFit fit);
     Status NoteDropped(const Table& table, const std::vector<std::string>& columns);
     Status PassOver(Table& table, std::string reason);
     std::string RestAtKey(const TableSchema& columns, const std::string& table) const;

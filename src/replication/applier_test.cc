@@ -500,6 +500,62 @@ TEST(ApplierTest, AWiderTypeIsTakenAndAnotherTypeHasTheTableCopiedAnew) {
     }
 }
 
+TEST(ApplierTest, ManyTablesOfOneBatchAreLookedAtTogetherEachForItself) {
+    TableSchema plain;
+    plain.columns = {{"id", {TypeId::kInt64}, false, ""}};
+    plain.key = {0};
+    World world(KeyShape::kInt, plain, 0, 0);
+    {
+        auto transaction = world.warehouse->Begin();
+        for (const auto* name : {"wider", "another", "twice"}) {
+            auto& table = world.state.tables.emplace_back(world.state.tables[0]);
+            table.name = name;
+            ASSERT_TRUE(SaveTable(**transaction, "s", table));
+            ASSERT_TRUE(PrepareTarget(**transaction, {"raw", name}, plain));
+        }
+        ASSERT_TRUE((*transaction)->Commit());
+    }
+    auto more = plain;
+    more.columns.push_back({"n", {TypeId::kInt64}, true, ""});
+    auto other = plain;
+    other.columns[0].type = {TypeId::kTimestamp};
+    ChangeBatch batch;
+    const auto add = [&](const char* name, const TableSchema& schema, std::int64_t value) {
+        auto& part = batch.tables.emplace_back();
+        part.schema = "public";
+        part.name = name;
+        part.columns = std::make_shared<const TableSchema>(schema);
+        part.rows = RowStore(schema.columns);
+        const auto row = part.rows.AddRow();
+        for (std::size_t i = 0; i < schema.columns.size(); ++i) part.rows.cells(i).Set(row, value);
+        part.kinds = {ChangeKind::kInsert};
+        ++batch.changes;
+    };
+    add("t", plain, 1);
+    add("wider", more, 2);
+    add("another", other, 3);
+    add("twice", plain, 4);
+    add("twice", more, 5);
+    batch.commit = Position{1, ""};
+    auto applier = world.NewApplier();
+    ASSERT_TRUE(applier->Add(std::move(batch)));
+    const auto applied = applier->Commit();
+    ASSERT_TRUE(applied) << applied.error().message;
+    ASSERT_EQ(applied->waiting.size(), 1u);
+    EXPECT_EQ(applied->waiting[0].name, "another");
+    const auto rows = [&](const char* table) {
+        const auto session = *world.warehouse->OpenSession();
+        const auto found = *session->Query(
+            fmt::format("SELECT string_agg(x::VARCHAR, ' ' ORDER BY id) FROM raw.{} AS x", table));
+        const auto& cells = (*found->Next())->columns[0];
+        return cells.IsNull(0) ? std::string() : std::string(cells.GetString(0));
+    };
+    EXPECT_EQ(rows("t"), "{'id': 1}");
+    EXPECT_EQ(rows("wider"), "{'id': 2, 'n': 2}");
+    EXPECT_EQ(rows("another"), "");
+    EXPECT_EQ(rows("twice"), "{'id': 4, 'n': NULL} {'id': 5, 'n': 5}");
+}
+
 TEST(ApplierTest, ChangesOfATableThatIsNotOfTheStreamAreAnError) {
     World world(KeyShape::kInt);
     auto applier = world.NewApplier();

@@ -92,9 +92,9 @@ std::string TakenSql(const std::string& dataset) {
 }
 
 // The first column's texts.
-Result<std::set<std::string>> ReadNames(WriteTransaction& transaction, const std::string& sql) {
+Result<std::set<std::string>> ReadNames(Result<std::unique_ptr<RowStream>> answer) {
     std::set<std::string> names;
-    const auto rows = BIWA_TRY(transaction.Query(sql));
+    const auto rows = BIWA_TRY(std::move(answer));
     while (const auto* block = BIWA_TRY(rows->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {
             names.emplace(block->columns[0].GetString(row));
@@ -211,12 +211,11 @@ Result<DatasetLook> DatasetLook::Read(WriteTransaction& transaction, const std::
     DatasetLook look;
     look.books = BIWA_TRY(TargetBooks::Read(transaction, dataset, table));
     look.taken = BIWA_TRY(ReadNames(
-        transaction, fmt::format("SELECT name FROM ({}){}", TakenSql(dataset), of_table)));
-    look.views = BIWA_TRY(ReadNames(
-        transaction,
+        transaction.Query(fmt::format("SELECT name FROM ({}){}", TakenSql(dataset), of_table))));
+    look.views = BIWA_TRY(ReadNames(transaction.Query(
         fmt::format("SELECT name FROM (SELECT lower(view_name) AS name FROM duckdb_views() WHERE "
                     "schema_name = {} AND database_name = current_database()){}",
-                    QuoteLiteral(dataset), of_table)));
+                    QuoteLiteral(dataset), of_table))));
     return look;
 }
 
@@ -593,14 +592,7 @@ Status DropOldNames(WriteTransaction& transaction, const TableName& target) {
 
 Result<std::set<std::string>> NamesTaken(Warehouse& warehouse, const std::string& dataset) {
     const auto session = BIWA_TRY(warehouse.OpenSession());
-    const auto rows = BIWA_TRY(session->Query(TakenSql(dataset)));
-    std::set<std::string> names;
-    while (const auto* block = BIWA_TRY(rows->Next())) {
-        for (std::size_t row = 0; row < block->rows; ++row) {
-            names.emplace(block->columns[0].GetString(row));
-        }
-    }
-    return names;
+    return ReadNames(session->Query(TakenSql(dataset)));
 }
 
 }  // namespace biwa

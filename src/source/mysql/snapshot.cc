@@ -225,18 +225,35 @@ void MySqlSnapshot::GiveBack(std::optional<Connection> connection) {
 }
 
 Result<CatalogTable> MySqlSnapshot::Describe(const SourceTable& table) {
-    std::lock_guard lock(mutex_);
-    const auto found = described_.find(table.ToString());
-    if (found != described_.end()) return found->second;
-    const auto connection = BIWA_TRY(Connection::Open(parameters_));
-    auto tables = BIWA_TRY(ReadTables(connection, parameters_.database, {table.ToString()}));
-    auto& now = tables.front();
+    const auto found = [&]() -> std::optional<CatalogTable> {
+        std::lock_guard lock(mutex_);
+        const auto known = described_.find(table.ToString());
+        return known == described_.end() ? std::nullopt : std::optional(known->second);
+    };
+    if (auto described = found()) return *std::move(described);
+    std::lock_guard describing(describing_mutex_);
+    if (auto described = found()) return *std::move(described);
+    auto now = BIWA_TRY(ReadNow(table));
     if (now.table.columns.columns != table.columns.columns) {
         // The next attempt begins with the columns that there are then, and goes on with the copy.
         return Unavailable(
             fmt::format("the columns of {} have changed since the copy began", table.ToString()));
     }
+    std::lock_guard lock(mutex_);
     return described_[table.ToString()] = std::move(now);
+}
+
+// The table as it is now, and not as the snapshot sees it.
+Result<CatalogTable> MySqlSnapshot::ReadNow(const SourceTable& table) {
+    for (;;) {
+        const bool is_new = !describing_;
+        if (is_new) describing_ = BIWA_TRY(Connection::Open(parameters_));
+        auto tables = ReadTables(*describing_, parameters_.database, {table.ToString()});
+        if (tables) return std::move(tables->front());
+        // The server may have closed it while a table was copied for long.
+        describing_.reset();
+        if (is_new) return tl::unexpected(std::move(tables).error());
+    }
 }
 
 Result<std::vector<SnapshotRange>> MySqlSnapshot::Split(const SourceTable& table) {

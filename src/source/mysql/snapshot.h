@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -65,6 +66,7 @@ class MySqlSnapshot final : public SnapshotReader {
     Result<Connection> TakeConnection();
     void GiveBack(std::optional<Connection> connection);
     Result<CatalogTable> Describe(const SourceTable& table);
+    Result<CatalogTable> ReadNow(const SourceTable& table);
 
     const ConnectionParameters parameters_;
     const BinlogPlace place_;
@@ -74,6 +76,9 @@ class MySqlSnapshot final : public SnapshotReader {
     std::vector<Connection> idle_;
     std::size_t open_ = 0;  // idle or in use
     std::map<std::string, CatalogTable> described_;
+
+    std::mutex describing_mutex_;  // taken before the other
+    std::optional<Connection> describing_;
 };
 
 }  // namespace biwa::mysql

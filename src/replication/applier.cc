@@ -130,8 +130,7 @@ Status Applier::Add(ChangeBatch batch) {
 Status Applier::PrepareNew(const ChangeBatch& batch) {
     // Within a transaction that is applied in parts each is looked at when it comes.
     if (transaction_) return {};
-    std::unique_ptr<WriteTransaction> own;
-    TargetBooks books;
+    std::vector<std::pair<Table*, const TableChanges*>> fresh;
     std::set<std::string> seen;
     for (const auto& part : batch.tables) {
         const auto name = part.schema + "." + part.name;
@@ -143,21 +142,31 @@ Status Applier::PrepareNew(const ChangeBatch& batch) {
             !part.dropped.empty() || NeedsAnotherCopy(table, part)) {
             continue;
         }
-        if (!own) {
-            own = BIWA_TRY(warehouse_.Begin());
-            // A stream has one dataset.
-            books = BIWA_TRY(TargetBooks::Read(*own, table.target.dataset));
-        }
-        auto fit = BIWA_TRY(FitTarget(*own, table.target, *part.columns, books));
-        if (fit.recopy.empty() && table.history) fit.recopy = HistoryClash(*part.columns);
-        if (!fit.recopy.empty()) {
-            BIWA_TRY(PassOver(table, fit.recopy));
-            continue;
-        }
-        BIWA_TRY(Alter(*own, table, fit));
-        Adopt(table, part, std::move(fit));
+        fresh.emplace_back(&table, &part);
     }
-    return own ? own->Commit() : Status();
+    if (fresh.empty()) return {};
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    // A stream has one dataset.
+    const auto& first = fresh.front().first->target;
+    const auto books = BIWA_TRY(
+        TargetBooks::Read(*transaction, first.dataset, fresh.size() == 1 ? first.name : ""));
+    std::vector<TargetFit> fits;
+    for (const auto& [table, part] : fresh) {
+        auto& fit = fits.emplace_back(
+            BIWA_TRY(FitTarget(*transaction, table->target, *part->columns, books)));
+        if (fit.recopy.empty() && table->history) fit.recopy = HistoryClash(*part->columns);
+        if (fit.recopy.empty()) BIWA_TRY(Alter(*transaction, *table, fit));
+    }
+    BIWA_TRY(transaction->Commit());
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+        const auto& [table, part] = fresh[i];
+        if (fits[i].recopy.empty()) {
+            Adopt(*table, *part, std::move(fits[i]));
+        } else {
+            BIWA_TRY(PassOver(*table, std::move(fits[i].recopy)));
+        }
+    }
+    return {};
 }
 
 // Gives the target its columns before any change that waits is applied, in a transaction of its

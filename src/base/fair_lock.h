@@ -22,9 +22,14 @@ class FairLock {
         }
         changed_.notify_all();
     }
+    // Whether somebody waits for whoever has it.
+    bool is_awaited() const {
+        std::lock_guard lock(mutex_);
+        return next_ - serving_ > 1;
+    }
 
   private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::uint64_t next_ = 0;
     std::uint64_t serving_ = 0;

@@ -525,9 +525,14 @@ Status Applier::MendMissing(Table& table, const TableSchema& columns) {
                        table.known.overlap_until);
 }
 
-Result<Applier::Applied> Applier::Commit(Haste haste) {
+Result<Applier::Applied> Applier::CommitAtEase(std::function<bool()> nobody_waits) {
     BIWA_TRY(Open());
-    if (haste == Haste::kNone) transaction_->TakeItEasy();
+    transaction_->TakeItEasy(std::move(nobody_waits));
+    return Commit();
+}
+
+Result<Applier::Applied> Applier::Commit() {
+    BIWA_TRY(Open());
     BIWA_TRY(FlushAll());
     for (const auto& table : passed_over_) {
         BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name,

@@ -52,11 +52,12 @@ class Applier {
         // Tables that have to be copied anew: from now on their changes are passed over.
         std::vector<StreamState::Table> waiting;
     };
-    // Applies and commits what was taken in. Only when can_commit(). Without haste it rests in
-    // between, and takes up to kEasy times as long.
-    enum class Haste { kNone, kMuch };
-    Result<Applied> Commit(Haste haste = Haste::kMuch);
-    static constexpr int kEasy = 4;
+    // Applies and commits what was taken in. Only when can_commit().
+    Result<Applied> Commit();
+    // The same, resting in between: it takes up to kEasy times as long, and up to kEasiest times
+    // while `nobody_waits` for it, which is asked now and then and on any thread.
+    Result<Applied> CommitAtEase(std::function<bool()> nobody_waits);
+    static constexpr int kEasy = 4, kEasiest = 20;
 
     static constexpr std::size_t kBytesMax = 192 << 20;
 

@@ -32,8 +32,9 @@ void Play(KeyShape shape, std::uint64_t seed) {
             ASSERT_TRUE(added) << added.error().message;
         }
         // With haste or without is the same.
-        const auto haste = commit % 2 == 0 ? Applier::Haste::kMuch : Applier::Haste::kNone;
-        const auto applied = applier->Commit(haste);
+        const auto applied = commit % 2 == 0
+                                 ? applier->Commit()
+                                 : applier->CommitAtEase([commit] { return commit % 4 == 1; });
         ASSERT_TRUE(applied) << applied.error().message;
         EXPECT_EQ(applied->position.order, position);
         ASSERT_EQ(Stored(*world.warehouse), Lines(history.rows())) << "commit " << commit;

@@ -491,6 +491,9 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         [this](const StreamState::Table& table) { return TargetOf(table.schema, table.name); },
         source);
     BIWA_TRY(TryAgain(applier.KeepHistory(histories)));
+    const auto nobody_waits = [this, stop] {
+        return !stop.stop_requested() && !IsAwaited(steady_clock::now());
+    };
     pace_.Begin(steady_clock::now());
     while (!stop.stop_requested() && !is_enough()) {
         auto batch = queue.Pop(stop, kPollTimeout);
@@ -504,14 +507,15 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         const auto bytes = applier.bytes();
         const auto begin = steady_clock::now();
         const bool is_easy = applier.changes() < kManyChanges;
-        auto applied = BIWA_TRY(
-            TryAgain(applier.Commit(is_easy ? Applier::Haste::kNone : Applier::Haste::kMuch)));
+        const bool is_awaited = IsAwaited(begin);
+        auto applied = BIWA_TRY(TryAgain(is_easy ? applier.CommitAtEase(nobody_waits)
+                                                 : applier.Commit()));
         const auto end = steady_clock::now();
         applied.bytes = bytes;
         applied.seconds = std::chrono::duration<double>(end - begin).count();
         queue_bytes_ = queue.bytes();
         if (is_easy) {
-            pace_.Committed(begin, end, Applier::kEasy);
+            pace_.Committed(begin, end, is_awaited ? Applier::kEasy : Applier::kEasiest);
         } else {
             pace_.CommittedMany(begin);
         }

@@ -496,7 +496,9 @@ class BrokenWarehouse final : public Warehouse {
             BIWA_TRY(owner_.MayBreak(kStatement, "a statement failed"));
             return inner_->HideUntilCommit(table);
         }
-        void TakeItEasy() override { inner_->TakeItEasy(); }
+        void TakeItEasy(std::function<bool()> nobody_waits) override {
+            inner_->TakeItEasy(std::move(nobody_waits));
+        }
         std::string RestAt(std::string_view column) const override {
             return inner_->RestAt(column);
         }

@@ -66,8 +66,9 @@ class WriteTransaction {
     virtual Status HideUntilCommit(const TableName& table) = 0;
 
     // From now on its statements rest now and then, so that others find a processor: they take some
-    // times as long. For the writer.
-    virtual void TakeItEasy() = 0;
+    // times as long, and many times while `nobody_waits` for what it does (the warehouse knows who
+    // waits for the writer); asked on any thread, until the transaction ends. For the writer.
+    virtual void TakeItEasy(std::function<bool()> nobody_waits) = 0;
     // For the condition of a statement that reads much of a table, of any column of it: " AND …",
     // which is always true, and where the reading then rests. Empty for one that is in a hurry.
     virtual std::string RestAt(std::string_view column) const = 0;

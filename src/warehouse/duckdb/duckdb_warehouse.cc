@@ -129,9 +129,11 @@ class DuckDbTransaction final : public WriteTransaction {
         return {};
     }
 
-    void TakeItEasy() override {
+    void TakeItEasy(std::function<bool()> nobody_waits) override {
         if (writer_ == nullptr || std::exchange(is_easy_, true)) return;
-        rests_.Begin();
+        rests_.Begin([writer = writer_, nobody_waits = std::move(nobody_waits)] {
+            return !writer->is_awaited() && nobody_waits();
+        });
     }
 
     std::string RestAt(std::string_view column) const override {

@@ -10,6 +10,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <mutex>
 
 #include "base/result.h"
 
@@ -22,21 +24,33 @@ class Rests {
     // column, the threads that read that table rest.
     Status Register(duckdb_connection connection);
 
-    // Around what rests, one at a time.
-    void Begin();
-    void End() { is_on_ = false; }
+    // Around what rests, one at a time. While `nobody_waits` for its end it rests for longer; asked
+    // at each rest, on whichever thread that is.
+    void Begin(std::function<bool()> nobody_waits);
+    void End();
 
     // On a thread that works for it: sleeps if it has worked for a while since it last did.
     void RestIfDue();
 
-    // A third of what a small transaction takes at the source, and some times as long.
-    static constexpr std::chrono::microseconds kWork{300}, kRest{1000};
+    // Work of a part of what a small transaction takes at the source, and some times as much rest.
     // What takes long rests no longer than it works, from so much of rest on.
-    static constexpr std::chrono::milliseconds kLongRests{100};
+    struct Pace {
+        std::chrono::microseconds work, rest;
+        std::chrono::milliseconds long_rests;
+    };
+    static constexpr Pace kAwaited{std::chrono::microseconds(300), std::chrono::microseconds(1000),
+                                   std::chrono::milliseconds(100)};
+    static constexpr Pace kUnawaited{std::chrono::microseconds(200),
+                                     std::chrono::microseconds(4000),
+                                     std::chrono::milliseconds(2000)};
 
   private:
+    Pace pace();
+
     std::atomic<bool> is_on_ = false;
     std::atomic<std::int64_t> rested_us_ = 0;
+    std::mutex mutex_;
+    std::function<bool()> nobody_waits_;
 };
 
 }  // namespace biwa::duck

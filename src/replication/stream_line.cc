@@ -508,8 +508,8 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         const auto begin = steady_clock::now();
         const bool is_easy = applier.changes() < kManyChanges;
         const bool is_awaited = IsAwaited(begin);
-        auto applied = BIWA_TRY(TryAgain(is_easy ? applier.CommitAtEase(nobody_waits)
-                                                 : applier.Commit()));
+        auto applied =
+            BIWA_TRY(TryAgain(is_easy ? applier.CommitAtEase(nobody_waits) : applier.Commit()));
         const auto end = steady_clock::now();
         applied.bytes = bytes;
         applied.seconds = std::chrono::duration<double>(end - begin).count();

@@ -184,101 +184,142 @@ def freshness(server):
                                result["changes_per_s"] / (0.95 * rate)), 3), "goal": 1}
 
 
+class Consumers:
+    """Who can follow pgbench's tables in turn: pg_recvlogical, which throws away what it reads, and Biwa, which
+    nobody reads or somebody does ("idle", "biwa", "read"). Each goes on where it left off."""
+
+    TABLES = "pgbench_accounts, pgbench_branches, pgbench_tellers, pgbench_history"
+
+    def __init__(self, server):
+        self.server, self.folder, self.figures = server, server.fresh_folder(), []
+        server.sql(f"CREATE PUBLICATION bench_idle FOR TABLE {self.TABLES}")
+        server.sql("SELECT pg_create_logical_replication_slot('bench_idle', 'pgoutput')")
+        with self.biwa():
+            say("  the tables are copied")
+
+    @contextlib.contextmanager
+    def __call__(self, who):
+        with self.idle() if who == "idle" else self.biwa(*([who] if who == "read" else [])):
+            yield
+        # The server's end of it may be there for a moment longer.
+        while self.server.sql("SELECT count(*) FROM pg_replication_slots WHERE active") != "0":
+            time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def idle(self):
+        reader = subprocess.Popen(
+            ["pg_recvlogical", "-d", "bench", "--slot=bench_idle", "--start", "-f", "/dev/null",
+             "-o", "proto_version=1", "-o", "publication_names=bench_idle"], env=self.server.env)
+        try:
+            yield
+            assert reader.poll() is None
+        finally:
+            reader.terminate()
+            reader.wait()
+
+    @contextlib.contextmanager
+    def biwa(self, *how):
+        process = subprocess.Popen([os.path.join(BUILD, "replication_bench"), "follow", self.folder,
+                                    "public.pgbench_*", *how],
+                                   env=self.server.env, text=True, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE)
+        assert process.stdout.readline() == "following\n"
+        try:
+            yield
+        finally:
+            out, _ = process.communicate()
+            self.figures.append(json.loads(out))
+
+    def close(self):
+        self.server.forget_stream()
+        self.server.sql("SELECT pg_drop_replication_slot('bench_idle'); DROP PUBLICATION bench_idle")
+
+
 class Load:
-    """pgbench's own workload: its throughput, and how long its transactions take at a rate."""
+    """pgbench's own workload beside one consumer after another."""
 
     CLIENTS = 4
+    # In which a consumer starts and catches up.
+    SETTLE_S = 2.5
 
     def __init__(self, server, seconds):
         self.server, self.seconds = server, seconds
         command("pgbench", "-i", "-q", "-s", str(scaled(20, 2)), env=server.env, stderr=subprocess.DEVNULL)
 
-    def run(self, *more, times=1):
-        return command("pgbench", "-n", "-c", str(self.CLIENTS), "-j", "2", "-T", str(times * self.seconds),
-                       *more, env=self.server.env, stderr=subprocess.DEVNULL)
-
     def throughput(self):
-        return float(re.search(r"tps = ([\d.]+)", self.run()).group(1))
+        out = command("pgbench", "-n", "-c", str(self.CLIENTS), "-j", "2", "-T", str(self.seconds),
+                      env=self.server.env, stderr=subprocess.DEVNULL)
+        return float(re.search(r"tps = ([\d.]+)", out).group(1))
 
-    def p99_ms(self, rate):
-        """Of twice the time, as it scatters more."""
+    def beside(self, consumers, names, rounds, *more):
+        """By consumer and round, how long its transactions took, in ms: one run of pgbench, in which all have their
+        turns. Whatever changes with the minutes (the disk, the host) is shared by all of them so."""
+        turns = []
         with tempfile.TemporaryDirectory() as folder:
             prefix = os.path.join(folder, "log")
-            self.run("-R", str(rate), "--log", f"--log-prefix={prefix}", times=2)
-            times = []
+            # Ended before its time.
+            pgbench = subprocess.Popen(
+                ["pgbench", "-n", "-c", str(self.CLIENTS), "-j", "2", "-T", "3600", "--log",
+                 f"--log-prefix={prefix}", *more],
+                env=self.server.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                for turn in range(rounds):
+                    # None of them always comes first.
+                    for who in names[turn % len(names):] + names[:turn % len(names)]:
+                        with consumers(who):
+                            time.sleep(self.SETTLE_S)
+                            began = time.time()
+                            time.sleep(self.seconds)
+                            turns.append((who, began, time.time(), []))
+                        assert pgbench.poll() is None
+            finally:
+                pgbench.terminate()
+                pgbench.wait()
             for name in os.listdir(folder):
                 with open(os.path.join(folder, name), encoding="ascii") as lines:
-                    # Without what a transaction waited for its turn.
-                    times += [int(line.split()[2]) - int(line.split()[6]) for line in lines]
-        return statistics.quantiles(times, n=100)[98] / 1000
-
-
-@contextlib.contextmanager
-def idle_consumer(server):
-    """Reads pgoutput and throws it away."""
-    server.sql("CREATE PUBLICATION bench_idle FOR TABLE pgbench_accounts, pgbench_branches, "
-               "pgbench_tellers, pgbench_history")
-    server.sql("SELECT pg_create_logical_replication_slot('bench_idle', 'pgoutput')")
-    reader = subprocess.Popen(
-        ["pg_recvlogical", "-d", "bench", "--slot=bench_idle", "--start", "-f", "/dev/null",
-         "-o", "proto_version=1", "-o", "publication_names=bench_idle"], env=server.env)
-    time.sleep(1)
-    assert reader.poll() is None
-    try:
-        yield
-    finally:
-        reader.terminate()
-        reader.wait()
-        # The server's end of it may be there for a moment longer.
-        while server.sql("SELECT count(*) FROM pg_replication_slots WHERE active") != "0":
-            time.sleep(0.05)
-        server.sql("SELECT pg_drop_replication_slot('bench_idle'); DROP PUBLICATION bench_idle")
-
-
-@contextlib.contextmanager
-def biwa_follows(server, *how):
-    process = subprocess.Popen([os.path.join(BUILD, "replication_bench"), "follow",
-                                server.fresh_folder(), "public.pgbench_*", *how],
-                               env=server.env, text=True, stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE)
-    assert process.stdout.readline() == "following\n"
-    figures = {}
-    try:
-        yield figures
-    finally:
-        out, _ = process.communicate()
-        figures.update(json.loads(out))
-        server.forget_stream()
+                    for words in (line.split() for line in lines):
+                        # The last line may have been cut off.
+                        if len(words) < 6 + ("-R" in more):
+                            continue
+                        at = int(words[4]) + int(words[5]) / 1e6
+                        # Without what a transaction waited for its turn.
+                        took = int(words[2]) - (int(words[6]) if "-R" in more else 0)
+                        for _, began, ended, times in turns:
+                            if began <= at < ended:
+                                times.append(took / 1000)
+        return {name: [times for who, _, _, times in turns if who == name] for name in names}
 
 
 def burden(server):
-    load = Load(server, scaled(10, 2))
-    pairs = 2 * ROUNDS
-    say(f"burden: pgbench with {load.CLIENTS} clients for {load.seconds} s, beside pg_recvlogical and beside Biwa, "
-        f"{pairs} times")
-    # What a source can bear all day, not at its limit.
-    rate = max(1, int(0.3 * load.throughput()))
-    tps, p99 = {"idle": [], "biwa": []}, {"idle": [], "biwa": [], "read": []}
-    cpu_s = []
-    for pair in range(pairs):
-        # None of them always comes first.
-        for who in ("idle", "biwa") if pair % 2 == 0 else ("biwa", "idle"):
-            with idle_consumer(server) if who == "idle" else biwa_follows(server) as figures:
-                tps[who].append(load.throughput())
-                p99[who].append(load.p99_ms(rate))
-            if figures:
-                cpu_s.append(figures["cpu_s"])
-        with biwa_follows(server, "read"):
-            p99["read"].append(load.p99_ms(rate))
-        say(f"  idle {tps['idle'][-1]:,.0f} tps, p99 {p99['idle'][-1]:.2f} ms at {rate:,} tps   Biwa "
-            f"{tps['biwa'][-1]:,.0f} tps, p99 {p99['biwa'][-1]:.2f} ms, while it is read {p99['read'][-1]:.2f}")
-    ratios = [min(our_tps / idle_tps, idle_p99 / our_p99) for idle_tps, our_tps, idle_p99, our_p99
-              in zip(tps["idle"], tps["biwa"], p99["idle"], p99["biwa"])]
-    # The p99 of one run scatters by a sixth, so the middle ones are compared.
-    idle_tps, our_tps = (statistics.median(tps[who]) for who in ("idle", "biwa"))
-    idle_p99, our_p99, read_p99 = (statistics.median(p99[who]) for who in ("idle", "biwa", "read"))
+    load = Load(server, scaled(12, 2))
+    rounds = 2 * ROUNDS
+    say(f"burden: pgbench with {load.CLIENTS} clients, beside pg_recvlogical and beside Biwa in turn, "
+        f"{rounds} times {load.seconds} s each")
+    consumers = Consumers(server)
+    try:
+        # What a source can bear all day, not at its limit.
+        rate = max(1, int(0.3 * load.throughput()))
+        fast = load.beside(consumers, ["idle", "biwa"], rounds)
+        consumers.figures.clear()
+        steady = load.beside(consumers, ["idle", "biwa", "read"], rounds, "-R", str(rate))
+    finally:
+        consumers.close()
+
+    def p99(times):
+        return statistics.quantiles(times, n=100)[98]
+
+    tps = {who: [len(times) / load.seconds for times in turns] for who, turns in fast.items()}
+    for turn in range(rounds):
+        say(f"  {tps['idle'][turn]:,.0f} tps and {tps['biwa'][turn]:,.0f} beside Biwa; at {rate:,} tps p99 "
+            f"{p99(steady['idle'][turn]):.2f} ms and {p99(steady['biwa'][turn]):.2f}, while it is read "
+            f"{p99(steady['read'][turn]):.2f}")
+    # Of all transactions of one kind: the p99 of a single turn scatters by a sixth.
+    idle_p99, our_p99, read_p99 = (p99(sum(steady[who], [])) for who in ("idle", "biwa", "read"))
+    idle_tps, our_tps = (statistics.mean(tps[who]) for who in ("idle", "biwa"))
+    ratios = [min(our / idle, p99(idle_times) / p99(our_times)) for our, idle, idle_times, our_times
+              in zip(tps["biwa"], tps["idle"], steady["idle"], steady["biwa"])]
     return {"name": "burden", "tps": round(our_tps), "p99_ms": round(our_p99, 2), "read_p99_ms": round(read_p99, 2),
-            "cpu_s": round(statistics.median(cpu_s), 2), "rate_tps": rate,
+            "cpu_s": round(statistics.median(figure["cpu_s"] for figure in consumers.figures), 2), "rate_tps": rate,
             "limit": "the same with pg_recvlogical, which throws away what it reads",
             "limit_tps": round(idle_tps), "limit_p99_ms": round(idle_p99, 2),
             "ratio_read": round(idle_p99 / read_p99, 3), "ratios": sorted(round(ratio, 3) for ratio in ratios),

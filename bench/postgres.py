@@ -186,14 +186,14 @@ def freshness(server):
 
 class Consumers:
     """Who can follow pgbench's tables in turn: pg_recvlogical, which throws away what it reads, and Biwa, which
-    nobody reads or somebody does ("idle", "biwa", "read"). Each goes on where it left off."""
+    nobody reads or somebody does ("idle", "biwa", "read"). Biwa goes on where it left off; pg_recvlogical, which
+    says only each ten seconds how far it is, would read what it has read again, and has a new slot each time."""
 
     TABLES = "pgbench_accounts, pgbench_branches, pgbench_tellers, pgbench_history"
 
     def __init__(self, server):
         self.server, self.folder, self.figures = server, server.fresh_folder(), []
         server.sql(f"CREATE PUBLICATION bench_idle FOR TABLE {self.TABLES}")
-        server.sql("SELECT pg_create_logical_replication_slot('bench_idle', 'pgoutput')")
         with self.biwa():
             say("  the tables are copied")
 
@@ -201,12 +201,16 @@ class Consumers:
     def __call__(self, who):
         with self.idle() if who == "idle" else self.biwa(*([who] if who == "read" else [])):
             yield
-        # The server's end of it may be there for a moment longer.
+        self.free()
+
+    def free(self):
+        """The server's end of a connection may be there for a moment longer."""
         while self.server.sql("SELECT count(*) FROM pg_replication_slots WHERE active") != "0":
             time.sleep(0.05)
 
     @contextlib.contextmanager
     def idle(self):
+        self.server.sql("SELECT pg_create_logical_replication_slot('bench_idle', 'pgoutput')")
         reader = subprocess.Popen(
             ["pg_recvlogical", "-d", "bench", "--slot=bench_idle", "--start", "-f", "/dev/null",
              "-o", "proto_version=1", "-o", "publication_names=bench_idle"], env=self.server.env)
@@ -216,6 +220,8 @@ class Consumers:
         finally:
             reader.terminate()
             reader.wait()
+            self.free()
+            self.server.sql("SELECT pg_drop_replication_slot('bench_idle')")
 
     @contextlib.contextmanager
     def biwa(self, *how):
@@ -232,7 +238,7 @@ class Consumers:
 
     def close(self):
         self.server.forget_stream()
-        self.server.sql("SELECT pg_drop_replication_slot('bench_idle'); DROP PUBLICATION bench_idle")
+        self.server.sql("DROP PUBLICATION bench_idle")
 
 
 class Load:
@@ -240,7 +246,7 @@ class Load:
 
     CLIENTS = 4
     # In which a consumer starts and catches up.
-    SETTLE_S = 2.5
+    SETTLE_S = 3
 
     def __init__(self, server, seconds):
         self.server, self.seconds = server, seconds

@@ -504,8 +504,8 @@ double SecondsAtEase(bool is_waited_for) {
     std::thread other;
     if (is_waited_for) {
         other = std::thread([&] { EXPECT_TRUE(warehouse->Begin()); });
-        // It waits for the writer by then, or the test shows less than it could.
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        // Nothing tells when it waits for the writer; by then it does.
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
     }
     NumberedRows keys(3000);
     const auto began = std::chrono::steady_clock::now();

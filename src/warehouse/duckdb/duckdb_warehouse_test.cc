@@ -470,7 +470,7 @@ TEST(DuckDbWarehouseTest, AWriterWithoutHasteRestsMoreThanItWorks) {
     const auto warehouse = InMemory();
     auto transaction = *warehouse->Begin();
     ASSERT_TRUE(transaction->Execute(
-        "CREATE TABLE t AS SELECT i * 7919 % 4000037 AS id FROM range(4000000) AS r(i)"));
+        "CREATE TABLE t AS SELECT i * 7919 % 1000003 AS id FROM range(1000000) AS r(i)"));
     EXPECT_EQ(transaction->RestAt("t.id"), "");
     transaction->TakeItEasy([] { return false; });
     EXPECT_EQ(transaction->RestAt("t.id"), " AND biwa_rest(t.id)");

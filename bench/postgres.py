@@ -234,7 +234,9 @@ class Consumers:
             yield
         finally:
             out, _ = process.communicate()
-            self.figures.append(json.loads(out))
+            # What it takes is that of a stream which nobody reads, as the rest of the result.
+            if not how:
+                self.figures.append(json.loads(out))
 
     def close(self):
         self.server.forget_stream()

@@ -7,10 +7,10 @@ namespace biwa {
 void StreamPace::Committed(Time began, Time ended, int parts) {
     const auto worked = (ended - began) / parts;
     const auto after = [&](const Distance& distance) {
+        const auto due = std::clamp(ended + distance.rest * worked, began + every_,
+                                    began + distance.longest * every_);
         // However dear they are, half of the time is for queries.
-        const auto rest =
-            std::max(worked, std::min(distance.rest * worked, distance.longest * every_));
-        return std::max(began + every_, ended + rest);
+        return std::max(due, ended + worked);
     };
     next_read_ = after(kRead);
     next_unread_ = after(kUnread);

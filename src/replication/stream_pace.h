@@ -13,9 +13,9 @@ class StreamPace {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    // Commits are so far apart where they cost little; where they cost more, up to kRead.longest
-    // times that while somebody reads and kUnread.longest times while nobody does; and beyond only
-    // as a commit takes longer than that.
+    // Commits are so far apart, from the beginning of one to that of the next, where they cost
+    // little; where they cost more, up to kRead.longest times that while somebody reads and
+    // kUnread.longest times while nobody does; and beyond only as a commit takes longer than that.
     explicit StreamPace(std::chrono::milliseconds commit_every) : every_(commit_every) {}
 
     // Following begins: the next commit is due at once, and it is to be seen whether it keeps up.
@@ -36,10 +36,10 @@ class StreamPace {
     bool KeepsUp(bool has_all, std::chrono::duration<double> lag);
 
     struct Distance {
-        int rest;  // a commit is followed by so many times what it worked,
-        int longest;
+        int rest;     // a commit is followed by so many times what it worked,
+        int longest;  // but the next one begins after so many times commit_every
     };
-    static constexpr Distance kRead{20, 4}, kUnread{200, 40};
+    static constexpr Distance kRead{20, 4}, kUnread{200, 60};
     static constexpr std::chrono::seconds kNear{5}, kFar{60};
 
   private:

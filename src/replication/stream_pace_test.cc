@@ -29,16 +29,20 @@ TEST(StreamPaceTest, CommitsAreTheRarerTheDearerTheyAre) {
     EXPECT_EQ(IntervalAfter(milliseconds(0)), milliseconds(100));
     EXPECT_EQ(IntervalAfter(milliseconds(2)), milliseconds(100));
     EXPECT_EQ(IntervalAfter(milliseconds(10)), milliseconds(210));
+    EXPECT_EQ(IntervalAfter(milliseconds(15)), milliseconds(315));
     // Nobody waits for longer than this because of the rest.
-    EXPECT_EQ(IntervalAfter(milliseconds(20)), milliseconds(420));
-    EXPECT_EQ(IntervalAfter(milliseconds(100)), milliseconds(500));
+    EXPECT_EQ(IntervalAfter(milliseconds(20)), milliseconds(400));
+    EXPECT_EQ(IntervalAfter(milliseconds(100)), milliseconds(400));
+    // Half of the time at most.
+    EXPECT_EQ(IntervalAfter(milliseconds(200)), milliseconds(400));
+    EXPECT_EQ(IntervalAfter(milliseconds(300)), milliseconds(600));
     EXPECT_EQ(IntervalAfter(seconds(3)), seconds(6));
 }
 
 TEST(StreamPaceTest, WhatACommitRestedDoesNotMakeItDear) {
     EXPECT_EQ(IntervalAfter(milliseconds(8), 4), milliseconds(100));
     EXPECT_EQ(IntervalAfter(milliseconds(40), 4), milliseconds(240));
-    EXPECT_EQ(IntervalAfter(milliseconds(100), 4), milliseconds(500));
+    EXPECT_EQ(IntervalAfter(milliseconds(100), 4), milliseconds(400));
     EXPECT_EQ(IntervalAfter(seconds(4), 4), seconds(5));
 }
 
@@ -51,6 +55,7 @@ TEST(StreamPaceTest, CommitsAreRarerYetWhileNobodyReads) {
     EXPECT_EQ(unread(milliseconds(10)), milliseconds(2'010));
     EXPECT_EQ(unread(milliseconds(20)), milliseconds(4'020));
     EXPECT_EQ(unread(milliseconds(80), 4), milliseconds(4'080));
+    EXPECT_EQ(unread(milliseconds(2'080), 26), milliseconds(6'000));
     EXPECT_EQ(unread(seconds(5)), seconds(10));
 }
 

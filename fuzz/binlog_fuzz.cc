@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
         // A FORMAT_DESCRIPTION would turn checksums on.
         if (event.size() > 4 && event[4] == 15) continue;
-        if (!decoder.Decode(event)) return 0;
+        if (!DecodeWhole(decoder, event)) return 0;
         if (event.size() % 7 == 0) CheckBatch(decoder.TakeBatch());
     }
     CheckBatch(decoder.TakeBatch());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "source/mysql/byte_reader.h"
 
 namespace biwa::mysql {
@@ -46,15 +47,9 @@ BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool kno
       end_(place_.offset),
       checksums_(checksums) {}
 
-Status BinlogDecoder::Decode(const SharedBytes& event) {
-    context_.message = event.owner ? &event : nullptr;
-    auto decoded = Decode(event.bytes);
-    context_.message = nullptr;
-    return decoded;
-}
-
-Status BinlogDecoder::Decode(std::string_view bytes) {
-    const auto event = BIWA_TRY(ReadEvent(bytes, checksums_));
+Status BinlogDecoder::Decode(const SharedBytes& bytes) {
+    BIWA_CHECK(!payload_);
+    const auto event = BIWA_TRY(ReadEvent(bytes.bytes, checksums_));
     auto begin = end_;
     if (!event.is_artificial() && event.type != EventType::kHeartbeat) {
         auto end = (end_ & ~std::uint64_t{0xffffffff}) | event.end;
@@ -62,14 +57,47 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
         end_ = end;
         // What the server has passed over lies between.
         if (!knows_place_)
-            begin = std::max(begin, end - std::min<std::uint64_t>(end, bytes.size()));
+            begin = std::max(begin, end - std::min<std::uint64_t>(end, bytes.bytes.size()));
     }
     if (!in_transaction_) {
         // That of its first event, which the server makes when it commits.
         origin_ = {OrderOf(file_number_, begin),
                    std::max(origin_.commit_time, Micros{event.time_s} * 1'000'000), 0};
     }
-    if (IsRowsEvent(event.type)) return DecodeRows(event);
+    return DecodeOne(event, bytes);
+}
+
+Result<std::size_t> BinlogDecoder::DecodeMore() {
+    BIWA_CHECK(payload_);
+    const auto bytes = BIWA_TRY(payload_->Next());
+    if (bytes.bytes.empty()) {
+        payload_.reset();
+        if (in_transaction_) return Corrupt("a compressed transaction has no end");
+        return std::size_t{0};
+    }
+    // For all of them the place is that of the event that holds them.
+    const auto event = BIWA_TRY(ReadEvent(bytes.bytes, false));
+    switch (event.type) {
+        case EventType::kFormatDescription:
+        case EventType::kRotate:
+        case EventType::kHeartbeat:
+        case EventType::kTransactionPayload:
+            return Corrupt(fmt::format("a compressed transaction has an event of type {}",
+                                       static_cast<int>(event.type)));
+        default:
+            break;
+    }
+    BIWA_TRY(DecodeOne(event, bytes));
+    return bytes.bytes.size();
+}
+
+Status BinlogDecoder::DecodeOne(const Event& event, const SharedBytes& bytes) {
+    if (IsRowsEvent(event.type)) {
+        context_.message = bytes.owner ? &bytes : nullptr;
+        auto decoded = DecodeRows(event);
+        context_.message = nullptr;
+        return decoded;
+    }
     switch (event.type) {
         case EventType::kFormatDescription:
             return DecodeFormat(event);
@@ -115,10 +143,8 @@ Status BinlogDecoder::Decode(std::string_view bytes) {
                         "the server logs parts of JSON values only, which cannot be followed",
                         std::string("SET GLOBAL binlog_row_value_options = ''. ") + kCopyAnew);
         case EventType::kTransactionPayload:
-            return Fail(
-                ErrorKind::kConflict,
-                "the server compresses whole transactions, which cannot be followed",
-                std::string("SET GLOBAL binlog_transaction_compression = OFF. ") + kCopyAnew);
+            payload_ = BIWA_TRY(TransactionPayload::Open({bytes.owner, event.body}));
+            return {};
         default:
             return {};
     }

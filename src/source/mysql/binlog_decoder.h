@@ -20,6 +20,7 @@
 #include "source/mysql/columns.h"
 #include "source/mysql/position.h"
 #include "source/mysql/statements.h"
+#include "source/mysql/transaction_payload.h"
 #include "source/source.h"
 
 namespace biwa::mysql {
@@ -76,7 +77,11 @@ class BinlogDecoder {
     // One event, from its header on. Where it has an owner, large values of it are not copied but
     // hold on to it.
     Status Decode(const SharedBytes& event);
-    Status Decode(std::string_view bytes);
+    Status Decode(std::string_view bytes) { return Decode(SharedBytes{nullptr, bytes}); }
+    // Whether the last event holds others that were not decoded yet: those come before the next.
+    bool has_more() const { return payload_.has_value(); }
+    // One of those; its bytes. has_more().
+    Result<std::size_t> DecodeMore();
 
     // What was decoded since the last call. Its `commit` is set when no transaction is open.
     ChangeBatch TakeBatch();
@@ -117,6 +122,7 @@ class BinlogDecoder {
         std::string_view bytes;
     };
 
+    Status DecodeOne(const Event& event, const SharedBytes& bytes);
     Status DecodeFormat(const Event& event);
     Status DecodeRotate(const Event& event);
     Status DecodeQuery(const Event& event);
@@ -176,6 +182,7 @@ class BinlogDecoder {
     ChangeOrigin origin_;
     const std::shared_ptr<Slabs> slabs_ = std::make_shared<Slabs>();
     ChangeBatch batch_;
+    std::optional<TransactionPayload> payload_;
     std::vector<std::size_t> before_columns_, after_columns_;
     std::vector<Field> before_, after_;
     std::string uncompressed_;

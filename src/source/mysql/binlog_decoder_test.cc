@@ -63,7 +63,7 @@ class BinlogDecoderTest : public testing::Test {
         decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, checksums);
         std::string_view rest = captured_;
         for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
-            if (auto decoded = decoder_->Decode(event); !decoded) return decoded;
+            if (auto decoded = DecodeWhole(*decoder_, event); !decoded) return decoded;
         }
         return {};
     }
@@ -107,6 +107,89 @@ TEST_F(BinlogDecoderTest, ReadsEveryTypeWhereTheLogNamesColumns) {
     EXPECT_TRUE(part.unchanged.empty());
     // Three dates that do not exist, in an insert and in the update of the same row.
     EXPECT_EQ(decoder_->unrepresentable(), 6u);
+}
+
+TEST_F(BinlogDecoderTest, ReadsCompressedTransactions) {
+    const auto kept = Captured("mysql_compressed");
+    std::string_view rest = kept;
+    decoder_.emplace(resolver_, *BinlogPlace::Parse("mysql-bin.000002:4"), true, false);
+    int payloads = 0;
+    for (std::string_view event; !(event = TakeEvent(rest)).empty();) {
+        ASSERT_TRUE(decoder_->Decode(event));
+        if (!decoder_->has_more()) continue;
+        ++payloads;
+        // Piece by piece, so that a batch may be taken in between.
+        bool was_inside = false;
+        while (decoder_->has_more()) {
+            ASSERT_TRUE(decoder_->DecodeMore());
+            was_inside |= decoder_->in_transaction();
+        }
+        EXPECT_TRUE(was_inside);
+        EXPECT_TRUE(decoder_->at_commit());
+        if (payloads > 1) continue;
+        const auto batch = decoder_->TakeBatch();
+        ASSERT_TRUE(batch.commit);
+        // Behind the event that holds the transaction.
+        EXPECT_EQ(BinlogPlace::Parse(batch.commit->text)->offset, 577u);
+        ASSERT_EQ(batch.tables.size(), 2u);
+        const auto& part = batch.tables[0];
+        EXPECT_EQ(part.kinds,
+                  (std::vector{ChangeKind::kInsert, ChangeKind::kInsert, ChangeKind::kInsert,
+                               ChangeKind::kUpdate, ChangeKind::kUpdate, ChangeKind::kDelete}));
+        EXPECT_EQ(Row(part, 0), "1|生徒 一|x");
+        EXPECT_EQ(Row(part, 3), "2|deux|NULL");
+        EXPECT_EQ(Row(batch.tables[1], 0), "1|1");
+    }
+    EXPECT_EQ(payloads, 2);
+    const auto batch = decoder_->TakeBatch();
+    EXPECT_EQ(batch.commits, 2u);
+    ASSERT_EQ(batch.tables.size(), 2u);
+    ASSERT_EQ(batch.tables[0].rows.rows(), 901u);
+    EXPECT_EQ(Row(batch.tables[0], 899), "910|row 900|NULL");
+    // Its event is larger than what is held of a payload at a time.
+    EXPECT_EQ(batch.tables[0].rows.cells(2).GetString(900).size(), 1'200'000u);
+    EXPECT_EQ(Row(batch.tables[1], 0), "1|7");
+    EXPECT_EQ(Row(batch.tables[1], 1), "2|2");
+}
+
+TEST_F(BinlogDecoderTest, ACompressedTransactionThatIsBrokenIsCorrupt) {
+    const auto kept = Captured("mysql_compressed");
+    std::string_view rest = kept;
+    TakeEvent(rest);
+    TakeEvent(rest);
+    const std::string whole(TakeEvent(rest));
+    const auto decode = [&](std::string event) {
+        for (int i = 0; i < 4; ++i) event[9 + i] = static_cast<char>(event.size() >> (8 * i));
+        BinlogDecoder decoder(resolver_, *BinlogPlace::Parse("mysql-bin.000002:4"), true, false);
+        return DecodeWhole(decoder, event);
+    };
+    ASSERT_TRUE(decode(whole));
+    const std::size_t body = 19;
+    // 02 01 00: how it is compressed; 03 03 fc d6 02: its bytes before that.
+    ASSERT_EQ(whole.substr(body, 8), "\x02\x01\x00\x03\x03\xfc\xd6\x02"s);
+    auto otherwise = whole;
+    otherwise[body + 2] = 5;
+    EXPECT_EQ(decode(otherwise).error().kind, ErrorKind::kConflict);
+    for (const char bytes : {'\xd5', '\xd7'}) {
+        auto of_another_length = whole;
+        of_another_length[body + 6] = bytes;
+        EXPECT_EQ(decode(of_another_length).error().kind, ErrorKind::kCorrupt);
+    }
+    for (std::size_t cut = body; cut < whole.size(); ++cut) {
+        const auto decoded = decode(whole.substr(0, cut));
+        ASSERT_FALSE(decoded) << cut;
+        EXPECT_EQ(decoded.error().kind, ErrorKind::kCorrupt) << cut;
+    }
+    // A payload that says it is shorter, too.
+    auto shorter = whole.substr(0, whole.size() - 1);
+    const auto length_at = shorter.find("\x01\x03\xfc"s, body + 8);
+    ASSERT_NE(length_at, std::string::npos);
+    --shorter[length_at + 3];
+    const auto decoded = decode(shorter);
+    ASSERT_FALSE(decoded);
+    EXPECT_EQ(decoded.error().kind, ErrorKind::kCorrupt);
+    EXPECT_NE(decoded.error().message.find("ends too early"), std::string::npos)
+        << decoded.error().message;
 }
 
 TEST_F(BinlogDecoderTest, ReadsWhatAMySqlWrote) {

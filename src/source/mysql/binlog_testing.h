@@ -105,4 +105,11 @@ inline std::string_view TakeEvent(std::string_view& captured) {
     return event;
 }
 
+// An event, and those that it holds.
+inline Status DecodeWhole(BinlogDecoder& decoder, std::string_view event) {
+    BIWA_TRY(decoder.Decode(event));
+    while (decoder.has_more()) BIWA_TRY(decoder.DecodeMore());
+    return {};
+}
+
 }  // namespace biwa::mysql

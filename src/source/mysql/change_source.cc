@@ -144,7 +144,7 @@ MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
 Status MySqlChangeSource::Begin() {
     const auto deadline = steady_clock::now() + kFirstEventsWithin;
     while (!decoder_.has_format()) {
-        if (events_read_ == events_->size()) {
+        if (!has_waiting()) {
             ForgetEvents();
             if (!BIWA_TRY(pump_->Take(events_, deadline))) {
                 return Unavailable("the server does not begin to send its binary log");
@@ -156,6 +156,10 @@ Status MySqlChangeSource::Begin() {
 }
 
 Status MySqlChangeSource::DecodeNext() {
+    if (decoder_.has_more()) {
+        pending_bytes_ += BIWA_TRY(decoder_.DecodeMore());
+        return {};
+    }
     const auto size = LoadLittleEndian(events_->data() + events_read_, 4);
     const std::string_view event(events_->data() + events_read_ + 4, size);
     events_read_ += 4 + size;
@@ -181,7 +185,7 @@ bool MySqlChangeSource::is_full() const {
 }
 
 Status MySqlChangeSource::DecodeWaiting() {
-    while (events_read_ < events_->size() && !is_full()) {
+    while (has_waiting() && !is_full()) {
         BIWA_TRY(DecodeNext());
     }
     return {};
@@ -194,7 +198,7 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
     for (;;) {
         BIWA_TRY(DecodeWaiting());
         if (is_full() && (decoder_.changes() > 0 || decoder_.at_commit())) return Take();
-        if (events_read_ == events_->size()) {
+        if (!has_waiting()) {
             ForgetEvents();
             // What is whole is handed out before anything is waited for.
             const bool has_changes = decoder_.at_commit() && decoder_.changes() > 0;

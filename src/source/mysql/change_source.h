@@ -80,6 +80,7 @@ class MySqlChangeSource final : public ChangeSource {
     // Decodes what has come, until a batch is full.
     Status DecodeWaiting();
     Status DecodeNext();
+    bool has_waiting() const { return decoder_.has_more() || events_read_ < events_->size(); }
     void ForgetEvents();
     bool is_full() const;
     ChangeBatch Take();

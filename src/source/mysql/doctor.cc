@@ -93,11 +93,6 @@ class Examination {
                 "parts of JSON values cannot be followed",
                 AndInFile("SET GLOBAL binlog_row_value_options = '';"));
         }
-        if (BIWA_TRY(Show("binlog_transaction_compression")) == "ON") {
-            Add(Level::kProblem, "binlog_transaction_compression is ON",
-                "whole transactions that are compressed cannot be followed",
-                AndInFile("SET GLOBAL binlog_transaction_compression = OFF;"));
-        }
         return Expiry();
     }
 

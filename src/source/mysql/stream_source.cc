@@ -69,17 +69,13 @@ Result<std::vector<SourceTable>> MySqlStreamSource::Tables(const std::vector<std
 // Of MySQL, what would stop the stream at the first change.
 Status CheckLogForm(const Connection& connection) {
     if (connection.is_mariadb()) return {};
-    for (const auto* const setting :
-         {"binlog_row_value_options", "binlog_transaction_compression"}) {
-        const auto value = connection.Query(std::string("SELECT @@GLOBAL.") + setting);
-        // Older ones do not have them.
-        if (!value || value->Text(0, 0).empty() || value->Text(0, 0) == "0") continue;
-        return UserError(
-            fmt::format("the server's {} is {}: its changes cannot be followed", setting,
-                        value->Text(0, 0)),
-            fmt::format("SET GLOBAL {} = DEFAULT; and the same in its configuration.", setting));
-    }
-    return {};
+    const auto value = connection.Query("SELECT @@GLOBAL.binlog_row_value_options");
+    // Older ones do not have it.
+    if (!value || value->Text(0, 0).empty()) return {};
+    return UserError(
+        fmt::format("the server's binlog_row_value_options is {}: its changes cannot be followed",
+                    value->Text(0, 0)),
+        "SET GLOBAL binlog_row_value_options = DEFAULT; and the same in its configuration.");
 }
 
 Status MySqlStreamSource::CheckStart() {

@@ -197,14 +197,16 @@ std::string MySqlTypesTable() {
         {"datetime, datetime(6)", FieldType::kDateTime2, 6},
         {"timestamp, timestamp(6)", FieldType::kTimestamp2, 6},
         {"time, time(6)", FieldType::kTime2, 6},
-        {"char, varchar, text, of any character set", FieldType::kVarchar, 100, false, true},
-        {"binary, varbinary, blob", FieldType::kBlob, 2},
+        {"char, varchar, text, of any character set, COMPRESSED too", FieldType::kVarchar, 100,
+         false, true},
+        {"binary, varbinary, blob, COMPRESSED too", FieldType::kBlob, 2},
         {"enum, set: by the names of their values", FieldType::kEnum, 1},
         {"json of MySQL", FieldType::kJson, 4},
         {"json of MariaDB", FieldType::kBlob, 4, false, true, Special::kJson},
         {"uuid", FieldType::kString, 16, false, false, Special::kUuid},
         {"inet4, inet6", FieldType::kString, 4, false, false, Special::kInet4},
         {"geometry, point and their like", FieldType::kGeometry, 4},
+        {"vector of MySQL", FieldType::kVector, 4},
     };
     std::string table = "## Types\n\n| in MariaDB or MySQL | in the warehouse | |\n|---|---|---|\n";
     for (const auto& column : columns) {

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 #include <libdeflate.h>
 
-#include <memory>
-
 #include <bit>
 
 #include "source/mysql/byte_reader.h"
+#include "source/mysql/compressed.h"
 
 namespace biwa::mysql {
 
@@ -15,8 +14,6 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 19;
 constexpr std::size_t kChecksumBytes = 4;
-// The largest packet there is: what claims to unpack to more is none.
-constexpr std::uint64_t kUncompressedMax = 1U << 30;
 
 tl::unexpected<Error> CutOff(std::string_view what) {
     return Corrupt(fmt::format("a {} event of the binary log is cut off or too long", what));
@@ -24,34 +21,6 @@ tl::unexpected<Error> CutOff(std::string_view what) {
 
 std::uint32_t Checksum(std::string_view bytes) {
     return libdeflate_crc32(0, bytes.data(), bytes.size());
-}
-
-// MariaDB's header of compressed data: a byte, 0x80 | algorithm << 4 | bytes of the length, and the
-// length before compression, big-endian.
-Result<std::string_view> Uncompress(std::string_view bytes, std::string& buffer) {
-    ByteReader reader(bytes);
-    const auto head = reader.Number<std::uint8_t>();
-    const std::size_t length_bytes = head & 7;
-    const auto length_text = reader.Bytes(length_bytes);
-    if (!reader.ok() || (head & 0xf8) != 0x80 || length_bytes == 0 || length_bytes > 4) {
-        return Corrupt("a compressed event of the binary log has a header that is not known");
-    }
-    const auto length = LoadBigEndian(length_text.data(), length_bytes);
-    const auto packed = reader.TakeRest();
-    // A byte becomes about a thousand at the most.
-    if (length > kUncompressedMax || length > (packed.size() + 16) * 1032) {
-        return Corrupt("a compressed event of the binary log claims an impossible length");
-    }
-    buffer.resize(length);
-    const std::unique_ptr<libdeflate_decompressor, void (*)(libdeflate_decompressor*)> decompressor(
-        libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
-    // Without a place for the size that came out it has to be all of the buffer.
-    if (!decompressor ||
-        libdeflate_zlib_decompress(decompressor.get(), packed.data(), packed.size(), buffer.data(),
-                                   buffer.size(), nullptr) != LIBDEFLATE_SUCCESS) {
-        return Corrupt("a compressed event of the binary log cannot be uncompressed");
-    }
-    return std::string_view(buffer);
 }
 
 bool Bit(std::string_view bits, std::size_t i) {

@@ -54,6 +54,7 @@ FieldType TypeOf(const std::string& name) {
         {"enum", FieldType::kEnum},
         {"set", FieldType::kSet},
         {"json", FieldType::kJson},
+        {"vector", FieldType::kVector},
         {"geometry", FieldType::kGeometry},
         {"point", FieldType::kGeometry},
         {"linestring", FieldType::kGeometry},
@@ -109,18 +110,22 @@ std::uint16_t MetaOf(FieldType type, const ColumnRow& row, std::size_t values) {
             return static_cast<std::uint16_t>(row.decimals);
         case FieldType::kVarchar:
             return static_cast<std::uint16_t>(row.bytes);
+        case FieldType::kVarcharCompressed:
+            return static_cast<std::uint16_t>(row.bytes + 1);  // how it is compressed
         case FieldType::kString:
             return row.data_type == "inet4" ? 4
                    : row.data_type == "uuid" || row.data_type == "inet6"
                        ? 16
                        : static_cast<std::uint16_t>(row.bytes);
         case FieldType::kBlob:
+        case FieldType::kBlobCompressed:
             return row.data_type.starts_with("tiny")     ? 1
                    : row.data_type.starts_with("medium") ? 3
                    : row.data_type.starts_with("long")   ? 4
                                                          : 2;
         case FieldType::kGeometry:
         case FieldType::kJson:
+        case FieldType::kVector:
             return 4;
         case FieldType::kEnum:
             return values < 256 ? 1 : 2;
@@ -229,8 +234,11 @@ Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& 
     auto& info = column.info;
     info.name = column.name;
     info.type = TypeOf(row.data_type);
+    // MariaDB's has another type in the log, which was not at hand.
+    if (info.type == FieldType::kVector && connection.is_mariadb()) info.type = FieldType{};
     if (row.column_type.find("COMPRESSED") != std::string::npos) {
-        info.type = FieldType::kBlobCompressed;
+        info.type = info.type == FieldType::kVarchar ? FieldType::kVarcharCompressed
+                                                     : FieldType::kBlobCompressed;
     }
     if (info.type == FieldType::kEnum || info.type == FieldType::kSet) {
         info.values = ValuesOf(row.column_type);

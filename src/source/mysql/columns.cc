@@ -104,6 +104,12 @@ ColumnDecoder String(const ColumnInfo& info, std::size_t prefix) {
     return {Type{TypeId::kBytes}, is_padded ? BinlogPaddedBytes : Bytes, Bytes, size, kPacked, {}};
 }
 
+// A column that MariaDB keeps compressed; what a SELECT gives is not.
+ColumnDecoder Compressed(ColumnDecoder plain) {
+    plain.binlog = plain.binlog == BinlogText ? BinlogCompressedText : BinlogCompressedBytes;
+    return plain;
+}
+
 ColumnDecoder Find(const ColumnInfo& info) {
     const auto fraction = FractionBytes(info);
     switch (info.type) {
@@ -182,9 +188,12 @@ ColumnDecoder Find(const ColumnInfo& info) {
                     {},
                     "a geometry is kept as the server has it: four bytes of its SRID, then WKB"};
         case FieldType::kVector:
-        case FieldType::kBlobCompressed:
+            return {
+                Type::List(Type{TypeId::kFloat}), Vector, Vector, Prefix(info.meta), kPacked, {}};
         case FieldType::kVarcharCompressed:
-            return {};
+            return Compressed(String(info, info.meta > 255 ? 2 : 1));
+        case FieldType::kBlobCompressed:
+            return Compressed(String(info, info.meta));
     }
     return {};
 }

@@ -35,6 +35,7 @@ struct DecodeContext {
     // Values that the warehouse's type cannot hold, such as the date 0000-00-00: NULL.
     std::uint64_t unrepresentable = 0;
     std::string buffer;                    // for conversions
+    std::string uncompressed;              // the value that is read, of a COMPRESSED column
     const SharedBytes* message = nullptr;  // that the values are in, where it is large
     std::string_view kept = {};  // bytes that stay as long as the arena's: strings point at them
 };

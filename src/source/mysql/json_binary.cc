@@ -230,7 +230,8 @@ class JsonWriter {
         const auto decoder = DecoderFor(info);
         if (decoder.binlog == nullptr) return false;
         RowStore store({{"d", {TypeId::kText}, true, "", {}}});
-        DecodeContext context{&store.arena(), 0, {}};
+        DecodeContext context;
+        context.arena = &store.arena();
         const auto row = store.AddRow();
         if (!BinlogDecimalText(decoder, bytes.substr(2), store.cells(0), row, context)) {
             return false;

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "source/mysql/byte_reader.h"
+#include "source/mysql/compressed.h"
 #include "source/mysql/json_binary.h"
 
 namespace biwa::mysql {
@@ -485,6 +486,31 @@ BIWA_DECODE_FUNCTION(ResultText) {
     (void)decoder;
     if (!IsUtf8(bytes)) return SetNull(cells, row, context);
     return SetText(bytes, cells, row, context);
+}
+
+BIWA_DECODE_FUNCTION(BinlogCompressedBytes) {
+    const auto value = UncompressValue(bytes, context.uncompressed);
+    return value && Bytes(decoder, *value, cells, row, context);
+}
+
+BIWA_DECODE_FUNCTION(BinlogCompressedText) {
+    const auto value = UncompressValue(bytes, context.uncompressed);
+    return value && BinlogText(decoder, *value, cells, row, context);
+}
+
+BIWA_DECODE_FUNCTION(Vector) {
+    (void)decoder, (void)context;
+    constexpr std::size_t kBytes = 4;
+    if (bytes.size() % kBytes != 0) return false;
+    const auto size = bytes.size() / kBytes;
+    const auto begin = cells.child_size;
+    auto& child = cells.owner->GrowChild(cells, begin + size);
+    for (std::size_t i = 0; i < size; ++i) {
+        child.Set(begin + i, std::bit_cast<float>(static_cast<std::uint32_t>(
+                                 Unsigned(bytes.substr(i * kBytes, kBytes)))));
+    }
+    cells.Set(row, ListCell{begin, size});
+    return true;
 }
 
 BIWA_DECODE_FUNCTION(BinlogJson) {

@@ -14,7 +14,7 @@
 //   TIME        big-endian from 0x800000: second 6 bits, minute 6, hour; and the fraction: of a
 //               negative one, the whole is the two's complement
 //   BIT         big-endian; ENUM the value's place from 1; SET a bit a value
-//   strings     their length in front
+//   strings     their length in front; so has a VECTOR, whose floats are little-endian
 //
 // In a prepared statement's row (protocol, "Binary Protocol Value"): integers and floats alike but
 // of 2 or 4 bytes for 3; dates and times as a length and as many of their parts as are not 0;
@@ -61,6 +61,9 @@ BIWA_DECODE_FUNCTION(Bytes);
 BIWA_DECODE_FUNCTION(BinlogPaddedBytes);  // BINARY: zeros at its end are left out
 BIWA_DECODE_FUNCTION(BinlogText);
 BIWA_DECODE_FUNCTION(ResultText);
+BIWA_DECODE_FUNCTION(BinlogCompressedBytes);  // of MariaDB's COMPRESSED columns
+BIWA_DECODE_FUNCTION(BinlogCompressedText);   //
+BIWA_DECODE_FUNCTION(Vector);
 BIWA_DECODE_FUNCTION(BinlogJson);
 BIWA_DECODE_FUNCTION(BinlogUuid);
 BIWA_DECODE_FUNCTION(ResultUuid);

@@ -4,10 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "source/mysql/binlog_testing.h"
 
 namespace biwa::mysql {
 namespace {
+
+using std::string_literals::operator""s;
 
 std::string Hex(std::string_view hex) {
     std::string bytes;
@@ -33,7 +37,8 @@ Read ReadOne(ColumnInfo info, const std::string& bytes, bool is_result = false) 
     const auto decoder = DecoderFor(std::move(info));
     Read read;
     read.store = RowStore({{"v", decoder.type, true, "", {}}});
-    DecodeContext context{&read.store.arena(), 0, {}};
+    DecodeContext context;
+    context.arena = &read.store.arena();
     read.store.AddRow();
     read.ok = (is_result ? decoder.result : decoder.binlog)(decoder, bytes, read.store.cells(0), 0,
                                                             context);
@@ -147,6 +152,40 @@ TEST(TakeValueTest, TakesNoMoreThanThereIs) {
     EXPECT_EQ(take({Form::kPacked, 0}, "\xfe\1"), "none");
     EXPECT_EQ(take({Form::kPacked, 0}, ""), "none");
     EXPECT_EQ(take({Form::kPrefix, 1}, "\5abc"), "none");
+}
+
+TEST(ValuesTest, CompressedValuesAreUncompressed) {
+    // "aaaa…", fifty of them, by zlib and by its deflate alone (Python's zlib); the length in a
+    // byte.
+    const auto zlib = Hex("789c4b4c24150000e35c12f3");
+    const auto raw = zlib.substr(2, zlib.size() - 6);
+    auto info = Info(FieldType::kBlobCompressed, 2);
+    EXPECT_EQ(ReadOne(info, "\x81\x32"s + zlib).Text(), std::string(50, 'a'));
+    EXPECT_EQ(ReadOne(info, "\x89\x32"s + raw).Text(), std::string(50, 'a'));
+    EXPECT_EQ(ReadOne(info, "\0short"s).Text(), "short");
+    EXPECT_EQ(ReadOne(info, "").Text(), "");
+    EXPECT_EQ(ReadOne(info, "not compressed in a result", true).Text(),
+              "not compressed in a result");
+    for (const auto& broken : {"\x81\x31"s + zlib, "\x81\x33"s + zlib, "\x89\x32"s + zlib,
+                               "\x91\x32"s + zlib, "\x80"s + zlib, "\x84\xff\xff\xff\xff"s + zlib,
+                               "\x81\x32"s + zlib.substr(0, 9), "\x81"s, "\x01"s}) {
+        EXPECT_FALSE(ReadOne(info, broken).ok) << broken.size();
+    }
+    info.characters = AnyTable::Latin1();
+    const auto text = ReadOne(info, "\0\xe9"s);
+    EXPECT_EQ(text.Text(), "é");
+}
+
+TEST(ValuesTest, VectorsAreListsOfFloats) {
+    const auto info = Info(FieldType::kVector, 4);
+    const auto read = ReadOne(info, "\0\0\xc0\x3f\0\0\0\x80"s);
+    ASSERT_TRUE(read.ok);
+    const auto list = read.As<ListCell>();
+    ASSERT_EQ(list.length, 2u);
+    const auto& child = *read.store.cells(0).child;
+    EXPECT_EQ(child.Get<float>(list.offset), 1.5F);
+    EXPECT_TRUE(std::signbit(child.Get<float>(list.offset + 1)));
+    EXPECT_FALSE(ReadOne(info, "\0\0\xc0"s).ok);
 }
 
 }  // namespace

@@ -471,7 +471,7 @@ Status Reconciler::CompareAsWhole(const SourceTable& table, const TableName& tar
 Status Reconciler::WaitForHead() {
     const auto head = BIWA_TRY(source_.Head());
     const auto until = steady_clock::now() + options_.wait_max;
-    while (!stream_.HasApplied(head)) {
+    while (!BIWA_TRY(stream_.HasApplied(head))) {
         if (!SleepFor(stop_, milliseconds(10))) return Unavailable("stopped");
         if (steady_clock::now() > until) {
             return Unavailable("the stream is too far behind its source to be compared with it",

@@ -33,8 +33,8 @@ namespace biwa {
 class ReconciledStream {
   public:
     virtual ~ReconciledStream() = default;
-    // Whether all changes up to there are in the warehouse.
-    virtual bool HasApplied(const Position& position) const = 0;
+    // Whether all changes up to there are in the warehouse. kConflict: the stream has stopped.
+    virtual Result<bool> HasApplied(const Position& position) const = 0;
     // Makes rows what they are at the source, and everything in between right: see RepairRows.
     virtual Status Repair(const SourceTable& table,
                           const std::vector<std::vector<std::string>>& keys) = 0;

@@ -90,7 +90,7 @@ class World final : public StreamSource, public ReconciledStream {
     Result<SourceProgress> Progress() override { return Unavailable("not told"); }
     Status Remove() override { return {}; }
 
-    bool HasApplied(const Position& position) const override {
+    Result<bool> HasApplied(const Position& position) const override {
         auto& self = const_cast<World&>(*this);
         if (applied_ < position.order) self.Apply();
         const bool has = applied_ >= position.order;

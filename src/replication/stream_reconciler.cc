@@ -38,11 +38,13 @@ Enum Parse(std::string_view name, std::initializer_list<Enum> all) {
 
 class HostedStream final : public ReconciledStream {
   public:
-    std::function<bool(const Position&)> has_applied;
+    std::function<Result<bool>(const Position&)> has_applied;
     std::function<Status(const SourceTable&, const std::vector<std::vector<std::string>>&)> repair;
     std::function<void(std::size_t, std::size_t)> on_parts;
 
-    bool HasApplied(const Position& position) const override { return has_applied(position); }
+    Result<bool> HasApplied(const Position& position) const override {
+        return has_applied(position);
+    }
     Status Repair(const SourceTable& table,
                   const std::vector<std::vector<std::string>>& keys) override {
         return repair(table, keys);

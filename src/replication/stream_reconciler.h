@@ -33,7 +33,8 @@ struct ReconcileHost {
     std::function<bool(const std::string&)> is_live;
     // Whether it follows its source without delay.
     std::function<bool()> is_streaming;
-    std::function<bool(const Position&)> has_applied;
+    // kConflict when the stream has stopped.
+    std::function<Result<bool>(const Position&)> has_applied;
     // Does it on the stream's thread, between batches. kUnavailable when the stream has stopped.
     std::function<Status(const std::function<Status(StreamLine&)>&)> on_stream_thread;
     std::function<void(const TableName&)> on_changed;

@@ -232,12 +232,15 @@ bool StreamRunner::StandStill(std::stop_token stop) {
     return true;
 }
 
+Status StreamRunner::CheckRuns() const {
+    if (board_.state() != StreamStatus::State::kFailed) return {};
+    return Fail(ErrorKind::kConflict, fmt::format("stream {} has stopped", options_.name),
+                "Mend what `biwa status` shows, and start again.");
+}
+
 Status StreamRunner::Ask(StreamRequest request, const std::vector<std::string>& tables,
                          milliseconds timeout) {
-    if (board_.state() == StreamStatus::State::kFailed) {
-        return Fail(ErrorKind::kConflict, fmt::format("stream {} has stopped", options_.name),
-                    "Mend what `biwa status` shows, and start again.");
-    }
+    BIWA_TRY(CheckRuns());
     auto answer = errands_.Leave([this, request, tables] { return Fulfil(request, tables); });
     wake_ = true;
     if (answer.wait_for(timeout) == std::future_status::ready) return answer.get();
@@ -303,10 +306,12 @@ Status StreamRunner::DropGone(const std::vector<StreamState::Table*>& tables) {
 }
 
 Status StreamRunner::Reconcile(const std::vector<std::string>& tables, bool repair) {
+    BIWA_TRY(CheckRuns());
     return reconciler_.Begin(BIWA_TRY(board_.SourceNames(tables)), repair);
 }
 
 Status StreamRunner::Backfill(const std::string& table, const KeyRange& range) {
+    BIWA_TRY(CheckRuns());
     return reconciler_.BeginBackfill(BIWA_TRY(board_.SourceNames({table})).front(), range);
 }
 
@@ -318,7 +323,10 @@ ReconcileHost StreamRunner::HostOfReconciler() {
     };
     host.is_live = [this](const std::string& source_name) { return board_.IsLive(source_name); };
     host.is_streaming = [this] { return board_.state() == StreamStatus::State::kStreaming; };
-    host.has_applied = [this](const Position& position) { return line_.HasApplied(position); };
+    host.has_applied = [this](const Position& position) -> Result<bool> {
+        BIWA_TRY(CheckRuns());
+        return line_.HasApplied(position);
+    };
     host.on_stream_thread = [this](const std::function<Status(StreamLine&)>& work) {
         auto done = errands_.Leave([this, work] { return work(line_); });
         wake_ = true;

@@ -64,6 +64,7 @@ class StreamRunner final : private LineObserver {
                          const TargetDataset& dataset, const OpenStreamSource& open_source);
 
   private:
+    Status CheckRuns() const;  // kConflict: it has stopped
     void Run(std::stop_token stop);
     // One attempt: until an error, a stop, or until the stream is paused.
     Status Attempt(std::stop_token stop);

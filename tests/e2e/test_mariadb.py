@@ -326,6 +326,8 @@ def test_each_type_is_the_same_copied_and_streamed(database, instance, is_mysql,
                     assert here == there, f"{table}.{name} of row {before[0]}"
             assert len(streamed) == len(copied[table][1]) == (5 if table == "bytes" else 4)
     assert instance.stream()["unrepresentable_values"] == 0
+    # As it came, not copied anew since something did not fit.
+    assert instance.log().count("copying ") == 1, instance.log()
 
 
 def test_values_are_what_the_server_shows(database, instance, is_mysql):
@@ -402,6 +404,9 @@ def test_changes_that_cannot_be_followed_stop_the_stream_or_have_all_copied_anew
     wait_until(lambda: instance.query("SELECT * FROM app.t") == [[1]], instance.log)
     database.run("XA ROLLBACK 'x'; INSERT INTO t VALUES (2)")
     assert "when_lost: recopy" in failed(instance)
+    # There is nothing to wait for.
+    done = instance.command("reconcile", timeout=20)
+    assert done.returncode != 0 and "has stopped" in done.stderr, (done.stdout, done.stderr)
     assert instance.stop() == 0
     stream = instance.folder / "streams/app.yaml"
     stream.write_text(stream.read_text() + "when_lost: recopy\n")

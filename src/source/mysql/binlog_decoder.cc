@@ -172,7 +172,6 @@ ChangeBatch BinlogDecoder::TakeBatch() {
 Status BinlogDecoder::DecodeFormat(const Event& event) {
     const auto format = BIWA_TRY(ReadFormatDescription(event.body));
     checksums_ = format.checksums;
-    is_mariadb_ = format.is_mariadb;
     if (place_.made_s != 0 && place_.made_s != event.time_s) {
         return Fail(
             ErrorKind::kConflict,
@@ -364,7 +363,7 @@ Status BinlogDecoder::DecodeTableMap(const Event& event) {
     const auto found = tables_.find(id);
     if (found != tables_.end() && found->second.bytes == event.body) return {};
     Table table;
-    table.map = BIWA_TRY(ReadTableMap(event.body, is_mariadb_));
+    table.map = BIWA_TRY(ReadTableMap(event.body));
     table.bytes = event.body;
     const auto* followed = resolver_.Find(table.map.schema, table.map.table);
     if (followed != nullptr) {

@@ -167,7 +167,6 @@ class BinlogDecoder {
     // The end of the last event, which in a file only grows; an event has its lower 32 bits.
     std::uint64_t end_ = 0;
     bool checksums_;
-    bool is_mariadb_ = false;
     bool has_format_ = false;
     bool in_transaction_ = false;
     std::uint64_t rows_in_transaction_ = 0;

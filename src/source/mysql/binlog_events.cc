@@ -27,11 +27,11 @@ bool Bit(std::string_view bits, std::size_t i) {
     return (static_cast<unsigned char>(bits[i / 8]) >> (i % 8) & 1) != 0;
 }
 
-// Of which the metadata says whether they are unsigned. MariaDB counts YEAR among them.
-bool IsNumeric(FieldType type, bool is_mariadb) {
+// Of which the metadata says whether they are unsigned: YEAR too, which MariaDB says is and MySQL
+// says is not.
+bool IsNumeric(FieldType type) {
     switch (type) {
         case FieldType::kYear:
-            return is_mariadb;
         case FieldType::kTiny:
         case FieldType::kShort:
         case FieldType::kInt24:
@@ -179,14 +179,13 @@ void ReadValues(FieldType type, ByteReader field, TableMap& map) {
     }
 }
 
-Status ReadOptionalField(OptionalField kind, std::string_view bytes, bool is_mariadb,
-                         TableMap& map) {
+Status ReadOptionalField(OptionalField kind, std::string_view bytes, TableMap& map) {
     ByteReader field(bytes);
     switch (kind) {
         case OptionalField::kSignedness: {
             std::size_t place = 0;
             for (auto& column : map.columns) {
-                if (!IsNumeric(column.type, is_mariadb)) continue;
+                if (!IsNumeric(column.type)) continue;
                 if (place / 8 >= bytes.size()) return CutOff("table map");
                 // From the highest bit on, unlike the other bitmaps.
                 column.is_unsigned =
@@ -261,7 +260,7 @@ Result<Event> ReadEvent(std::string_view bytes, bool checksums) {
 Result<Format> ReadFormatDescription(std::string_view body) {
     ByteReader reader(body);
     const auto version = reader.Number<std::uint16_t>();
-    const auto server = reader.Bytes(50);
+    reader.Bytes(50);
     reader.Bytes(4);
     const auto header = reader.Number<std::uint8_t>();
     const auto sizes = reader.TakeRest();
@@ -277,7 +276,7 @@ Result<Format> ReadFormatDescription(std::string_view body) {
     if (checksum != 0 && checksum != 1) {
         return Corrupt(fmt::format("events have checksums of unknown kind {}", int{checksum}));
     }
-    return Format{checksum == 1, server.find("MariaDB") != std::string_view::npos};
+    return Format{checksum == 1};
 }
 
 Result<Rotate> ReadRotate(std::string_view body) {
@@ -371,7 +370,7 @@ Result<MySqlGtid> ReadMySqlTaggedGtid(std::string_view body) {
     return gtid;
 }
 
-Result<TableMap> ReadTableMap(std::string_view body, bool is_mariadb) {
+Result<TableMap> ReadTableMap(std::string_view body) {
     ByteReader reader(body);
     TableMap map;
     map.id = reader.Number(6);
@@ -395,7 +394,7 @@ Result<TableMap> ReadTableMap(std::string_view body, bool is_mariadb) {
         const auto kind = static_cast<OptionalField>(reader.Number<std::uint8_t>());
         const auto field = reader.PackedText();
         if (!reader.ok()) return CutOff("table map");
-        BIWA_TRY(ReadOptionalField(kind, field, is_mariadb, map));
+        BIWA_TRY(ReadOptionalField(kind, field, map));
     }
     return map;
 }

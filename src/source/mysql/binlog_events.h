@@ -95,7 +95,6 @@ Result<Event> ReadEvent(std::string_view bytes, bool checksums);
 
 struct Format {
     bool checksums = false;  // of the events that follow
-    bool is_mariadb = false;
 };
 Result<Format> ReadFormatDescription(std::string_view body);
 
@@ -193,7 +192,7 @@ struct TableMap {
 
     friend bool operator==(const TableMap&, const TableMap&) = default;
 };
-Result<TableMap> ReadTableMap(std::string_view body, bool is_mariadb);
+Result<TableMap> ReadTableMap(std::string_view body);
 
 enum class RowsKind { kWrite, kUpdate, kDelete };
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "source/mysql/catalog.h"
 #include "source/mysql/change_source.h"
 #include "source/mysql/position.h"
@@ -56,6 +59,33 @@ Result<const Connection*> MySqlStreamSource::Asking() {
     return &*asking_;
 }
 
+// "_orders_gho" of "orders": what gh-ost and pt-online-schema-change make beside a table that they
+// alter, and leave of it. Its rows are the table's own, and no mask has its name.
+std::optional<std::string> ShadowOf(const std::string& name) {
+    for (const std::string_view end : {"_gho", "_ghc", "_del", "_new", "_old"}) {
+        const auto begin = name.find_first_not_of('_');
+        if (begin == 0 || begin == std::string::npos || !name.ends_with(end)) continue;
+        if (name.size() > begin + end.size()) {
+            return name.substr(begin, name.size() - begin - end.size());
+        }
+    }
+    return std::nullopt;
+}
+
+// Those that are named with a * only.
+void LeaveOutShadows(const std::vector<std::string>& patterns, std::vector<SourceTable>& tables) {
+    std::set<std::string> names;
+    for (const auto& table : tables) names.insert(table.ToString());
+    std::erase_if(tables, [&](const SourceTable& table) {
+        const auto of = ShadowOf(table.name);
+        const auto is_named = [&](const std::string& pattern) {
+            return pattern == table.name || pattern == table.ToString();
+        };
+        return of && names.contains(table.schema + "." + *of) &&
+               std::none_of(patterns.begin(), patterns.end(), is_named);
+    });
+}
+
 Result<std::vector<SourceTable>> MySqlStreamSource::Tables(const std::vector<std::string>& patterns,
                                                            IfMissing if_missing) {
     std::vector<SourceTable> tables;
@@ -63,6 +93,7 @@ Result<std::vector<SourceTable>> MySqlStreamSource::Tables(const std::vector<std
          BIWA_TRY(ReadTables(*BIWA_TRY(Asking()), parameters_.database, patterns, if_missing))) {
         tables.push_back(std::move(found.table));
     }
+    LeaveOutShadows(patterns, tables);
     return tables;
 }
 

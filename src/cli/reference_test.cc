@@ -33,7 +33,8 @@ followed in binary or followed as text; under these settings: ISO dates, interva
 
 - **What the warehouse's type cannot hold becomes NULL and is counted**; `biwa status` shows how many
   values: NaN and the infinities in a numeric with a precision (without one, they are text),
-  timestamps after 294246 AD, infinite intervals, arrays of other dimensions than the column's.
+  timestamps after 294246 AD, infinite intervals, arrays of other dimensions than the column's. A table
+  that gets a row with such a key is paused: its rows could not be told apart.
 - **Arrays** become lists, as deep as the column was declared: `integer[][]` is `INTEGER[][]`.
   PostgreSQL itself does not hold a column to that; a value of other dimensions is one of the above
   (an empty array has none, and fits all). Lower bounds are not kept: `[0:1]={a,b}` is `[a, b]`.

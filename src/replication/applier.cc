@@ -65,6 +65,35 @@ bool Applier::NeedsAnotherCopy(const Table& table, const TableChanges& part) con
     return !IsExact(table) && NeedsOneMoment(*part.columns);
 }
 
+namespace {
+
+// Whether the warehouse's type cannot hold a key, such as 'NaN' of a numeric(6,2): it is NULL here,
+// as no key is at the source.
+bool HasLostKey(const TableChanges& part) {
+    const auto& columns = *part.columns;
+    if (columns.key_repeats) return false;
+    for (std::size_t i = 0; i < columns.key.size(); ++i) {
+        const auto column = columns.key[i];
+        const auto& cells = part.rows.cells(column);
+        for (std::size_t row = 0; cells.validity != nullptr && row < part.rows.rows(); ++row) {
+            const auto is_here = [&](const auto& one) {
+                return one.row == row && one.column == column;
+            };
+            if (cells.IsNull(row) &&
+                std::none_of(part.unchanged.begin(), part.unchanged.end(), is_here)) {
+                return true;
+            }
+        }
+        const auto& old = part.old_keys.cells(i);
+        for (std::size_t row = 0; old.validity != nullptr && row < part.old_keys.rows(); ++row) {
+            if (old.IsNull(row)) return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
 Status Applier::Add(ChangeBatch batch) {
     BIWA_TRY(PrepareNew(batch));
     for (auto& part : batch.tables) {
@@ -77,6 +106,15 @@ Status Applier::Add(ChangeBatch batch) {
         if (table.is_passed_over) continue;
         if (!part.recopy.empty()) {
             BIWA_TRY(PassOver(table, std::move(part.recopy)));
+            continue;
+        }
+        if (HasLostKey(part)) {
+            // Its rows cannot be told apart. Another copy would not mend that.
+            BIWA_TRY(
+                PassOver(table,
+                         "has a row with a key that the warehouse's type cannot hold: mend the "
+                         "key at the source, and resume the table",
+                         TablePhase::kPaused));
             continue;
         }
         if (!part.dropped.empty()) {
@@ -247,10 +285,10 @@ Status Applier::NoteDropped(const Table& table, const std::vector<std::string>& 
 }
 
 // What came before still is applied, with the same commit that says so.
-Status Applier::PassOver(Table& table, std::string reason) {
+Status Applier::PassOver(Table& table, std::string reason, TablePhase phase) {
     table.is_passed_over = true;
     if (table.known.phase == TablePhase::kGone) return {};
-    table.known.phase = TablePhase::kWaiting;
+    table.known.phase = phase;
     table.known.reason = std::move(reason);
     passed_over_.push_back(table.known);
     return {};

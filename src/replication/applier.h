@@ -99,7 +99,7 @@ class Applier {
     Status Alter(WriteTransaction& transaction, const Table& table, const TargetFit& fit);
     void Adopt(Table& table, const TableChanges& part, TargetFit fit);
     Status NoteDropped(const Table& table, const std::vector<std::string>& columns);
-    Status PassOver(Table& table, std::string reason);
+    Status PassOver(Table& table, std::string reason, TablePhase phase = TablePhase::kWaiting);
     std::string RestAtKey(const TableSchema& columns, const std::string& table) const;
     Status Flush(Table& table);
     Status FlushWaiting(Table& table, const Waiting& waiting);

@@ -418,6 +418,19 @@ def test_changes_that_cannot_be_followed_stop_the_stream_or_have_all_copied_anew
     assert instance.query("SELECT * FROM app.t ORDER BY id") == [[2], [3]]
 
 
+def test_a_copy_waits_for_xa_transactions_that_are_prepared(database, instance):
+    """Their rows are before its place in the log, and in no view yet."""
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)")
+    with contextlib.closing(database.connect()) as other:
+        database.run("XA START 'q'; INSERT INTO t VALUES (2, 2); UPDATE t SET a = 100; XA END 'q'; XA PREPARE 'q'", other)
+        instance.start()
+        time.sleep(1)
+        assert instance.query("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'app'") == [[0]]
+        database.run("XA COMMIT 'q'", other)
+    instance.sync()
+    assert instance.query("SELECT * FROM app.t ORDER BY id") == [[1, 100], [2, 100]]
+
+
 def test_documents_that_are_logged_in_parts_are_refused_with_what_mends_it(database, instance, is_mysql):
     if not is_mysql:
         pytest.skip("MariaDB has no such setting")

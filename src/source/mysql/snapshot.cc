@@ -46,6 +46,8 @@ Status BeginAll(std::vector<Connection>& connections) {
     return {};
 }
 
+constexpr std::chrono::seconds kPreparedEndWithin{10};
+
 // Leaves those connections that have the same view, the most that there were.
 Result<std::string> BeginTogether(std::vector<Connection>& connections) {
     const auto deadline = steady_clock::now() + kAgreeWithin;
@@ -78,7 +80,21 @@ Result<std::string> BeginTogether(std::vector<Connection>& connections) {
     }
 }
 
-Result<std::string> BeginUnderLock(std::vector<Connection>& connections) {
+// XA transactions that are prepared and not ended. Their rows stand in the log where they were
+// prepared, and are in no view before they are committed: a copy that begins between would have
+// neither.
+Result<std::size_t> PreparedTransactions(const Connection& connection) {
+    const auto rows = connection.Query("XA RECOVER");
+    if (rows) return rows->size();
+    if (rows.error().kind != ErrorKind::kUser) return tl::unexpected(rows.error());
+    LogWarn(
+        "the server's user may not see XA transactions: what one has changed that is prepared "
+        "now, and committed later, is missing in the copy. GRANT XA_RECOVER_ADMIN ON *.* to it "
+        "mends that");
+    return std::size_t{0};
+}
+
+Result<std::string> BeginUnderLock(std::vector<Connection>& connections, std::size_t& prepared) {
     auto& locking = connections.front();
     auto locked = locking.Execute("FLUSH TABLES WITH READ LOCK");
     if (!locked) {
@@ -90,10 +106,38 @@ Result<std::string> BeginUnderLock(std::vector<Connection>& connections) {
     }
     // The lock goes with the connection, should anything of this fail.
     auto begun = BeginAll(connections);
+    if (begun) prepared = BIWA_TRY(PreparedTransactions(locking));
     auto head = begun ? ReadHead(locking) : tl::unexpected(begun.error());
     BIWA_TRY(locking.Execute("UNLOCK TABLES"));
     if (!head) return tl::unexpected(std::move(head).error());
     return head->ToPosition().text;
+}
+
+// With no XA transaction between being prepared and being ended.
+Result<std::string> BeginViews(std::vector<Connection>& connections, bool under_lock) {
+    const auto deadline = steady_clock::now() + kPreparedEndWithin;
+    for (;;) {
+        std::size_t before = 0, prepared = 0;
+        std::string text;
+        if (under_lock) {
+            text = BIWA_TRY(BeginUnderLock(connections, prepared));
+        } else {
+            // Before and behind, as one may end between.
+            before = BIWA_TRY(PreparedTransactions(connections.front()));
+            text = BIWA_TRY(BeginTogether(connections));
+            prepared = BIWA_TRY(PreparedTransactions(connections.front()));
+        }
+        if (before + prepared == 0) return text;
+        if (steady_clock::now() > deadline) {
+            return Unavailable(
+                fmt::format(
+                    "{} XA transactions are prepared at the server and have not ended: what "
+                    "they have changed would be missing in the copy",
+                    std::max(before, prepared)),
+                "XA RECOVER lists them. The copy begins once they are committed or rolled back.");
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
 }
 
 std::string ColumnList(const TableSchema& columns) {
@@ -177,9 +221,7 @@ Result<std::unique_ptr<MySqlSnapshot>> MySqlSnapshot::Begin(
             "until the copy of all ends. GRANT BINLOG ADMIN ON *.* to it mends that");
         break;
     }
-    const auto text = is_mariadb && !parameters.snapshot_lock
-                          ? BIWA_TRY(BeginTogether(connections))
-                          : BIWA_TRY(BeginUnderLock(connections));
+    const auto text = BIWA_TRY(BeginViews(connections, !is_mariadb || parameters.snapshot_lock));
     auto place = BIWA_TRY(BinlogPlace::Parse(text));
     for (const auto& connection : connections) BIWA_TRY(connection.Execute("SAVEPOINT biwa"));
     if (is_mariadb) {

@@ -38,6 +38,14 @@ class Tokenizer {
         rest_.remove_prefix(at == std::string_view::npos ? rest_.size() : at + end.size());
     }
 
+    // Two dashes are a comment only before a space or control character.
+    bool IsLineComment() const {
+        if (rest_[0] == '#') return true;
+        if (!rest_.starts_with("--")) return false;
+        const auto next = rest_.size() > 2 ? static_cast<unsigned char>(rest_[2]) : ' ';
+        return std::isspace(next) != 0 || std::iscntrl(next) != 0;
+    }
+
     bool SkipSpace() {
         while (!rest_.empty()) {
             if (std::isspace(static_cast<unsigned char>(rest_[0])) != 0) {
@@ -51,7 +59,7 @@ class Tokenizer {
                 rest_.remove_prefix(2);
             } else if (rest_.starts_with("/*")) {
                 SkipTo("*/");
-            } else if (rest_.starts_with("-- ") || rest_.starts_with("#")) {
+            } else if (IsLineComment()) {
                 SkipTo("\n");
             } else {
                 return true;

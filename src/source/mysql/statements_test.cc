@@ -61,6 +61,8 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
     EXPECT_EQ(Effects("ALTER TABLE t TRUNCATE PARTITION ALL"), "defined app.t, replaced app.t");
     EXPECT_EQ(Effects("ALTER TABLE t DROP COLUMN partition_no"), "defined app.t");
     EXPECT_EQ(Effects("-- a comment\nTRUNCATE # another\n t"), "emptied app.t");
+    EXPECT_EQ(Effects("--\nTRUNCATE --\tanother\n t --"), "emptied app.t");
+    EXPECT_EQ(Effects("TRUNCATE --\x01 t\n u"), "emptied app.u");
 }
 
 TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {

@@ -119,6 +119,7 @@ class Parser {
 
     Statement Parse() {
         using Kind = Statement::Kind;
+        SkipSettings();
         if (Eat("BEGIN") || Eat("START")) {
             // "BEGIN NOT ATOMIC" would be a block, but is never in the log.
             statement_.kind = Kind::kBegin;
@@ -163,6 +164,22 @@ class Parser {
     bool Has(std::string_view word) const {
         return std::any_of(tokens_.begin() + static_cast<std::ptrdiff_t>(at_), tokens_.end(),
                            [&](const Token& token) { return token.text == word; });
+    }
+
+    // MariaDB's "SET STATEMENT a = 1, b = (…) FOR" in front of a statement. Should one of them be
+    // the binlog_format: rows that a statement here changes are not in the log in any case.
+    void SkipSettings() {
+        if (at_ + 1 >= tokens_.size() || tokens_[at_].text != "SET" ||
+            tokens_[at_ + 1].text != "STATEMENT") {
+            return;
+        }
+        for (int depth = 0; at_ < tokens_.size(); ++at_) {
+            const auto& word = tokens_[at_].text;
+            if (word == "(") ++depth;
+            if (word == ")") --depth;
+            if (depth == 0 && word == "FOR") break;
+        }
+        Eat("FOR");
     }
 
     Name TakeTable() {

@@ -65,6 +65,18 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
     EXPECT_EQ(Effects("TRUNCATE --\x01 t\n u"), "emptied app.u");
 }
 
+TEST(ReadStatementTest, ReadsTheStatementBehindItsSettings) {
+    EXPECT_EQ(Effects("SET STATEMENT lock_wait_timeout=5 FOR TRUNCATE TABLE t"), "emptied app.t");
+    EXPECT_EQ(Effects("set statement a='for', b=(SELECT 1 FROM d FOR UPDATE) for DROP TABLE t"),
+              "dropped app.t");
+    constexpr const char* kUpdate =
+        "SET STATEMENT binlog_format='STATEMENT' FOR UPDATE t SET a = 1";
+    EXPECT_EQ(ReadStatement(kUpdate, "app").kind, Statement::Kind::kRows);
+    EXPECT_NE(Effects(kUpdate).find("replaced .t"), std::string::npos);
+    EXPECT_EQ(Effects("SET STATEMENT a = 1"), "");
+    EXPECT_EQ(Effects("SET STATEMENT a = 1 FOR"), "");
+}
+
 TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {
     const auto columns = [](const char* sql) {
         const auto statement = ReadStatement(sql, "app");

@@ -91,14 +91,27 @@ TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {
         columns("ALTER TABLE t DROP INDEX i, DROP PRIMARY KEY, DROP FOREIGN KEY f, ADD UNIQUE "
                 "u (a), ADD CONSTRAINT c CHECK (a > 0), ALTER COLUMN a DROP DEFAULT"),
         "- +");
+    EXPECT_EQ(columns("ALTER TABLE t ADD period int, DROP `system`, ADD system int"),
+              "-system +period system");
+    EXPECT_EQ(columns("ALTER TABLE t DROP COLUMN period, ADD `check` int, ADD version int"),
+              "-period +check version");
+    EXPECT_EQ(columns("ALTER TABLE t ADD PERIOD FOR SYSTEM_TIME(a, b), ADD SYSTEM VERSIONING"),
+              "- +");
+    EXPECT_EQ(columns("ALTER TABLE t DROP PERIOD FOR p, DROP PERIOD IF EXISTS FOR q, DROP SYSTEM "
+                      "VERSIONING"),
+              "- +");
+    EXPECT_EQ(columns("ALTER TABLE t DROP a, ADD (a decimal(1, 0) DEFAULT (f(1, 2)), INDEX (x), b "
+                      "int), ADD COLUMN (c int), ADD d int"),
+              "-a +a b c d");
 }
 
 TEST(ReadStatementTest, ReadsWhateverComesToItsEnd) {
     for (const char* sql :
          {"RENAME TABLE", "RENAME TABLE a WAIT", "ALTER TABLE", "ALTER TABLE t RENAME",
-          "ALTER TABLE t DROP", "ALTER TABLE t ADD COLUMN IF", "ALTER TABLE t CHANGE a",
-          "ALTER TABLE t RENAME COLUMN a", "DROP TABLE ,,", "CREATE", "TRUNCATE `", "DROP DATABASE",
-          "/*", "'\\", "ALTER TABLE t )))) ((((", "DROP TABLE IF EXISTS a.", "\xff\xfe"}) {
+          "ALTER TABLE t DROP", "ALTER TABLE t ADD (", "ALTER TABLE t ADD (a,",
+          "ALTER TABLE t ADD COLUMN IF", "ALTER TABLE t CHANGE a", "ALTER TABLE t RENAME COLUMN a",
+          "DROP TABLE ,,", "CREATE", "TRUNCATE `", "DROP DATABASE", "/*", "'\\",
+          "ALTER TABLE t )))) ((((", "DROP TABLE IF EXISTS a.", "\xff\xfe"}) {
         ReadStatement(sql, "app");
     }
 }

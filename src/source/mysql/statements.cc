@@ -273,15 +273,29 @@ class Parser {
                 Renamed(name, TakeTable());
                 return;
             }
-            const bool loses_rows = ((word == "DROP" || word == "TRUNCATE" || word == "EXCHANGE" ||
-                                      word == "CONVERT") &&
-                                     next == "PARTITION") ||
-                                    ((word == "DISCARD" || word == "IMPORT") &&
-                                     (next == "TABLESPACE" || next == "PARTITION"));
-            if (loses_rows) {
-                Add(TableEffect::Kind::kReplaced, name,
-                    word + " " + std::string(next) + " changed its rows");
+            if (((word == "DROP" || word == "TRUNCATE" || word == "EXCHANGE" ||
+                  word == "CONVERT") &&
+                 next == "PARTITION") ||
+                (word == "CONVERT" && next == "TABLE") ||
+                ((word == "DISCARD" || word == "IMPORT") &&
+                 (next == "TABLESPACE" || next == "PARTITION"))) {
+                ChangesRows(name, word + " " + std::string(next));
             }
+        }
+    }
+
+    // Rows of `name`, and of whatever other table the partition comes from or goes to.
+    void ChangesRows(const Name& name, const std::string& how) {
+        const auto why = how + " changed its rows";
+        Add(TableEffect::Kind::kReplaced, name, why);
+        at_ += 2;
+        if (how == "CONVERT TABLE") {
+            Add(TableEffect::Kind::kDropped, TakeTable());
+        } else if (how == "EXCHANGE PARTITION" || how == "CONVERT PARTITION") {
+            ++at_;
+            if (!Eat("WITH") && !Eat("TO")) return;
+            Eat("TABLE");
+            Add(TableEffect::Kind::kReplaced, TakeTable(), why);
         }
     }
 

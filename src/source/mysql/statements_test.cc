@@ -60,6 +60,14 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
     EXPECT_EQ(Effects("ALTER TABLE t DROP PARTITION p0"), "defined app.t, replaced app.t");
     EXPECT_EQ(Effects("ALTER TABLE t TRUNCATE PARTITION ALL"), "defined app.t, replaced app.t");
     EXPECT_EQ(Effects("ALTER TABLE t DROP COLUMN partition_no"), "defined app.t");
+    EXPECT_EQ(Effects("ALTER TABLE a EXCHANGE PARTITION p WITH TABLE o.b WITHOUT VALIDATION"),
+              "defined app.a, replaced app.a, replaced o.b");
+    EXPECT_EQ(Effects("ALTER TABLE a CONVERT TABLE b TO PARTITION p VALUES LESS THAN (5)"),
+              "defined app.a, replaced app.a, dropped app.b");
+    EXPECT_EQ(Effects("ALTER TABLE a CONVERT PARTITION p TO TABLE b"),
+              "defined app.a, replaced app.a, replaced app.b");
+    EXPECT_EQ(Effects("ALTER TABLE a CONVERT TO CHARACTER SET utf8mb4"), "defined app.a");
+    EXPECT_EQ(Effects("ALTER TABLE a DISCARD TABLESPACE"), "defined app.a, replaced app.a");
     EXPECT_EQ(Effects("-- a comment\nTRUNCATE # another\n t"), "emptied app.t");
     EXPECT_EQ(Effects("--\nTRUNCATE --\tanother\n t --"), "emptied app.t");
     EXPECT_EQ(Effects("TRUNCATE --\x01 t\n u"), "emptied app.u");
@@ -106,12 +114,27 @@ TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {
 }
 
 TEST(ReadStatementTest, ReadsWhateverComesToItsEnd) {
-    for (const char* sql :
-         {"RENAME TABLE", "RENAME TABLE a WAIT", "ALTER TABLE", "ALTER TABLE t RENAME",
-          "ALTER TABLE t DROP", "ALTER TABLE t ADD (", "ALTER TABLE t ADD (a,",
-          "ALTER TABLE t ADD COLUMN IF", "ALTER TABLE t CHANGE a", "ALTER TABLE t RENAME COLUMN a",
-          "DROP TABLE ,,", "CREATE", "TRUNCATE `", "DROP DATABASE", "/*", "'\\",
-          "ALTER TABLE t )))) ((((", "DROP TABLE IF EXISTS a.", "\xff\xfe"}) {
+    for (const char* sql : {"RENAME TABLE",
+                            "RENAME TABLE a WAIT",
+                            "ALTER TABLE",
+                            "ALTER TABLE t RENAME",
+                            "ALTER TABLE t DROP",
+                            "ALTER TABLE t EXCHANGE PARTITION",
+                            "ALTER TABLE t CONVERT TABLE",
+                            "ALTER TABLE t ADD (",
+                            "ALTER TABLE t ADD (a,",
+                            "ALTER TABLE t ADD COLUMN IF",
+                            "ALTER TABLE t CHANGE a",
+                            "ALTER TABLE t RENAME COLUMN a",
+                            "DROP TABLE ,,",
+                            "CREATE",
+                            "TRUNCATE `",
+                            "DROP DATABASE",
+                            "/*",
+                            "'\\",
+                            "ALTER TABLE t )))) ((((",
+                            "DROP TABLE IF EXISTS a.",
+                            "\xff\xfe"}) {
         ReadStatement(sql, "app");
     }
 }

@@ -526,6 +526,33 @@ def test_columns_come_and_go_while_it_runs(database, instance):
         [[1, 1, "new", 0], [2, 20, "new", 0], [3, 3, "c", 5], [4, None, "d", 6]]
 
 
+# Each has other rows than NULL, or a NULL for a reason.
+DEFAULTS = ["varchar(9) DEFAULT ''", "char(3) DEFAULT ''", "varchar(9) DEFAULT 'a\\nb\\tc\\\\d''e'",
+            "varchar(20) DEFAULT '0000-00-00'", "varchar(9) DEFAULT 'NULL'", "varchar(9) DEFAULT NULL",
+            "bit(8) DEFAULT b'101'", "bit(1) NOT NULL DEFAULT b'1'", f"bit(64) DEFAULT b'{'1' * 64}'",
+            "date DEFAULT '0000-00-00'", "datetime DEFAULT '2026-00-00'", "datetime(3) DEFAULT '2026-01-01 00:00:00.5'",
+            "timestamp NOT NULL DEFAULT '2026-01-01'", "timestamp NOT NULL DEFAULT 0",
+            "time DEFAULT '-25:00:00'", "year DEFAULT 70", "set('a', 'b') DEFAULT 'b,a'"]
+
+
+def test_a_column_that_comes_has_its_default_in_the_rows_that_are_there(database, instance):
+    """The same that is in a row which the stream has brought."""
+    database.run("SET sql_mode = '', time_zone = '+09:00'")
+    for i in range(len(DEFAULTS)):
+        database.run(f"CREATE TABLE t{i} (id int PRIMARY KEY, a int); INSERT INTO t{i} VALUES (1, 1), (2, 1)")
+    instance.start()
+    instance.sync()
+    for i, column in enumerate(DEFAULTS):
+        database.run(f"ALTER TABLE t{i} ADD COLUMN x {column}; UPDATE t{i} SET a = 2 WHERE id = 2")
+    instance.settle()
+    instance.sync()
+    for i, column in enumerate(DEFAULTS):
+        (there,), (brought,) = instance.query(f"SELECT x::VARCHAR FROM app.t{i} ORDER BY id")
+        assert there == brought, (column, instance.log())
+        is_null = column.endswith("NULL") or "00-00" in column and "char" not in column or column.endswith("DEFAULT 0")
+        assert (there is None) == is_null, column
+
+
 def test_a_column_that_is_renamed_or_made_again_has_its_own_values(database, instance):
     database.run("CREATE TABLE renamed (id int PRIMARY KEY, a int, b int); INSERT INTO renamed VALUES (1, 1, 2), (2, 1, 2);"
                  "CREATE TABLE again LIKE renamed; INSERT INTO again SELECT * FROM renamed;"

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ struct CatalogColumn {
     // What a new row has in it when nothing is given: a constant, or NULL.
     bool default_is_constant = false;
     bool has_default = false;  // else one has to be given, and the server's mode decides
-    std::string default_text;  // as the warehouse reads it; of a constant
+    std::optional<std::string> default_text;  // as the warehouse reads it; nothing of NULL
 };
 
 // A table with what reading it takes.

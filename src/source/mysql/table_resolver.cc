@@ -273,7 +273,7 @@ Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap
         });
         const bool is_constant = found != all.end() && found->default_is_constant;
         defaults->known.push_back(is_constant);
-        if (!is_constant || found->default_text.empty()) continue;
+        if (!is_constant || !found->default_text) continue;
         // The server's own value, in the form of any other: no second reading of texts.
         select +=
             fmt::format("{}DEFAULT(t.{})", select.empty() ? "" : ", ", QuoteName(column.name));

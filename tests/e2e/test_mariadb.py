@@ -663,6 +663,24 @@ def test_a_table_that_is_emptied_is_empty_here(database, instance, is_mysql):
     assert instance.query("SELECT * FROM app.made_anew") == [[1, 100]]
 
 
+@pytest.fixture
+def particular():
+    """A server that compares names of tables without regard to case."""
+    server = MariaDbServer("--lower-case-table-names=1")
+    yield server
+    server.stop()
+
+
+def test_names_without_regard_to_case_are_followed(particular, tmp_path):
+    with particular.database() as database, MariaDbInstance(tmp_path / "project", database) as instance:
+        database.run("CREATE TABLE Orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1)")
+        instance.start()
+        instance.sync()
+        database.run("TRUNCATE TABLE ORDERS; INSERT INTO Orders VALUES (2)")
+        instance.sync()
+        assert instance.query("SELECT * FROM app.orders") == [[2]]
+
+
 def test_tools_that_alter_a_table_by_a_shadow_are_followed(database, instance):
     database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)")
     instance.start()

@@ -247,7 +247,7 @@ void BinlogDecoder::PassOver(const std::string& schema, const std::string& name,
 
 Status BinlogDecoder::DecodeQuery(const Event& event) {
     const auto query = BIWA_TRY(ReadQuery(event));
-    const auto statement = ReadStatement(query.statement, query.database);
+    auto statement = ReadStatement(query.statement, query.database);
     switch (statement.kind) {
         case Statement::Kind::kBegin:
             Begin();
@@ -275,7 +275,10 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
     }
     // A statement that failed at the server has done nothing to our tables.
     if (query.error == 0) {
-        for (const auto& effect : statement.effects) BIWA_TRY(Apply(effect, end_));
+        for (auto& effect : statement.effects) {
+            BIWA_TRY(resolver_.Spell(effect));
+            BIWA_TRY(Apply(effect, end_));
+        }
     }
     if (!in_transaction_) Commit(event);
     return {};

@@ -51,6 +51,9 @@ class TableResolver {
     virtual std::vector<std::string> TablesOf(const std::string& schema) const = 0;
     // The schemas that have a table of the stream of that name.
     virtual std::vector<std::string> SchemasOf(const std::string& table) const = 0;
+    // Gives a statement's names the spelling of the stream's table, should the server compare them
+    // without regard to case.
+    virtual Status Spell(TableEffect&) { return {}; }
     // Nothing for a table that is not of the stream: its changes are passed over.
     virtual Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) = 0;
     // The columns of the table are to be asked for anew.

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "source/mysql/result_rows.h"
 
 namespace biwa::mysql {
@@ -73,6 +74,29 @@ std::vector<std::string> StreamResolver::SchemasOf(const std::string& table) con
         if (known.name == table) schemas.push_back(known.schema);
     }
     return schemas;
+}
+
+Status StreamResolver::Spell(TableEffect& effect) {
+    if (!names_have_case_) {
+        const auto setting =
+            BIWA_TRY(BIWA_TRY(Asking())->Query("SELECT @@GLOBAL.lower_case_table_names"));
+        names_have_case_ = setting.Number(0, 0) == 0;
+    }
+    if (*names_have_case_) return {};
+    const auto is_same = [](const std::string& written, const std::string& name) {
+        return SmallLetters(written) == SmallLetters(name);
+    };
+    for (const auto& [full, known] : tables_) {
+        const bool has_schema = is_same(effect.schema, known.schema);
+        const bool has_table = is_same(effect.table, known.name);
+        if ((!has_schema && !effect.schema.empty()) || (!has_table && !effect.table.empty())) {
+            continue;
+        }
+        if (has_schema) effect.schema = known.schema;
+        if (has_table) effect.table = known.name;
+        return {};
+    }
+    return {};
 }
 
 void StreamResolver::Forget(const std::string& schema, const std::string& table) {

@@ -663,6 +663,40 @@ def test_a_table_that_is_emptied_is_empty_here(database, instance, is_mysql):
     assert instance.query("SELECT * FROM app.made_anew") == [[1, 100]]
 
 
+def test_statements_are_read_as_the_server_reads_them(database, instance, is_mysql):
+    """Comments, settings and character sets in and before a statement."""
+    emptied = ["表", "dashes", "tabs"]
+    statements = ["TRUNCATE TABLE `表`", "--\nTRUNCATE TABLE dashes", "TRUNCATE tabs --\tat the end"]
+    if not is_mysql:
+        emptied.append("set_for")
+        statements.append("SET STATEMENT lock_wait_timeout = 5 FOR TRUNCATE TABLE set_for")
+    for name in emptied:
+        database.run(f"CREATE TABLE `{name}` (id int PRIMARY KEY); INSERT INTO `{name}` VALUES (1)")
+    database.run("""
+        CREATE TABLE again (id int PRIMARY KEY, period int, b int); INSERT INTO again VALUES (1, 1, 1);
+        CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id)
+            (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE);
+        INSERT INTO parts VALUES (1), (11);
+        CREATE TABLE swapped (id int PRIMARY KEY); INSERT INTO swapped VALUES (2), (3)""")
+    instance.start()
+    instance.sync()
+    with contextlib.closing(database.connect()) as japanese:
+        japanese.set_charset("cp932")
+        for statement in statements:
+            database.run(statement, japanese)
+    for name in emptied:
+        database.run(f"INSERT INTO `{name}` VALUES (2)")
+    database.run(f"""
+        ALTER TABLE again DROP COLUMN period, DROP COLUMN b;
+        ALTER TABLE again ADD {"" if is_mysql else "COLUMN"} period int, ADD (b int); INSERT INTO again VALUES (2, 2, 2);
+        ALTER TABLE parts EXCHANGE PARTITION p0 WITH TABLE swapped""")
+    instance.settle()
+    instance.sync()
+    for name in (*emptied, "again", "parts", "swapped"):
+        assert instance.query(f'SELECT * FROM app."{name}" ORDER BY 1') == \
+            database.run(f"SELECT * FROM `{name}` ORDER BY 1"), (name, instance.log())
+
+
 @pytest.fixture
 def particular():
     """A server that compares names of tables without regard to case."""

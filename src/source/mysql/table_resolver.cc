@@ -99,6 +99,14 @@ Status StreamResolver::Spell(TableEffect& effect) {
     return {};
 }
 
+Result<std::string> StreamResolver::ToUtf8(std::uint16_t collation, std::string_view text) {
+    std::string utf8(text);
+    const auto set = sets_.FindByCollation(*BIWA_TRY(Asking()), collation);
+    if (!set && set.error().kind == ErrorKind::kUnavailable) return tl::unexpected(set.error());
+    if (set && *set) mysql::ToUtf8(**set, text, utf8);
+    return utf8;
+}
+
 void StreamResolver::Forget(const std::string& schema, const std::string& table) {
     const auto found = tables_.find(schema + "." + table);
     if (found == tables_.end()) return;
@@ -147,7 +155,7 @@ Result<ColumnInfo> StreamResolver::InfoOf(const MappedColumn& mapped, const Cata
         // The names of values are in the column's character set too.
         for (const auto& value : mapped.values) {
             auto& text = info.values.emplace_back(value);
-            if (characters) ToUtf8(*characters, value, text);
+            if (characters) mysql::ToUtf8(*characters, value, text);
         }
     } else {
         info.characters = std::move(characters);

@@ -699,10 +699,23 @@ def test_statements_are_read_as_the_server_reads_them(database, instance, is_mys
 
 @pytest.fixture
 def particular():
-    """A server that compares names of tables without regard to case."""
-    server = MariaDbServer("--lower-case-table-names=1")
+    """A server that compares names of tables without regard to case, and leaves a database out of its log."""
+    server = MariaDbServer("--lower-case-table-names=1", "--binlog-ignore-db=unlogged")
     yield server
     server.stop()
+
+
+def test_a_database_that_is_left_out_of_the_log_is_refused(particular, tmp_path):
+    with particular.database() as database, \
+            MariaDbInstance(tmp_path / "project", database, (f"{database.name}.*", "unlogged.t")) as instance:
+        database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1);"
+                     "CREATE DATABASE unlogged; CREATE TABLE unlogged.t (id int PRIMARY KEY)")
+        said = instance.command("doctor")
+        assert said.returncode != 0 and "binlog_ignore_db has it" in said.stdout + said.stderr
+        instance.start()
+        instance.sync()
+        states = {table["source"]: table["state"] for table in instance.stream()["tables"]}
+        assert states["unlogged.t"] == "refused" and states[f"{database.name}.t"] == "live", states
 
 
 def test_names_without_regard_to_case_are_followed(particular, tmp_path):

@@ -296,10 +296,47 @@ Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& 
     return column;
 }
 
-void Judge(CatalogTable& found, const std::string& engine, const std::string& type,
-           bool whole_rows) {
+// Why the log does not have the changes of a schema; empty when it has them.
+class LogFilter {
+  public:
+    // Where the user may not ask, what follows says so.
+    explicit LogFilter(const Connection& connection) {
+        const auto rows = LogStatus(connection);
+        if (!rows || rows->empty()) return;
+        only_ = SplitNames(rows->Text(0, 2));
+        not_ = SplitNames(rows->Text(0, 3));
+    }
+    std::string WhyNot(const std::string& schema) const {
+        if (!only_.empty() && !only_.contains(schema)) return "binlog_do_db is without it";
+        return not_.contains(schema) ? "binlog_ignore_db has it" : "";
+    }
+
+  private:
+    static std::set<std::string> SplitNames(std::string_view list) {
+        std::set<std::string> names;
+        while (!list.empty()) {
+            const auto comma = std::min(list.find(','), list.size());
+            if (comma > 0) names.emplace(list.substr(0, comma));
+            list.remove_prefix(std::min(comma + 1, list.size()));
+        }
+        return names;
+    }
+
+    std::set<std::string> only_, not_;
+};
+
+void Judge(CatalogTable& found, const std::string& engine, const std::string& type, bool whole_rows,
+           const LogFilter& filter) {
     auto& table = found.table;
     const auto name = QuoteName(table.schema) + "." + QuoteName(table.name);
+    if (const auto why = filter.WhyNot(table.schema); !why.empty()) {
+        table.refusal =
+            fmt::format("is of a database whose changes are not in the binary log: {}", why);
+        table.mend_sql =
+            "change binlog_do_db and binlog_ignore_db in the server's configuration, and restart "
+            "it";
+        return;
+    }
     if (type == "SYSTEM VERSIONED") {
         table.refusal = "is system-versioned: its former rows stay in it";
         table.mend_sql = "ALTER TABLE " + name + " DROP SYSTEM VERSIONING;";
@@ -408,6 +445,12 @@ Result<std::set<ColumnName>> JsonColumns(const Connection& connection,
 
 }  // namespace
 
+Result<QueryRows> LogStatus(const Connection& connection) {
+    // MySQL 8.4 has the new name only.
+    auto rows = connection.Query("SHOW MASTER STATUS");
+    return rows ? std::move(rows) : connection.Query("SHOW BINARY LOG STATUS");
+}
+
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
                                              const std::string& database,
                                              const std::vector<std::string>& patterns,
@@ -494,8 +537,9 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
     }
     const bool whole_rows =
         BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_row_image")).Text(0, 0) == "FULL";
+    const LogFilter filter(connection);
     for (std::size_t i = 0; i < tables.size(); ++i) {
-        Judge(tables[i], rows.Text(places[i], 2), rows.Text(places[i], 5), whole_rows);
+        Judge(tables[i], rows.Text(places[i], 2), rows.Text(places[i], 5), whole_rows, filter);
     }
     return tables;
 }

@@ -48,6 +48,10 @@ struct CatalogTable {
     std::vector<ColumnDecoder> decoders;  // one a column of table.columns
 };
 
+// A row, unless the server writes no log: the file, its end, what binlog_do_db and binlog_ignore_db
+// name and, of MySQL, the GTIDs.
+Result<QueryRows> LogStatus(const Connection& connection);
+
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"
 // (of the connection's database), "*". A pattern that names nothing gives kUser, with what was
 // near, or is passed over. Without `sets` the decoders read a SELECT's rows, but not the binary

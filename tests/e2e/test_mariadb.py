@@ -169,6 +169,20 @@ def test_rows_without_a_key_are_told_apart_by_all_of_their_values(database, inst
         assert "keyless has no primary key, and the binary log" in said.stdout + said.stderr
 
 
+def test_a_primary_key_that_the_catalogue_hides_is_a_key(database, instance, is_mysql):
+    if not is_mysql:
+        pytest.skip("only MySQL makes keys by itself")
+    with setting(database, "show_gipk_in_create_table_and_information_schema", 0):
+        database.run("SET SESSION sql_generate_invisible_primary_key = 1;"
+                     "CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1), (2)")
+        instance.start()
+        instance.sync()
+        database.run("UPDATE t SET a = 3 WHERE a = 1 LIMIT 1; DELETE FROM t WHERE a = 2; INSERT INTO t VALUES (1)")
+        instance.sync()
+        assert instance.query("SELECT my_row_id, a FROM app.t ORDER BY 1") == \
+            database.run("SELECT my_row_id, a FROM t ORDER BY 1")
+
+
 def test_other_databases_have_their_name_in_front(maria, database, tmp_path):
     with maria.database("other") as other, \
             MariaDbInstance(tmp_path / "project", database,

@@ -457,6 +457,12 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
                                              IfMissing if_missing, CharacterSets* sets) {
     std::vector<std::string> full;
     for (const auto& pattern : patterns) full.push_back(FullPattern(pattern, database));
+    // The log has the primary keys that MySQL makes by itself, where the catalogue may hide them.
+    // Older ones do not know the setting.
+    if (!connection.is_mariadb()) {
+        std::ignore =
+            connection.Execute("SET SESSION show_gipk_in_create_table_and_information_schema = ON");
+    }
     const auto within = Within(connection, full, "TABLE_SCHEMA", "TABLE_NAME");
     const auto rows = BIWA_TRY(connection.Query(
         "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH, TABLE_TYPE "

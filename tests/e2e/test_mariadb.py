@@ -169,6 +169,20 @@ def test_rows_without_a_key_are_told_apart_by_all_of_their_values(database, inst
         assert "keyless has no primary key, and the binary log" in said.stdout + said.stderr
 
 
+def test_a_primary_key_that_the_catalogue_hides_is_a_key(database, instance, is_mysql):
+    if not is_mysql:
+        pytest.skip("only MySQL makes keys by itself")
+    with setting(database, "show_gipk_in_create_table_and_information_schema", 0):
+        database.run("SET SESSION sql_generate_invisible_primary_key = 1;"
+                     "CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1), (2)")
+        instance.start()
+        instance.sync()
+        database.run("UPDATE t SET a = 3 WHERE a = 1 LIMIT 1; DELETE FROM t WHERE a = 2; INSERT INTO t VALUES (1)")
+        instance.sync()
+        assert instance.query("SELECT my_row_id, a FROM app.t ORDER BY 1") == \
+            database.run("SELECT my_row_id, a FROM t ORDER BY 1")
+
+
 def test_other_databases_have_their_name_in_front(maria, database, tmp_path):
     with maria.database("other") as other, \
             MariaDbInstance(tmp_path / "project", database,
@@ -544,6 +558,33 @@ def test_columns_come_and_go_while_it_runs(database, instance):
         [[1, 1, "new", 0], [2, 20, "new", 0], [3, 3, "c", 5], [4, None, "d", 6]]
 
 
+# Each has other rows than NULL, or a NULL for a reason.
+DEFAULTS = ["varchar(9) DEFAULT ''", "char(3) DEFAULT ''", "varchar(9) DEFAULT 'a\\nb\\tc\\\\d''e'",
+            "varchar(20) DEFAULT '0000-00-00'", "varchar(9) DEFAULT 'NULL'", "varchar(9) DEFAULT NULL",
+            "bit(8) DEFAULT b'101'", "bit(1) NOT NULL DEFAULT b'1'", f"bit(64) DEFAULT b'{'1' * 64}'",
+            "date DEFAULT '0000-00-00'", "datetime DEFAULT '2026-00-00'", "datetime(3) DEFAULT '2026-01-01 00:00:00.5'",
+            "timestamp NOT NULL DEFAULT '2026-01-01'", "timestamp NOT NULL DEFAULT 0",
+            "time DEFAULT '-25:00:00'", "year DEFAULT 70", "set('a', 'b') DEFAULT 'b,a'"]
+
+
+def test_a_column_that_comes_has_its_default_in_the_rows_that_are_there(database, instance):
+    """The same that is in a row which the stream has brought."""
+    database.run("SET sql_mode = '', time_zone = '+09:00'")
+    for i in range(len(DEFAULTS)):
+        database.run(f"CREATE TABLE t{i} (id int PRIMARY KEY, a int); INSERT INTO t{i} VALUES (1, 1), (2, 1)")
+    instance.start()
+    instance.sync()
+    for i, column in enumerate(DEFAULTS):
+        database.run(f"ALTER TABLE t{i} ADD COLUMN x {column}; UPDATE t{i} SET a = 2 WHERE id = 2")
+    instance.settle()
+    instance.sync()
+    for i, column in enumerate(DEFAULTS):
+        (there,), (brought,) = instance.query(f"SELECT x::VARCHAR FROM app.t{i} ORDER BY id")
+        assert there == brought, (column, instance.log())
+        is_null = column.endswith("NULL") or "00-00" in column and "char" not in column or column.endswith("DEFAULT 0")
+        assert (there is None) == is_null, column
+
+
 def test_a_column_that_is_renamed_or_made_again_has_its_own_values(database, instance):
     database.run("CREATE TABLE renamed (id int PRIMARY KEY, a int, b int); INSERT INTO renamed VALUES (1, 1, 2), (2, 1, 2);"
                  "CREATE TABLE again LIKE renamed; INSERT INTO again SELECT * FROM renamed;"
@@ -652,6 +693,71 @@ def test_a_table_that_is_emptied_is_empty_here(database, instance, is_mysql):
     instance.sync()
     assert instance.query("SELECT * FROM app.t") == [[5, 5]]
     assert instance.query("SELECT * FROM app.made_anew") == [[1, 100]]
+
+
+def test_statements_are_read_as_the_server_reads_them(database, instance, is_mysql):
+    """Comments, settings and character sets in and before a statement."""
+    emptied = ["表", "dashes", "tabs"]
+    statements = ["TRUNCATE TABLE `表`", "--\nTRUNCATE TABLE dashes", "TRUNCATE tabs --\tat the end"]
+    if not is_mysql:
+        emptied.append("set_for")
+        statements.append("SET STATEMENT lock_wait_timeout = 5 FOR TRUNCATE TABLE set_for")
+    for name in emptied:
+        database.run(f"CREATE TABLE `{name}` (id int PRIMARY KEY); INSERT INTO `{name}` VALUES (1)")
+    database.run("""
+        CREATE TABLE again (id int PRIMARY KEY, period int, b int); INSERT INTO again VALUES (1, 1, 1);
+        CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id)
+            (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE);
+        INSERT INTO parts VALUES (1), (11);
+        CREATE TABLE swapped (id int PRIMARY KEY); INSERT INTO swapped VALUES (2), (3)""")
+    instance.start()
+    instance.sync()
+    with contextlib.closing(database.connect()) as japanese:
+        japanese.set_charset("cp932")
+        for statement in statements:
+            database.run(statement, japanese)
+    for name in emptied:
+        database.run(f"INSERT INTO `{name}` VALUES (2)")
+    database.run(f"""
+        ALTER TABLE again DROP COLUMN period, DROP COLUMN b;
+        ALTER TABLE again ADD {"" if is_mysql else "COLUMN"} period int, ADD (b int); INSERT INTO again VALUES (2, 2, 2);
+        ALTER TABLE parts EXCHANGE PARTITION p0 WITH TABLE swapped""")
+    instance.settle()
+    instance.sync()
+    for name in (*emptied, "again", "parts", "swapped"):
+        assert instance.query(f'SELECT * FROM app."{name}" ORDER BY 1') == \
+            database.run(f"SELECT * FROM `{name}` ORDER BY 1"), (name, instance.log())
+
+
+@pytest.fixture
+def particular():
+    """A server that compares names of tables without regard to case, and leaves a database out of its log."""
+    server = MariaDbServer("--lower-case-table-names=1", "--binlog-ignore-db=unlogged")
+    yield server
+    server.stop()
+
+
+def test_a_database_that_is_left_out_of_the_log_is_refused(particular, tmp_path):
+    with particular.database() as database, \
+            MariaDbInstance(tmp_path / "project", database, (f"{database.name}.*", "unlogged.t")) as instance:
+        database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1);"
+                     "CREATE DATABASE unlogged; CREATE TABLE unlogged.t (id int PRIMARY KEY)")
+        said = instance.command("doctor")
+        assert said.returncode != 0 and "binlog_ignore_db has it" in said.stdout + said.stderr
+        instance.start()
+        instance.sync()
+        states = {table["source"]: table["state"] for table in instance.stream()["tables"]}
+        assert states["unlogged.t"] == "refused" and states[f"{database.name}.t"] == "live", states
+
+
+def test_names_without_regard_to_case_are_followed(particular, tmp_path):
+    with particular.database() as database, MariaDbInstance(tmp_path / "project", database) as instance:
+        database.run("CREATE TABLE Orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1)")
+        instance.start()
+        instance.sync()
+        database.run("TRUNCATE TABLE ORDERS; INSERT INTO Orders VALUES (2)")
+        instance.sync()
+        assert instance.query("SELECT * FROM app.orders") == [[2]]
 
 
 def test_tools_that_alter_a_table_by_a_shadow_are_followed(database, instance):

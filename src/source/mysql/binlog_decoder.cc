@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "source/mysql/byte_reader.h"
+#include "source/mysql/character_set.h"
 
 namespace biwa::mysql {
 
@@ -244,9 +245,31 @@ void BinlogDecoder::PassOver(const std::string& schema, const std::string& name,
     ++batch_.changes;
 }
 
+Result<Statement> BinlogDecoder::StatementOf(const Query& query) {
+    const auto& sql = query.statement;
+    auto statement = ReadStatement(sql, query.database);
+    const bool is_ascii =
+        std::all_of(sql.begin(), sql.end(), [](char c) { return (c & 0x80) == 0; });
+    if (is_ascii || !query.client_collation) return statement;
+    const auto text = BIWA_TRY(resolver_.ToUtf8(*query.client_collation, sql));
+    if (text == sql) return statement;
+    auto meant = ReadStatement(text, query.database);
+    if (!IsUtf8(sql)) return meant;
+    // It may be one that the server wrote itself, which is in UTF-8 whatever the client's character
+    // set is. Read the wrong way it names tables that are not there.
+    for (auto& effect : statement.effects) {
+        const bool is_known =
+            std::any_of(meant.effects.begin(), meant.effects.end(), [&](const TableEffect& other) {
+                return other.schema == effect.schema && other.table == effect.table;
+            });
+        if (!is_known) meant.effects.push_back(std::move(effect));
+    }
+    return meant;
+}
+
 Status BinlogDecoder::DecodeQuery(const Event& event) {
     const auto query = BIWA_TRY(ReadQuery(event));
-    const auto statement = ReadStatement(query.statement, query.database);
+    auto statement = BIWA_TRY(StatementOf(query));
     switch (statement.kind) {
         case Statement::Kind::kBegin:
             Begin();
@@ -274,7 +297,10 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
     }
     // A statement that failed at the server has done nothing to our tables.
     if (query.error == 0) {
-        for (const auto& effect : statement.effects) BIWA_TRY(Apply(effect, end_));
+        for (auto& effect : statement.effects) {
+            BIWA_TRY(resolver_.Spell(effect));
+            BIWA_TRY(Apply(effect, end_));
+        }
     }
     if (!in_transaction_) Commit(event);
     return {};

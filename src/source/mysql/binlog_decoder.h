@@ -51,6 +51,11 @@ class TableResolver {
     virtual std::vector<std::string> TablesOf(const std::string& schema) const = 0;
     // The schemas that have a table of the stream of that name.
     virtual std::vector<std::string> SchemasOf(const std::string& table) const = 0;
+    // Gives a statement's names the spelling of the stream's table, should the server compare them
+    // without regard to case.
+    virtual Status Spell(TableEffect&) { return {}; }
+    // Text in the character set that this is a collation of; as it is where that cannot be read.
+    virtual Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) = 0;
     // Nothing for a table that is not of the stream: its changes are passed over.
     virtual Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) = 0;
     // The columns of the table are to be asked for anew.
@@ -126,6 +131,7 @@ class BinlogDecoder {
     Status DecodeFormat(const Event& event);
     Status DecodeRotate(const Event& event);
     Status DecodeQuery(const Event& event);
+    Result<Statement> StatementOf(const Query& query);
     Status DecodeTableMap(const Event& event);
     Status DecodeRows(const Event& event);
     void Begin();

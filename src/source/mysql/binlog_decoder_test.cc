@@ -109,6 +109,42 @@ TEST_F(BinlogDecoderTest, ReadsEveryTypeWhereTheLogNamesColumns) {
     EXPECT_EQ(decoder_->unrepresentable(), 6u);
 }
 
+// A QUERY with these variables, in the schema "app".
+std::string QueryEvent(std::string_view variables, std::string_view sql) {
+    const auto number = [](std::size_t value, std::size_t size) {
+        std::string bytes;
+        for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(value >> 8 * i & 0xff);
+        return bytes;
+    };
+    auto body = number(0, 8) + number(3, 1) + number(0, 2) + number(variables.size(), 2);
+    body.append(variables).append("app\0"s).append(sql);
+    const auto size = 19 + body.size();
+    return number(1, 4) + number(2, 1) + number(1, 4) + number(size, 4) + number(4 + size, 4) +
+           number(0, 2) + body;
+}
+
+TEST_F(BinlogDecoderTest, ReadsStatementsInTheClientsCharacterSet) {
+    const auto emptied = [&](std::string_view variables, std::string_view sql) {
+        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, false);
+        EXPECT_TRUE(decoder_->Decode(QueryEvent(variables, sql)));
+        std::string names;
+        for (const auto& part : decoder_->TakeBatch().tables) {
+            if (part.truncated_first) names += part.name + " ";
+        }
+        return names;
+    };
+    const auto before = "\0\0\0\0\0\1\0\0\0\0\0\0\0\0\6\3std\3\1\0\1\0"s;
+    const auto latin1 = before + "\4\x08\0\x08\0\x08\0\7\0\0"s;
+    EXPECT_EQ(emptied(latin1, "TRUNCATE TABLE \xe9"), "é ");
+    EXPECT_EQ(emptied(latin1, "TRUNCATE TABLE t /* \xe9 */"), "t ");
+    // Should the server have written it.
+    EXPECT_EQ(emptied(latin1, "TRUNCATE TABLE `é`"), "?? é ");
+    EXPECT_EQ(emptied(before + "\4\x2d\0\x2d\0\x2d\0"s, "TRUNCATE TABLE é"), "é ");
+    // Cut off, and with a code that is not known in front.
+    EXPECT_EQ(emptied("\4\x08"s, "TRUNCATE TABLE é"), "é ");
+    EXPECT_EQ(emptied("\x7f\4\x08\0\x08\0\x08\0"s, "TRUNCATE TABLE é"), "é ");
+}
+
 TEST_F(BinlogDecoderTest, ReadsCompressedTransactions) {
     const auto kept = Captured("mysql_compressed");
     std::string_view rest = kept;

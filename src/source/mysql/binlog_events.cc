@@ -288,13 +288,52 @@ Result<Rotate> ReadRotate(std::string_view body) {
     return rotate;
 }
 
+namespace {
+
+// The number of a collation of the client's character set, in the variables of a QUERY: each is a
+// code and what it says. Those of other codes come behind it.
+std::optional<std::uint16_t> ClientCollation(std::string_view variables) {
+    ByteReader reader(variables);
+    while (!reader.empty()) {
+        switch (reader.Number<std::uint8_t>()) {
+            case 0:  // flags
+            case 3:  // AUTO_INCREMENT
+                reader.Bytes(4);
+                break;
+            case 1:  // sql_mode
+                reader.Bytes(8);
+                break;
+            case 2:  // the catalog, with a zero byte
+                reader.Bytes(reader.Number<std::uint8_t>() + std::size_t{1});
+                break;
+            case 5:  // the time zone
+            case 6:  // the catalog
+                reader.Bytes(reader.Number<std::uint8_t>());
+                break;
+            case 7:  // lc_time_names
+            case 8:  // the database's collation
+                reader.Bytes(2);
+                break;
+            case 4: {
+                const auto collation = reader.Number<std::uint16_t>();
+                return reader.ok() ? std::optional(collation) : std::nullopt;
+            }
+            default:
+                return std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
 Result<Query> ReadQuery(const Event& event) {
     ByteReader reader(event.body);
     reader.Bytes(8);
     const auto database_length = reader.Number<std::uint8_t>();
     Query query;
     query.error = reader.Number<std::uint16_t>();
-    reader.Bytes(reader.Number<std::uint16_t>());
+    query.client_collation = ClientCollation(reader.Bytes(reader.Number<std::uint16_t>()));
     query.database = reader.Bytes(database_length);
     reader.Bytes(1);
     const auto statement = reader.TakeRest();

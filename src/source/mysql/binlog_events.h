@@ -105,8 +105,9 @@ struct Rotate {
 Result<Rotate> ReadRotate(std::string_view body);
 
 struct Query {
-    std::string database;
-    std::string statement;
+    std::string database;   // in UTF-8
+    std::string statement;  // in the client's character set
+    std::optional<std::uint16_t> client_collation;
     std::uint16_t error = 0;
 };
 Result<Query> ReadQuery(const Event& event);

@@ -59,6 +59,11 @@ class AnyTable final : public TableResolver {
         resolved.columns = std::make_shared<const TableSchema>(std::move(columns));
         return std::optional<ResolvedTable>(std::move(resolved));
     }
+    Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) override {
+        std::string utf8(text);
+        if (collation == 8) mysql::ToUtf8(*Latin1(), text, utf8);
+        return utf8;
+    }
     void Forget(const std::string&, const std::string&) override {}
     Result<const Defaults*> DefaultsOf(const TableMap&, const ResolvedTable& resolved) override {
         // NULL, for all of them.

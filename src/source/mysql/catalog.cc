@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -140,8 +142,33 @@ std::uint16_t MetaOf(FieldType type, const ColumnRow& row, std::size_t values) {
 
 bool IsVirtual(const std::string& extra) { return extra.find("VIRTUAL") != std::string::npos; }
 
+// What MariaDB has put between quotes.
+std::string Unquoted(std::string_view text) {
+    std::string plain;
+    for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+        if (text[i] == '\'' && i + 2 < text.size()) ++i;
+        if (text[i] != '\\' || i + 2 >= text.size()) {
+            plain += text[i];
+            continue;
+        }
+        constexpr std::string_view kEscapes = "nrtb0Z", kMeant("\n\r\t\b\0\x1a", 6);
+        const auto escape = kEscapes.find(text[++i]);
+        plain += escape == std::string_view::npos ? text[i] : kMeant[escape];
+    }
+    return plain;
+}
+
+// "b'101'" is 5.
+std::string NumberOfBits(std::string_view text) {
+    std::uint64_t number = 0;
+    for (const char c : text) {
+        if (c == '0' || c == '1') number = number << 1 | static_cast<std::uint64_t>(c - '0');
+    }
+    return std::to_string(number);
+}
+
 // The default of a column: MariaDB writes constants as in SQL and all else as an expression, MySQL
-// writes constants plainly and marks expressions.
+// writes constants plainly and marks expressions. Both write bits as in SQL.
 void ReadDefault(const ColumnRow& row, bool is_mariadb, CatalogColumn& column) {
     if (column.is_computed || column.is_numbered) return;
     const auto& text = row.default_text;
@@ -150,31 +177,42 @@ void ReadDefault(const ColumnRow& row, bool is_mariadb, CatalogColumn& column) {
         return;
     }
     column.has_default = true;
-    if (!is_mariadb) {
-        column.default_is_constant = row.extra.find("DEFAULT_GENERATED") == std::string::npos &&
-                                     !text.starts_with("CURRENT_TIMESTAMP");
-        if (column.default_is_constant) column.default_text = text;
-        return;
-    }
-    if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') {
-        column.default_is_constant = true;
-        for (std::size_t i = 1; i + 1 < text.size(); ++i) {
-            if ((text[i] == '\'' || text[i] == '\\') && i + 2 < text.size()) ++i;
-            column.default_text += text[i];
-        }
-        return;
-    }
-    column.default_is_constant = text.find_first_not_of("0123456789.-+eE") == std::string::npos;
-    if (column.default_is_constant) column.default_text = text;
+    const bool is_quoted = text.size() >= 2 && text.front() == '\'' && text.back() == '\'';
+    const bool is_bits = column.info.type == FieldType::kBit && text.starts_with("b'");
+    column.default_is_constant =
+        is_bits ||
+        (is_mariadb ? is_quoted || text.find_first_not_of("0123456789.-+eE") == std::string::npos
+                    : row.extra.find("DEFAULT_GENERATED") == std::string::npos &&
+                          !text.starts_with("CURRENT_TIMESTAMP"));
+    if (!column.default_is_constant) return;
+    column.default_text = is_bits                   ? NumberOfBits(text)
+                          : is_mariadb && is_quoted ? Unquoted(text)
+                                                    : text;
+}
+
+// Whether "2026-11-27 …" begins with a day that exists.
+bool IsDay(const std::string& text) {
+    const std::chrono::year_month_day day(
+        std::chrono::year(std::atoi(text.substr(0, 4).c_str())),
+        std::chrono::month(static_cast<unsigned>(std::atoi(text.substr(5, 2).c_str()))),
+        std::chrono::day(static_cast<unsigned>(std::atoi(text.substr(8, 2).c_str()))));
+    return day.ok();
 }
 
 // What the rows that are there got when the column was added, where that is known.
-void SetFill(const CatalogColumn& source, Column& column) {
-    const auto& text = source.default_text;
+void SetFill(const CatalogColumn& source, bool is_mariadb, Column& column) {
+    const auto type = column.type.id;
     if (source.default_is_constant) {
-        // NULL, where there is no text; a date that does not exist is NULL too.
-        if ((source.nullable && text.empty()) || text.starts_with("0000-00-00")) return;
-        column.fill_unknown = column.type.id == TypeId::kBytes || column.type.id == TypeId::kBool;
+        if (!source.default_text) return;
+        const auto& text = *source.default_text;
+        // A date that does not exist is NULL.
+        const bool is_day =
+            type == TypeId::kDate || type == TypeId::kTimestamp || type == TypeId::kTimestampTz;
+        if (is_day && (text.size() < 10 || !IsDay(text))) return;
+        // MySQL tells a moment as it was written, in a time zone that it does not tell; a
+        // statement cannot have a zero byte in it.
+        column.fill_unknown = type == TypeId::kBytes || text.find('\0') != std::string::npos ||
+                              (type == TypeId::kTimestampTz && !is_mariadb);
         if (!column.fill_unknown) column.fill = text;
         return;
     }
@@ -185,7 +223,7 @@ void SetFill(const CatalogColumn& source, Column& column) {
     }
     if (source.nullable) return;
     // NOT NULL without a default: the zero of its type.
-    switch (column.type.id) {
+    switch (type) {
         case TypeId::kInt16:
         case TypeId::kInt32:
         case TypeId::kInt64:
@@ -258,10 +296,47 @@ Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& 
     return column;
 }
 
-void Judge(CatalogTable& found, const std::string& engine, const std::string& type,
-           bool whole_rows) {
+// Why the log does not have the changes of a schema; empty when it has them.
+class LogFilter {
+  public:
+    // Where the user may not ask, what follows says so.
+    explicit LogFilter(const Connection& connection) {
+        const auto rows = LogStatus(connection);
+        if (!rows || rows->empty()) return;
+        only_ = SplitNames(rows->Text(0, 2));
+        not_ = SplitNames(rows->Text(0, 3));
+    }
+    std::string WhyNot(const std::string& schema) const {
+        if (!only_.empty() && !only_.contains(schema)) return "binlog_do_db is without it";
+        return not_.contains(schema) ? "binlog_ignore_db has it" : "";
+    }
+
+  private:
+    static std::set<std::string> SplitNames(std::string_view list) {
+        std::set<std::string> names;
+        while (!list.empty()) {
+            const auto comma = std::min(list.find(','), list.size());
+            if (comma > 0) names.emplace(list.substr(0, comma));
+            list.remove_prefix(std::min(comma + 1, list.size()));
+        }
+        return names;
+    }
+
+    std::set<std::string> only_, not_;
+};
+
+void Judge(CatalogTable& found, const std::string& engine, const std::string& type, bool whole_rows,
+           const LogFilter& filter) {
     auto& table = found.table;
     const auto name = QuoteName(table.schema) + "." + QuoteName(table.name);
+    if (const auto why = filter.WhyNot(table.schema); !why.empty()) {
+        table.refusal =
+            fmt::format("is of a database whose changes are not in the binary log: {}", why);
+        table.mend_sql =
+            "change binlog_do_db and binlog_ignore_db in the server's configuration, and restart "
+            "it";
+        return;
+    }
     if (type == "SYSTEM VERSIONED") {
         table.refusal = "is system-versioned: its former rows stay in it";
         table.mend_sql = "ALTER TABLE " + name + " DROP SYSTEM VERSIONING;";
@@ -370,12 +445,24 @@ Result<std::set<ColumnName>> JsonColumns(const Connection& connection,
 
 }  // namespace
 
+Result<QueryRows> LogStatus(const Connection& connection) {
+    // MySQL 8.4 has the new name only.
+    auto rows = connection.Query("SHOW MASTER STATUS");
+    return rows ? std::move(rows) : connection.Query("SHOW BINARY LOG STATUS");
+}
+
 Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
                                              const std::string& database,
                                              const std::vector<std::string>& patterns,
                                              IfMissing if_missing, CharacterSets* sets) {
     std::vector<std::string> full;
     for (const auto& pattern : patterns) full.push_back(FullPattern(pattern, database));
+    // The log has the primary keys that MySQL makes by itself, where the catalogue may hide them.
+    // Older ones do not know the setting.
+    if (!connection.is_mariadb()) {
+        std::ignore =
+            connection.Execute("SET SESSION show_gipk_in_create_table_and_information_schema = ON");
+    }
     const auto within = Within(connection, full, "TABLE_SCHEMA", "TABLE_NAME");
     const auto rows = BIWA_TRY(connection.Query(
         "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_ROWS, DATA_LENGTH, TABLE_TYPE "
@@ -438,7 +525,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
             added.type = decoder.type;
             added.nullable = column.nullable;
             added.note = decoder.note;
-            SetFill(column, added);
+            SetFill(column, connection.is_mariadb(), added);
             found.decoders.push_back(std::move(decoder));
         }
         found.columns.push_back(std::move(column));
@@ -456,8 +543,9 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
     }
     const bool whole_rows =
         BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_row_image")).Text(0, 0) == "FULL";
+    const LogFilter filter(connection);
     for (std::size_t i = 0; i < tables.size(); ++i) {
-        Judge(tables[i], rows.Text(places[i], 2), rows.Text(places[i], 5), whole_rows);
+        Judge(tables[i], rows.Text(places[i], 2), rows.Text(places[i], 5), whole_rows, filter);
     }
     return tables;
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ struct CatalogColumn {
     // What a new row has in it when nothing is given: a constant, or NULL.
     bool default_is_constant = false;
     bool has_default = false;  // else one has to be given, and the server's mode decides
-    std::string default_text;  // as the warehouse reads it; of a constant
+    std::optional<std::string> default_text;  // as the warehouse reads it; nothing of NULL
 };
 
 // A table with what reading it takes.
@@ -46,6 +47,10 @@ struct CatalogTable {
     std::vector<CatalogColumn> columns;   // all of them, in the table's order
     std::vector<ColumnDecoder> decoders;  // one a column of table.columns
 };
+
+// A row, unless the server writes no log: the file, its end, what binlog_do_db and binlog_ignore_db
+// name and, of MySQL, the GTIDs.
+Result<QueryRows> LogStatus(const Connection& connection);
 
 // The tables that a pattern names, sorted: "schema.table", "schema.*", "schema.prefix*", "table"
 // (of the connection's database), "*". A pattern that names nothing gives kUser, with what was

@@ -186,19 +186,16 @@ std::string KeyLiteral(const Connection& connection, const Type& type, const std
 }  // namespace
 
 Result<BinlogPlace> ReadHead(const Connection& connection) {
-    // MySQL 8.4 has the new name only.
-    auto rows = connection.Query("SHOW MASTER STATUS");
-    if (!rows) rows = connection.Query("SHOW BINARY LOG STATUS");
-    if (!rows) return tl::unexpected(rows.error());
-    if (rows->empty()) {
+    const auto rows = BIWA_TRY(LogStatus(connection));
+    if (rows.empty()) {
         return UserError("the server writes no binary log",
                          "Set log_bin in its configuration and restart it. (`biwa doctor` checks "
                          "the rest.)");
     }
     auto place =
-        BIWA_TRY(BinlogPlace::Parse(fmt::format("{}:{}", rows->Text(0, 0), rows->Text(0, 1))));
+        BIWA_TRY(BinlogPlace::Parse(fmt::format("{}:{}", rows.Text(0, 0), rows.Text(0, 1))));
     if (!connection.is_mariadb()) {
-        place.gtids = BIWA_TRY(GtidSet::Parse(rows->Text(0, 4)));
+        place.gtids = BIWA_TRY(GtidSet::Parse(rows.Text(0, 4)));
     }
     return place;
 }

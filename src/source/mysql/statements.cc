@@ -38,6 +38,14 @@ class Tokenizer {
         rest_.remove_prefix(at == std::string_view::npos ? rest_.size() : at + end.size());
     }
 
+    // Two dashes are a comment only before a space or control character.
+    bool IsLineComment() const {
+        if (rest_[0] == '#') return true;
+        if (!rest_.starts_with("--")) return false;
+        const auto next = rest_.size() > 2 ? static_cast<unsigned char>(rest_[2]) : ' ';
+        return std::isspace(next) != 0 || std::iscntrl(next) != 0;
+    }
+
     bool SkipSpace() {
         while (!rest_.empty()) {
             if (std::isspace(static_cast<unsigned char>(rest_[0])) != 0) {
@@ -51,7 +59,7 @@ class Tokenizer {
                 rest_.remove_prefix(2);
             } else if (rest_.starts_with("/*")) {
                 SkipTo("*/");
-            } else if (rest_.starts_with("-- ") || rest_.starts_with("#")) {
+            } else if (IsLineComment()) {
                 SkipTo("\n");
             } else {
                 return true;
@@ -111,6 +119,7 @@ class Parser {
 
     Statement Parse() {
         using Kind = Statement::Kind;
+        SkipSettings();
         if (Eat("BEGIN") || Eat("START")) {
             // "BEGIN NOT ATOMIC" would be a block, but is never in the log.
             statement_.kind = Kind::kBegin;
@@ -155,6 +164,22 @@ class Parser {
     bool Has(std::string_view word) const {
         return std::any_of(tokens_.begin() + static_cast<std::ptrdiff_t>(at_), tokens_.end(),
                            [&](const Token& token) { return token.text == word; });
+    }
+
+    // MariaDB's "SET STATEMENT a = 1, b = (…) FOR" in front of a statement. Should one of them be
+    // the binlog_format: rows that a statement here changes are not in the log in any case.
+    void SkipSettings() {
+        if (at_ + 1 >= tokens_.size() || tokens_[at_].text != "SET" ||
+            tokens_[at_ + 1].text != "STATEMENT") {
+            return;
+        }
+        for (int depth = 0; at_ < tokens_.size(); ++at_) {
+            const auto& word = tokens_[at_].text;
+            if (word == "(") ++depth;
+            if (word == ")") --depth;
+            if (depth == 0 && word == "FOR") break;
+        }
+        Eat("FOR");
     }
 
     Name TakeTable() {
@@ -237,60 +262,96 @@ class Parser {
         if (!statement_.effects.empty()) AlterColumns(name);
         for (; at_ < tokens_.size(); ++at_) {
             const auto& word = tokens_[at_].text;
-            const auto next = [&](std::size_t i) -> std::string_view {
-                return at_ + i < tokens_.size() ? std::string_view(tokens_[at_ + i].text) : "";
-            };
+            const auto next = TextAt(at_ + 1);
             const bool is_first = at_ == 0 || depth_ == 0;
             if (word == "(") ++depth_;
             if (word == ")") --depth_;
             if (!is_first) continue;
-            if (word == "RENAME" && next(1) != "COLUMN" && next(1) != "INDEX" && next(1) != "KEY") {
+            if (word == "RENAME" && next != "COLUMN" && next != "INDEX" && next != "KEY") {
                 ++at_;
                 Eat("TO") || Eat("AS") || Eat("=");
                 Renamed(name, TakeTable());
                 return;
             }
-            const bool loses_rows = ((word == "DROP" || word == "TRUNCATE" || word == "EXCHANGE" ||
-                                      word == "CONVERT") &&
-                                     next(1) == "PARTITION") ||
-                                    ((word == "DISCARD" || word == "IMPORT") &&
-                                     (next(1) == "TABLESPACE" || next(1) == "PARTITION"));
-            if (loses_rows) {
-                Add(TableEffect::Kind::kReplaced, name,
-                    word + " " + std::string(next(1)) + " changed its rows");
+            if (((word == "DROP" || word == "TRUNCATE" || word == "EXCHANGE" ||
+                  word == "CONVERT") &&
+                 next == "PARTITION") ||
+                (word == "CONVERT" && next == "TABLE") ||
+                ((word == "DISCARD" || word == "IMPORT") &&
+                 (next == "TABLESPACE" || next == "PARTITION"))) {
+                ChangesRows(name, word + " " + std::string(next));
             }
+        }
+    }
+
+    // Rows of `name`, and of whatever other table the partition comes from or goes to.
+    void ChangesRows(const Name& name, const std::string& how) {
+        const auto why = how + " changed its rows";
+        Add(TableEffect::Kind::kReplaced, name, why);
+        at_ += 2;
+        if (how == "CONVERT TABLE") {
+            Add(TableEffect::Kind::kDropped, TakeTable());
+        } else if (how == "EXCHANGE PARTITION" || how == "CONVERT PARTITION") {
+            ++at_;
+            if (!Eat("WITH") && !Eat("TO")) return;
+            Eat("TABLE");
+            Add(TableEffect::Kind::kReplaced, TakeTable(), why);
+        }
+    }
+
+    std::string_view TextAt(std::size_t at) const {
+        return at < tokens_.size() ? std::string_view(tokens_[at].text) : "";
+    }
+    // In small letters, as columns are compared.
+    std::string NameAt(std::size_t at) const {
+        return at < tokens_.size() ? SmallLetters(tokens_[at].name) : std::string();
+    }
+
+    // Whether what is added or dropped is something else than a column. A column may be called by
+    // a word that is not reserved.
+    bool IsNoColumn(std::size_t at) const {
+        static const std::set<std::string_view> others = {
+            "INDEX",   "KEY",        "UNIQUE", "FULLTEXT", "SPATIAL",  "FOREIGN",
+            "PRIMARY", "CONSTRAINT", "CHECK",  "DEFAULT",  "PARTITION"};
+        const auto word = TextAt(at), next = TextAt(at + 1);
+        return others.contains(word) || (word == "PERIOD" && (next == "FOR" || next == "IF")) ||
+               (word == "SYSTEM" && next == "VERSIONING");
+    }
+
+    // Those of "(a int, b decimal(1, 0), INDEX (a))", from behind the first parenthesis on.
+    void AddColumns(std::size_t at, std::vector<std::string>& added) const {
+        bool is_first_word = true;
+        for (int depth = 0; at < tokens_.size() && depth >= 0; ++at) {
+            if (is_first_word && !IsNoColumn(at)) added.push_back(NameAt(at));
+            const auto word = TextAt(at);
+            if (word == "(") ++depth;
+            if (word == ")") --depth;
+            is_first_word = depth == 0 && word == ",";
         }
     }
 
     // The log names columns as they were called when a row was written: which is which after one
     // got another's name is said by the statement only.
     void AlterColumns(const Name& table) {
-        static const std::set<std::string_view> others = {
-            "INDEX", "KEY",     "UNIQUE",  "FULLTEXT", "SPATIAL",   "FOREIGN", "CONSTRAINT",
-            "CHECK", "PRIMARY", "DEFAULT", "SYSTEM",   "PARTITION", "PERIOD",  "("};
         TableEffect& defined = statement_.effects.front();
         std::string renamed;
         int depth = 0;
         for (std::size_t at = at_; at < tokens_.size(); ++at) {
-            const auto text = [&](std::size_t i) -> std::string_view {
-                return i < tokens_.size() ? std::string_view(tokens_[i].text) : "";
-            };
-            const auto name = [&](std::size_t i) {
-                return i < tokens_.size() ? SmallLetters(tokens_[i].name) : std::string();
-            };
-            const auto word = text(at);
+            const auto word = TextAt(at);
             if (word == "(") ++depth;
             if (word == ")") --depth;
             if (depth != 0) continue;
-            std::size_t column = at + (text(at + 1) == "COLUMN" ? 2 : 1);
-            if (text(column) == "IF") column += text(column + 1) == "NOT" ? 3 : 2;
-            if (word == "DROP" && !others.contains(text(at + 1))) {
-                defined.dropped.push_back(name(column));
-            } else if (word == "ADD" && !others.contains(text(at + 1))) {
-                defined.added.push_back(name(column));
-            } else if (word == "CHANGE" || (word == "RENAME" && text(at + 1) == "COLUMN")) {
-                const auto to = name(column + (word == "CHANGE" ? 1 : 2));
-                if (name(column) != to) renamed = name(column) + " was renamed to " + to;
+            std::size_t column = at + (TextAt(at + 1) == "COLUMN" ? 2 : 1);
+            if (TextAt(column) == "IF") column += TextAt(column + 1) == "NOT" ? 3 : 2;
+            if (word == "DROP" && !IsNoColumn(at + 1)) {
+                defined.dropped.push_back(NameAt(column));
+            } else if (word == "ADD" && TextAt(column) == "(") {
+                AddColumns(column + 1, defined.added);
+            } else if (word == "ADD" && !IsNoColumn(at + 1)) {
+                defined.added.push_back(NameAt(column));
+            } else if (word == "CHANGE" || (word == "RENAME" && TextAt(at + 1) == "COLUMN")) {
+                const auto to = NameAt(column + (word == "CHANGE" ? 1 : 2));
+                if (NameAt(column) != to) renamed = NameAt(column) + " was renamed to " + to;
             }
         }
         if (!renamed.empty()) Add(TableEffect::Kind::kReplaced, table, "its column " + renamed);

@@ -60,7 +60,29 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
     EXPECT_EQ(Effects("ALTER TABLE t DROP PARTITION p0"), "defined app.t, replaced app.t");
     EXPECT_EQ(Effects("ALTER TABLE t TRUNCATE PARTITION ALL"), "defined app.t, replaced app.t");
     EXPECT_EQ(Effects("ALTER TABLE t DROP COLUMN partition_no"), "defined app.t");
+    EXPECT_EQ(Effects("ALTER TABLE a EXCHANGE PARTITION p WITH TABLE o.b WITHOUT VALIDATION"),
+              "defined app.a, replaced app.a, replaced o.b");
+    EXPECT_EQ(Effects("ALTER TABLE a CONVERT TABLE b TO PARTITION p VALUES LESS THAN (5)"),
+              "defined app.a, replaced app.a, dropped app.b");
+    EXPECT_EQ(Effects("ALTER TABLE a CONVERT PARTITION p TO TABLE b"),
+              "defined app.a, replaced app.a, replaced app.b");
+    EXPECT_EQ(Effects("ALTER TABLE a CONVERT TO CHARACTER SET utf8mb4"), "defined app.a");
+    EXPECT_EQ(Effects("ALTER TABLE a DISCARD TABLESPACE"), "defined app.a, replaced app.a");
     EXPECT_EQ(Effects("-- a comment\nTRUNCATE # another\n t"), "emptied app.t");
+    EXPECT_EQ(Effects("--\nTRUNCATE --\tanother\n t --"), "emptied app.t");
+    EXPECT_EQ(Effects("TRUNCATE --\x01 t\n u"), "emptied app.u");
+}
+
+TEST(ReadStatementTest, ReadsTheStatementBehindItsSettings) {
+    EXPECT_EQ(Effects("SET STATEMENT lock_wait_timeout=5 FOR TRUNCATE TABLE t"), "emptied app.t");
+    EXPECT_EQ(Effects("set statement a='for', b=(SELECT 1 FROM d FOR UPDATE) for DROP TABLE t"),
+              "dropped app.t");
+    constexpr const char* kUpdate =
+        "SET STATEMENT binlog_format='STATEMENT' FOR UPDATE t SET a = 1";
+    EXPECT_EQ(ReadStatement(kUpdate, "app").kind, Statement::Kind::kRows);
+    EXPECT_NE(Effects(kUpdate).find("replaced .t"), std::string::npos);
+    EXPECT_EQ(Effects("SET STATEMENT a = 1"), "");
+    EXPECT_EQ(Effects("SET STATEMENT a = 1 FOR"), "");
 }
 
 TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {
@@ -77,14 +99,42 @@ TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {
         columns("ALTER TABLE t DROP INDEX i, DROP PRIMARY KEY, DROP FOREIGN KEY f, ADD UNIQUE "
                 "u (a), ADD CONSTRAINT c CHECK (a > 0), ALTER COLUMN a DROP DEFAULT"),
         "- +");
+    EXPECT_EQ(columns("ALTER TABLE t ADD period int, DROP `system`, ADD system int"),
+              "-system +period system");
+    EXPECT_EQ(columns("ALTER TABLE t DROP COLUMN period, ADD `check` int, ADD version int"),
+              "-period +check version");
+    EXPECT_EQ(columns("ALTER TABLE t ADD PERIOD FOR SYSTEM_TIME(a, b), ADD SYSTEM VERSIONING"),
+              "- +");
+    EXPECT_EQ(columns("ALTER TABLE t DROP PERIOD FOR p, DROP PERIOD IF EXISTS FOR q, DROP SYSTEM "
+                      "VERSIONING"),
+              "- +");
+    EXPECT_EQ(columns("ALTER TABLE t DROP a, ADD (a decimal(1, 0) DEFAULT (f(1, 2)), INDEX (x), b "
+                      "int), ADD COLUMN (c int), ADD d int"),
+              "-a +a b c d");
 }
 
 TEST(ReadStatementTest, ReadsWhateverComesToItsEnd) {
-    for (const char* sql :
-         {"RENAME TABLE", "RENAME TABLE a WAIT", "ALTER TABLE", "ALTER TABLE t RENAME",
-          "ALTER TABLE t DROP", "ALTER TABLE t ADD COLUMN IF", "ALTER TABLE t CHANGE a",
-          "ALTER TABLE t RENAME COLUMN a", "DROP TABLE ,,", "CREATE", "TRUNCATE `", "DROP DATABASE",
-          "/*", "'\\", "ALTER TABLE t )))) ((((", "DROP TABLE IF EXISTS a.", "\xff\xfe"}) {
+    for (const char* sql : {"RENAME TABLE",
+                            "RENAME TABLE a WAIT",
+                            "ALTER TABLE",
+                            "ALTER TABLE t RENAME",
+                            "ALTER TABLE t DROP",
+                            "ALTER TABLE t EXCHANGE PARTITION",
+                            "ALTER TABLE t CONVERT TABLE",
+                            "ALTER TABLE t ADD (",
+                            "ALTER TABLE t ADD (a,",
+                            "ALTER TABLE t ADD COLUMN IF",
+                            "ALTER TABLE t CHANGE a",
+                            "ALTER TABLE t RENAME COLUMN a",
+                            "DROP TABLE ,,",
+                            "CREATE",
+                            "TRUNCATE `",
+                            "DROP DATABASE",
+                            "/*",
+                            "'\\",
+                            "ALTER TABLE t )))) ((((",
+                            "DROP TABLE IF EXISTS a.",
+                            "\xff\xfe"}) {
         ReadStatement(sql, "app");
     }
 }

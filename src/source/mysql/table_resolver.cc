@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "source/mysql/result_rows.h"
 
 namespace biwa::mysql {
@@ -75,6 +76,37 @@ std::vector<std::string> StreamResolver::SchemasOf(const std::string& table) con
     return schemas;
 }
 
+Status StreamResolver::Spell(TableEffect& effect) {
+    if (!names_have_case_) {
+        const auto setting =
+            BIWA_TRY(BIWA_TRY(Asking())->Query("SELECT @@GLOBAL.lower_case_table_names"));
+        names_have_case_ = setting.Number(0, 0) == 0;
+    }
+    if (*names_have_case_) return {};
+    const auto is_same = [](const std::string& written, const std::string& name) {
+        return SmallLetters(written) == SmallLetters(name);
+    };
+    for (const auto& [full, known] : tables_) {
+        const bool has_schema = is_same(effect.schema, known.schema);
+        const bool has_table = is_same(effect.table, known.name);
+        if ((!has_schema && !effect.schema.empty()) || (!has_table && !effect.table.empty())) {
+            continue;
+        }
+        if (has_schema) effect.schema = known.schema;
+        if (has_table) effect.table = known.name;
+        return {};
+    }
+    return {};
+}
+
+Result<std::string> StreamResolver::ToUtf8(std::uint16_t collation, std::string_view text) {
+    std::string utf8(text);
+    const auto set = sets_.FindByCollation(*BIWA_TRY(Asking()), collation);
+    if (!set && set.error().kind == ErrorKind::kUnavailable) return tl::unexpected(set.error());
+    if (set && *set) mysql::ToUtf8(**set, text, utf8);
+    return utf8;
+}
+
 void StreamResolver::Forget(const std::string& schema, const std::string& table) {
     const auto found = tables_.find(schema + "." + table);
     if (found == tables_.end()) return;
@@ -123,7 +155,7 @@ Result<ColumnInfo> StreamResolver::InfoOf(const MappedColumn& mapped, const Cata
         // The names of values are in the column's character set too.
         for (const auto& value : mapped.values) {
             auto& text = info.values.emplace_back(value);
-            if (characters) ToUtf8(*characters, value, text);
+            if (characters) mysql::ToUtf8(*characters, value, text);
         }
     } else {
         info.characters = std::move(characters);
@@ -273,7 +305,7 @@ Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap
         });
         const bool is_constant = found != all.end() && found->default_is_constant;
         defaults->known.push_back(is_constant);
-        if (!is_constant || found->default_text.empty()) continue;
+        if (!is_constant || !found->default_text) continue;
         // The server's own value, in the form of any other: no second reading of texts.
         select +=
             fmt::format("{}DEFAULT(t.{})", select.empty() ? "" : ", ", QuoteName(column.name));

@@ -20,6 +20,8 @@ class StreamResolver final : public TableResolver {
     const KnownTable* Find(const std::string& schema, const std::string& table) const override;
     std::vector<std::string> TablesOf(const std::string& schema) const override;
     std::vector<std::string> SchemasOf(const std::string& table) const override;
+    Status Spell(TableEffect& effect) override;
+    Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) override;
     Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override;
     void Forget(const std::string& schema, const std::string& table) override;
     Result<const Defaults*> DefaultsOf(const TableMap& map, const ResolvedTable& resolved) override;
@@ -45,6 +47,7 @@ class StreamResolver final : public TableResolver {
 
     const ConnectionParameters parameters_;
     std::map<std::string, Known> tables_;  // by "schema.table"
+    std::optional<bool> names_have_case_;  // nothing until it was asked
     CharacterSets sets_;
     std::optional<Connection> asking_;
 };

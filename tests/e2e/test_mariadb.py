@@ -432,6 +432,22 @@ def test_changes_that_cannot_be_followed_stop_the_stream_or_have_all_copied_anew
     assert instance.query("SELECT * FROM app.t ORDER BY id") == [[2], [3]]
 
 
+def test_what_foreign_keys_cascade_is_followed_or_named(database, instance, is_mysql):
+    """MariaDB's log does not have it: the table says so, and a comparison mends it."""
+    database.run("CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1), (2);"
+                 "CREATE TABLE c (id int PRIMARY KEY, p int, FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE ON UPDATE CASCADE);"
+                 "INSERT INTO c VALUES (10, 1), (20, 2)")
+    instance.start()
+    instance.sync()
+    notes = {table["name"]: " ".join(table["notes"]) for table in instance.stream()["tables"]}
+    assert ("cascade" in notes["c"]) == (not is_mysql) and notes["p"] == "", notes
+    database.run("DELETE FROM p WHERE id = 1; UPDATE p SET id = 3")
+    instance.sync()
+    if not is_mysql:
+        assert instance.command("reconcile", "--repair", timeout=60).returncode == 0
+    assert instance.query("SELECT * FROM app.c") == [[20, 3]]
+
+
 def test_a_copy_waits_for_xa_transactions_that_are_prepared(database, instance):
     """Their rows are before its place in the log, and in no view yet."""
     database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)")

@@ -443,6 +443,26 @@ Result<std::set<ColumnName>> JsonColumns(const Connection& connection,
     return found;
 }
 
+// MariaDB's InnoDB changes rows by foreign keys without a word in the log; MySQL writes them.
+Status NoteCascades(const Connection& connection, const std::vector<std::string>& patterns,
+                    const std::map<std::string, std::size_t>& place_of,
+                    std::vector<CatalogTable>& tables) {
+    if (!connection.is_mariadb()) return {};
+    const auto rows = BIWA_TRY(connection.Query(
+        "SELECT DISTINCT CONSTRAINT_SCHEMA, TABLE_NAME FROM "
+        "information_schema.REFERENTIAL_CONSTRAINTS WHERE (DELETE_RULE IN ('CASCADE', 'SET NULL') "
+        "OR UPDATE_RULE IN ('CASCADE', 'SET NULL')) AND " +
+        Within(connection, patterns, "CONSTRAINT_SCHEMA", "TABLE_NAME")));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto place = place_of.find(rows.Text(i, 0) + "." + rows.Text(i, 1));
+        if (place == place_of.end()) continue;
+        tables[place->second].table.notes.push_back(
+            "has foreign keys that cascade: what they delete or change is not in MariaDB's log, "
+            "and stays here as it was until `biwa reconcile --repair`");
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<QueryRows> LogStatus(const Connection& connection) {
@@ -541,6 +561,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection,
         auto& schema = tables[place->second].table.columns;
         if (const auto column = schema.Find(keys.Text(i, 2))) schema.key.push_back(*column);
     }
+    BIWA_TRY(NoteCascades(connection, full, place_of, tables));
     const bool whole_rows =
         BIWA_TRY(connection.Query("SELECT @@GLOBAL.binlog_row_image")).Text(0, 0) == "FULL";
     const LogFilter filter(connection);

@@ -228,10 +228,10 @@ class Parser {
         } while (Eat(","));
     }
 
-    // What pt-online-schema-change and gh-ost put in a table's place has its rows.
+    // What gh-ost puts in a table's place has its rows. "_orders_new" of pt-online-schema-change is
+    // what a table that is made anew by hand is called as well, with whatever rows.
     static bool IsSuccessor(const Name& from, const Name& to) {
-        return from.schema == to.schema &&
-               (from.table == "_" + to.table + "_new" || from.table == "_" + to.table + "_gho");
+        return from.schema == to.schema && from.table == "_" + to.table + "_gho";
     }
 
     void Renamed(const Name& from, const Name& to) {

@@ -374,17 +374,16 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     if (partial_rows) BIWA_TRY(Complete(table, buffer, *partial_rows));
     std::string keep_into, keep_from, keep_join;
     if (const auto keys = columns.key_repeats ? nullptr : buffer.DeletedKeys()) {
-        const auto on_key = OnKey(columns, target, "k") + RestAtKey(columns, target);
+        // By names of their own: the table may have any, that of the keys too.
+        const auto on_key = OnKey(columns, "t", "k") + RestAtKey(columns, "t");
         if (!waiting.kept.empty()) {
             BIWA_TRY(transaction_->ExecuteWith(
                 // While a copy overlaps with the changes a row may be there twice.
-                fmt::format("CREATE OR REPLACE TEMP TABLE biwa_kept AS SELECT {}{}, {} FROM {} "
-                            "JOIN $keys AS k ON {}",
-                            buffer.exact()
-                                ? ""
-                                : fmt::format("DISTINCT ON ({}) ", KeyList(columns, target + ".")),
-                            KeyList(columns, target + "."), QuotedList(waiting.kept, target + "."),
-                            target, on_key),
+                fmt::format(
+                    "CREATE OR REPLACE TEMP TABLE biwa_kept AS SELECT {}{}, {} FROM {} "
+                    "AS t JOIN $keys AS k ON {}",
+                    buffer.exact() ? "" : fmt::format("DISTINCT ON ({}) ", KeyList(columns, "t.")),
+                    KeyList(columns, "t."), QuotedList(waiting.kept, "t."), target, on_key),
                 {{"keys", *keys}}));
             keep_into = ", " + QuotedList(waiting.kept);
             keep_from = ", " + QuotedList(waiting.kept, "biwa_kept.");
@@ -393,7 +392,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
         // Read a second time where something is kept.
         const auto again = buffer.DeletedKeys();
         BIWA_TRY(transaction_->ExecuteWith(
-            fmt::format("DELETE FROM {} USING $keys AS k WHERE {}", target, on_key),
+            fmt::format("DELETE FROM {} AS t USING $keys AS k WHERE {}", target, on_key),
             {{"keys", *again}}));
     }
     const auto names = QuotedList(columns.columns);

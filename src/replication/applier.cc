@@ -171,7 +171,7 @@ Status Applier::PrepareNew(const ChangeBatch& batch) {
 
 // Gives the target its columns before any change that waits is applied, in a transaction of its
 // own: DuckDB cannot commit one that deletes rows of a table and then alters it. A column that
-// comes too early does no harm.
+// comes too early does no harm: rows that are written until then get its default.
 Status Applier::Prepare(Table& table, const TableChanges& part) {
     const auto& columns = *part.columns;
     // What the columns are is told by the books, which the changes before have to have written.

@@ -24,6 +24,10 @@ tl::unexpected<Error> ChangedWithin(const TableName& target) {
         "The transaction is read again; its columns are there by then.");
 }
 
+const ChangeOrigin& OriginOf(const TableChanges& part) {
+    return part.origins.empty() ? part.truncated_at : part.origins.front().origin;
+}
+
 }  // namespace
 
 Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
@@ -92,7 +96,10 @@ Status Applier::Add(ChangeBatch batch) {
                                   table.prepared->key == part.columns->key;
         if (!is_as_before) {
             BIWA_TRY(Prepare(table, part));
-            if (table.is_passed_over) continue;
+            if (table.is_passed_over) {
+                table.passed_over_from = OriginOf(part).commit_time;
+                continue;
+            }
         }
         // What came before a truncate is gone from the mirror, and not from the history.
         if (table.waiting.empty() || (part.truncated_first && table.history)) {
@@ -164,6 +171,7 @@ Status Applier::PrepareNew(const ChangeBatch& batch) {
             Adopt(*table, *part, std::move(fits[i]));
         } else {
             BIWA_TRY(PassOver(*table, std::move(fits[i].recopy)));
+            table->passed_over_from = OriginOf(*part).commit_time;
         }
     }
     return {};
@@ -225,8 +233,7 @@ void Applier::Adopt(Table& table, const TableChanges& part, TargetFit fit) {
         waiting.before_rows.push_back(RenameInHistory(table.target, *table.history, from, to));
     }
     if (waiting.key != key_before) {
-        waiting.another_key =
-            part.origins.empty() ? part.truncated_at : part.origins.front().origin;
+        waiting.another_key = OriginOf(part);
     }
 }
 
@@ -534,8 +541,13 @@ Result<Applier::Applied> Applier::Commit() {
     BIWA_TRY(Open());
     BIWA_TRY(FlushAll());
     for (const auto& table : passed_over_) {
-        BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name,
-                          std::max(commit_time_before_, tables_[table.ToString()].last_change)));
+        const auto& passed_over = tables_[table.ToString()];
+        auto last = std::max(commit_time_before_, passed_over.last_change);
+        // Half of a transaction is of no moment: it ends before that one.
+        if (passed_over.passed_over_from != 0) {
+            last = std::min(last, passed_over.passed_over_from - 1);
+        }
+        BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name, last));
         BIWA_TRY(SaveTable(*transaction_, stream_, table));
     }
     BIWA_TRY(SavePosition(*transaction_, stream_, *position_, commit_time_));

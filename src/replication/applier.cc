@@ -24,6 +24,10 @@ tl::unexpected<Error> ChangedWithin(const TableName& target) {
         "The transaction is read again; its columns are there by then.");
 }
 
+const ChangeOrigin& OriginOf(const TableChanges& part) {
+    return part.origins.empty() ? part.truncated_at : part.origins.front().origin;
+}
+
 }  // namespace
 
 Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
@@ -130,7 +134,10 @@ Status Applier::Add(ChangeBatch batch) {
                                   table.prepared->key == part.columns->key;
         if (!is_as_before) {
             BIWA_TRY(Prepare(table, part));
-            if (table.is_passed_over) continue;
+            if (table.is_passed_over) {
+                table.passed_over_from = OriginOf(part).commit_time;
+                continue;
+            }
         }
         // What came before a truncate is gone from the mirror, and not from the history.
         if (table.waiting.empty() || (part.truncated_first && table.history)) {
@@ -202,6 +209,7 @@ Status Applier::PrepareNew(const ChangeBatch& batch) {
             Adopt(*table, *part, std::move(fits[i]));
         } else {
             BIWA_TRY(PassOver(*table, std::move(fits[i].recopy)));
+            table->passed_over_from = OriginOf(*part).commit_time;
         }
     }
     return {};
@@ -209,7 +217,7 @@ Status Applier::PrepareNew(const ChangeBatch& batch) {
 
 // Gives the target its columns before any change that waits is applied, in a transaction of its
 // own: DuckDB cannot commit one that deletes rows of a table and then alters it. A column that
-// comes too early does no harm.
+// comes too early does no harm: rows that are written until then get its default.
 Status Applier::Prepare(Table& table, const TableChanges& part) {
     const auto& columns = *part.columns;
     // What the columns are is told by the books, which the changes before have to have written.
@@ -263,8 +271,7 @@ void Applier::Adopt(Table& table, const TableChanges& part, TargetFit fit) {
         waiting.before_rows.push_back(RenameInHistory(table.target, *table.history, from, to));
     }
     if (waiting.key != key_before) {
-        waiting.another_key =
-            part.origins.empty() ? part.truncated_at : part.origins.front().origin;
+        waiting.another_key = OriginOf(part);
     }
 }
 
@@ -412,17 +419,16 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     if (partial_rows) BIWA_TRY(Complete(table, buffer, *partial_rows));
     std::string keep_into, keep_from, keep_join;
     if (const auto keys = columns.key_repeats ? nullptr : buffer.DeletedKeys()) {
-        const auto on_key = OnKey(columns, target, "k") + RestAtKey(columns, target);
+        // By names of their own: the table may have any, that of the keys too.
+        const auto on_key = OnKey(columns, "t", "k") + RestAtKey(columns, "t");
         if (!waiting.kept.empty()) {
             BIWA_TRY(transaction_->ExecuteWith(
                 // While a copy overlaps with the changes a row may be there twice.
-                fmt::format("CREATE OR REPLACE TEMP TABLE biwa_kept AS SELECT {}{}, {} FROM {} "
-                            "JOIN $keys AS k ON {}",
-                            buffer.exact()
-                                ? ""
-                                : fmt::format("DISTINCT ON ({}) ", KeyList(columns, target + ".")),
-                            KeyList(columns, target + "."), QuotedList(waiting.kept, target + "."),
-                            target, on_key),
+                fmt::format(
+                    "CREATE OR REPLACE TEMP TABLE biwa_kept AS SELECT {}{}, {} FROM {} "
+                    "AS t JOIN $keys AS k ON {}",
+                    buffer.exact() ? "" : fmt::format("DISTINCT ON ({}) ", KeyList(columns, "t.")),
+                    KeyList(columns, "t."), QuotedList(waiting.kept, "t."), target, on_key),
                 {{"keys", *keys}}));
             keep_into = ", " + QuotedList(waiting.kept);
             keep_from = ", " + QuotedList(waiting.kept, "biwa_kept.");
@@ -431,7 +437,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
         // Read a second time where something is kept.
         const auto again = buffer.DeletedKeys();
         BIWA_TRY(transaction_->ExecuteWith(
-            fmt::format("DELETE FROM {} USING $keys AS k WHERE {}", target, on_key),
+            fmt::format("DELETE FROM {} AS t USING $keys AS k WHERE {}", target, on_key),
             {{"keys", *again}}));
     }
     const auto names = QuotedList(columns.columns);
@@ -573,8 +579,13 @@ Result<Applier::Applied> Applier::Commit() {
     BIWA_TRY(Open());
     BIWA_TRY(FlushAll());
     for (const auto& table : passed_over_) {
-        BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name,
-                          std::max(commit_time_before_, tables_[table.ToString()].last_change)));
+        const auto& passed_over = tables_[table.ToString()];
+        auto last = std::max(commit_time_before_, passed_over.last_change);
+        // Half of a transaction is of no moment: it ends before that one.
+        if (passed_over.passed_over_from != 0) {
+            last = std::min(last, passed_over.passed_over_from - 1);
+        }
+        BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name, last));
         BIWA_TRY(SaveTable(*transaction_, stream_, table));
     }
     BIWA_TRY(SavePosition(*transaction_, stream_, *position_, commit_time_));

@@ -88,6 +88,8 @@ class Applier {
         std::optional<HistoryEpoch> history;  // the span that is open
         HistoryKey history_key;               // of the changes that were taken in last
         Micros last_change = 0;               // of those
+        // When the first was committed that has to be passed over; 0: not known.
+        Micros passed_over_from = 0;
     };
 
     Status Open();

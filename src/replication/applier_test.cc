@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/testing.h"
+#include "replication/row_sql.h"
 #include "replication/target_table.h"
 #include "replication/testing.h"
 
@@ -443,6 +444,42 @@ TEST(ApplierTest, AColumnThatIsDroppedKeepsItsValuesAndOneOfItsNameIsAnother) {
     ASSERT_TRUE(applied) << applied.error().message;
     ASSERT_EQ(applied->waiting.size(), 1u);
     EXPECT_NE(applied->waiting[0].reason.find("gone"), std::string::npos);
+}
+
+TEST(ApplierTest, RowsGetTheDefaultOfAColumnThatCameForAChangeThatIsReadAgain) {
+    World world(KeyShape::kInt, TextSchema({"id", "text"}, 1), 0, 0);
+    {
+        auto applier = world.NewApplier();
+        ASSERT_TRUE(applier->Add(
+            TextBatch(world.schema,
+                      {{ChangeKind::kInsert, {"1", "a"}}, {ChangeKind::kInsert, {"2", "b"}}}, 1)));
+        ASSERT_TRUE(applier->Commit());
+    }
+    auto with_default = TextSchema({"id", "text", "added"}, 1);
+    with_default.columns[2].fill = "dd";
+    const auto added = std::make_shared<const TableSchema>(with_default);
+    auto moved = TextBatch(world.schema, {{ChangeKind::kUpdate, {"10", "a"}}}, 4);
+    moved.tables[0].old_keys = RowStore(KeyColumns(*world.schema));
+    SetTexts({"1"}, moved.tables[0].old_keys);
+    moved.tables[0].key_changes.push_back({0, 0});
+    for (const bool is_again : {false, true}) {
+        auto applier = world.NewApplier();
+        ASSERT_TRUE(applier->Add(
+            TextBatch(world.schema,
+                      {{ChangeKind::kInsert, {"3", "c"}}, {ChangeKind::kUpdate, {"2", "d"}}}, 3)));
+        if (is_again) {
+            ASSERT_TRUE(applier->Add(std::move(moved)));
+        }
+        ASSERT_TRUE(applier->Add(TextBatch(added, {{ChangeKind::kInsert, {"4", "e", "f"}}}, 5)));
+        // The first is cut off here: the column is there, and no change is.
+        if (is_again) {
+            const auto applied = applier->Commit();
+            ASSERT_TRUE(applied) << applied.error().message;
+            EXPECT_TRUE(applied->waiting.empty());
+        }
+    }
+    EXPECT_EQ(Texts(*world.warehouse),
+              (std::vector<std::string>{"(10, a, dd)", "(2, d, dd)", "(3, c, dd)", "(4, e, f)"}));
 }
 
 TEST(ApplierTest, AWiderTypeIsTakenAndAnotherTypeHasTheTableCopiedAnew) {

@@ -57,7 +57,8 @@ struct TargetFit {
     std::vector<std::string> before_rows;
     // Those that were renamed, and whose values go along: the old name and the new.
     std::vector<std::pair<std::string, std::string>> renamed;
-    // Columns of the target that the source has no more. They stay, and keep their values.
+    // Columns of the target that the source has no more. They stay, and keep their values. Not
+    // those that it has not yet, as the target was altered for a change that is read again.
     std::vector<Column> kept;
 };
 

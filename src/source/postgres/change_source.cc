@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "source/postgres/binary_values.h"
+#include "source/postgres/column_places.h"
 #include "source/silence.h"
 
 namespace biwa::postgres {
@@ -44,28 +45,20 @@ StreamResolver::StreamResolver(ConnectionParameters parameters, TypeCatalog type
 
 namespace {
 
-// Columns whose names the catalogue does not know (any more). They stand in the order of their
-// numbers, and numbers are never given again: a number of today's that lies between two that the
-// relation has was there too, under another name.
-void NumberRenamed(const TableSchema& known, TableSchema& schema) {
-    for (std::size_t i = 0; i < schema.columns.size(); ++i) {
-        if (schema.columns[i].number != 0) continue;
-        std::int32_t before = 0, after = 0;
-        for (std::size_t j = 0; j < i; ++j) before = std::max(before, schema.columns[j].number);
-        for (auto j = schema.columns.size(); j-- > i + 1;) {
-            if (schema.columns[j].number != 0) after = schema.columns[j].number;
-        }
-        const Column* found = nullptr;
-        int candidates = 0;
-        for (const auto& column : known.columns) {
-            if (column.number <= before || column.number >= after || schema.Find(column.name)) {
-                continue;
-            }
-            ++candidates;
-            found = &column;
-        }
-        if (candidates == 1) schema.columns[i].number = found->number;
-    }
+bool HasColumns(const TableSchema& known, const Relation& relation) {
+    return std::equal(known.columns.begin(), known.columns.end(), relation.columns.begin(),
+                      relation.columns.end(), [](const Column& one, const RelationColumn& sent) {
+                          return one.name == sent.name;
+                      });
+}
+
+ColumnDecoder DecoderOf(const RelationColumn& column, const TypeCatalog& types,
+                        const Column* known = nullptr) {
+    auto decoder = DecoderFor(column.type, column.modifier, types);
+    if (known == nullptr || !decoder.element || known->type.id != TypeId::kList) return decoder;
+    // How many dimensions an array was declared with only the catalogue says.
+    return DecoderFor(column.type, column.modifier, types,
+                      DimensionsOf(known->type) - DimensionsOf(decoder.element->type));
 }
 
 // What told rows apart when the changes that follow were made: only the relation says. Of a replica
@@ -108,19 +101,31 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
         types_ = BIWA_TRY(ReadTypes(connection));
     }
     auto& known = followed->second.table.columns;
-    const bool unknown_column = std::any_of(
-        relation.columns.begin(), relation.columns.end(),
-        [&](const RelationColumn& column) { return !known.Find(column.name).has_value(); });
-    if (unknown_column) {
-        // It may have been dropped or renamed since: then nothing is known of it.
-        const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
-        if (auto tables =
-                ReadTables(connection, types_, {followed->first}, IfMissing::kRefuse, only_);
-            tables && tables->size() == 1) {
+    // Names that stand otherwise tell that the table was altered: what is known is then of before,
+    // and only what the catalogue says later on has all columns that are left of these.
+    bool is_known = HasColumns(known, relation);
+    if (!is_known) {
+        if (auto columns = BIWA_TRY(ReadColumns(followed->first, followed->second.table.id))) {
             const bool repeats = known.key_repeats;
-            known = std::move(tables->front().table.columns);
+            known = std::move(*columns);
             // Rows that were alike at the copy are so until the table is copied anew.
             known.key_repeats = known.key_repeats || repeats;
+            is_known = true;
+        }
+    }
+    std::vector<ColumnPlace> places(relation.columns.size());
+    if (is_known) {
+        std::vector<std::string> names;
+        for (const auto& column : relation.columns) names.push_back(column.name);
+        places = PlaceColumns(names, known, [&](std::size_t i, std::size_t place) {
+            const auto& column = known.columns[place];
+            return DecoderOf(relation.columns[i], types_, &column).type == column.type;
+        });
+    } else {
+        // The table itself has gone: what is known of before is all there is.
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            places[i].column = known.Find(relation.columns[i].name);
+            places[i].is_gone = !places[i].column;
         }
     }
     ResolvedRelation resolved;
@@ -128,27 +133,46 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
     resolved.schema = followed->second.table.schema;
     resolved.name = followed->second.table.name;
     auto schema = std::make_shared<TableSchema>();
-    for (const auto& column : relation.columns) {
-        auto decoder = DecoderFor(column.type, column.modifier, types_);
-        const auto place = known.Find(column.name);
-        if (place && decoder.element) {
-            // How many dimensions an array was declared with only the catalogue says.
-            const auto lists = DimensionsOf(known.columns[*place].type);
-            decoder = DecoderFor(column.type, column.modifier, types_,
-                                 lists - DimensionsOf(decoder.element->type));
-        }
-        schema->columns.push_back({column.name, decoder.type, true, decoder.note});
-        if (place) {
-            schema->columns.back().fill = known.columns[*place].fill;
-            schema->columns.back().fill_unknown = known.columns[*place].fill_unknown;
-            schema->columns.back().number = known.columns[*place].number;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        const auto& place = places[i];
+        const auto* today = place.column ? &known.columns[*place.column] : nullptr;
+        auto decoder = DecoderOf(relation.columns[i], types_, today);
+        auto& column = schema->columns.emplace_back(
+            Column{relation.columns[i].name, decoder.type, true, decoder.note});
+        if (today != nullptr) column.number = today->number;
+        // What rows got that were there when it came, the catalogue says of no other type.
+        if (today != nullptr && today->type == column.type) {
+            column.fill = today->fill;
+            column.fill_unknown = today->fill_unknown;
+        } else {
+            column.fill_unknown = !place.is_gone;
         }
         resolved.decoders.push_back(std::move(decoder));
     }
-    NumberRenamed(known, *schema);
     SetKey(relation, known, *schema);
     resolved.columns = std::move(schema);
     return std::optional<ResolvedRelation>(std::move(resolved));
+}
+
+// By its OID, as it may have another name by now. Nothing where it is not there any more.
+Result<std::optional<TableSchema>> StreamResolver::ReadColumns(const std::string& name,
+                                                               const std::string& id) {
+    const auto connection = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kSql));
+    auto name_now = name;
+    if (!id.empty()) {
+        const auto found = BIWA_TRY(connection.Query(
+            "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c JOIN "
+            "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid",
+            {id}));
+        if (found.size() == 0) return std::optional<TableSchema>();
+        // A part is of a name.
+        if (!only_.contains(name)) name_now = found.Text(0, 0);
+    }
+    auto tables = BIWA_TRY(ReadTables(connection, types_, {name_now}, IfMissing::kPassOver, only_));
+    if (tables.size() != 1 || (!id.empty() && tables[0].table.id != id)) {
+        return std::optional<TableSchema>();
+    }
+    return std::optional(std::move(tables[0].table.columns));
 }
 
 PostgresChangeSource::PostgresChangeSource(Connection connection,

@@ -28,6 +28,8 @@ class StreamResolver final : public RelationResolver {
     Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override;
 
   private:
+    Result<std::optional<TableSchema>> ReadColumns(const std::string& name, const std::string& id);
+
     const ConnectionParameters parameters_;
     const TableParts only_;
     TypeCatalog types_;

@@ -1,0 +1,30 @@
+// Which of a table's columns those of a change are that was made before the catalogue was read.
+//
+// What is sent of a table has the names and types of then, and no numbers. But it has all columns
+// of then, in the order of their numbers, and a number is never given again. So each column of
+// today's whose number is no greater than that of one that was there, was there too.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/table.h"
+
+namespace biwa::postgres {
+
+struct ColumnPlace {
+    std::optional<std::size_t> column;  // of today's
+    bool is_gone = false;               // dropped since; if neither, nothing is certain
+};
+
+// For each of the columns of then. `known` are today's, by number; `same_type` compares one of then
+// with one of today's. A name counts only where no number of today's tells: after a column that was
+// dropped, whenever that was.
+std::vector<ColumnPlace> PlaceColumns(
+    const std::vector<std::string>& names, const TableSchema& known,
+    const std::function<bool(std::size_t, std::size_t)>& same_type);
+
+}  // namespace biwa::postgres

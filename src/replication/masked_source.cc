@@ -70,6 +70,32 @@ class ClearKeys {
     std::deque<Part> committed_;
 };
 
+// Numbers of columns (Column::number), by the target's table and the column, in small letters.
+using ColumnNumbers = std::map<std::pair<std::string, std::string>, std::int32_t>;
+
+Result<ColumnNumbers> ReadColumnNumbers(Warehouse& warehouse, const std::string& dataset) {
+    ColumnNumbers numbers;
+    const auto session = BIWA_TRY(warehouse.OpenSession());
+    // Before the first stream the warehouse has no such books.
+    const auto books = BIWA_TRY(
+        session->Query("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
+                       "'stream_columns' AND database_name = current_database()"));
+    const auto* found = BIWA_TRY(books->Next());
+    if (found == nullptr || found->rows == 0) return numbers;
+    const auto rows = BIWA_TRY(
+        session->Query(fmt::format("SELECT lower(table_name), lower(column_name), number FROM "
+                                   "_biwa.stream_columns WHERE dataset = {}",
+                                   QuoteLiteral(dataset))));
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        const auto& columns = block->columns;
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            numbers[{std::string(columns[0].GetString(row)),
+                     std::string(columns[1].GetString(row))}] = columns[2].Get<std::int32_t>(row);
+        }
+    }
+    return numbers;
+}
+
 // What the source, its snapshots and its changes know together. From any thread.
 class Masking {
   public:
@@ -82,8 +108,10 @@ class Masking {
     // What the warehouse says by now.
     Status ReadRecord() {
         auto record = BIWA_TRY(ReadMaskRecord(warehouse_, dataset_.name));
+        auto numbers = BIWA_TRY(ReadColumnNumbers(warehouse_, dataset_.name));
         std::lock_guard lock(mutex_);
         record_ = std::move(record);
+        numbers_ = std::move(numbers);
         return {};
     }
 
@@ -97,7 +125,7 @@ class Masking {
     Result<SourceTable> Describe(SourceTable clear) {
         std::lock_guard lock(mutex_);
         auto& state = tables_[clear.ToString()];
-        BIWA_TRY(CheckGone(clear, clear.columns, KnownColumns(clear, state)));
+        BIWA_TRY(CheckRenamed(clear, clear.columns, state));
         state.clear = clear;
         state.kept = KeptMasks(clear);
         auto masked = MaskTable(policy_, state.kept, clear,
@@ -174,7 +202,7 @@ class Masking {
         }
         // Of one that is not at the source any more, all that was masked is.
         if (state.clear.name.empty()) state.kept = KeptMasks(table);
-        BIWA_TRY(CheckGone(table, *changes.columns, KnownColumns(table, state)));
+        BIWA_TRY(CheckRenamed(table, *changes.columns, state));
         auto masked = BIWA_TRY(MaskTable(policy_, state.kept, table, changes.columns, hash_));
         for (const auto& lost : LostOf(table, *changes.columns)) {
             LogWarn("masks name {}, which is not in the changes of {} any more", lost,
@@ -261,13 +289,27 @@ class Masking {
         return kept;
     }
 
-    std::set<std::string> KnownColumns(const SourceTable& table, const Table& state) const {
-        std::set<std::string> known;
+    // A column as it was before, in the warehouse or in changes.
+    struct KnownColumn {
+        std::string name;
+        std::int32_t number = 0;
+        bool is_masked = false;
+    };
+    std::vector<KnownColumn> KnownColumns(const SourceTable& table, const Table& state) const {
+        std::vector<KnownColumn> known;
         if (const auto* recorded = Recorded(table, false)) {
-            for (const auto& [column, text] : *recorded) known.insert(column);
+            const auto target = TargetTable(dataset_, table.schema, table.name).name;
+            for (const auto& [column, text] : *recorded) {
+                const auto number = numbers_.find({SmallLetters(target), SmallLetters(column)});
+                known.push_back(
+                    {column, number == numbers_.end() ? 0 : number->second, !text.empty()});
+            }
         }
         for (const auto& schema : state.schemas) {
-            for (const auto& name : schema.clear->ColumnNames()) known.insert(name);
+            for (std::size_t i = 0; i < schema.masks.size(); ++i) {
+                const auto& column = schema.clear->columns[i];
+                known.push_back({column.name, column.number, schema.masks[i].has_value()});
+            }
         }
         return known;
     }
@@ -283,14 +325,41 @@ class Masking {
         return names;
     }
 
-    // A masked column that is renamed has gone, and another has come.
-    Status CheckGone(const SourceTable& table, const TableSchema& columns,
-                     const std::set<std::string>& known) const {
-        if (policy_.by_default || known.empty()) return {};
-        const auto lost = LostOf(table, columns);
-        if (lost.empty()) return {};
+    // That nothing which is masked comes in clear because its column has another name now. Where
+    // columns have numbers these tell, whatever names were exchanged; else a masked column has gone
+    // and another has come.
+    Status CheckRenamed(const SourceTable& table, const TableSchema& columns,
+                        const Table& state) const {
+        const auto known = KnownColumns(table, state);
+        if (known.empty()) return {};
+        const auto lost = policy_.by_default ? std::vector<std::string>() : LostOf(table, columns);
         for (const auto& column : columns.columns) {
-            if (known.contains(column.name) || IsNamed(policy_, table, column.name)) continue;
+            const bool is_named = IsNamed(policy_, table, column.name);
+            if (BIWA_TRY(FindMask(policy_, table, column.name))) continue;
+            if (policy_.by_default && !is_named) continue;  // NULL
+            bool is_known = false;
+            std::string before;
+            for (const auto& one : known) {
+                is_known = is_known || one.name == column.name;
+                if (!one.is_masked || one.name == column.name) continue;
+                const bool is_same = column.number != 0 && column.number == one.number;
+                const bool may_be_same =
+                    (column.number == 0 || one.number == 0) && !columns.Find(one.name).has_value();
+                // Who has named the column, and its old name no more, knows what it is.
+                if (is_same && (!is_named || BIWA_TRY(FindMask(policy_, table, one.name)))) {
+                    return Renamed(table, one.name, column.name);
+                }
+                if (may_be_same) before = one.name;
+            }
+            if (is_known || is_named) continue;
+            if (!before.empty()) return Renamed(table, before, column.name);
+            const auto is_another = [&](const std::string& name) {
+                return column.number != 0 &&
+                       std::any_of(known.begin(), known.end(), [&](const KnownColumn& one) {
+                           return one.number != 0 && name.ends_with("." + one.name);
+                       });
+            };
+            if (lost.empty() || std::all_of(lost.begin(), lost.end(), is_another)) continue;
             return UserError(
                 fmt::format("{} is masked and has gone, and {}.{} is new: was it renamed? Nothing "
                             "of it was copied",
@@ -301,12 +370,25 @@ class Masking {
         return {};
     }
 
+    static tl::unexpected<Error> Renamed(const SourceTable& table, const std::string& before,
+                                         const std::string& now) {
+        return UserError(
+            fmt::format(
+                "column {1} of {0} was masked, and is called {2} now, which would be clear. "
+                "Nothing of it was copied",
+                table.ToString(), before, now),
+            fmt::format("Name {0}.{2} in masks, and what {0}.{1} is now, if it is there; and `biwa "
+                        "apply`.",
+                        table.ToString(), before, now));
+    }
+
     const MaskPolicy policy_;
     Warehouse& warehouse_;
     const TargetDataset dataset_;
     mutable std::mutex mutex_;  // guards all below
     KeyedHash hash_;
     MaskRecord record_;
+    ColumnNumbers numbers_;
     std::map<std::string, Table> tables_;
     ClearKeys keys_;
 };

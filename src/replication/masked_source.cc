@@ -325,6 +325,12 @@ class Masking {
         return names;
     }
 
+    // By what the policy says of its name.
+    Result<bool> IsMasked(const SourceTable& table, const std::string& column) const {
+        if (BIWA_TRY(FindMask(policy_, table, column))) return true;
+        return policy_.by_default && !IsNamed(policy_, table, column);
+    }
+
     // That nothing which is masked comes in clear because its column has another name now. Where
     // columns have numbers these tell, whatever names were exchanged; else a masked column has gone
     // and another has come.
@@ -334,9 +340,8 @@ class Masking {
         if (known.empty()) return {};
         const auto lost = policy_.by_default ? std::vector<std::string>() : LostOf(table, columns);
         for (const auto& column : columns.columns) {
+            if (BIWA_TRY(IsMasked(table, column.name))) continue;
             const bool is_named = IsNamed(policy_, table, column.name);
-            if (BIWA_TRY(FindMask(policy_, table, column.name))) continue;
-            if (policy_.by_default && !is_named) continue;  // NULL
             bool is_known = false;
             std::string before;
             for (const auto& one : known) {
@@ -346,7 +351,7 @@ class Masking {
                 const bool may_be_same =
                     (column.number == 0 || one.number == 0) && !columns.Find(one.name).has_value();
                 // Who has named the column, and its old name no more, knows what it is.
-                if (is_same && (!is_named || BIWA_TRY(FindMask(policy_, table, one.name)))) {
+                if (is_same && (!is_named || BIWA_TRY(IsMasked(table, one.name)))) {
                     return Renamed(table, one.name, column.name);
                 }
                 if (may_be_same) before = one.name;

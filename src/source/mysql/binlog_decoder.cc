@@ -299,7 +299,7 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
     if (query.error == 0) {
         for (auto& effect : statement.effects) {
             BIWA_TRY(resolver_.Spell(effect));
-            BIWA_TRY(Apply(effect, end_));
+            BIWA_TRY(Apply(effect, end_, event.time_s));
         }
     }
     if (!in_transaction_) Commit(event);
@@ -317,17 +317,17 @@ Status BinlogDecoder::EndXa(const std::string& statement, bool is_rollback) {
     return Conflict("an XA transaction was rolled back after it had been prepared");
 }
 
-Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
+Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::int64_t time_s) {
     if (effect.table.empty()) {
         for (const auto& table : resolver_.TablesOf(effect.schema)) {
-            BIWA_TRY(Apply({effect.kind, effect.schema, table, effect.why}, end));
+            BIWA_TRY(Apply({effect.kind, effect.schema, table, effect.why}, end, time_s));
         }
         return {};
     }
     if (effect.schema.empty()) {
         // A name in a statement: whatever table of ours may be meant.
         for (const auto& schema : resolver_.SchemasOf(effect.table)) {
-            BIWA_TRY(Apply({effect.kind, schema, effect.table, effect.why}, end));
+            BIWA_TRY(Apply({effect.kind, schema, effect.table, effect.why}, end, time_s));
         }
         return {};
     }
@@ -339,6 +339,13 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end) {
     // CREATE TABLE IF NOT EXISTS has made it only where it was not there.
     if (kind == TableEffect::Kind::kDefined && dropped_.contains(name)) {
         kind = TableEffect::Kind::kEmptied;
+    }
+    if (kind == TableEffect::Kind::kDefined &&
+        resolver_.MayHaveMisread(effect.schema, effect.table, time_s)) {
+        PassOver(effect.schema, effect.table,
+                 "it was altered, and changes from before were read when it had been: the log does "
+                 "not have all that they mean (binlog_row_metadata, binlog_row_image)");
+        return {};
     }
     resolver_.Forget(effect.schema, effect.table);
     switch (kind) {

@@ -60,6 +60,10 @@ class TableResolver {
     virtual Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) = 0;
     // The columns of the table are to be asked for anew.
     virtual void Forget(const std::string& schema, const std::string& table) = 0;
+    // Whether rows from before an ALTER of that second (of the server's clock) may have been read
+    // by what the catalogue says since: where the log does not name columns, or has not all values.
+    virtual bool MayHaveMisread(const std::string& schema, const std::string& table,
+                                std::int64_t altered_s) const = 0;
     // A row of what each column has when an insert does not say; undefined where that is not known.
     struct Defaults {
         RowStore row;
@@ -136,7 +140,7 @@ class BinlogDecoder {
     Status DecodeRows(const Event& event);
     void Begin();
     void Commit(const Event& event);
-    Status Apply(const TableEffect& effect, std::uint64_t end);
+    Status Apply(const TableEffect& effect, std::uint64_t end, std::int64_t time_s);
     Status AddRow(Table& table, RowsKind kind);
     Status AddWholeRow(Table& table, RowsKind kind, std::string_view& rows);
     Status ReadWholeKey(Table& table, std::string_view& rows);

@@ -111,7 +111,15 @@ void StreamResolver::Forget(const std::string& schema, const std::string& table)
     const auto found = tables_.find(schema + "." + table);
     if (found == tables_.end()) return;
     found->second.catalog.reset();
+    found->second.trusted_s.reset();
     found->second.defaults.reset();
+}
+
+bool StreamResolver::MayHaveMisread(const std::string& schema, const std::string& table,
+                                    std::int64_t altered_s) const {
+    const auto found = tables_.find(schema + "." + table);
+    return found != tables_.end() && found->second.trusted_s &&
+           *found->second.trusted_s >= altered_s;
 }
 
 Result<const Connection*> StreamResolver::Asking() {
@@ -135,6 +143,8 @@ Status StreamResolver::AskCatalog(Known& known) {
     if (!found && found.error().kind != ErrorKind::kUser) {
         return tl::unexpected(std::move(found).error());
     }
+    // Behind it: what was altered up to this second may be in the answer.
+    known.asked_s = BIWA_TRY(BIWA_TRY(Asking())->Query("SELECT UNIX_TIMESTAMP()")).Number(0, 0);
     known.catalog = found && found->size() == 1 ? std::move(found->front()) : CatalogTable();
     return {};
 }
@@ -204,6 +214,7 @@ Result<std::vector<ColumnInfo>> StreamResolver::ColumnsByPlace(const TableMap& m
                         map.schema, map.table),
             "SET GLOBAL binlog_row_metadata = 'FULL';");
     }
+    known.trusted_s = known.asked_s;
     std::vector<ColumnInfo> infos;
     for (std::size_t i = 0; i < map.columns.size(); ++i) {
         auto& info = infos.emplace_back(known.catalog->columns[i].info);
@@ -289,6 +300,7 @@ Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap
         return known.defaults.get();
     }
     if (!known.catalog) BIWA_TRY(AskCatalog(known));
+    known.trusted_s = known.asked_s;
     auto defaults = std::make_unique<Defaults>();
     defaults->row = RowStore(resolved.columns->columns);
     defaults->row.AddRow();

@@ -24,6 +24,8 @@ class StreamResolver final : public TableResolver {
     Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) override;
     Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override;
     void Forget(const std::string& schema, const std::string& table) override;
+    bool MayHaveMisread(const std::string& schema, const std::string& table,
+                        std::int64_t altered_s) const override;
     Result<const Defaults*> DefaultsOf(const TableMap& map, const ResolvedTable& resolved) override;
 
   private:
@@ -32,6 +34,9 @@ class StreamResolver final : public TableResolver {
         KnownTable followed;
         // As the catalogue has it now; nothing when that was not asked since it may have changed.
         std::optional<CatalogTable> catalog;
+        std::int64_t asked_s = 0;  // when it was, by the server's clock
+        // When it was asked for what changes mean that are not known to be from after an ALTER.
+        std::optional<std::int64_t> trusted_s;
         std::unique_ptr<Defaults> defaults;
     };
 

@@ -715,6 +715,24 @@ def test_rows_from_before_an_alter_that_only_moves_columns_are_not_guessed(datab
         assert instance.log().count("copying ") == copies, instance.log()
 
 
+def test_a_default_that_is_dropped_again_stays_in_the_rows_that_were_there(database, instance):
+    """As migrations of applications do it, one ALTER after the other; the catalogue has the last one only."""
+    database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2); CREATE TABLE u LIKE t; INSERT INTO u SELECT * FROM t;"
+                 "CREATE TABLE v LIKE t; INSERT INTO v SELECT * FROM t")
+    instance.start()
+    instance.sync()
+    database.run("ALTER TABLE t ADD COLUMN x int DEFAULT 5 NOT NULL; ALTER TABLE t ALTER COLUMN x DROP DEFAULT;"
+                 "UPDATE t SET x = 7 WHERE id = 1;"
+                 "ALTER TABLE u ADD COLUMN x int DEFAULT 5; UPDATE u SET x = 7 WHERE id = 1; ALTER TABLE u ALTER x SET DEFAULT 6;"
+                 "ALTER TABLE v ADD COLUMN x int DEFAULT 5; ALTER TABLE v ADD INDEX (x); UPDATE v SET x = 7 WHERE id = 1")
+    instance.sync()
+    # Copied anew, two of them: the third is not.
+    wait_until(lambda: instance.query("SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'app' AND column_name = 'x'") == [[3]],
+               instance.log)
+    for table in "tuv":
+        wait_until(lambda: instance.query(f"SELECT id, x FROM app.{table} ORDER BY id") == [[1, 7], [2, 5]], instance.log)
+
+
 def test_a_table_that_is_emptied_is_empty_here(database, instance, is_mysql):
     made_anew = "DROP TABLE t; CREATE" if is_mysql else "CREATE OR REPLACE"
     database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1), (2, 2);"

@@ -347,7 +347,7 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
                  "not have all that they mean (binlog_row_metadata, binlog_row_image)");
         return {};
     }
-    resolver_.Forget(effect.schema, effect.table);
+    resolver_.Forget(effect);
     switch (kind) {
         case TableEffect::Kind::kDefined:
             for (const auto& column : effect.dropped) columns_dropped_.insert(name + "." + column);

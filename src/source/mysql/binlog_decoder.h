@@ -58,8 +58,8 @@ class TableResolver {
     virtual Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) = 0;
     // Nothing for a table that is not of the stream: its changes are passed over.
     virtual Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) = 0;
-    // The columns of the table are to be asked for anew.
-    virtual void Forget(const std::string& schema, const std::string& table) = 0;
+    // The table was altered in this way: its columns are to be asked for anew.
+    virtual void Forget(const TableEffect& effect) = 0;
     // Whether rows from before an ALTER of that second (of the server's clock) may have been read
     // by what the catalogue says since: where the log does not name columns, or has not all values.
     virtual bool MayHaveMisread(const std::string& schema, const std::string& table,

@@ -64,7 +64,7 @@ class AnyTable final : public TableResolver {
         if (collation == 8) mysql::ToUtf8(*Latin1(), text, utf8);
         return utf8;
     }
-    void Forget(const std::string&, const std::string&) override {}
+    void Forget(const TableEffect&) override {}
     bool MayHaveMisread(const std::string&, const std::string&, std::int64_t) const override {
         return false;
     }

@@ -349,8 +349,12 @@ class Parser {
                 AddColumns(column + 1, defined.added);
             } else if (word == "ADD" && !IsNoColumn(at + 1)) {
                 defined.added.push_back(NameAt(column));
+            } else if (word == "MODIFY" ||
+                       ((word == "SET" || word == "DROP") && TextAt(at + 1) == "DEFAULT")) {
+                defined.changes_defaults = true;
             } else if (word == "CHANGE" || (word == "RENAME" && TextAt(at + 1) == "COLUMN")) {
                 const auto to = NameAt(column + (word == "CHANGE" ? 1 : 2));
+                defined.changes_defaults = true;
                 if (NameAt(column) != to) renamed = NameAt(column) + " was renamed to " + to;
             }
         }

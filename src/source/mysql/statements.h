@@ -23,6 +23,8 @@ struct TableEffect {
     // Of kDefined: columns that went and came, in small letters. One that went and came again has
     // another's values.
     std::vector<std::string> dropped = {}, added = {};
+    // Of kDefined: what columns have that rows do not name may be another from here on.
+    bool changes_defaults = false;
 };
 
 struct Statement {

@@ -107,12 +107,15 @@ Result<std::string> StreamResolver::ToUtf8(std::uint16_t collation, std::string_
     return utf8;
 }
 
-void StreamResolver::Forget(const std::string& schema, const std::string& table) {
-    const auto found = tables_.find(schema + "." + table);
+void StreamResolver::Forget(const TableEffect& effect) {
+    const auto found = tables_.find(effect.schema + "." + effect.table);
     if (found == tables_.end()) return;
-    found->second.catalog.reset();
-    found->second.trusted_s.reset();
-    found->second.defaults.reset();
+    auto& known = found->second;
+    known.catalog.reset();
+    known.trusted_s.reset();
+    known.defaults.reset();
+    known.added.insert(effect.added.begin(), effect.added.end());
+    if (effect.changes_defaults) known.altered = known.added;
 }
 
 bool StreamResolver::MayHaveMisread(const std::string& schema, const std::string& table,
@@ -253,11 +256,16 @@ Result<std::optional<ResolvedTable>> StreamResolver::Resolve(const TableMap& map
             const auto& now = known.catalog->table.columns;
             if (const auto place = now.Find(name)) {
                 schema->columns.back().fill = now.columns[*place].fill;
-                schema->columns.back().fill_unknown = now.columns[*place].fill_unknown;
+                schema->columns.back().fill_unknown =
+                    now.columns[*place].fill_unknown || known.altered.contains(SmallLetters(name));
             }
         }
         resolved.decoders.push_back(std::move(decoder));
     }
+    // What the rows got that were there is told by what the catalogue has of it now.
+    if (!known.added.empty()) known.trusted_s = known.asked_s;
+    known.added.clear();
+    known.altered.clear();
     FindKey(map, known, *schema, resolved);
     resolved.columns = schema;
     known.followed.columns = std::move(schema);

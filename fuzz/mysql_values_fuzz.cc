@@ -36,7 +36,8 @@ void ReadValue(std::string_view bytes, bool is_result) {
     const auto decoder = DecoderFor(info);
     if (decoder.binlog == nullptr) return;
     RowStore store({{"v", decoder.type, true, "", {}}});
-    DecodeContext context{&store.arena(), 0, {}};
+    DecodeContext context;
+    context.arena = &store.arena();
     auto rest = bytes.substr(4);
     std::string_view value;
     while (TakeValue(is_result ? decoder.result_size : decoder.binlog_size, rest, value)) {

@@ -340,8 +340,7 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
     if (kind == TableEffect::Kind::kDefined && dropped_.contains(name)) {
         kind = TableEffect::Kind::kEmptied;
     }
-    if (kind == TableEffect::Kind::kDefined &&
-        resolver_.MayHaveMisread(effect.schema, effect.table, time_s)) {
+    if (kind == TableEffect::Kind::kDefined && resolver_.MayHaveMisread(effect, time_s)) {
         PassOver(effect.schema, effect.table,
                  "it was altered, and changes from before were read when it had been: the log does "
                  "not have all that they mean (binlog_row_metadata, binlog_row_image)");

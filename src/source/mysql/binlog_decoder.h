@@ -60,10 +60,9 @@ class TableResolver {
     virtual Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) = 0;
     // The table was altered in this way: its columns are to be asked for anew.
     virtual void Forget(const TableEffect& effect) = 0;
-    // Whether rows from before an ALTER of that second (of the server's clock) may have been read
+    // Whether rows from before the ALTER of that second (of the server's clock) may have been read
     // by what the catalogue says since: where the log does not name columns, or has not all values.
-    virtual bool MayHaveMisread(const std::string& schema, const std::string& table,
-                                std::int64_t altered_s) const = 0;
+    virtual bool MayHaveMisread(const TableEffect& effect, std::int64_t altered_s) const = 0;
     // A row of what each column has when an insert does not say; undefined where that is not known.
     struct Defaults {
         RowStore row;

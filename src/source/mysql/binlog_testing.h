@@ -65,9 +65,7 @@ class AnyTable final : public TableResolver {
         return utf8;
     }
     void Forget(const TableEffect&) override {}
-    bool MayHaveMisread(const std::string&, const std::string&, std::int64_t) const override {
-        return false;
-    }
+    bool MayHaveMisread(const TableEffect&, std::int64_t) const override { return false; }
     Result<const Defaults*> DefaultsOf(const TableMap&, const ResolvedTable& resolved) override {
         // NULL, for all of them.
         auto& defaults = *defaults_.emplace_back(std::make_unique<Defaults>());

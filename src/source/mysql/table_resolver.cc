@@ -113,16 +113,18 @@ void StreamResolver::Forget(const TableEffect& effect) {
     auto& known = found->second;
     known.catalog.reset();
     known.trusted_s.reset();
+    known.filled_s.reset();
     known.defaults.reset();
     known.added.insert(effect.added.begin(), effect.added.end());
     if (effect.changes_defaults) known.altered = known.added;
 }
 
-bool StreamResolver::MayHaveMisread(const std::string& schema, const std::string& table,
-                                    std::int64_t altered_s) const {
-    const auto found = tables_.find(schema + "." + table);
-    return found != tables_.end() && found->second.trusted_s &&
-           *found->second.trusted_s >= altered_s;
+bool StreamResolver::MayHaveMisread(const TableEffect& effect, std::int64_t altered_s) const {
+    const auto found = tables_.find(effect.schema + "." + effect.table);
+    if (found == tables_.end()) return false;
+    const auto& known = found->second;
+    return (known.trusted_s && *known.trusted_s >= altered_s) ||
+           (effect.changes_defaults && known.filled_s && *known.filled_s >= altered_s);
 }
 
 Result<const Connection*> StreamResolver::Asking() {
@@ -263,7 +265,7 @@ Result<std::optional<ResolvedTable>> StreamResolver::Resolve(const TableMap& map
         resolved.decoders.push_back(std::move(decoder));
     }
     // What the rows got that were there is told by what the catalogue has of it now.
-    if (!known.added.empty()) known.trusted_s = known.asked_s;
+    if (!known.added.empty()) known.filled_s = known.asked_s;
     known.added.clear();
     known.altered.clear();
     FindKey(map, known, *schema, resolved);

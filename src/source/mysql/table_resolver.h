@@ -24,8 +24,7 @@ class StreamResolver final : public TableResolver {
     Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) override;
     Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override;
     void Forget(const TableEffect& effect) override;
-    bool MayHaveMisread(const std::string& schema, const std::string& table,
-                        std::int64_t altered_s) const override;
+    bool MayHaveMisread(const TableEffect& effect, std::int64_t altered_s) const override;
     Result<const Defaults*> DefaultsOf(const TableMap& map, const ResolvedTable& resolved) override;
 
   private:
@@ -37,6 +36,8 @@ class StreamResolver final : public TableResolver {
         std::int64_t asked_s = 0;  // when it was, by the server's clock
         // When it was asked for what changes mean that are not known to be from after an ALTER.
         std::optional<std::int64_t> trusted_s;
+        // The same, of what rows got that were there when a column came.
+        std::optional<std::int64_t> filled_s;
         // Columns (in small letters) that came since its last change, and those of them whose
         // default may be another by now than the rows got that were there.
         std::set<std::string> added, altered;

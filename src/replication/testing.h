@@ -516,7 +516,8 @@ class BrokenWarehouse final : public Warehouse {
 
     Status MayBreak(Moment moment, const char* what) {
         std::lock_guard lock(mutex_);
-        if (one_in_ == 0 || random_() % one_in_ != 0) return {};
+        const unsigned one_in = one_in_;  // may be set to 0 meanwhile
+        if (one_in == 0 || random_() % one_in != 0) return {};
         ++broken_.at(moment);
         return Unavailable(what);
     }

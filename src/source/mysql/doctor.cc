@@ -157,6 +157,13 @@ class Examination {
                 "the copy begins under a lock of some milliseconds",
                 fmt::format("GRANT RELOAD ON *.* TO {};", quoted));
         }
+        // A right of its own since MySQL 8.0 only.
+        if (!connection_.Query("XA RECOVER")) {
+            Add(Level::kWarning, fmt::format("user {} may not see XA transactions", user),
+                "what one has changed that is prepared when a copy begins, and committed later, is "
+                "missing in the copy",
+                fmt::format("GRANT XA_RECOVER_ADMIN ON *.* TO {};", quoted));
+        }
         return {};
     }
 

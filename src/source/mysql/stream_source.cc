@@ -62,10 +62,10 @@ Result<const Connection*> MySqlStreamSource::Asking() {
 // "_orders_gho" of "orders": what gh-ost and pt-online-schema-change make beside a table that they
 // alter, and leave of it. Its rows are the table's own, and no mask has its name.
 std::optional<std::string> ShadowOf(const std::string& name) {
+    const auto begin = name.find_first_not_of('_');
+    if (begin == 0) return std::nullopt;
     for (const std::string_view end : {"_gho", "_ghc", "_del", "_new", "_old"}) {
-        const auto begin = name.find_first_not_of('_');
-        if (begin == 0 || begin == std::string::npos || !name.ends_with(end)) continue;
-        if (name.size() > begin + end.size()) {
+        if (name.ends_with(end) && name.size() > begin + end.size()) {
             return name.substr(begin, name.size() - begin - end.size());
         }
     }

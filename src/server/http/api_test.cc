@@ -103,7 +103,8 @@ TEST_F(ApiTest, AQueryThatFailsLateSaysSoInItsJsonAndBreaksOffItsArrow) {
     ASSERT_TRUE(result.is_object());
     EXPECT_FALSE(result.contains("row_count"));
     EXPECT_NE(result.at("error").at("message").get<std::string>().find("too late"),
-              std::string::npos);
+              std::string::npos)
+        << result.at("error").dump();
     std::size_t bytes = 0;
     const auto status =
         Client().PostStreaming("/api/v1/query", body, "application/vnd.apache.arrow.stream",

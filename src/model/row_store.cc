@@ -102,6 +102,17 @@ RowStore& RowStore::operator=(RowStore&& other) noexcept {
     return *this;
 }
 
+void RowStore::CutAt(std::size_t rows) {
+    for (auto& column : columns_) {
+        auto* const validity = column.cells.validity;
+        if (validity == nullptr) continue;
+        for (auto row = rows; row < rows_; ++row) {
+            validity[row / 64] |= std::uint64_t{1} << (row % 64);
+        }
+    }
+    rows_ = std::min(rows, rows_);
+}
+
 void RowStore::Retype(std::size_t column, Type type) {
     auto& storage = columns_[column];
     storage.cells.type = std::move(type);

@@ -78,6 +78,8 @@ class RowStore final : public CellsOwner {
         return rows_++;
     }
     std::size_t rows() const { return rows_; }
+    // Forgets the rows from there on.
+    void CutAt(std::size_t rows);
     std::size_t column_count() const { return columns_.size(); }
     Cells& cells(std::size_t column) { return columns_[column].cells; }
     const Cells& cells(std::size_t column) const { return columns_[column].cells; }

@@ -26,6 +26,25 @@ TEST(StringCellTest, KeepsShortBytesItselfAndPointsAtLongOnes) {
     EXPECT_EQ(zeros.view(), std::string_view("a\0b", 3));
 }
 
+TEST(RowStoreTest, RowsThatComeAfterOthersWereCutOffHaveNothingOfThose) {
+    RowStore store(kColumns);
+    for (int i = 0; i < 200; ++i) {
+        const auto row = store.AddRow();
+        store.cells(0).Set(row, std::int64_t{i});
+        for (std::size_t column = 1; column < 3; ++column) store.cells(column).SetNull(row);
+    }
+    store.CutAt(70);
+    ASSERT_EQ(store.rows(), 70u);
+    EXPECT_TRUE(store.cells(1).IsNull(69));
+    const auto row = store.AddRow();
+    EXPECT_EQ(row, 70u);
+    store.cells(1).Set(row, store.arena().Copy("another"));
+    EXPECT_FALSE(store.cells(1).IsNull(row));
+    EXPECT_FALSE(store.cells(2).IsNull(199));
+    store.CutAt(100);
+    EXPECT_EQ(store.rows(), 71u);
+}
+
 TEST(ArenaTest, BytesStayWhereTheyAre) {
     Arena arena;
     std::vector<std::pair<StringCell, std::string>> kept;

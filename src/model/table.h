@@ -58,6 +58,8 @@ struct TableSchema {
     std::vector<std::size_t> key;
     // Rows may be alike: the key is then all columns, and NULLs are in it.
     bool key_repeats = false;
+    // Rows may go without a change that says so: the key of an insert may be here still.
+    bool rows_vanish = false;
 
     std::optional<std::size_t> Find(std::string_view column) const;
     std::vector<std::string> ColumnNames() const;

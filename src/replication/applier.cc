@@ -152,7 +152,8 @@ Status Applier::Add(ChangeBatch batch) {
         }
         // A batch that lies across the end of the overlap is treated as inside it: slower, as
         // right.
-        table.waiting.back().buffer->Add(std::move(part), IsExact(table));
+        const bool is_exact = IsExact(table) && !part.columns->rows_vanish;
+        table.waiting.back().buffer->Add(std::move(part), is_exact);
     }
     changes_ += batch.changes;
     at_commit_ = batch.commit.has_value();

@@ -70,18 +70,25 @@ class ClearKeys {
     std::deque<Part> committed_;
 };
 
+// With fewer columns tables look alike that have nothing to do with one another.
+constexpr std::size_t kColumnsOfCopy = 3;
+
 // Numbers of columns (Column::number), by the target's table and the column, in small letters.
 using ColumnNumbers = std::map<std::pair<std::string, std::string>, std::int32_t>;
+
+// Before the first stream the warehouse has no such books.
+Result<bool> HasBooks(ReadSession& session) {
+    const auto books = BIWA_TRY(
+        session.Query("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
+                      "'stream_columns' AND database_name = current_database()"));
+    const auto* found = BIWA_TRY(books->Next());
+    return found != nullptr && found->rows > 0;
+}
 
 Result<ColumnNumbers> ReadColumnNumbers(Warehouse& warehouse, const std::string& dataset) {
     ColumnNumbers numbers;
     const auto session = BIWA_TRY(warehouse.OpenSession());
-    // Before the first stream the warehouse has no such books.
-    const auto books = BIWA_TRY(
-        session->Query("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
-                       "'stream_columns' AND database_name = current_database()"));
-    const auto* found = BIWA_TRY(books->Next());
-    if (found == nullptr || found->rows == 0) return numbers;
+    if (!BIWA_TRY(HasBooks(*session))) return numbers;
     const auto rows = BIWA_TRY(
         session->Query(fmt::format("SELECT lower(table_name), lower(column_name), number FROM "
                                    "_biwa.stream_columns WHERE dataset = {}",
@@ -94,6 +101,26 @@ Result<ColumnNumbers> ReadColumnNumbers(Warehouse& warehouse, const std::string&
         }
     }
     return numbers;
+}
+
+// The tables of all streams, by what they would be called in the dataset, in small letters.
+Result<std::map<std::string, SourceTable>> ReadStreamTables(Warehouse& warehouse,
+                                                            const TargetDataset& dataset) {
+    std::map<std::string, SourceTable> tables;
+    const auto session = BIWA_TRY(warehouse.OpenSession());
+    if (!BIWA_TRY(HasBooks(*session))) return tables;
+    const auto rows =
+        BIWA_TRY(session->Query("SELECT source_schema, source_table FROM _biwa.stream_tables"));
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            SourceTable table;
+            table.schema = block->columns[0].GetString(row);
+            table.name = block->columns[1].GetString(row);
+            const auto target = TargetTable(dataset, table.schema, table.name);
+            tables[SmallLetters(target.name)] = std::move(table);
+        }
+    }
+    return tables;
 }
 
 // What the source, its snapshots and its changes know together. From any thread.
@@ -109,7 +136,9 @@ class Masking {
     Status ReadRecord() {
         auto record = BIWA_TRY(ReadMaskRecord(warehouse_, dataset_.name));
         auto numbers = BIWA_TRY(ReadColumnNumbers(warehouse_, dataset_.name));
+        auto stream_tables = BIWA_TRY(ReadStreamTables(warehouse_, dataset_));
         std::lock_guard lock(mutex_);
+        stream_tables_ = std::move(stream_tables);
         record_ = std::move(record);
         numbers_ = std::move(numbers);
         return {};
@@ -173,6 +202,33 @@ class Masking {
                 return lost.ends_with("." + column.name) && !IsNamed(policy_, table, column.name);
             });
     }
+    // Whether the table, which is new here, has all columns that another one has, and one of those
+    // that is masked there would be clear here: it may be what was left of it when that was made
+    // anew, or a copy. Then the column there, as "schema.table.column".
+    Result<std::string> MayBeCopyOf(const SourceTable& table) const {
+        std::lock_guard lock(mutex_);
+        const auto target = TargetTable(dataset_, table.schema, table.name).name;
+        const bool is_known =
+            Recorded(table, false) != nullptr || stream_tables_.contains(SmallLetters(target));
+        if (policy_.by_default || is_known) return {};
+        std::set<std::string> names;
+        for (const auto& column : table.columns.columns) names.insert(SmallLetters(column.name));
+        for (const auto& [name, other] : stream_tables_) {
+            std::size_t columns = 0, found = 0;
+            for (auto one = numbers_.lower_bound({name, ""});
+                 one != numbers_.end() && one->first.first == name; ++one) {
+                ++columns;
+                if (names.contains(one->first.second)) ++found;
+            }
+            if (columns < kColumnsOfCopy || found < columns) continue;
+            for (const auto& column : table.columns.columns) {
+                if (IsNamed(policy_, table, column.name)) continue;
+                if (!BIWA_TRY(FindMask(policy_, other, column.name))) continue;
+                return other.ToString() + "." + column.name;
+            }
+        }
+        return {};
+    }
     const std::vector<std::string>& patterns() const { return policy_.tables; }
 
     // As the source described it; one that it did not describe, as it is.
@@ -210,6 +266,24 @@ class Masking {
         }
         Keep(state, masked);
         return masked;
+    }
+
+    // What the source says of names that were given to other columns.
+    Status CheckNames(const TableChanges& changes) const {
+        std::lock_guard lock(mutex_);
+        SourceTable table;
+        table.schema = changes.schema;
+        table.name = changes.name;
+        for (const auto& [written, now] : changes.renamed) {
+            auto before = written;
+            for (const auto& column : changes.columns->columns) {
+                if (SmallLetters(column.name) == SmallLetters(written)) before = column.name;
+            }
+            if (BIWA_TRY(IsMasked(table, before)) && !BIWA_TRY(IsMasked(table, now))) {
+                return Renamed(table, before, now);
+            }
+        }
+        return {};
     }
 
     void Remember(const MaskedTable& table, const TableChanges& changes) {
@@ -394,6 +468,7 @@ class Masking {
     KeyedHash hash_;
     MaskRecord record_;
     ColumnNumbers numbers_;
+    std::map<std::string, SourceTable> stream_tables_;  // by the target's name, in small letters
     std::map<std::string, Table> tables_;
     ClearKeys keys_;
 };
@@ -469,6 +544,7 @@ class MaskedChanges final : public ChangeSource {
         auto batch = BIWA_TRY(clear_->Poll(durable, timeout));
         if (!batch) return batch;
         for (auto& part : batch->tables) {
+            BIWA_TRY(masking_->CheckNames(part));
             const auto table = BIWA_TRY(masking_->ForChanges(part));
             if (!table.is_masked()) continue;
             if (!part.unchanged.empty() && table.has_masked_key()) masking_->Remember(table, part);
@@ -554,6 +630,18 @@ class MaskedSource final : public StreamSource {
   private:
     // A masked table under another name would come in clear.
     Status RefuseRenamed(std::vector<SourceTable>& tables) {
+        for (auto& table : tables) {
+            if (!table.refusal.empty()) continue;
+            const auto masked = BIWA_TRY(masking_->MayBeCopyOf(table));
+            if (masked.empty()) continue;
+            const auto column = masked.substr(masked.rfind('.') + 1);
+            table.refusal = fmt::format(
+                "is new and has all columns of a table whose column {} is masked: it may be a copy "
+                "of it, or what it was before it was made anew",
+                masked);
+            table.mend_sql = fmt::format("name {}.{} in masks or in clear, and `biwa apply`",
+                                         table.ToString(), column);
+        }
         if (masking_->LostTables(tables).empty()) return {};
         // These may be some tables of the stream only.
         const auto all = BIWA_TRY(clear_->Tables(masking_->patterns(), IfMissing::kPassOver));

@@ -168,6 +168,7 @@ Result<MaskedTable> MaskTable(const MaskPolicy& policy, const std::map<std::stri
         if (!mask || mask->kind != MaskKind::kDrop) schema->key.push_back(places[column]);
     }
     schema->key_repeats = clear->key_repeats;
+    schema->rows_vanish = clear->rows_vanish;
     if (schema->columns.empty()) {
         return UserError(fmt::format("all columns of {} are dropped", table.ToString()),
                          "Exclude the table.");

@@ -96,7 +96,7 @@ Status StreamLine::Read() {
 
 Status StreamLine::SetPhase(StreamState::Table& table, TablePhase phase, std::string reason,
                             std::int64_t rows_copied) {
-    table.phase = phase;
+    table.Enter(phase);
     table.reason = std::move(reason);
     if (phase != TablePhase::kCopying) table.ranges_left.clear();
     auto transaction = BIWA_TRY(warehouse_.Begin());

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,6 +72,14 @@ struct StreamState {
         std::string failure = {};
 
         std::string ToString() const { return schema + "." + name; }
+        // One that goes is followed to its end only if it was so far: else the changes before those
+        // are missing.
+        void Enter(TablePhase next) {
+            if (next == TablePhase::kGone && phase != TablePhase::kLive) {
+                from = std::numeric_limits<std::uint64_t>::max();
+            }
+            phase = next;
+        }
     };
     std::vector<Table> tables;
 

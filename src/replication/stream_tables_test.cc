@@ -35,6 +35,20 @@ std::vector<std::string> Compare(const std::vector<StreamState::Table>& known,
 }
 using Texts = std::vector<std::string>;
 
+TEST(StreamStateTest, WhatGoesIsFollowedToItsEndOnlyIfItWasFollowed) {
+    for (const auto phase :
+         {TablePhase::kLive, TablePhase::kWaiting, TablePhase::kPaused, TablePhase::kCopying}) {
+        auto table = Known("t", "1", phase);
+        table.from = 7;
+        table.Enter(TablePhase::kGone);
+        EXPECT_EQ(table.phase, TablePhase::kGone);
+        EXPECT_EQ(table.from == 7, phase == TablePhase::kLive);
+    }
+    auto table = Known("t", "1");
+    table.Enter(TablePhase::kWaiting);
+    EXPECT_EQ(table.from, 0u);
+}
+
 TEST(CompareTablesTest, NothingIsDoneWhereNothingHasChanged) {
     EXPECT_EQ(Compare({Known("a", "1")}, {Found("a", "1")}), Texts{});
     // What waits, or was paused by somebody, is not touched.

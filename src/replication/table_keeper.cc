@@ -222,7 +222,7 @@ Status TableKeeper::Carry(const TableStep& step) {
         table.part = step.found->part.ToString();
     }
     if (step.kind != Kind::kRename && step.kind != Kind::kPublish) {
-        table.phase = step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting;
+        table.Enter(step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting);
         table.reason = step.reason;
         table.ranges_left.clear();
     }

@@ -10,6 +10,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -142,6 +143,8 @@ struct TableChanges {
     // Why the table has to be copied anew: its rows have changed in a way that the source cannot
     // tell. No changes of it follow.
     std::string recopy = {};
+    // Columns that got other names by that: the former and the new one, in no order of their own.
+    std::vector<std::pair<std::string, std::string>> renamed = {};
     // Columns that the source dropped before the first of these changes. What comes by such a name
     // later is another column.
     std::vector<std::string> dropped = {};

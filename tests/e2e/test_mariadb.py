@@ -12,36 +12,12 @@ import pytest
 
 from harness.bastion import Bastion
 from harness.copy_kills import kill_a_copy, kill_copies
+from harness.either import database, instance, is_mysql, maria  # noqa: F401
 from harness.mariadb import MariaDbInstance, MariaDbServer, assert_same_table
-from harness.mysql import MySqlServer
 from harness.wait import wait_until
 
 KILLS = int(os.environ.get("BIWA_KILLS", "20"))
 SEED = int(os.environ.get("BIWA_SEED", str(time.time_ns() % 1_000_000)))
-
-
-@pytest.fixture(scope="module", params=[MariaDbServer, MySqlServer], ids=["mariadb", "mysql"])
-def maria(request):
-    server = request.param()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def is_mysql(maria):
-    return maria.kind == "mysql"
-
-
-@pytest.fixture
-def database(maria):
-    with maria.database() as made:
-        yield made
-
-
-@pytest.fixture
-def instance(database, tmp_path):
-    with MariaDbInstance(tmp_path / "project", database) as made:
-        yield made
 
 
 @contextlib.contextmanager
@@ -410,13 +386,16 @@ def test_documents_of_mysql_are_the_same_copied_and_streamed(database, instance,
     print("written otherwise:", differ)
 
 
-def test_changes_that_cannot_be_followed_stop_the_stream_or_have_all_copied_anew(database, instance):
+def test_changes_that_cannot_be_followed_stop_the_stream_or_have_all_copied_anew(database, instance, is_mysql, tmp_path):
+    if is_mysql:
+        pytest.skip("MySQL reads no such file as it is set up; its documents in parts are another of these")
     database.run("CREATE TABLE t (id int PRIMARY KEY)")
     instance.start()
     instance.sync()
-    database.run("XA START 'x'; INSERT INTO t VALUES (1); XA END 'x'; XA PREPARE 'x'")
-    wait_until(lambda: instance.query("SELECT * FROM app.t") == [[1]], instance.log)
-    database.run("XA ROLLBACK 'x'; INSERT INTO t VALUES (2)")
+    file = tmp_path / "rows"
+    file.write_text("2\n", encoding="ascii")
+    with contextlib.closing(database.server.connect(database.name, local_infile=True)) as other:
+        database.run(f"SET SESSION binlog_format = 'STATEMENT'; LOAD DATA LOCAL INFILE '{file}' INTO TABLE t", other)
     assert "when_lost: recopy" in failed(instance)
     # There is nothing to wait for.
     done = instance.command("reconcile", timeout=20)

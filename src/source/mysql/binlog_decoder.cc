@@ -113,8 +113,7 @@ Status BinlogDecoder::DecodeOne(const Event& event, const SharedBytes& bytes) {
             Commit(event);
             return {};
         case EventType::kXaPrepare:
-            // Its rows are taken as committed: nobody else can change them until they are.
-            prepared_[XidText(event.body)] = rows_in_transaction_ > 0;
+            PrepareXa(event);
             Commit(event);
             return {};
         case EventType::kGtid: {
@@ -157,6 +156,10 @@ ChangeBatch BinlogDecoder::TakeBatch() {
         const auto rows = batch_.tables[*table.in_batch].rows.rows();
         table.rows_expected = rows + rows / 8;
         table.in_batch.reset();
+    }
+    if (in_transaction_) {
+        given_out_ = origin_.sequence;
+        tables_given_out_ = TablesOfTransaction();
     }
     for (const auto& part : batch_.tables) {
         batch_.bytes += part.rows.bytes() + part.old_keys.bytes() + part.kinds.size() +
@@ -209,12 +212,13 @@ Status BinlogDecoder::DecodeRotate(const Event& event) {
 
 void BinlogDecoder::Begin() {
     in_transaction_ = true;
-    rows_in_transaction_ = 0;
+    savepoints_.clear();
+    given_out_ = 0;
+    tables_given_out_.clear();
 }
 
 void BinlogDecoder::Commit(const Event& event) {
     in_transaction_ = false;
-    rows_in_transaction_ = 0;
     place_.offset = end_;
     knows_place_ = true;
     if (gtid_) place_.gtids.Add(*gtid_);
@@ -234,15 +238,24 @@ tl::unexpected<Error> BinlogDecoder::Conflict(const std::string& what) const {
 }
 
 void BinlogDecoder::PassOver(const std::string& schema, const std::string& name,
-                             const std::string& why) {
-    if (!passed_over_.insert(schema + "." + name).second) return;
+                             const std::string& why,
+                             const std::vector<std::pair<std::string, std::string>>& renamed) {
+    if (!passed_over_.insert(schema + "." + name).second && renamed.empty()) return;
     for (auto& [id, table] : tables_) {
         if (table.map.schema != schema || table.map.table != name) continue;
         table.resolved.reset();
         table.in_batch.reset();
     }
-    NewPart(resolver_.Find(schema, name)->columns, schema, name).recopy = why;
+    auto& part = NewPart(resolver_.Find(schema, name)->columns, schema, name);
+    part.recopy = why;
+    part.renamed = renamed;
     ++batch_.changes;
+}
+
+void BinlogDecoder::PassOverAll(const TableNames& tables, const std::string& why) {
+    for (const auto& [schema, table] : tables) {
+        if (resolver_.Find(schema, table) != nullptr) PassOver(schema, table, why);
+    }
 }
 
 Result<Statement> BinlogDecoder::StatementOf(const Query& query) {
@@ -278,17 +291,24 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
             Commit(event);
             return {};
         case Statement::Kind::kRollback:
-            if (rows_in_transaction_ > 0) {
-                return Conflict("a transaction was logged and then rolled back");
-            }
+            TakeBack(0);
             Commit(event);
             return {};
-        case Statement::Kind::kRollbackToSavepoint:
-            if (rows_in_transaction_ == 0) return {};
-            return Conflict("a part of a transaction was logged and then rolled back");
+        case Statement::Kind::kSavepoint:
+            savepoints_[statement.savepoint] = origin_.sequence;
+            return {};
+        case Statement::Kind::kRollbackToSavepoint: {
+            const auto found = savepoints_.find(statement.savepoint);
+            if (found == savepoints_.end()) {
+                PassOverAll(TablesOfTransaction(), "a part of a transaction was rolled back");
+            } else {
+                TakeBack(found->second);
+            }
+            return {};
+        }
         case Statement::Kind::kXaCommit:
         case Statement::Kind::kXaRollback:
-            BIWA_TRY(EndXa(query.statement, statement.kind == Statement::Kind::kXaRollback));
+            EndXa(query.statement, statement.kind == Statement::Kind::kXaRollback);
             Commit(event);
             return {};
         case Statement::Kind::kRows:
@@ -306,15 +326,35 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
     return {};
 }
 
-Status BinlogDecoder::EndXa(const std::string& statement, bool is_rollback) {
+TableNames BinlogDecoder::TablesOfTransaction() const {
+    auto tables = tables_given_out_;
+    for (const auto& part : batch_.tables) {
+        const bool is_of_it =
+            !part.origins.empty() && part.origins.back().origin.commit == origin_.commit;
+        if (is_of_it) tables.emplace(part.schema, part.name);
+    }
+    return tables;
+}
+
+// Its rows are taken as committed: nobody else can change them until they are.
+void BinlogDecoder::PrepareXa(const Event& event) {
+    const bool is_one_phase = !event.body.empty() && event.body[0] != 0;
+    if (is_one_phase) return;
+    if (auto tables = TablesOfTransaction(); !tables.empty()) {
+        place_.prepared[XidText(event.body)] = std::move(tables);
+    }
+}
+
+// One that is not known had no rows of ours.
+void BinlogDecoder::EndXa(const std::string& statement, bool is_rollback) {
     const auto xid = statement.find("X'");
     const auto found =
-        prepared_.find(xid == std::string::npos ? std::string() : statement.substr(xid));
-    // One that was prepared before we began is not known: it may have had rows of ours.
-    const bool had_rows = found == prepared_.end() || found->second;
-    if (found != prepared_.end()) prepared_.erase(found);
-    if (!is_rollback || !had_rows) return {};
-    return Conflict("an XA transaction was rolled back after it had been prepared");
+        place_.prepared.find(xid == std::string::npos ? std::string() : statement.substr(xid));
+    if (found == place_.prepared.end()) return;
+    const auto tables = std::move(found->second);
+    place_.prepared.erase(found);
+    if (!is_rollback) return;
+    PassOverAll(tables, "an XA transaction was rolled back after it had been prepared");
 }
 
 Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::int64_t time_s) {
@@ -334,7 +374,11 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
     const auto* followed = resolver_.Find(effect.schema, effect.table);
     if (followed == nullptr || OrderOf(file_number_, end) <= followed->seen) return {};
     const auto name = effect.schema + "." + effect.table;
-    if (passed_over_.contains(name)) return {};
+    if (passed_over_.contains(name)) {
+        if (!effect.renamed.empty())
+            PassOver(effect.schema, effect.table, effect.why, effect.renamed);
+        return {};
+    }
     auto kind = effect.kind;
     // CREATE TABLE IF NOT EXISTS has made it only where it was not there.
     if (kind == TableEffect::Kind::kDefined && dropped_.contains(name)) {
@@ -369,7 +413,7 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
             dropped_.insert(name);
             return {};
         case TableEffect::Kind::kReplaced:
-            PassOver(effect.schema, effect.table, effect.why);
+            PassOver(effect.schema, effect.table, effect.why, effect.renamed);
             return {};
         case TableEffect::Kind::kEmptied:
             break;

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -146,7 +147,13 @@ class BinlogDecoder {
     Result<bool> ReadWholeRow(Table& table, TableChanges& part, std::size_t row,
                               std::string_view& rows);
     Status AddOldKey(const Table& table, TableChanges& part, std::size_t row);
-    Status EndXa(const std::string& statement, bool is_rollback);
+    // What the open transaction has changed from behind `sequence` on was rolled back, and not only
+    // not written: takes it out of the batch. Tables of which it was given out are copied anew.
+    void TakeBack(std::uint64_t sequence);
+    TableNames TablesOfTransaction() const;
+    void PassOverAll(const TableNames& tables, const std::string& why);
+    void PrepareXa(const Event& event);
+    void EndXa(const std::string& statement, bool is_rollback);
 
     Status ReadRow(const Table& table, const std::vector<std::size_t>& present,
                    std::string_view& rows, std::vector<Field>& fields) const;
@@ -166,7 +173,8 @@ class BinlogDecoder {
                           const std::string& name, std::size_t rows_expected = 0);
     void Count(TableChanges& part, ChangeKind kind);
     // Tells that the table has to be copied anew; nothing more of it is read.
-    void PassOver(const std::string& schema, const std::string& name, const std::string& why);
+    void PassOver(const std::string& schema, const std::string& name, const std::string& why,
+                  const std::vector<std::pair<std::string, std::string>>& renamed = {});
     tl::unexpected<Error> Conflict(const std::string& what) const;
 
     TableResolver& resolver_;
@@ -178,14 +186,17 @@ class BinlogDecoder {
     bool checksums_;
     bool has_format_ = false;
     bool in_transaction_ = false;
-    std::uint64_t rows_in_transaction_ = 0;
+    // Of the open transaction: where its savepoints are among its changes, how many of those were
+    // given out already, and of which tables.
+    std::map<std::string, std::uint64_t> savepoints_;
+    std::uint64_t given_out_ = 0;
+    TableNames tables_given_out_;
     std::optional<Gtid> gtid_;
     std::optional<MySqlGtid> mysql_gtid_;
     std::map<std::uint64_t, Table> tables_;
     std::set<std::string> dropped_;          // "schema.table" of the stream that are gone
     std::set<std::string> columns_dropped_;  // "schema.table.column" of those that are there
     std::set<std::string> passed_over_;      // those that have to be copied anew
-    std::map<std::string, bool> prepared_;   // XA transactions: whether they had rows of ours
     // Of the last change; `commit` is where its transaction begins in the log.
     ChangeOrigin origin_;
     const std::shared_ptr<Slabs> slabs_ = std::make_shared<Slabs>();

@@ -145,6 +145,63 @@ TEST_F(BinlogDecoderTest, ReadsStatementsInTheClientsCharacterSet) {
     EXPECT_EQ(emptied("\x7f\4\x08\0\x08\0\x08\0"s, "TRUNCATE TABLE é"), "é ");
 }
 
+TEST_F(BinlogDecoderTest, WhatIsRolledBackIsTakenBack) {
+    captured_ = Captured("no_checksum");
+    std::vector<std::string_view> events;
+    std::string_view rest = captured_;
+    for (std::string_view event; !(event = TakeEvent(rest)).empty();) events.push_back(event);
+    const auto sql = [&](const char* text) { ASSERT_TRUE(decoder_->Decode(QueryEvent("", text))); };
+    // The first transaction inserts three rows, each further one changes some.
+    const auto begin = [&] {
+        decoder_.emplace(resolver_, *BinlogPlace::Parse("mariadb-bin.000007:4"), true, false);
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            if (events[i][4] == static_cast<char>(EventType::kXid)) return i + 1;
+            EXPECT_TRUE(decoder_->Decode(events[i]));
+        }
+        return events.size();
+    };
+    const auto inserted = begin();
+    ASSERT_EQ(decoder_->changes(), 3u);
+    sql("ROLLBACK");
+    EXPECT_EQ(decoder_->changes(), 0u);
+    auto batch = decoder_->TakeBatch();
+    EXPECT_TRUE(batch.tables.empty());
+    EXPECT_TRUE(batch.commit);
+
+    // Not what was committed before.
+    begin();
+    ASSERT_TRUE(decoder_->Decode(events[inserted - 1]));
+    std::size_t next = inserted;
+    while (decoder_->changes() == 3) ASSERT_TRUE(decoder_->Decode(events[next++]));
+    sql("ROLLBACK");
+    batch = decoder_->TakeBatch();
+    ASSERT_EQ(batch.tables.size(), 1u);
+    EXPECT_EQ(batch.tables[0].kinds, std::vector(3, ChangeKind::kInsert));
+    EXPECT_EQ(Row(batch.tables[0], 0), kFirstRow);
+    EXPECT_EQ(batch.changes, 3u);
+    EXPECT_TRUE(batch.tables[0].key_changes.empty());
+
+    // To a savepoint, whether that is known or not.
+    begin();
+    sql("SAVEPOINT `S`");
+    sql("ROLLBACK TO `s`");
+    EXPECT_EQ(decoder_->changes(), 3u);
+    EXPECT_TRUE(decoder_->in_transaction());
+    sql("ROLLBACK TO `t`");
+    batch = decoder_->TakeBatch();
+    ASSERT_EQ(batch.tables.size(), 2u);
+    EXPECT_NE(batch.tables[1].recopy, "");
+
+    // Of what was given out the table is copied anew.
+    begin();
+    EXPECT_EQ(decoder_->TakeBatch().changes, 3u);
+    sql("ROLLBACK");
+    batch = decoder_->TakeBatch();
+    ASSERT_EQ(batch.tables.size(), 1u);
+    EXPECT_NE(batch.tables[0].recopy, "");
+    EXPECT_TRUE(batch.commit);
+}
+
 TEST_F(BinlogDecoderTest, ReadsCompressedTransactions) {
     const auto kept = Captured("mysql_compressed");
     std::string_view rest = kept;

@@ -244,7 +244,54 @@ void BinlogDecoder::Count(TableChanges& part, ChangeKind kind) {
     ++origin_.sequence;
     part.SetOrigin(origin_);
     ++batch_.changes;
-    ++rows_in_transaction_;
+}
+
+namespace {
+
+// The first row of the part that is of this transaction and behind this place in it.
+std::size_t FirstBehind(const TableChanges& part, std::uint64_t commit, std::uint64_t sequence) {
+    auto first = part.kinds.size();
+    for (auto run = part.origins.rbegin(); run != part.origins.rend(); ++run) {
+        const auto rows = first - run->row;
+        const auto before = sequence - std::min(sequence, run->origin.sequence - 1);
+        if (run->origin.commit != commit || before >= rows) break;
+        first = run->row + before;
+        if (before > 0) break;
+    }
+    return first;
+}
+
+void CutAt(TableChanges& part, std::size_t row) {
+    const auto is_behind = [row](const auto& one) { return one.row >= row; };
+    part.rows.CutAt(row);
+    part.kinds.resize(row);
+    std::erase_if(part.key_changes, is_behind);
+    part.old_keys.CutAt(part.key_changes.size());
+    std::erase_if(part.unchanged, is_behind);
+    std::erase_if(part.origins, is_behind);
+}
+
+}  // namespace
+
+void BinlogDecoder::TakeBack(std::uint64_t sequence) {
+    for (auto& part : batch_.tables) {
+        const auto first = FirstBehind(part, origin_.commit, sequence);
+        batch_.changes -= part.kinds.size() - first;
+        if (first < part.kinds.size()) CutAt(part, first);
+    }
+    for (auto i = batch_.tables.size(); i-- > 0;) {
+        const auto& part = batch_.tables[i];
+        const bool is_empty = part.kinds.empty() && !part.truncated_first && part.recopy.empty() &&
+                              part.dropped.empty();
+        if (!is_empty) continue;
+        batch_.tables.erase(batch_.tables.begin() + static_cast<std::ptrdiff_t>(i));
+        for (auto& [id, table] : tables_) {
+            if (table.in_batch == i) table.in_batch.reset();
+            if (table.in_batch > i) --*table.in_batch;
+        }
+    }
+    if (sequence >= given_out_) return;
+    PassOverAll(tables_given_out_, "a transaction that had changed it was rolled back");
 }
 
 Result<const TableResolver::Defaults*> BinlogDecoder::DefaultsOf(const Table& table) {

@@ -456,7 +456,9 @@ Status NoteCascades(const Connection& connection, const std::vector<std::string>
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto place = place_of.find(rows.Text(i, 0) + "." + rows.Text(i, 1));
         if (place == place_of.end()) continue;
-        tables[place->second].table.notes.push_back(
+        auto& table = tables[place->second].table;
+        table.columns.rows_vanish = true;
+        table.notes.push_back(
             "has foreign keys that cascade: what they delete or change is not in MariaDB's log, "
             "and stays here as it was until `biwa reconcile --repair`");
     }

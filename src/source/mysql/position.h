@@ -6,14 +6,21 @@
 // replicate from one another share. The GTIDs say what was committed in terms that all of them
 // share: with them a stream goes on at a replica that was promoted.
 //
+// XA transactions that were prepared before that place and have not ended are named with the tables
+// of the stream whose rows they have changed: when one is rolled back, those are not what they
+// were.
+//
 // The file's number and the offset are the order. Another server has other files, whose numbers may
 // be lower: from then on `base` is added to them, so that the order grows on.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -53,6 +60,8 @@ class GtidSet {
     std::vector<Server> servers_;
 };
 
+using TableNames = std::set<std::pair<std::string, std::string>>;  // schema and name
+
 struct BinlogPlace {
     std::string file;
     std::uint64_t offset = 0;
@@ -63,6 +72,7 @@ struct BinlogPlace {
     // order may stand in another one here.
     bool by_gtid = false;
     GtidSet gtids;
+    std::map<std::string, TableNames> prepared;  // by the transaction's name in XA ROLLBACK
 
     // kCorrupt when the file has no number at its end.
     static Result<BinlogPlace> Parse(std::string_view text);

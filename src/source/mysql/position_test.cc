@@ -62,6 +62,24 @@ TEST(GtidSetTest, TellsWhatAServerHasNotWritten) {
     EXPECT_EQ(missing("", "0-1-55"), "");
 }
 
+TEST(BinlogPlaceTest, KeepsTheTransactionsThatArePrepared) {
+    auto place = *BinlogPlace::Parse("mariadb-bin.000007:4 gtid=0-1-5");
+    place.prepared["X'6131',X'',1"] = {{"app", "t"}, {"a.b", "表 % ;:,="}};
+    place.prepared["X'',X'32',1"] = {{"app", "t"}};
+    const auto text = place.ToPosition().text;
+    EXPECT_EQ(text,
+              "mariadb-bin.000007:4 gtid=0-1-5 xa=X'',X'32',1:app.t;"
+              "X'6131',X'',1:a%2eb.表%20%25%20%3b%3a%2c%3d,app.t");
+    const auto parsed = BinlogPlace::Parse(text);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->prepared, place.prepared);
+    EXPECT_EQ(parsed->gtids.ToString(), "0-1-5");
+    EXPECT_EQ(parsed->file, place.file);
+    for (const char* bad : {"", "x", "x:", "x:t", "x:a.%", "x:a.%2", "x:a.%zz", "x:a.t,"}) {
+        EXPECT_FALSE(BinlogPlace::Parse(fmt::format("mariadb-bin.000007:4 xa={}", bad))) << bad;
+    }
+}
+
 TEST(GtidSetTest, KeepsTheLastOfEachDomain) {
     GtidSet set;
     set.Add(Gtid{0, 1, 5, 0});

@@ -1,5 +1,7 @@
 #include "source/mysql/statements.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <set>
@@ -126,7 +128,13 @@ class Parser {
         } else if (Eat("COMMIT")) {
             statement_.kind = Kind::kCommit;
         } else if (Eat("ROLLBACK")) {
-            statement_.kind = Has("TO") ? Kind::kRollbackToSavepoint : Kind::kRollback;
+            Eat("WORK");
+            statement_.kind = Eat("TO") ? Kind::kRollbackToSavepoint : Kind::kRollback;
+            Eat("SAVEPOINT");
+            statement_.savepoint = NameAt(at_);
+        } else if (Eat("SAVEPOINT")) {
+            statement_.kind = Kind::kSavepoint;
+            statement_.savepoint = NameAt(at_);
         } else if (Eat("XA")) {
             if (Eat("COMMIT")) statement_.kind = Kind::kXaCommit;
             if (Eat("ROLLBACK")) statement_.kind = Kind::kXaRollback;
@@ -160,10 +168,6 @@ class Parser {
         if (at_ >= tokens_.size() || tokens_[at_].text != word) return false;
         ++at_;
         return true;
-    }
-    bool Has(std::string_view word) const {
-        return std::any_of(tokens_.begin() + static_cast<std::ptrdiff_t>(at_), tokens_.end(),
-                           [&](const Token& token) { return token.text == word; });
     }
 
     // MariaDB's "SET STATEMENT a = 1, b = (…) FOR" in front of a statement. Should one of them be
@@ -334,7 +338,7 @@ class Parser {
     // got another's name is said by the statement only.
     void AlterColumns(const Name& table) {
         TableEffect& defined = statement_.effects.front();
-        std::string renamed;
+        TableEffect replaced{TableEffect::Kind::kReplaced, table.schema, table.table};
         int depth = 0;
         for (std::size_t at = at_; at < tokens_.size(); ++at) {
             const auto word = TextAt(at);
@@ -353,12 +357,19 @@ class Parser {
                        ((word == "SET" || word == "DROP") && TextAt(at + 1) == "DEFAULT")) {
                 defined.changes_defaults = true;
             } else if (word == "CHANGE" || (word == "RENAME" && TextAt(at + 1) == "COLUMN")) {
-                const auto to = NameAt(column + (word == "CHANGE" ? 1 : 2));
+                const auto to = column + (word == "CHANGE" ? 1 : 2);
                 defined.changes_defaults = true;
-                if (NameAt(column) != to) renamed = NameAt(column) + " was renamed to " + to;
+                if (to >= tokens_.size() || NameAt(column) == NameAt(to)) continue;
+                const auto& names =
+                    replaced.renamed.emplace_back(tokens_[column].name, tokens_[to].name);
+                replaced.why =
+                    fmt::format("its column {} was renamed to {}", names.first, names.second);
+            } else if (word == "ADD" && TextAt(at + 1) == "SYSTEM" &&
+                       TextAt(at + 2) == "VERSIONING") {
+                replaced.why = "it keeps its former rows now (system versioning)";
             }
         }
-        if (!renamed.empty()) Add(TableEffect::Kind::kReplaced, table, "its column " + renamed);
+        if (!replaced.why.empty()) statement_.effects.push_back(std::move(replaced));
     }
 
     void Rows() {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace biwa::mysql {
@@ -23,6 +24,8 @@ struct TableEffect {
     // Of kDefined: columns that went and came, in small letters. One that went and came again has
     // another's values.
     std::vector<std::string> dropped = {}, added = {};
+    // Of kReplaced: columns that got other names by it, as they are written.
+    std::vector<std::pair<std::string, std::string>> renamed = {};
     // Of kDefined: what columns have that rows do not name may be another from here on.
     bool changes_defaults = false;
 };
@@ -32,6 +35,7 @@ struct Statement {
         kBegin,
         kCommit,
         kRollback,
+        kSavepoint,
         kRollbackToSavepoint,
         kXaCommit,
         kXaRollback,
@@ -41,6 +45,7 @@ struct Statement {
     Kind kind = Kind::kOther;
     // In their order. Of kRows: the tables that may be meant, every name that stands in it.
     std::vector<TableEffect> effects;
+    std::string savepoint = {};  // in small letters
 };
 
 // `database`: that of tables without one in front.

@@ -24,7 +24,13 @@ TEST(ReadStatementTest, KnowsWhatBeginsAndEndsTransactions) {
     EXPECT_EQ(kind("COMMIT"), Kind::kCommit);
     EXPECT_EQ(kind("ROLLBACK"), Kind::kRollback);
     EXPECT_EQ(kind("ROLLBACK TO `s`"), Kind::kRollbackToSavepoint);
-    EXPECT_EQ(kind("SAVEPOINT `s`"), Kind::kOther);
+    EXPECT_EQ(kind("SAVEPOINT `s`"), Kind::kSavepoint);
+    EXPECT_EQ(kind("RELEASE SAVEPOINT s"), Kind::kOther);
+    EXPECT_EQ(kind("ROLLBACK /* TO */"), Kind::kRollback);
+    for (const char* sql :
+         {"SAVEPOINT `S 1`", "ROLLBACK TO `s 1`", "ROLLBACK WORK TO SAVEPOINT `s 1`"}) {
+        EXPECT_EQ(ReadStatement(sql, "app").savepoint, "s 1") << sql;
+    }
     EXPECT_EQ(kind("XA START X'31',X'',1"), Kind::kBegin);
     EXPECT_EQ(kind("XA END X'31',X'',1"), Kind::kOther);
     EXPECT_EQ(kind("XA COMMIT X'31',X'',1"), Kind::kXaCommit);
@@ -116,6 +122,22 @@ TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {
               "-a +a b c d");
 }
 
+TEST(ReadStatementTest, KnowsWhichColumnsGetOtherNames) {
+    const auto renamed = [](const char* sql) {
+        std::string text;
+        for (const auto& effect : ReadStatement(sql, "app").effects) {
+            for (const auto& [from, to] : effect.renamed) text += from + ">" + to + " ";
+        }
+        return text;
+    };
+    EXPECT_EQ(renamed("ALTER TABLE t RENAME COLUMN a TO b, RENAME COLUMN `B` TO `a`"), "a>b B>a ");
+    EXPECT_EQ(renamed("ALTER TABLE t CHANGE mail `mail old` text, ADD mail text"),
+              "mail>mail old ");
+    EXPECT_EQ(renamed("ALTER TABLE t CHANGE COLUMN IF EXISTS a A int, MODIFY b int, RENAME u"), "");
+    EXPECT_EQ(Effects("ALTER TABLE t ADD SYSTEM VERSIONING"), "defined app.t, replaced app.t");
+    EXPECT_EQ(Effects("ALTER TABLE t ADD system int, DROP SYSTEM VERSIONING"), "defined app.t");
+}
+
 TEST(ReadStatementTest, ReadsWhateverComesToItsEnd) {
     for (const char* sql : {"RENAME TABLE",
                             "RENAME TABLE a WAIT",
@@ -129,6 +151,10 @@ TEST(ReadStatementTest, ReadsWhateverComesToItsEnd) {
                             "ALTER TABLE t ADD COLUMN IF",
                             "ALTER TABLE t CHANGE a",
                             "ALTER TABLE t RENAME COLUMN a",
+                            "ALTER TABLE t RENAME COLUMN a TO",
+                            "ALTER TABLE t CHANGE",
+                            "SAVEPOINT",
+                            "ROLLBACK TO",
                             "DROP TABLE ,,",
                             "CREATE",
                             "TRUNCATE `",

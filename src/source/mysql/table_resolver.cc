@@ -268,6 +268,7 @@ Result<std::optional<ResolvedTable>> StreamResolver::Resolve(const TableMap& map
     if (!known.added.empty()) known.filled_s = known.asked_s;
     known.added.clear();
     known.altered.clear();
+    schema->rows_vanish = known.catalog->table.columns.rows_vanish;
     FindKey(map, known, *schema, resolved);
     resolved.columns = schema;
     known.followed.columns = std::move(schema);

@@ -190,6 +190,15 @@ Status DropRemasked(const Plan& plan, const Project& wanted,
         const auto dataset = dataset_of(stream);
         const auto remasked = BIWA_TRY(FindRemasked(
             dataset, policy, AppliedFields(applied, "stream", step.name), tables, record));
+        if (remasked.empty()) continue;
+        // With what was known of them goes what tells of columns that got other names.
+        const auto masked =
+            BIWA_TRY(OpenMasked(*source, stream.name, stream.only, dataset, policy, warehouse));
+        for (const auto& table : remasked) {
+            const auto found = masked->Tables({table.ToString()}, IfMissing::kPassOver);
+            const bool is_renamed = !found && found.error().kind == ErrorKind::kUser;
+            if (is_renamed) return tl::unexpected(found.error());
+        }
         BIWA_TRY(DropForCopy(warehouse, stream, dataset, remasked));
     }
     return {};

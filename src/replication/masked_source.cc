@@ -77,7 +77,7 @@ constexpr std::size_t kColumnsOfCopy = 3;
 using ColumnNumbers = std::map<std::pair<std::string, std::string>, std::int32_t>;
 
 // Before the first stream the warehouse has no such books.
-Result<bool> HasBooks(ReadSession& session) {
+Result<bool> HasStreamBooks(ReadSession& session) {
     const auto books = BIWA_TRY(
         session.Query("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
                       "'stream_columns' AND database_name = current_database()"));
@@ -88,7 +88,7 @@ Result<bool> HasBooks(ReadSession& session) {
 Result<ColumnNumbers> ReadColumnNumbers(Warehouse& warehouse, const std::string& dataset) {
     ColumnNumbers numbers;
     const auto session = BIWA_TRY(warehouse.OpenSession());
-    if (!BIWA_TRY(HasBooks(*session))) return numbers;
+    if (!BIWA_TRY(HasStreamBooks(*session))) return numbers;
     const auto rows = BIWA_TRY(
         session->Query(fmt::format("SELECT lower(table_name), lower(column_name), number FROM "
                                    "_biwa.stream_columns WHERE dataset = {}",
@@ -108,14 +108,15 @@ Result<std::map<std::string, SourceTable>> ReadStreamTables(Warehouse& warehouse
                                                             const TargetDataset& dataset) {
     std::map<std::string, SourceTable> tables;
     const auto session = BIWA_TRY(warehouse.OpenSession());
-    if (!BIWA_TRY(HasBooks(*session))) return tables;
-    const auto rows =
-        BIWA_TRY(session->Query("SELECT source_schema, source_table FROM _biwa.stream_tables"));
+    if (!BIWA_TRY(HasStreamBooks(*session))) return tables;
+    const auto rows = BIWA_TRY(
+        session->Query("SELECT source_schema, source_table, source_id FROM _biwa.stream_tables"));
     while (const auto* block = BIWA_TRY(rows->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {
             SourceTable table;
             table.schema = block->columns[0].GetString(row);
             table.name = block->columns[1].GetString(row);
+            table.id = block->columns[2].GetString(row);
             const auto target = TargetTable(dataset, table.schema, table.name);
             tables[SmallLetters(target.name)] = std::move(table);
         }
@@ -202,30 +203,23 @@ class Masking {
                 return lost.ends_with("." + column.name) && !IsNamed(policy_, table, column.name);
             });
     }
-    // Whether the table, which is new here, has all columns that another one has, and one of those
-    // that is masked there would be clear here: it may be what was left of it when that was made
-    // anew, or a copy. Then the column there, as "schema.table.column".
+    // Whether the table, which is new here, may be what another one was before that was made anew,
+    // or a copy of it: it is the same by its id, or has most of the columns. If a column that is
+    // masked there would be clear here, that, as "schema.table.column".
     Result<std::string> MayBeCopyOf(const SourceTable& table) const {
         std::lock_guard lock(mutex_);
-        const auto target = TargetTable(dataset_, table.schema, table.name).name;
-        const bool is_known =
-            Recorded(table, false) != nullptr || stream_tables_.contains(SmallLetters(target));
+        const auto target = SmallLetters(TargetTable(dataset_, table.schema, table.name).name);
+        const bool is_known = Recorded(table, false) != nullptr || stream_tables_.contains(target);
         if (policy_.by_default || is_known) return {};
-        std::set<std::string> names;
-        for (const auto& column : table.columns.columns) names.insert(SmallLetters(column.name));
+        const auto same =
+            std::find_if(stream_tables_.begin(), stream_tables_.end(), [&](const auto& one) {
+                return !table.id.empty() && one.second.id == table.id && HasBooks(one.first);
+            });
+        if (same != stream_tables_.end()) return ClearHere(table, same->second);
         for (const auto& [name, other] : stream_tables_) {
-            std::size_t columns = 0, found = 0;
-            for (auto one = numbers_.lower_bound({name, ""});
-                 one != numbers_.end() && one->first.first == name; ++one) {
-                ++columns;
-                if (names.contains(one->first.second)) ++found;
-            }
-            if (columns < kColumnsOfCopy || found < columns) continue;
-            for (const auto& column : table.columns.columns) {
-                if (IsNamed(policy_, table, column.name)) continue;
-                if (!BIWA_TRY(FindMask(policy_, other, column.name))) continue;
-                return other.ToString() + "." + column.name;
-            }
+            if (!IsLike(table, name, other)) continue;
+            auto column = BIWA_TRY(ClearHere(table, other));
+            if (!column.empty()) return column;
         }
         return {};
     }
@@ -330,6 +324,42 @@ class Masking {
         std::map<std::string, Mask> kept;
         std::deque<MaskedTable> schemas;  // the newest first
     };
+
+    // Whether that is a table of this dataset, which has been copied: only then its id is one of
+    // this source.
+    bool HasBooks(const std::string& target) const {
+        const auto found = numbers_.lower_bound({target, ""});
+        return found != numbers_.end() && found->first.first == target;
+    }
+
+    // A column of the table that is masked in the other one, and that nothing names here.
+    Result<std::string> ClearHere(const SourceTable& table, const SourceTable& other) const {
+        for (const auto& column : table.columns.columns) {
+            if (IsNamed(policy_, table, column.name)) continue;
+            if (!BIWA_TRY(FindMask(policy_, other, column.name))) continue;
+            return other.ToString() + "." + column.name;
+        }
+        return {};
+    }
+
+    // Whether it has three quarters of the columns that the other has here or drops, three at
+    // least.
+    bool IsLike(const SourceTable& table, const std::string& other_target,
+                const SourceTable& other) const {
+        std::set<std::string> columns;
+        for (auto one = numbers_.lower_bound({other_target, ""});
+             one != numbers_.end() && one->first.first == other_target; ++one) {
+            columns.insert(one->first.second);
+        }
+        if (columns.empty()) return false;
+        std::size_t common = 0;
+        for (const auto& column : table.columns.columns) {
+            const auto mask = FindMask(policy_, other, column.name);
+            if (mask && *mask) columns.insert(SmallLetters(column.name));
+            if (columns.contains(SmallLetters(column.name))) ++common;
+        }
+        return common >= kColumnsOfCopy && common * 4 >= columns.size() * 3;
+    }
 
     static void Keep(Table& state, MaskedTable masked) {
         state.schemas.push_front(std::move(masked));
@@ -572,6 +602,7 @@ class MaskedSource final : public StreamSource {
         BIWA_TRY(masking_->ReadRecord());
         auto clear = BIWA_TRY(clear_->Tables(patterns, if_missing));
         BIWA_TRY(RefuseRenamed(clear));
+        BIWA_TRY(RefuseCopies(clear));
         std::vector<SourceTable> tables;
         for (auto& table : clear) {
             tables.push_back(BIWA_TRY(masking_->Describe(std::move(table))));
@@ -630,18 +661,6 @@ class MaskedSource final : public StreamSource {
   private:
     // A masked table under another name would come in clear.
     Status RefuseRenamed(std::vector<SourceTable>& tables) {
-        for (auto& table : tables) {
-            if (!table.refusal.empty()) continue;
-            const auto masked = BIWA_TRY(masking_->MayBeCopyOf(table));
-            if (masked.empty()) continue;
-            const auto column = masked.substr(masked.rfind('.') + 1);
-            table.refusal = fmt::format(
-                "is new and has all columns of a table whose column {} is masked: it may be a copy "
-                "of it, or what it was before it was made anew",
-                masked);
-            table.mend_sql = fmt::format("name {}.{} in masks or in clear, and `biwa apply`",
-                                         table.ToString(), column);
-        }
         if (masking_->LostTables(tables).empty()) return {};
         // These may be some tables of the stream only.
         const auto all = BIWA_TRY(clear_->Tables(masking_->patterns(), IfMissing::kPassOver));
@@ -651,14 +670,28 @@ class MaskedSource final : public StreamSource {
                 const auto column = lost.substr(lost.rfind('.') + 1);
                 table.refusal = fmt::format(
                     "is new and has a column {}, while the table of the mask {} has gone: it may "
-                    "be "
-                    "the same one under another name",
+                    "be the same one under another name",
                     column, lost);
-                table.mend_sql = fmt::format(
-                    "name {}.{} in masks or in clear, take {} out, and "
-                    "`biwa apply`",
-                    table.ToString(), column, lost);
+                table.mend_sql =
+                    fmt::format("name {}.{} in masks or in clear, take {} out, and `biwa apply`",
+                                table.ToString(), column, lost);
             }
+        }
+        return {};
+    }
+
+    // So would a copy of one, or what was left of it when it was made anew.
+    Status RefuseCopies(std::vector<SourceTable>& tables) {
+        for (auto& table : tables) {
+            if (!table.refusal.empty()) continue;
+            const auto masked = BIWA_TRY(masking_->MayBeCopyOf(table));
+            if (masked.empty()) continue;
+            table.refusal = fmt::format(
+                "is new and looks like a table whose column {} is masked: it may be a copy of it, "
+                "or what it was before it was made anew",
+                masked);
+            table.mend_sql = fmt::format("name {}.{} in masks or in clear, and `biwa apply`",
+                                         table.ToString(), masked.substr(masked.rfind('.') + 1));
         }
         return {};
     }

@@ -186,14 +186,14 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
     StreamState state;
     std::string phase = PhaseName(StreamPhase::kNew);
     BIWA_TRY(ForEachRow(*session,
-                        fmt::format("SELECT phase, position, position_order::BIGINT, "
+                        fmt::format("SELECT phase, position, position_order::HUGEINT, "
                                     "coalesce(epoch_us(commit_time), 0), paused, history FROM "
                                     "_biwa.streams WHERE stream = {}",
                                     QuoteLiteral(stream)),
                         [&](const std::vector<Cells>& columns, std::size_t row) {
                             phase = columns[0].GetString(row);
                             state.position.text = columns[1].GetString(row);
-                            state.position.order = columns[2].Get<std::uint64_t>(row);
+                            state.position.order = columns[2].Get<Int128>(row).low;
                             state.commit_time = columns[3].Get<std::int64_t>(row);
                             state.is_paused = columns[4].Get<std::uint8_t>(row) != 0;
                             state.history = columns[5].GetString(row);
@@ -203,7 +203,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
     BIWA_TRY(ForEachRow(
         *session,
         fmt::format("SELECT source_schema, source_table, source_id, phase, reason, key_repeats, "
-                    "overlap_until::BIGINT, from_order::BIGINT, inserts_only, shape, part "
+                    "overlap_until::HUGEINT, from_order::HUGEINT, inserts_only, shape, part "
                     "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
                     QuoteLiteral(stream)),
         [&](const std::vector<Cells>& columns, std::size_t row) {
@@ -219,8 +219,8 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
             }
             table.reason = columns[4].GetString(row);
             table.key_repeats = columns[5].Get<std::uint8_t>(row) != 0;
-            table.overlap_until = columns[6].Get<std::uint64_t>(row);
-            table.from = columns[7].Get<std::uint64_t>(row);
+            table.overlap_until = columns[6].Get<Int128>(row).low;
+            table.from = columns[7].Get<Int128>(row).low;
             table.inserts_only = columns[8].Get<std::uint8_t>(row) != 0;
             table.shape = columns[9].GetString(row);
             table.part = columns[10].GetString(row);

@@ -37,6 +37,10 @@ std::string XidText(std::string_view body) {
     return text + std::to_string(format);
 }
 
+bool IsAscii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
+}
+
 }  // namespace
 
 BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool knows_place,
@@ -252,6 +256,21 @@ void BinlogDecoder::PassOver(const std::string& schema, const std::string& name,
     ++batch_.changes;
 }
 
+// One that was set again may have been so in a trigger, whose savepoints are its own. Names that
+// differ by an accent are the same to the server.
+void BinlogDecoder::GoBackTo(const std::string& savepoint) {
+    const auto is_ascii = [](const auto& one) { return IsAscii(one.first); };
+    const auto found = savepoints_.find(savepoint);
+    const bool is_certain =
+        found != savepoints_.end() && found->second.size() == 1 &&
+        (savepoints_.size() == 1 || std::all_of(savepoints_.begin(), savepoints_.end(), is_ascii));
+    if (is_certain) {
+        TakeBack(*found->second.begin());
+    } else {
+        PassOverAll(TablesOfTransaction(), "a part of a transaction was rolled back");
+    }
+}
+
 void BinlogDecoder::PassOverAll(const TableNames& tables, const std::string& why) {
     for (const auto& [schema, table] : tables) {
         if (resolver_.Find(schema, table) != nullptr) PassOver(schema, table, why);
@@ -260,13 +279,11 @@ void BinlogDecoder::PassOverAll(const TableNames& tables, const std::string& why
 
 Result<Statement> BinlogDecoder::StatementOf(const Query& query) {
     const auto& sql = query.statement;
-    auto statement = ReadStatement(sql, query.database);
-    const bool is_ascii =
-        std::all_of(sql.begin(), sql.end(), [](char c) { return (c & 0x80) == 0; });
-    if (is_ascii || !query.client_collation) return statement;
+    auto statement = ReadStatement(sql, query.database, query.has_backslashes);
+    if (IsAscii(sql) || !query.client_collation) return statement;
     const auto text = BIWA_TRY(resolver_.ToUtf8(*query.client_collation, sql));
     if (text == sql) return statement;
-    auto meant = ReadStatement(text, query.database);
+    auto meant = ReadStatement(text, query.database, query.has_backslashes);
     if (!IsUtf8(sql)) return meant;
     // It may be one that the server wrote itself, which is in UTF-8 whatever the client's character
     // set is. Read the wrong way it names tables that are not there.
@@ -295,17 +312,11 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
             Commit(event);
             return {};
         case Statement::Kind::kSavepoint:
-            savepoints_[statement.savepoint] = origin_.sequence;
+            savepoints_[statement.savepoint].insert(origin_.sequence);
             return {};
-        case Statement::Kind::kRollbackToSavepoint: {
-            const auto found = savepoints_.find(statement.savepoint);
-            if (found == savepoints_.end()) {
-                PassOverAll(TablesOfTransaction(), "a part of a transaction was rolled back");
-            } else {
-                TakeBack(found->second);
-            }
+        case Statement::Kind::kRollbackToSavepoint:
+            GoBackTo(statement.savepoint);
             return {};
-        }
         case Statement::Kind::kXaCommit:
         case Statement::Kind::kXaRollback:
             EndXa(query.statement, statement.kind == Statement::Kind::kXaRollback);

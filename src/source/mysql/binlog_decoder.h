@@ -150,6 +150,7 @@ class BinlogDecoder {
     // What the open transaction has changed from behind `sequence` on was rolled back, and not only
     // not written: takes it out of the batch. Tables of which it was given out are copied anew.
     void TakeBack(std::uint64_t sequence);
+    void GoBackTo(const std::string& savepoint);
     TableNames TablesOfTransaction() const;
     void PassOverAll(const TableNames& tables, const std::string& why);
     void PrepareXa(const Event& event);
@@ -188,7 +189,7 @@ class BinlogDecoder {
     bool in_transaction_ = false;
     // Of the open transaction: where its savepoints are among its changes, how many of those were
     // given out already, and of which tables.
-    std::map<std::string, std::uint64_t> savepoints_;
+    std::map<std::string, std::set<std::uint64_t>> savepoints_;
     std::uint64_t given_out_ = 0;
     TableNames tables_given_out_;
     std::optional<Gtid> gtid_;

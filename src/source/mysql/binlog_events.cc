@@ -290,9 +290,11 @@ Result<Rotate> ReadRotate(std::string_view body) {
 
 namespace {
 
-// The number of a collation of the client's character set, in the variables of a QUERY: each is a
+// The number of a collation of the client's character set, and what its sql_mode makes of texts, in
+// the variables of a QUERY: each is a
 // code and what it says. Those of other codes come behind it.
-std::optional<std::uint16_t> ClientCollation(std::string_view variables) {
+std::optional<std::uint16_t> ClientCollation(std::string_view variables, bool& has_backslashes) {
+    constexpr std::uint64_t kNoBackslashEscapes = 1 << 20;
     ByteReader reader(variables);
     while (!reader.empty()) {
         switch (reader.Number<std::uint8_t>()) {
@@ -301,7 +303,7 @@ std::optional<std::uint16_t> ClientCollation(std::string_view variables) {
                 reader.Bytes(4);
                 break;
             case 1:  // sql_mode
-                reader.Bytes(8);
+                has_backslashes = (reader.Number<std::uint64_t>() & kNoBackslashEscapes) == 0;
                 break;
             case 2:  // the catalog, with a zero byte
                 reader.Bytes(reader.Number<std::uint8_t>() + std::size_t{1});
@@ -333,7 +335,8 @@ Result<Query> ReadQuery(const Event& event) {
     const auto database_length = reader.Number<std::uint8_t>();
     Query query;
     query.error = reader.Number<std::uint16_t>();
-    query.client_collation = ClientCollation(reader.Bytes(reader.Number<std::uint16_t>()));
+    query.client_collation =
+        ClientCollation(reader.Bytes(reader.Number<std::uint16_t>()), query.has_backslashes);
     query.database = reader.Bytes(database_length);
     reader.Bytes(1);
     const auto statement = reader.TakeRest();

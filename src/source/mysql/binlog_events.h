@@ -108,6 +108,7 @@ struct Query {
     std::string database;   // in UTF-8
     std::string statement;  // in the client's character set
     std::optional<std::uint16_t> client_collation;
+    bool has_backslashes = true;  // that escape what follows them in a text (sql_mode)
     std::uint16_t error = 0;
 };
 Result<Query> ReadQuery(const Event& event);

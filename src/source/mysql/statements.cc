@@ -21,7 +21,8 @@ struct Token {
 // Comments are passed over, but for those that the server executes.
 class Tokenizer {
   public:
-    explicit Tokenizer(std::string_view sql) : rest_(sql) {}
+    Tokenizer(std::string_view sql, bool has_backslashes)
+        : rest_(sql), has_backslashes_(has_backslashes) {}
 
     std::vector<Token> All() {
         std::vector<Token> tokens;
@@ -90,7 +91,8 @@ class Tokenizer {
         if (first == '`' || first == '"' || first == '\'') {
             std::size_t at = 1;
             for (; at < rest_.size(); ++at) {
-                if (rest_[at] == '\\' && first != '`' && at + 1 < rest_.size()) {
+                if (rest_[at] == '\\' && has_backslashes_ && first != '`' &&
+                    at + 1 < rest_.size()) {
                     token.name += rest_[++at];
                     continue;
                 }
@@ -112,6 +114,7 @@ class Tokenizer {
     }
 
     std::string_view rest_;
+    const bool has_backslashes_;
 };
 
 class Parser {
@@ -391,8 +394,8 @@ class Parser {
 
 }  // namespace
 
-Statement ReadStatement(std::string_view sql, const std::string& database) {
-    return Parser(Tokenizer(sql).All(), database).Parse();
+Statement ReadStatement(std::string_view sql, const std::string& database, bool has_backslashes) {
+    return Parser(Tokenizer(sql, has_backslashes).All(), database).Parse();
 }
 
 }  // namespace biwa::mysql

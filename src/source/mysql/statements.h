@@ -48,7 +48,9 @@ struct Statement {
     std::string savepoint = {};  // in small letters
 };
 
-// `database`: that of tables without one in front.
-Statement ReadStatement(std::string_view sql, const std::string& database);
+// `database`: that of tables without one in front. `has_backslashes`: whether those escape what
+// follows them in a text, which they do but for sql_mode=NO_BACKSLASH_ESCAPES.
+Statement ReadStatement(std::string_view sql, const std::string& database,
+                        bool has_backslashes = true);
 
 }  // namespace biwa::mysql

@@ -122,6 +122,14 @@ TEST(ReadStatementTest, KnowsWhichColumnsComeAndGo) {
               "-a +a b c d");
 }
 
+TEST(ReadStatementTest, BackslashesEscapeUnlessTheModeSaysThatTheyDoNot) {
+    const std::string sql = "ALTER TABLE t ALTER a SET DEFAULT '\\', RENAME COLUMN b TO c";
+    EXPECT_EQ(ReadStatement(sql, "app").effects.size(), 1u);
+    const auto statement = ReadStatement(sql, "app", false);
+    ASSERT_EQ(statement.effects.size(), 2u);
+    EXPECT_EQ(statement.effects[1].renamed.front().second, "c");
+}
+
 TEST(ReadStatementTest, KnowsWhichColumnsGetOtherNames) {
     const auto renamed = [](const char* sql) {
         std::string text;

@@ -203,19 +203,29 @@ class Masking {
                 return lost.ends_with("." + column.name) && !IsNamed(policy_, table, column.name);
             });
     }
-    // Whether the table, which is new here, may be what another one was before that was made anew,
-    // or a copy of it: it is the same by its id, or has most of the columns. If a column that is
-    // masked there would be clear here, that, as "schema.table.column".
+    // Whether the table may be another one that is masked here: by its id, whatever it is called,
+    // or, where it is new, as it has most of that one's columns: a copy, or what was left of it
+    // when it was made anew. If a column that is masked there would be clear here, that, as
+    // "schema.table.column".
     Result<std::string> MayBeCopyOf(const SourceTable& table) const {
         std::lock_guard lock(mutex_);
-        const auto target = SmallLetters(TargetTable(dataset_, table.schema, table.name).name);
-        const bool is_known = Recorded(table, false) != nullptr || stream_tables_.contains(target);
-        if (policy_.by_default || is_known) return {};
+        if (policy_.by_default) return {};
         const auto same =
             std::find_if(stream_tables_.begin(), stream_tables_.end(), [&](const auto& one) {
                 return !table.id.empty() && one.second.id == table.id && HasBooks(one.first);
             });
-        if (same != stream_tables_.end()) return ClearHere(table, same->second);
+        if (same != stream_tables_.end()) {
+            if (same->second.ToString() == table.ToString()) return {};
+            return ClearHere(table, same->second);
+        }
+        const auto target = SmallLetters(TargetTable(dataset_, table.schema, table.name).name);
+        const auto known = stream_tables_.find(target);
+        // One that was made anew may have been so as whatever else.
+        const bool is_known =
+            known == stream_tables_.end()
+                ? Recorded(table, false) != nullptr
+                : table.id.empty() || known->second.id.empty() || known->second.id == table.id;
+        if (is_known) return {};
         for (const auto& [name, other] : stream_tables_) {
             if (!IsLike(table, name, other)) continue;
             auto column = BIWA_TRY(ClearHere(table, other));
@@ -687,8 +697,9 @@ class MaskedSource final : public StreamSource {
             const auto masked = BIWA_TRY(masking_->MayBeCopyOf(table));
             if (masked.empty()) continue;
             table.refusal = fmt::format(
-                "is new and looks like a table whose column {} is masked: it may be a copy of it, "
-                "or what it was before it was made anew",
+                "looks like a table whose column {} is masked: it may be a copy of it, or what it "
+                "was "
+                "before it was made anew",
                 masked);
             table.mend_sql = fmt::format("name {}.{} in masks or in clear, and `biwa apply`",
                                          table.ToString(), masked.substr(masked.rfind('.') + 1));

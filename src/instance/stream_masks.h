@@ -35,7 +35,9 @@ std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& poli
 
 // Of the streams that the plan makes or changes: drops the tables whose rows in the warehouse are
 // masked otherwise than the files want it, and forgets that they were copied. The stream's next
-// start copies them anew. kUser: the key of hashes is another one, behind the same reference.
+// start copies them anew. kUser, and nothing is dropped of that stream: the key of hashes is
+// another one, behind the same reference; or a masked column has another name now, and would be
+// clear.
 using OpenSource = std::function<Result<std::shared_ptr<Source>>(const std::string& connection)>;
 using DatasetOfStream = std::function<TargetDataset(const StreamConfig& stream)>;
 Status DropRemasked(const Plan& plan, const Project& wanted,

@@ -214,15 +214,13 @@ Status BinlogDecoder::DecodeRotate(const Event& event) {
     return {};
 }
 
-void BinlogDecoder::Begin() {
-    in_transaction_ = true;
-    savepoints_.clear();
-    given_out_ = 0;
-    tables_given_out_.clear();
-}
+void BinlogDecoder::Begin() { in_transaction_ = true; }
 
 void BinlogDecoder::Commit(const Event& event) {
     in_transaction_ = false;
+    savepoints_.clear();
+    given_out_ = 0;
+    tables_given_out_.clear();
     place_.offset = end_;
     knows_place_ = true;
     if (gtid_) place_.gtids.Add(*gtid_);

@@ -9,6 +9,7 @@
 #include "plan/plan.h"
 #include "project/secrets.h"
 #include "replication/history.h"
+#include "replication/mask_books.h"
 #include "replication/masked_source.h"
 #include "replication/masked_table.h"
 #include "replication/stream_options.h"
@@ -134,11 +135,11 @@ Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig&
     return policy;
 }
 
-Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& line,
-                                                 const TableParts& only,
+Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& stream,
+                                                 const std::string& line, const TableParts& only,
                                                  const TargetDataset& dataset,
                                                  const MaskPolicy& policy, Warehouse& warehouse) {
-    return MaskSource(BIWA_TRY(source.OpenStream(line, only)), policy, warehouse, dataset);
+    return MaskSource(BIWA_TRY(source.OpenStream(line, only)), policy, warehouse, dataset, stream);
 }
 
 std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& policy,
@@ -193,11 +194,17 @@ Status DropRemasked(const Plan& plan, const Project& wanted,
         if (remasked.empty()) continue;
         // With what was known of them goes what tells of columns that got other names.
         const auto masked =
-            BIWA_TRY(OpenMasked(*source, stream.name, stream.only, dataset, policy, warehouse));
+            BIWA_TRY(OpenMasked(*source, "", stream.name, stream.only, dataset, policy, warehouse));
         for (const auto& table : remasked) {
             const auto found = masked->Tables({table.ToString()}, IfMissing::kPassOver);
             const bool is_renamed = !found && found.error().kind == ErrorKind::kUser;
             if (is_renamed) return tl::unexpected(found.error());
+            const bool is_doubtful = table.refusal.empty() && found && !found->empty() &&
+                                     !found->front().refusal.empty();
+            if (!is_doubtful) continue;
+            return UserError(
+                fmt::format("{} {}", table.ToString(), found->front().refusal),
+                fmt::format("To go on, {}. Nothing was changed.", found->front().mend_sql));
         }
         BIWA_TRY(DropForCopy(warehouse, stream, dataset, remasked));
     }

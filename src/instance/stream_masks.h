@@ -23,8 +23,8 @@ namespace biwa {
 Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig& stream);
 
 // Opens the source's end of a line of the stream, masked.
-Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& line,
-                                                 const TableParts& only,
+Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& stream,
+                                                 const std::string& line, const TableParts& only,
                                                  const TargetDataset& dataset,
                                                  const MaskPolicy& policy, Warehouse& warehouse);
 
@@ -36,8 +36,8 @@ std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& poli
 // Of the streams that the plan makes or changes: drops the tables whose rows in the warehouse are
 // masked otherwise than the files want it, and forgets that they were copied. The stream's next
 // start copies them anew. kUser, and nothing is dropped of that stream: the key of hashes is
-// another one, behind the same reference; or a masked column has another name now, and would be
-// clear.
+// another one, behind the same reference; or a masked column has, or may have, another name now,
+// and would be clear.
 using OpenSource = std::function<Result<std::shared_ptr<Source>>(const std::string& connection)>;
 using DatasetOfStream = std::function<TargetDataset(const StreamConfig& stream)>;
 Status DropRemasked(const Plan& plan, const Project& wanted,

@@ -175,9 +175,9 @@ Status StreamSet::Start(const Project& project, const StreamConfig& config) {
     if (const char* slice = std::getenv("BIWA_SNAPSHOT_SLICE_MS")) {
         options.snapshot.slice = std::chrono::milliseconds(std::atoi(slice));
     }
-    auto open = [this, source, policy, only = config.only,
+    auto open = [this, source, policy, only = config.only, stream = config.name,
                  dataset = options.dataset](const std::string& line) {
-        return OpenMasked(*source, line, only, dataset, policy, warehouse_);
+        return OpenMasked(*source, stream, line, only, dataset, policy, warehouse_);
     };
     auto runner = std::make_unique<StreamRunner>(warehouse_, std::move(options), std::move(open),
                                                  on_changed_);

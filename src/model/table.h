@@ -40,6 +40,10 @@ struct Column {
     bool seldom_repeats = false;
     // Tells the column from another that had its name before or has it later; 0: not known.
     std::int32_t number = 0;
+    // Where masks are: its place among the columns that the source has, from 1, and the type that
+    // it has there, in the warehouse's words.
+    std::int32_t place = 0;
+    std::string type_at_source = {};
 
     friend bool operator==(const Column& a, const Column& b) {
         return a.name == b.name && a.type == b.type;
@@ -60,6 +64,8 @@ struct TableSchema {
     bool key_repeats = false;
     // Rows may go without a change that says so: the key of an insert may be here still.
     bool rows_vanish = false;
+    // Columns of the source that a mask drops. Nothing of them is here but what they are known by.
+    std::vector<Column> withheld = {};
 
     std::optional<std::size_t> Find(std::string_view column) const;
     std::vector<std::string> ColumnNames() const;

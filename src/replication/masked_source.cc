@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "model/format.h"
+#include "replication/mask_books.h"
 #include "replication/masked_table.h"
 #include "replication/sealed_text.h"
-#include "replication/target_table.h"
 
 namespace biwa {
 
@@ -73,75 +73,21 @@ class ClearKeys {
 // With fewer columns tables look alike that have nothing to do with one another.
 constexpr std::size_t kColumnsOfCopy = 3;
 
-// Numbers of columns (Column::number), by the target's table and the column, in small letters.
-using ColumnNumbers = std::map<std::pair<std::string, std::string>, std::int32_t>;
-
-// Before the first stream the warehouse has no such books.
-Result<bool> HasStreamBooks(ReadSession& session) {
-    const auto books = BIWA_TRY(
-        session.Query("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
-                      "'stream_columns' AND database_name = current_database()"));
-    const auto* found = BIWA_TRY(books->Next());
-    return found != nullptr && found->rows > 0;
-}
-
-Result<ColumnNumbers> ReadColumnNumbers(Warehouse& warehouse, const std::string& dataset) {
-    ColumnNumbers numbers;
-    const auto session = BIWA_TRY(warehouse.OpenSession());
-    if (!BIWA_TRY(HasStreamBooks(*session))) return numbers;
-    const auto rows = BIWA_TRY(
-        session->Query(fmt::format("SELECT lower(table_name), lower(column_name), number FROM "
-                                   "_biwa.stream_columns WHERE dataset = {}",
-                                   QuoteLiteral(dataset))));
-    while (const auto* block = BIWA_TRY(rows->Next())) {
-        const auto& columns = block->columns;
-        for (std::size_t row = 0; row < block->rows; ++row) {
-            numbers[{std::string(columns[0].GetString(row)),
-                     std::string(columns[1].GetString(row))}] = columns[2].Get<std::int32_t>(row);
-        }
-    }
-    return numbers;
-}
-
-// The tables of all streams, by what they would be called in the dataset, in small letters.
-Result<std::map<std::string, SourceTable>> ReadStreamTables(Warehouse& warehouse,
-                                                            const TargetDataset& dataset) {
-    std::map<std::string, SourceTable> tables;
-    const auto session = BIWA_TRY(warehouse.OpenSession());
-    if (!BIWA_TRY(HasStreamBooks(*session))) return tables;
-    const auto rows = BIWA_TRY(
-        session->Query("SELECT source_schema, source_table, source_id FROM _biwa.stream_tables"));
-    while (const auto* block = BIWA_TRY(rows->Next())) {
-        for (std::size_t row = 0; row < block->rows; ++row) {
-            SourceTable table;
-            table.schema = block->columns[0].GetString(row);
-            table.name = block->columns[1].GetString(row);
-            table.id = block->columns[2].GetString(row);
-            const auto target = TargetTable(dataset, table.schema, table.name);
-            tables[SmallLetters(target.name)] = std::move(table);
-        }
-    }
-    return tables;
-}
-
 // What the source, its snapshots and its changes know together. From any thread.
 class Masking {
   public:
-    Masking(MaskPolicy policy, Warehouse& warehouse, TargetDataset dataset)
+    Masking(MaskPolicy policy, Warehouse& warehouse, TargetDataset dataset, std::string stream)
         : policy_(std::move(policy)),
           warehouse_(warehouse),
           dataset_(std::move(dataset)),
+          stream_(std::move(stream)),
           hash_(policy_.key) {}
 
     // What the warehouse says by now.
-    Status ReadRecord() {
-        auto record = BIWA_TRY(ReadMaskRecord(warehouse_, dataset_.name));
-        auto numbers = BIWA_TRY(ReadColumnNumbers(warehouse_, dataset_.name));
-        auto stream_tables = BIWA_TRY(ReadStreamTables(warehouse_, dataset_));
+    Status ReadBooks() {
+        auto books = BIWA_TRY(MaskBooks::Read(warehouse_, dataset_, stream_));
         std::lock_guard lock(mutex_);
-        stream_tables_ = std::move(stream_tables);
-        record_ = std::move(record);
-        numbers_ = std::move(numbers);
+        books_ = std::move(books);
         return {};
     }
 
@@ -158,15 +104,13 @@ class Masking {
         BIWA_TRY(CheckRenamed(clear, clear.columns, state));
         state.clear = clear;
         state.kept = KeptMasks(clear);
+        if (clear.refusal.empty()) BIWA_TRY(RefuseDoubtful(clear));
+        if (clear.columns.columns.empty()) return clear;
         auto masked = MaskTable(policy_, state.kept, clear,
                                 std::make_shared<const TableSchema>(clear.columns), hash_);
         if (!masked) {
-            if (clear.refusal.empty()) {
-                clear.refusal = "cannot be masked: " + masked.error().message;
-                clear.mend_sql = masked.error().hint;
-            }
-            // Nothing of it may be read, and nobody should take it for readable.
-            clear.columns = {};
+            const auto& error = masked.error();
+            Refuse(clear, "cannot be masked: " + error.message, error.hint);
             return clear;
         }
         for (const bool beside : {false, true}) {
@@ -210,23 +154,23 @@ class Masking {
     Result<std::string> MayBeCopyOf(const SourceTable& table) const {
         std::lock_guard lock(mutex_);
         if (policy_.by_default) return {};
-        const auto same =
-            std::find_if(stream_tables_.begin(), stream_tables_.end(), [&](const auto& one) {
+        const auto same = std::find_if(
+            books_.stream_tables.begin(), books_.stream_tables.end(), [&](const auto& one) {
                 return !table.id.empty() && one.second.id == table.id && HasBooks(one.first);
             });
-        if (same != stream_tables_.end()) {
+        if (same != books_.stream_tables.end()) {
             if (same->second.ToString() == table.ToString()) return {};
             return ClearHere(table, same->second);
         }
         const auto target = SmallLetters(TargetTable(dataset_, table.schema, table.name).name);
-        const auto known = stream_tables_.find(target);
+        const auto known = books_.stream_tables.find(target);
         // One that was made anew may have been so as whatever else.
         const bool is_known =
-            known == stream_tables_.end()
+            known == books_.stream_tables.end()
                 ? Recorded(table, false) != nullptr
                 : table.id.empty() || known->second.id.empty() || known->second.id == table.id;
         if (is_known) return {};
-        for (const auto& [name, other] : stream_tables_) {
+        for (const auto& [name, other] : books_.stream_tables) {
             if (!IsLike(table, name, other)) continue;
             auto column = BIWA_TRY(ClearHere(table, other));
             if (!column.empty()) return column;
@@ -251,6 +195,7 @@ class Masking {
     }
 
     // For the table's columns in changes, which may be older or newer than those described.
+    // kConflict: which is which is not certain.
     Result<MaskedTable> ForChanges(const TableChanges& changes) {
         std::lock_guard lock(mutex_);
         SourceTable table;
@@ -263,6 +208,7 @@ class Masking {
         // Of one that is not at the source any more, all that was masked is.
         if (state.clear.name.empty()) state.kept = KeptMasks(table);
         BIWA_TRY(CheckRenamed(table, *changes.columns, state));
+        BIWA_TRY(CheckOrder(table, changes.columns->columns, state));
         auto masked = BIWA_TRY(MaskTable(policy_, state.kept, table, changes.columns, hash_));
         for (const auto& lost : LostOf(table, *changes.columns)) {
             LogWarn("masks name {}, which is not in the changes of {} any more", lost,
@@ -337,10 +283,7 @@ class Masking {
 
     // Whether that is a table of this dataset, which has been copied: only then its id is one of
     // this source.
-    bool HasBooks(const std::string& target) const {
-        const auto found = numbers_.lower_bound({target, ""});
-        return found != numbers_.end() && found->first.first == target;
-    }
+    bool HasBooks(const std::string& target) const { return books_.columns.contains(target); }
 
     // A column of the table that is masked in the other one, and that nothing names here.
     Result<std::string> ClearHere(const SourceTable& table, const SourceTable& other) const {
@@ -356,12 +299,12 @@ class Masking {
     // least.
     bool IsLike(const SourceTable& table, const std::string& other_target,
                 const SourceTable& other) const {
+        const auto known = books_.columns.find(other_target);
+        if (known == books_.columns.end()) return false;
         std::set<std::string> columns;
-        for (auto one = numbers_.lower_bound({other_target, ""});
-             one != numbers_.end() && one->first.first == other_target; ++one) {
-            columns.insert(one->first.second);
+        for (const auto& column : known->second) {
+            if (column.is_here) columns.insert(SmallLetters(column.name));
         }
-        if (columns.empty()) return false;
         std::size_t common = 0;
         for (const auto& column : table.columns.columns) {
             const auto mask = FindMask(policy_, other, column.name);
@@ -385,8 +328,8 @@ class Masking {
     const std::map<std::string, std::string>* Recorded(const SourceTable& table,
                                                        bool beside) const {
         const auto target = TargetTable(dataset_, table.schema, table.name);
-        const auto found = record_.find((beside ? BesideTable(target) : target).name);
-        return found == record_.end() ? nullptr : &found->second;
+        const auto found = books_.record.find((beside ? BesideTable(target) : target).name);
+        return found == books_.record.end() ? nullptr : &found->second;
     }
 
     // Masks of columns that were written masked and have gone from the source: changes from before
@@ -408,15 +351,24 @@ class Masking {
         std::string name;
         std::int32_t number = 0;
         bool is_masked = false;
+        // Whether the source had it when it was read last; one that was gone then does not come
+        // again under another name.
+        bool was_there = true;
     };
     std::vector<KnownColumn> KnownColumns(const SourceTable& table, const Table& state) const {
         std::vector<KnownColumn> known;
+        const auto* booked = books_.Find(TargetTable(dataset_, table.schema, table.name));
+        if (booked != nullptr) {
+            for (const auto& one : *booked) known.push_back({one.name, one.number, one.is_masked});
+        }
         if (const auto* recorded = Recorded(table, false)) {
-            const auto target = TargetTable(dataset_, table.schema, table.name).name;
             for (const auto& [column, text] : *recorded) {
-                const auto number = numbers_.find({SmallLetters(target), SmallLetters(column)});
-                known.push_back(
-                    {column, number == numbers_.end() ? 0 : number->second, !text.empty()});
+                const bool is_booked = std::any_of(
+                    known.begin(), known.end(), [&, name = SmallLetters(column)](const auto& one) {
+                        return SmallLetters(one.name) == name;
+                    });
+                if (is_booked) continue;
+                known.push_back({column, 0, !text.empty(), booked == nullptr});
             }
         }
         for (const auto& schema : state.schemas) {
@@ -426,6 +378,82 @@ class Masking {
             }
         }
         return known;
+    }
+
+    static void Refuse(SourceTable& table, std::string why, std::string mend) {
+        table.refusal = std::move(why);
+        table.mend_sql = std::move(mend);
+        // Nothing of it may be read, and nobody should take it for readable.
+        table.columns = {};
+    }
+
+    Result<std::vector<bool>> AreMasked(const SourceTable& table,
+                                        const std::vector<Column>& columns) const {
+        std::vector<bool> masked;
+        for (const auto& column : columns) {
+            masked.push_back(BIWA_TRY(IsMasked(table, column.name)));
+        }
+        return masked;
+    }
+
+    static std::string Exchanged(const MaskDoubt& doubt) {
+        return fmt::format(
+            "has column {} where {} was, which is masked: columns were moved, or have exchanged "
+            "their names",
+            doubt.now.front(), doubt.masked);
+    }
+    static std::string Mend(const std::string& table, const MaskDoubt& doubt) {
+        return fmt::format(
+            "mask {} as well (in {}), and `biwa apply`: it is copied anew. If its values are what "
+            "they were before, take that out again then",
+            fmt::join(doubt.now, " and "), table);
+    }
+
+    // Where columns have no numbers, one that would be clear may be one that is masked, for all
+    // that the warehouse and the source say.
+    Status RefuseDoubtful(SourceTable& table) const {
+        const auto& now = table.columns.columns;
+        const auto masked = BIWA_TRY(AreMasked(table, now));
+        const auto target = TargetTable(dataset_, table.schema, table.name);
+        const auto name = table.ToString();
+        if (const auto* before = books_.Find(target)) {
+            if (const auto doubt = FindExchanged(*before, now, masked)) {
+                Refuse(table, Exchanged(*doubt), Mend(name, *doubt));
+                return {};
+            }
+        }
+        // What becomes of those that are followed is read in the log.
+        const auto copied = books_.Find(BesideTable(target)) ? BesideTable(target) : target;
+        const auto* before = books_.Find(copied);
+        if (before == nullptr || books_.IsFollowed(copied)) return {};
+        if (const auto doubt = FindSuccessors(*before, now, masked)) {
+            Refuse(table,
+                   fmt::format("is to be copied, and has lost a column: {} may be {}, which was "
+                               "masked, under another name",
+                               fmt::join(doubt->now, " or "), doubt->masked),
+                   Mend(name, *doubt));
+        }
+        return {};
+    }
+
+    // The same of columns in changes. kConflict, which says why.
+    Status CheckOrder(const SourceTable& table, const std::vector<Column>& columns,
+                      const Table& state) const {
+        const auto* booked = books_.Find(TargetTable(dataset_, table.schema, table.name));
+        std::vector<BookedColumn> before;
+        if (booked != nullptr) {
+            before = *booked;
+        } else if (!state.schemas.empty()) {
+            // Made since it was asked for.
+            const auto& last = state.schemas.front();
+            for (std::size_t i = 0; i < last.masks.size(); ++i) {
+                before.push_back({last.clear->columns[i].name, 0, static_cast<std::int32_t>(i + 1),
+                                  "", last.masks[i].has_value()});
+            }
+        }
+        const auto doubt = FindExchanged(before, columns, BIWA_TRY(AreMasked(table, columns)));
+        if (doubt) return Fail(ErrorKind::kConflict, Exchanged(*doubt));
+        return {};
     }
 
     // Names of masks, not of clear, whose column these columns lack.
@@ -459,6 +487,7 @@ class Masking {
             bool is_known = false;
             std::string before;
             for (const auto& one : known) {
+                if (!one.was_there) continue;
                 is_known = is_known || one.name == column.name;
                 if (!one.is_masked || one.name == column.name) continue;
                 const bool is_same = column.number != 0 && column.number == one.number;
@@ -504,11 +533,10 @@ class Masking {
     const MaskPolicy policy_;
     Warehouse& warehouse_;
     const TargetDataset dataset_;
+    const std::string stream_;
     mutable std::mutex mutex_;  // guards all below
     KeyedHash hash_;
-    MaskRecord record_;
-    ColumnNumbers numbers_;
-    std::map<std::string, SourceTable> stream_tables_;  // by the target's name, in small letters
+    MaskBooks books_;
     std::map<std::string, Table> tables_;
     ClearKeys keys_;
 };
@@ -585,7 +613,12 @@ class MaskedChanges final : public ChangeSource {
         if (!batch) return batch;
         for (auto& part : batch->tables) {
             BIWA_TRY(masking_->CheckNames(part));
-            const auto table = BIWA_TRY(masking_->ForChanges(part));
+            auto found = masking_->ForChanges(part);
+            if (!found && found.error().kind == ErrorKind::kConflict) {
+                Withhold(part, std::move(found).error().message);
+                continue;
+            }
+            const auto table = BIWA_TRY(std::move(found));
             if (!table.is_masked()) continue;
             if (!part.unchanged.empty() && table.has_masked_key()) masking_->Remember(table, part);
             BIWA_TRY(MaskChanges(table, part, hash_));
@@ -597,6 +630,17 @@ class MaskedChanges final : public ChangeSource {
     std::uint64_t unrepresentable() const override { return clear_->unrepresentable(); }
 
   private:
+    // Leaves of it that the table is to be copied anew: which is refused as long as that holds.
+    static void Withhold(TableChanges& part, std::string why) {
+        TableChanges withheld;
+        withheld.schema = std::move(part.schema);
+        withheld.name = std::move(part.name);
+        withheld.columns = std::move(part.columns);
+        withheld.rows = RowStore(withheld.columns->columns);
+        withheld.recopy = std::move(why);
+        part = std::move(withheld);
+    }
+
     const std::unique_ptr<ChangeSource> clear_;
     const std::shared_ptr<Masking> masking_;
     KeyedHash hash_;
@@ -609,7 +653,7 @@ class MaskedSource final : public StreamSource {
 
     Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
                                             IfMissing if_missing) override {
-        BIWA_TRY(masking_->ReadRecord());
+        BIWA_TRY(masking_->ReadBooks());
         auto clear = BIWA_TRY(clear_->Tables(patterns, if_missing));
         BIWA_TRY(RefuseRenamed(clear));
         BIWA_TRY(RefuseCopies(clear));
@@ -724,32 +768,16 @@ bool AnyMasked(const MaskRecord& record) {
 
 }  // namespace
 
-Result<MaskRecord> ReadMaskRecord(Warehouse& warehouse, const std::string& dataset) {
-    const auto session = BIWA_TRY(warehouse.OpenSession());
-    const auto rows = BIWA_TRY(session->Query(
-        fmt::format("SELECT table_name, column_name, coalesce(comment, '') FROM duckdb_columns() "
-                    "WHERE schema_name = {} AND database_name = current_database()",
-                    QuoteLiteral(dataset))));
-    MaskRecord record;
-    while (const auto* block = BIWA_TRY(rows->Next())) {
-        for (std::size_t row = 0; row < block->rows; ++row) {
-            const auto text = [&](std::size_t column) {
-                return std::string(block->columns[column].GetString(row));
-            };
-            record[text(0)][text(1)] = MaskOfComment(text(2));
-        }
-    }
-    return record;
-}
-
 Result<std::unique_ptr<StreamSource>> MaskSource(std::unique_ptr<StreamSource> source,
                                                  MaskPolicy policy, Warehouse& warehouse,
-                                                 const TargetDataset& dataset) {
+                                                 const TargetDataset& dataset,
+                                                 const std::string& stream) {
     if (policy.empty() && !AnyMasked(BIWA_TRY(ReadMaskRecord(warehouse, dataset.name)))) {
         return source;
     }
     return std::make_unique<MaskedSource>(
-        std::move(source), std::make_shared<Masking>(std::move(policy), warehouse, dataset));
+        std::move(source),
+        std::make_shared<Masking>(std::move(policy), warehouse, dataset, stream));
 }
 
 }  // namespace biwa

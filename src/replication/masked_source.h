@@ -13,17 +13,19 @@
 
 namespace biwa {
 
-// What the warehouse says of the dataset's columns.
-Result<MaskRecord> ReadMaskRecord(Warehouse& warehouse, const std::string& dataset);
-
 // The same source where there is nothing to be masked and never was.
 //
-// Tables gives a table with a refusal where its masks cannot be done, and one that may be a masked
-// table under another name, where the policy names columns one by one. It is kUser or kConflict
-// when a table in the warehouse was masked otherwise than it would be now, and when a masked column
-// has gone while another has come that nothing names: it may be the same one, renamed.
+// Tables gives a table with a refusal where its masks cannot be done, where columns that are masked
+// may stand under names that are not, and one that may be a masked table under another name, where
+// the policy names columns one by one. It is kUser or kConflict when a table in the warehouse was
+// masked otherwise than it would be now, and when a masked column has gone while another has come
+// that nothing names: it may be the same one, renamed.
+//
+// `stream`: in whose books it stands which tables are followed; "" where none is to be taken for
+// that.
 Result<std::unique_ptr<StreamSource>> MaskSource(std::unique_ptr<StreamSource> source,
                                                  MaskPolicy policy, Warehouse& warehouse,
-                                                 const TargetDataset& dataset);
+                                                 const TargetDataset& dataset,
+                                                 const std::string& stream);
 
 }  // namespace biwa

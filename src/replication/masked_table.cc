@@ -135,6 +135,8 @@ Result<MaskedTable> MaskTable(const MaskPolicy& policy, const std::map<std::stri
     std::vector<std::size_t> places;  // of each clear column
     for (std::size_t i = 0; i < clear->columns.size(); ++i) {
         auto column = clear->columns[i];
+        column.place = static_cast<std::int32_t>(i + 1);
+        column.type_at_source = ToSql(column.type);
         auto mask = BIWA_TRY(FindMask(policy, table, column.name));
         if (const auto found = kept.find(column.name); found != kept.end()) {
             if (!IsNamed(policy, table, column.name)) mask = found->second;
@@ -144,7 +146,10 @@ Result<MaskedTable> MaskTable(const MaskPolicy& policy, const std::map<std::stri
         // Where rows may be alike, masked ones may be so too.
         if (mask && !clear->key_repeats && IsKey(*clear, i))
             BIWA_TRY(CheckKey(policy, table, column.name, *mask));
-        if (mask && mask->kind == MaskKind::kDrop) continue;
+        if (mask && mask->kind == MaskKind::kDrop) {
+            schema->withheld.push_back(std::move(column));
+            continue;
+        }
         if (mask) {
             if (mask->kind == MaskKind::kHash && policy.key.empty()) {
                 return UserError(fmt::format("{}.{} is hashed, and there is no mask_key",
@@ -169,7 +174,7 @@ Result<MaskedTable> MaskTable(const MaskPolicy& policy, const std::map<std::stri
     }
     schema->key_repeats = clear->key_repeats;
     schema->rows_vanish = clear->rows_vanish;
-    if (schema->columns.empty()) {
+    if (schema->columns.empty() && !clear->columns.empty()) {
         return UserError(fmt::format("all columns of {} are dropped", table.ToString()),
                          "Exclude the table.");
     }

@@ -135,10 +135,12 @@ void StreamBoard::ShowTables(const std::vector<SourceTable>& found,
             add(table.schema, table.name);
             show = std::prev(shown.end());
         }
+        // As it is by now, with what mends it, is said already.
+        const bool is_refused = show->state == StreamStatus::TableState::kRefused;
         // Its turn to be copied has yet to come.
         show->state = table.phase == TablePhase::kCopying ? StreamStatus::TableState::kWaiting
                                                           : Shown(table.phase);
-        show->reason = table.reason;
+        if (!is_refused) show->reason = table.reason;
     }
     std::lock_guard lock(mutex_);
     for (auto& show : shown) {

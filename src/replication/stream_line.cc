@@ -374,6 +374,7 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         one.table.name = table.name;
         one.table.id = table.id;
         one.from = table.from;
+        if (table.phase == TablePhase::kGone) one.until = table.until;
     }
     auto opened = source.Follow(followed, state_.position, kPassedEvery);
     has_lost_history_ = !opened && opened.error().kind == ErrorKind::kConflict;

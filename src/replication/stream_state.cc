@@ -33,16 +33,24 @@ CREATE TABLE IF NOT EXISTS _biwa.stream_tables (
     from_order UBIGINT NOT NULL,
     inserts_only BOOLEAN NOT NULL DEFAULT false,
     shape VARCHAR NOT NULL DEFAULT '',
-    part VARCHAR NOT NULL DEFAULT '');
+    part VARCHAR NOT NULL DEFAULT '',
+    until_order UBIGINT NOT NULL DEFAULT 0);
 ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS inserts_only BOOLEAN DEFAULT false;
 ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS shape VARCHAR DEFAULT '';
 ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS part VARCHAR DEFAULT '';
+ALTER TABLE _biwa.stream_tables ADD COLUMN IF NOT EXISTS until_order UBIGINT DEFAULT 0;
 CREATE TABLE IF NOT EXISTS _biwa.stream_columns (
     dataset VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
     column_name VARCHAR NOT NULL,
     number INTEGER NOT NULL,
-    type VARCHAR NOT NULL);
+    type VARCHAR NOT NULL,
+    place INTEGER NOT NULL DEFAULT 0,
+    type_at_source VARCHAR NOT NULL DEFAULT '',
+    is_withheld BOOLEAN NOT NULL DEFAULT false);
+ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS place INTEGER DEFAULT 0;
+ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS type_at_source VARCHAR DEFAULT '';
+ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS is_withheld BOOLEAN DEFAULT false;
 CREATE TABLE IF NOT EXISTS _biwa.snapshot_ranges (
     stream VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
@@ -175,7 +183,7 @@ Status PrepareStateTables(Warehouse& warehouse) {
         BIWA_TRY(transaction->Execute(
             "INSERT INTO _biwa.stream_tables SELECT stream, source_schema, source_table, '', "
             "CASE WHEN copied THEN 'live' ELSE 'copying' END, '', false, overlap_until, 0, false, "
-            "'', '' "
+            "'', '', 0 "
             "FROM _biwa.old_tables; DROP TABLE _biwa.old_tables"));
     }
     return transaction->Commit();
@@ -203,8 +211,8 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
     BIWA_TRY(ForEachRow(
         *session,
         fmt::format("SELECT source_schema, source_table, source_id, phase, reason, key_repeats, "
-                    "overlap_until::HUGEINT, from_order::HUGEINT, inserts_only, shape, part "
-                    "FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
+                    "overlap_until::HUGEINT, from_order::HUGEINT, inserts_only, shape, part, "
+                    "until_order::HUGEINT FROM _biwa.stream_tables WHERE stream = {} ORDER BY 1, 2",
                     QuoteLiteral(stream)),
         [&](const std::vector<Cells>& columns, std::size_t row) {
             auto& table = state.tables.emplace_back();
@@ -224,6 +232,7 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
             table.inserts_only = columns[8].Get<std::uint8_t>(row) != 0;
             table.shape = columns[9].GetString(row);
             table.part = columns[10].GetString(row);
+            table.until = columns[11].Get<Int128>(row).low;
         }));
     BIWA_TRY(read);
     BIWA_TRY(ForEachRow(
@@ -288,12 +297,12 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
     }
     BIWA_TRY(transaction.Execute(fmt::format(
         "INSERT INTO _biwa.stream_tables (stream, source_schema, source_table, source_id, phase, "
-        "reason, key_repeats, overlap_until, from_order, inserts_only, shape, part) VALUES "
-        "({}, {}, {}, {}, '{}', {}, {}, {}, {}, {}, {}, {})",
+        "reason, key_repeats, overlap_until, from_order, inserts_only, shape, part, "
+        "until_order) VALUES ({}, {}, {}, {}, '{}', {}, {}, {}, {}, {}, {}, {}, {})",
         QuoteLiteral(stream), QuoteLiteral(table.schema), QuoteLiteral(table.name),
         QuoteLiteral(table.id), ToString(table.phase), QuoteLiteral(table.reason),
         table.key_repeats, table.overlap_until, table.from, table.inserts_only,
-        QuoteLiteral(table.shape), QuoteLiteral(table.part))));
+        QuoteLiteral(table.shape), QuoteLiteral(table.part), table.until)));
     std::string values;
     for (const auto& range : table.ranges_left) {
         values +=

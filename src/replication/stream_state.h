@@ -67,6 +67,8 @@ struct StreamState {
         std::uint64_t overlap_until = 0;
         // Changes up to here are in the rows, and must not be applied again.
         std::uint64_t from = 0;
+        // Of one that is gone: those up to here were still its own.
+        std::uint64_t until = 0;
         std::vector<SnapshotRange> ranges_left = {};
         // Why it could not be copied; in no book, since another try may do.
         std::string failure = {};

@@ -69,7 +69,7 @@ Status TableKeeper::Adjust(StreamSource& source) {
         [](const TableStep& step) { return step.kind == TableStep::Kind::kRename; });
     std::vector<TableStep> to_publish(others, steps.end());
     steps.erase(others, steps.end());
-    for (const auto& step : steps) BIWA_TRY(Carry(step));
+    for (const auto& step : steps) BIWA_TRY(Carry(source, step));
     const bool copies_are_published_otherwise =
         std::any_of(to_publish.begin(), to_publish.end(),
                     [](const TableStep& step) { return step.kind == TableStep::Kind::kPublish; });
@@ -78,8 +78,8 @@ Status TableKeeper::Adjust(StreamSource& source) {
         BIWA_TRY(forget_joined_());
     }
     if (!to_publish.empty()) BIWA_TRY(Publish(source, to_publish));
-    for (const auto& step : to_publish) BIWA_TRY(Carry(step));
-    for (const auto& step : BIWA_TRY(CompareColumns())) BIWA_TRY(Carry(step));
+    for (const auto& step : to_publish) BIWA_TRY(Carry(source, step));
+    for (const auto& step : BIWA_TRY(CompareColumns())) BIWA_TRY(Carry(source, step));
     BIWA_TRY(NoteShapes());
     board_.ShowTables(found_, line_.state().tables);
     return {};
@@ -189,9 +189,11 @@ Status TableKeeper::Publish(StreamSource& source, std::vector<TableStep>& steps)
     return publish();
 }
 
-Status TableKeeper::Carry(const TableStep& step) {
+Status TableKeeper::Carry(StreamSource& source, const TableStep& step) {
     using Kind = TableStep::Kind;
     auto& state = line_.state();
+    // What was committed before somebody found out that it is gone comes still.
+    const auto until = step.kind == Kind::kGone ? BIWA_TRY(source.Head()).order : 0;
     auto transaction = BIWA_TRY(warehouse_.Begin());
     LogInfo("stream {}: {} {}", options_.name, step.table, step.reason);
     if (step.kind == Kind::kAdd) {
@@ -223,6 +225,7 @@ Status TableKeeper::Carry(const TableStep& step) {
     }
     if (step.kind != Kind::kRename && step.kind != Kind::kPublish) {
         table.Enter(step.kind == Kind::kGone ? TablePhase::kGone : TablePhase::kWaiting);
+        table.until = until;
         table.reason = step.reason;
         table.ranges_left.clear();
     }

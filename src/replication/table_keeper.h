@@ -44,7 +44,7 @@ class TableKeeper {
 
   private:
     Status Publish(StreamSource& source, std::vector<TableStep>& steps);
-    Status Carry(const TableStep& step);
+    Status Carry(StreamSource& source, const TableStep& step);
     Status NoteShapes();
     // Those of the stream's tables that their columns have become unfit to be followed.
     Result<std::vector<TableStep>> CompareColumns();

@@ -147,6 +147,15 @@ std::string SaidBehindMask(const std::string& comment) {
         std::min(comment.size(), kMasked.size() + mask.size() + kAfterMask.size()));
 }
 
+// A row of _biwa.stream_columns.
+void AppendBooks(const TableName& target, const Column& column, std::int32_t number,
+                 bool is_withheld, std::string& books) {
+    books += fmt::format("{}({}, {}, {}, {}, '{}', {}, {}, {})", books.empty() ? "" : ", ",
+                         QuoteLiteral(target.dataset), QuoteLiteral(target.name),
+                         QuoteLiteral(column.name), number, ToSql(column.type), column.place,
+                         QuoteLiteral(column.type_at_source), is_withheld);
+}
+
 std::string Comment(const TableName& target, const std::string& column, const std::string& text) {
     return fmt::format("COMMENT ON COLUMN {}.{} IS {}", target.ToSql(), QuoteIdentifier(column),
                        text.empty() ? "NULL" : QuoteLiteral(text));
@@ -169,19 +178,21 @@ Result<TargetBooks> TargetBooks::Read(WriteTransaction& transaction, const std::
         table.empty() ? std::string()
                       : fmt::format(" AND lower(table_name) = lower({})", QuoteLiteral(table));
     const auto rows = BIWA_TRY(transaction.Query(fmt::format(
-        "SELECT table_name, column_name, number, type, NULL FROM _biwa.stream_columns WHERE "
-        "dataset = {0}{1} UNION ALL SELECT table_name, column_name, 0, '', comment FROM "
-        "duckdb_columns() WHERE schema_name = {0}{1} AND comment IS NOT NULL AND database_name = "
-        "current_database()",
+        "SELECT table_name, column_name, number, type, NULL, place, is_withheld FROM "
+        "_biwa.stream_columns WHERE dataset = {0}{1} UNION ALL SELECT table_name, column_name, 0, "
+        "'', comment, 0, false FROM duckdb_columns() WHERE schema_name = {0}{1} AND comment IS NOT "
+        "NULL AND database_name = current_database()",
         QuoteLiteral(dataset), of_table)));
     while (const auto* block = BIWA_TRY(rows->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {
             const auto& columns = block->columns;
-            auto& column = books.columns_[{SmallLetters(std::string(columns[0].GetString(row))),
-                                           SmallLetters(std::string(columns[1].GetString(row)))}];
+            auto& entries = columns[6].Get<bool>(row) ? books.withheld_ : books.columns_;
+            auto& column = entries[{SmallLetters(std::string(columns[0].GetString(row))),
+                                    SmallLetters(std::string(columns[1].GetString(row)))}];
             if (columns[4].IsNull(row)) {
                 column.number = columns[2].Get<std::int32_t>(row);
                 column.type = columns[3].GetString(row);
+                column.place = columns[5].Get<std::int32_t>(row);
             } else {
                 column.comment = columns[4].GetString(row);
             }
@@ -196,12 +207,24 @@ const TargetBooks::Entry* TargetBooks::Find(const std::string& table,
     return found == columns_.end() ? nullptr : &found->second;
 }
 
+std::map<std::string, TargetBooks::Entry> TargetBooks::Withheld(const std::string& table) const {
+    std::map<std::string, Entry> found;
+    const auto name = SmallLetters(table);
+    for (auto one = withheld_.lower_bound({name, ""});
+         one != withheld_.end() && one->first.first == name; ++one) {
+        found.emplace(one->first.second, one->second);
+    }
+    return found;
+}
+
 void TargetBooks::Forget(const std::string& table) {
     const auto name = SmallLetters(table);
-    const auto begin = columns_.lower_bound({name, ""});
-    auto end = begin;
-    while (end != columns_.end() && end->first.first == name) ++end;
-    columns_.erase(begin, end);
+    for (auto* const entries : {&columns_, &withheld_}) {
+        const auto begin = entries->lower_bound({name, ""});
+        auto end = begin;
+        while (end != entries->end() && end->first.first == name) ++end;
+        entries->erase(begin, end);
+    }
 }
 
 Result<DatasetLook> DatasetLook::Read(WriteTransaction& transaction, const std::string& dataset,
@@ -327,11 +350,9 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             fit.recopy = fmt::format("column {} was renamed, and more", column.name);
             return fit;
         }
-        books += fmt::format("{}({}, {}, {}, {}, '{}')", books.empty() ? "" : ", ",
-                             QuoteLiteral(target.dataset), QuoteLiteral(target.name),
-                             QuoteLiteral(column.name), number, ToSql(column.type));
+        AppendBooks(target, column, number, false, books);
         books_changed = books_changed || found == nullptr || found->number != number ||
-                        found->type != ToSql(column.type);
+                        found->type != ToSql(column.type) || found->place != column.place;
         if (found != nullptr) {
             const auto& comment = found->comment;
             const auto mask = MaskOfComment(comment);
@@ -418,6 +439,15 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             BehindMask(one.comment,
                        renamed == new_name.end() ? std::string(kKept) : CalledNow(renamed->second));
         if (one.comment != comment) AppendGone(target, one.column.name, comment, fit.alter);
+    }
+    const auto withheld = all_books.Withheld(target.name);
+    books_changed = books_changed || withheld.size() != columns.withheld.size();
+    for (const auto& column : columns.withheld) {
+        AppendBooks(target, column, column.number, true, books);
+        const auto found = withheld.find(SmallLetters(column.name));
+        books_changed = books_changed || found == withheld.end() ||
+                        found->second.number != column.number ||
+                        found->second.place != column.place;
     }
     if (books_changed) {
         fit.before_rows.push_back("DELETE FROM _biwa.stream_columns WHERE " + OfTarget(target));

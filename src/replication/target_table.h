@@ -73,16 +73,20 @@ class TargetBooks {
         std::int32_t number = 0;
         std::string type = {};
         std::string comment = {};
+        std::int32_t place = 0;  // Column::place
     };
 
     // Of all tables where none is named.
     static Result<TargetBooks> Read(WriteTransaction& transaction, const std::string& dataset,
                                     const std::string& table = "");
     const Entry* Find(const std::string& table, const std::string& column) const;
+    // Those that a mask drops (TableSchema::withheld), in small letters.
+    std::map<std::string, Entry> Withheld(const std::string& table) const;
     void Forget(const std::string& table);
 
   private:
-    std::map<std::pair<std::string, std::string>, Entry> columns_;
+    using Entries = std::map<std::pair<std::string, std::string>, Entry>;
+    Entries columns_, withheld_;  // by table and column, in small letters
 };
 
 // What has to be known of a dataset to make and to drop its tables, read once for those of one

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -207,10 +208,12 @@ struct StreamStart {
 };
 
 // A table whose changes are followed: those of commits after `from`. Before that its rows hold them
-// already, as it was copied later than the stream has got.
+// already, as it was copied later than the stream has got. Those after `until` are not the stream's
+// any more; a source that was told by Publish may know itself.
 struct FollowedTable {
     SourceTable table;
     std::uint64_t from = 0;  // Position::order
+    std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
 };
 
 enum class IfMissing { kRefuse, kPassOver };

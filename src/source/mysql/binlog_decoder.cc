@@ -381,7 +381,7 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
         return {};
     }
     const auto* followed = resolver_.Find(effect.schema, effect.table);
-    if (followed == nullptr || OrderOf(file_number_, end) <= followed->seen) return {};
+    if (followed == nullptr || !followed->IsFollowedAt(OrderOf(file_number_, end))) return {};
     const auto name = effect.schema + "." + effect.table;
     if (passed_over_.contains(name)) {
         if (!effect.renamed.empty())
@@ -453,10 +453,12 @@ Status BinlogDecoder::DecodeTableMap(const Event& event) {
     const auto* followed = resolver_.Find(table.map.schema, table.map.table);
     if (followed != nullptr) {
         table.seen = followed->seen;
+        table.until = followed->until;
         // What the copy has may be of another definition, which nobody needs to understand.
         if (OrderOf(file_number_, end_) <= followed->seen) {
             table.bytes.clear();
-        } else if (!passed_over_.contains(table.map.schema + "." + table.map.table)) {
+        } else if (followed->IsFollowedAt(OrderOf(file_number_, end_)) &&
+                   !passed_over_.contains(table.map.schema + "." + table.map.table)) {
             auto resolved = resolver_.Resolve(table.map);
             if (resolved) {
                 table.resolved = std::move(*resolved);

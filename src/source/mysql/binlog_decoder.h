@@ -8,6 +8,7 @@
 // column's default in an insert.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,6 +42,10 @@ struct KnownTable {
     std::shared_ptr<const TableSchema> columns;  // as they were last known
     // Changes up to this place (Position::order) are in the copy of the table already.
     std::uint64_t seen = 0;
+    // And those behind this one are not the stream's.
+    std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
+
+    bool IsFollowedAt(std::uint64_t order) const { return order > seen && order <= until; }
 };
 
 // Knows the tables of the stream.
@@ -114,9 +119,9 @@ class BinlogDecoder {
         std::string bytes;  // of its table map
         TableMap map;
         std::optional<ResolvedTable> resolved;  // nothing: passed over
-        std::uint64_t seen = 0;
-        std::optional<std::size_t> in_batch;  // its current part of the batch
-        std::size_t rows_expected = 0;        // as many as in its part of the last batch
+        std::uint64_t seen = 0, until = 0;      // of the KnownTable
+        std::optional<std::size_t> in_batch;    // its current part of the batch
+        std::size_t rows_expected = 0;          // as many as in its part of the last batch
         // Of each column of the map, in that part.
         struct Target {
             Cells* cells = nullptr;  // none: it is left out

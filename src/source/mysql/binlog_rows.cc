@@ -46,7 +46,8 @@ Status BinlogDecoder::DecodeRows(const Event& event) {
         return Corrupt("the binary log has rows of a table that it did not explain");
     }
     auto& table = found->second;
-    if (!table.resolved || OrderOf(file_number_, end_) <= table.seen) return {};
+    const auto order = OrderOf(file_number_, end_);
+    if (!table.resolved || order <= table.seen || order > table.until) return {};
     if (!in_transaction_) return Corrupt("the binary log has rows outside a transaction");
     const auto rows = BIWA_TRY(ReadRowsEvent(event, uncompressed_));
     const auto columns = table.map.columns.size();

@@ -46,9 +46,10 @@ class BlockMemory final : public CellsOwner {
 StreamResolver::StreamResolver(ConnectionParameters parameters,
                                const std::vector<FollowedTable>& tables)
     : parameters_(std::move(parameters)) {
-    for (const auto& [table, from] : tables) {
+    for (const auto& [table, from, until] : tables) {
         auto& known = tables_[table.ToString()];
         known.followed.seen = from;
+        known.followed.until = until;
         known.schema = table.schema;
         known.name = table.name;
         known.followed.columns = std::make_shared<const TableSchema>(table.columns);

@@ -1,0 +1,227 @@
+#include "replication/mask_books.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "base/text.h"
+#include "replication/stream_options.h"
+
+namespace biwa {
+
+namespace {
+
+// Before the first stream the warehouse has no such books.
+Result<bool> HasStreamBooks(ReadSession& session) {
+    const auto books = BIWA_TRY(
+        session.Query("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
+                      "'stream_columns' AND database_name = current_database()"));
+    const auto* found = BIWA_TRY(books->Next());
+    return found != nullptr && found->rows > 0;
+}
+
+// The row's value of a column that books of a Biwa before this one may lack.
+const Cells* CellsOf(const RowStream& rows, const RowBlock& block, const std::string& column) {
+    const auto& columns = rows.columns();
+    const auto found = std::find_if(columns.begin(), columns.end(),
+                                    [&](const Column& one) { return one.name == column; });
+    if (found == columns.end()) return nullptr;
+    return &block.columns[static_cast<std::size_t>(found - columns.begin())];
+}
+
+Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& books) {
+    const auto rows = BIWA_TRY(session.Query(fmt::format(
+        "SELECT * FROM _biwa.stream_columns WHERE dataset = {}", QuoteLiteral(dataset))));
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        const auto cells = [&](const char* column) { return CellsOf(*rows, *block, column); };
+        const auto* places = cells("place");
+        const auto* types = cells("type_at_source");
+        const auto* withheld = cells("is_withheld");
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            BookedColumn column;
+            const std::string table(cells("table_name")->GetString(row));
+            column.name = cells("column_name")->GetString(row);
+            column.number = cells("number")->Get<std::int32_t>(row);
+            if (places != nullptr) column.place = places->Get<std::int32_t>(row);
+            if (types != nullptr) column.type = types->GetString(row);
+            column.is_here = withheld == nullptr || withheld->Get<std::uint8_t>(row) == 0;
+            column.is_masked = !column.is_here;
+            if (const auto recorded = books.record.find(table); recorded != books.record.end()) {
+                const auto mask = recorded->second.find(column.name);
+                column.is_masked =
+                    column.is_masked || (mask != recorded->second.end() && !mask->second.empty());
+            }
+            books.columns[SmallLetters(table)].push_back(std::move(column));
+        }
+    }
+    for (auto& [table, columns] : books.columns) {
+        std::stable_sort(
+            columns.begin(), columns.end(),
+            [](const BookedColumn& a, const BookedColumn& b) { return a.place < b.place; });
+    }
+    return {};
+}
+
+Status ReadTables(ReadSession& session, const TargetDataset& dataset, const std::string& stream,
+                  MaskBooks& books) {
+    const auto rows = BIWA_TRY(session.Query(
+        "SELECT stream, source_schema, source_table, source_id, phase FROM _biwa.stream_tables"));
+    const auto live = ToString(TablePhase::kLive);
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            const auto text = [&](std::size_t column) {
+                return std::string(block->columns[column].GetString(row));
+            };
+            SourceTable table;
+            table.schema = text(1);
+            table.name = text(2);
+            table.id = text(3);
+            const auto target = TargetTable(dataset, table.schema, table.name);
+            if (!stream.empty() && text(4) == live) {
+                if (text(0) == stream) books.is_followed[SmallLetters(target.name)] = true;
+                if (text(0) == JoinName(stream)) {
+                    books.is_followed[SmallLetters(BesideTable(target).name)] = true;
+                }
+            }
+            books.stream_tables[SmallLetters(target.name)] = std::move(table);
+        }
+    }
+    return {};
+}
+
+std::map<std::string, std::size_t> PlacesOf(const std::vector<Column>& columns) {
+    std::map<std::string, std::size_t> places;
+    for (std::size_t i = 0; i < columns.size(); ++i) places[SmallLetters(columns[i].name)] = i;
+    return places;
+}
+
+bool HasOrder(const std::vector<BookedColumn>& before, const std::vector<Column>& now) {
+    return std::all_of(before.begin(), before.end(),
+                       [](const BookedColumn& one) { return one.place != 0; }) &&
+           std::all_of(now.begin(), now.end(), [](const Column& one) { return one.number == 0; });
+}
+
+}  // namespace
+
+Result<MaskRecord> ReadMaskRecord(Warehouse& warehouse, const std::string& dataset) {
+    const auto session = BIWA_TRY(warehouse.OpenSession());
+    const auto rows = BIWA_TRY(session->Query(
+        fmt::format("SELECT table_name, column_name, coalesce(comment, '') FROM duckdb_columns() "
+                    "WHERE schema_name = {} AND database_name = current_database()",
+                    QuoteLiteral(dataset))));
+    MaskRecord record;
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            const auto text = [&](std::size_t column) {
+                return std::string(block->columns[column].GetString(row));
+            };
+            record[text(0)][text(1)] = MaskOfComment(text(2));
+        }
+    }
+    return record;
+}
+
+Result<MaskBooks> MaskBooks::Read(Warehouse& warehouse, const TargetDataset& dataset,
+                                  const std::string& stream) {
+    MaskBooks books;
+    books.record = BIWA_TRY(ReadMaskRecord(warehouse, dataset.name));
+    const auto session = BIWA_TRY(warehouse.OpenSession());
+    if (!BIWA_TRY(HasStreamBooks(*session))) return books;
+    BIWA_TRY(ReadColumns(*session, dataset.name, books));
+    BIWA_TRY(ReadTables(*session, dataset, stream, books));
+    return books;
+}
+
+const std::vector<BookedColumn>* MaskBooks::Find(const TableName& target) const {
+    const auto found = columns.find(SmallLetters(target.name));
+    return found == columns.end() ? nullptr : &found->second;
+}
+
+bool MaskBooks::IsFollowed(const TableName& target) const {
+    return is_followed.contains(SmallLetters(target.name));
+}
+
+std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
+                                       const std::vector<Column>& now,
+                                       const std::vector<bool>& masked) {
+    if (!HasOrder(before, now)) return std::nullopt;
+    const auto places = PlacesOf(now);
+    std::vector<const BookedColumn*> stayed;
+    std::set<std::size_t> places_now;
+    for (const auto& one : before) {
+        const auto found = places.find(SmallLetters(one.name));
+        if (found == places.end()) continue;
+        stayed.push_back(&one);
+        places_now.insert(found->second);
+    }
+    auto place = places_now.begin();
+    for (const auto* one : stayed) {
+        const auto& column = now[*place];
+        if (one->is_masked && !masked[*place] &&
+            SmallLetters(column.name) != SmallLetters(one->name)) {
+            return MaskDoubt{one->name, {column.name}};
+        }
+        ++place;
+    }
+    return std::nullopt;
+}
+
+std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
+                                        const std::vector<Column>& now,
+                                        const std::vector<bool>& masked) {
+    if (!HasOrder(before, now)) return std::nullopt;
+    const auto there = PlacesOf(now);
+    std::set<std::size_t> stayed;
+    for (const auto& one : before) {
+        if (const auto found = there.find(SmallLetters(one.name)); found != there.end()) {
+            stayed.insert(found->second);
+        }
+    }
+    const std::vector<std::size_t> order(stayed.begin(), stayed.end());
+    const auto gone = before.size() - order.size();
+    if (gone == 0) return std::nullopt;
+    // The k-th of those that have stayed may be the one that was k-th, or as many places further
+    // as have gone. Whether it can be that one: by its own type, and as those in front of it, or
+    // behind it, find places too.
+    const auto fits = [&](std::size_t k, std::size_t further) {
+        const auto& type = before[k + further].type;
+        return type.empty() || type == ToSql(now[order[k]].type);
+    };
+    using Row = std::vector<bool>;
+    std::vector<Row> front(order.size(), Row(gone + 1)), back = front;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+        bool is_free = k == 0;
+        for (std::size_t further = 0; further <= gone; ++further) {
+            is_free = is_free || front[k - 1][further];
+            front[k][further] = is_free && fits(k, further);
+        }
+    }
+    for (std::size_t k = order.size(); k-- > 0;) {
+        bool is_free = k + 1 == order.size();
+        for (std::size_t further = gone + 1; further-- > 0;) {
+            is_free = is_free || back[k + 1][further];
+            back[k][further] = is_free && fits(k, further);
+        }
+    }
+    MaskDoubt doubt;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+        const auto& column = now[order[k]];
+        if (masked[order[k]]) continue;
+        for (std::size_t further = 0; further <= gone; ++further) {
+            const auto& was = before[k + further];
+            if (!front[k][further] || !back[k][further] || !was.is_masked ||
+                SmallLetters(was.name) == SmallLetters(column.name)) {
+                continue;
+            }
+            if (doubt.masked.empty()) doubt.masked = was.name;
+            doubt.now.push_back(column.name);
+            break;
+        }
+    }
+    if (doubt.now.empty()) return std::nullopt;
+    return doubt;
+}
+
+}  // namespace biwa

@@ -1,0 +1,194 @@
+"""MariaDB and MySQL do not number columns: whatever way a masked column gets the name of one that is clear, and whatever
+the stream does meanwhile, nothing of it comes in clear."""
+import pytest
+
+from harness.either import database, instance, is_mysql, maria  # noqa: F401
+from harness.wait import wait_until
+
+SECRET = "clear as day"
+EXCHANGE = "ALTER TABLE t RENAME COLUMN secret TO pub, RENAME COLUMN pub TO secret"
+STEPS = ("ALTER TABLE t RENAME COLUMN secret TO was; ALTER TABLE t RENAME COLUMN pub TO secret;"
+         "ALTER TABLE t RENAME COLUMN was TO pub")
+# As pt-online-schema-change does it.
+SHADOW = ("CREATE TABLE _t_new LIKE t; ALTER TABLE _t_new RENAME COLUMN secret TO pub, RENAME COLUMN pub TO secret;"
+          "INSERT INTO _t_new (id, pub, secret, other) SELECT id, secret, pub, other FROM t;"
+          "RENAME TABLE t TO _t_old, _t_new TO t")
+SUCCESSION = "ALTER TABLE t DROP pub; ALTER TABLE t RENAME COLUMN secret TO pub"
+
+
+def write(instance, *masks, by_default=False, exclude="", clear=()):
+    lines = ["connection: app_db", "dataset: app", f'tables: ["{instance.database.name}.*"]',
+             # What stands between two statements is not looked at.
+             "discover_every: 1h",
+             f"exclude: [{exclude}]", f"mask: {'by_default' if by_default else 'listed'}", f"clear: [{', '.join(clear)}]",
+             "masks: {" + ", ".join(masks) + "}"]
+    instance.write("streams/app.yaml", "\n".join(lines) + "\n")
+
+
+def ask(instance, *arguments):
+    done = instance.command("stream", *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def begin(database, instance, mask="drop"):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, pub varchar(40), secret varchar(40), other varchar(40));"
+                 f"INSERT INTO t VALUES (1, 'p', '{SECRET}', 'o'); CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1)")
+    write(instance, f"{database.name}.t.secret: {mask}")
+    instance.start()
+    instance.sync()
+    assert instance.query("SELECT pub FROM app.t") == [["p"]]
+
+
+def table(instance, name="t"):
+    return next((one for one in instance.stream()["tables"] if one["name"] == name), {"state": "not known yet"})
+
+
+def assert_refused(instance, *said):
+    wait_until(lambda: table(instance)["state"] == "gone", lambda: (instance.stream(), instance.log()))
+    for text in said:
+        assert text in str(table(instance)), instance.stream()
+
+
+def assert_nowhere(instance):
+    """Nothing in clear, over a restart either."""
+    instance.restart()
+    instance.sync()
+    files = b"".join(path.read_bytes() for path in (instance.folder / ".biwa").rglob("*") if path.is_file())
+    assert SECRET.encode() not in files
+    assert "secret" in str(table(instance))
+
+
+def mend(database, instance, *masks):
+    """Who names the columns as they are has the table again."""
+    if instance.is_running():
+        assert instance.stop() == 0
+    write(instance, *(f"{database.name}.t.{mask}" for mask in masks))
+    instance.start()
+    instance.sync()
+    wait_until(lambda: table(instance)["state"] == "live", lambda: (instance.stream(), instance.log()))
+
+
+@pytest.mark.parametrize("mask", ["drop", "'null'"])
+@pytest.mark.parametrize("how", [EXCHANGE, STEPS, SHADOW, SUCCESSION], ids=["exchange", "steps", "shadow", "succession"])
+def test_names_given_to_others_while_the_table_is_paused(database, instance, how, mask):
+    begin(database, instance, mask)
+    ask(instance, "pause", "app", "t")
+    instance.sync()
+    database.run(how + f"; INSERT INTO t (id, pub) VALUES (2, '{SECRET}'); INSERT INTO u VALUES (2)")
+    instance.sync()
+    ask(instance, "resume", "app", "t")
+    assert_refused(instance, "secret", "pub", "mask")
+    # The others go on.
+    database.run("INSERT INTO u VALUES (3)")
+    instance.sync()
+    assert instance.query("SELECT count(*) FROM app.u") == [[3]]
+    assert_nowhere(instance)
+    if how == SUCCESSION:
+        assert "pub or other" in str(table(instance)), table(instance)
+        mend(database, instance, "pub: 'null'", "other: 'null'")
+        mend(database, instance, "pub: 'null'")
+        wait_until(lambda: instance.query("SELECT other FROM app.t ORDER BY id") == [["o"], [None]], instance.log)
+    else:
+        mend(database, instance, "pub: 'null'")
+    assert instance.query("SELECT id, pub FROM app.t ORDER BY id") == [[1, None], [2, None]]
+    database.run(f"INSERT INTO t (id, pub) VALUES (3, '{SECRET}')")
+    instance.sync()
+    assert instance.query("SELECT id, pub FROM app.t WHERE id = 3") == [[3, None]]
+
+
+@pytest.mark.parametrize("how", [STEPS, SHADOW], ids=["steps", "shadow"])
+@pytest.mark.parametrize("metadata", ["FULL", "MINIMAL"])
+def test_names_given_to_others_while_it_is_followed(database, instance, how, metadata):
+    database.run(f"SET GLOBAL binlog_row_metadata = '{metadata}'")
+    try:
+        begin(database, instance)
+        database.run(f"INSERT INTO t VALUES (2, 'p', '{SECRET}', 'o'); {how}; INSERT INTO t (id, pub) VALUES (3, '{SECRET}')")
+        wait_until(lambda: instance.stream()["state"] == "failed" or table(instance)["state"] == "gone", instance.log)
+        instance.kill()
+        instance.start()
+        wait_until(lambda: instance.stream()["state"] == "failed" or table(instance)["state"] == "gone", instance.log)
+        files = b"".join(path.read_bytes() for path in (instance.folder / ".biwa").rglob("*") if path.is_file())
+        assert SECRET.encode() not in files
+        mend(database, instance, "pub: 'null'")
+        assert instance.query("SELECT id, pub FROM app.t ORDER BY id") == [[1, None], [2, None], [3, None]]
+    finally:
+        database.run("SET GLOBAL binlog_row_metadata = DEFAULT")
+
+
+@pytest.mark.parametrize("how", [EXCHANGE, SUCCESSION], ids=["exchange", "succession"])
+def test_names_given_to_others_while_masks_change(database, instance, how):
+    """With what was known of the table would go what tells."""
+    begin(database, instance)
+    instance.kill()
+    database.run(how)
+    # Names that are not there are refused in any case.
+    kept = [] if how == SUCCESSION else [f"{database.name}.t.secret: drop"]
+    write(instance, *kept, f"{database.name}.t.other: 'null'")
+    done = instance.command("apply", "--yes")
+    assert done.returncode != 0 and "secret" in done.stderr and "pub" in done.stderr, done.stdout + done.stderr
+    write(instance, f"{database.name}.t.pub: 'null'", f"{database.name}.t.other: 'null'")
+    instance.start()
+    instance.sync()
+    wait_until(lambda: instance.query("SELECT id, pub, other FROM app.t") == [[1, None, None]], instance.log)
+
+
+def test_names_given_to_others_while_the_table_is_excluded(database, instance):
+    begin(database, instance)
+    db = database.name
+    assert instance.stop() == 0
+    write(instance, f"{db}.t.secret: drop", exclude=f"{db}.t")
+    instance.start()
+    instance.sync()
+    database.run(EXCHANGE)
+    instance.sync()
+    assert instance.stop() == 0
+    write(instance, f"{db}.t.secret: drop")
+    instance.start()
+    assert_refused(instance, "secret", "pub")
+    assert_nowhere(instance)
+
+
+def test_what_was_only_moved_comes_again_when_somebody_has_looked(database, instance):
+    begin(database, instance)
+    db = database.name
+    database.run("ALTER TABLE t MODIFY pub varchar(40) AFTER secret; INSERT INTO t VALUES (2, 'x', 'q', 'o')")
+    assert_refused(instance, "moved")
+    mend(database, instance, "secret: drop", "pub: 'null'")
+    mend(database, instance, "secret: drop")
+    wait_until(lambda: instance.query("SELECT id, pub FROM app.t ORDER BY id") == [[1, "p"], [2, "q"]], instance.log)
+    # And what is not beside a masked column may be moved, dropped and added as anybody likes.
+    database.run("ALTER TABLE t ADD more int DEFAULT 7 FIRST, ADD rest int AFTER pub; ALTER TABLE t DROP other;"
+                 "ALTER TABLE t MODIFY id int FIRST; INSERT INTO t VALUES (3, 8, 'x', 'r', 1)")
+    instance.sync()
+    # A column with values that nobody has seen has the table copied anew.
+    wait_until(lambda: "8" in str(instance.query("SELECT * FROM app.t WHERE id = 3")), lambda: (table(instance), instance.log()))
+    assert instance.query("SELECT id, pub, more, rest FROM app.t ORDER BY id") == [
+        [1, "p", 7, None], [2, "q", 7, None], [3, "r", 8, 1]]
+    assert table(instance)["state"] == "live"
+
+
+def test_a_masked_column_that_is_dropped_says_so_and_nothing_more(database, instance):
+    begin(database, instance, "'null'")
+    db = database.name
+    database.run("ALTER TABLE t DROP secret; INSERT INTO t VALUES (2, 'q', 'o')")
+    instance.sync()
+    ask(instance, "recopy", "app", "t")
+    instance.sync()
+    wait_until(lambda: instance.query("SELECT id, pub FROM app.t ORDER BY id") == [[1, "p"], [2, "q"]], instance.log)
+    assert "is not there any more" in str(table(instance))
+
+
+def test_with_masks_by_default(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, pub varchar(40), secret varchar(40), other int);"
+                 f"INSERT INTO t VALUES (1, 'p', '{SECRET}', 7)")
+    db = database.name
+    write(instance, by_default=True, clear=(f"{db}.t.id", f"{db}.t.pub", f"\"{db}.biwa_test_marker.*\""))
+    instance.start()
+    instance.sync()
+    assert instance.query("SELECT * FROM app.t") == [[1, "p", None, None]]
+    ask(instance, "pause", "app", "t")
+    instance.sync()
+    database.run(SUCCESSION)
+    ask(instance, "resume", "app", "t")
+    assert_refused(instance, "secret", "pub")
+    assert_nowhere(instance)

@@ -218,6 +218,25 @@ class Masking {
         return masked;
     }
 
+    // Whether the columns of the table as it is now are still those that it was described with, as
+    // far as their names say so. kConflict: they may not be.
+    Status CheckStill(const MaskedTable& described, const SourceTable& now) const {
+        std::lock_guard lock(mutex_);
+        const auto before = Booked(described);
+        const auto& columns = now.columns.columns;
+        const auto masked = BIWA_TRY(AreMasked(now, columns));
+        const bool is_certain =
+            !FindExchanged(before, columns, masked) && !FindSuccessors(before, columns, masked) &&
+            std::all_of(columns.begin(), columns.end(), [&](const Column& column) {
+                const auto place = described.clear->Find(column.name);
+                const auto number = place ? described.clear->columns[*place].number : 0;
+                return number == 0 || column.number == 0 || number == column.number;
+            });
+        if (is_certain) return {};
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("columns of {} may have exchanged their names", now.ToString()));
+    }
+
     // What the source says of names that were given to other columns.
     Status CheckNames(const TableChanges& changes) const {
         std::lock_guard lock(mutex_);
@@ -436,6 +455,16 @@ class Masking {
         return {};
     }
 
+    static std::vector<BookedColumn> Booked(const MaskedTable& table) {
+        std::vector<BookedColumn> columns;
+        for (std::size_t i = 0; i < table.masks.size(); ++i) {
+            const auto& column = table.clear->columns[i];
+            columns.push_back({column.name, column.number, static_cast<std::int32_t>(i + 1),
+                               ToSql(column.type), table.masks[i].has_value()});
+        }
+        return columns;
+    }
+
     // The same of columns in changes. kConflict, which says why.
     Status CheckOrder(const SourceTable& table, const std::vector<Column>& columns,
                       const Table& state) const {
@@ -445,11 +474,7 @@ class Masking {
             before = *booked;
         } else if (!state.schemas.empty()) {
             // Made since it was asked for.
-            const auto& last = state.schemas.front();
-            for (std::size_t i = 0; i < last.masks.size(); ++i) {
-                before.push_back({last.clear->columns[i].name, 0, static_cast<std::int32_t>(i + 1),
-                                  "", last.masks[i].has_value()});
-            }
+            before = Booked(state.schemas.front());
         }
         const auto doubt = FindExchanged(before, columns, BIWA_TRY(AreMasked(table, columns)));
         if (doubt) return Fail(ErrorKind::kConflict, Exchanged(*doubt));
@@ -570,8 +595,15 @@ class MaskedSnapshot final : public SnapshotReader {
                                             const SnapshotRange& range) override {
         auto masked = BIWA_TRY(masking_->ForRows(table));
         const auto clear_range = BIWA_TRY(ClearRange(range, masked.has_masked_key()));
-        return MaskRows(BIWA_TRY(clear_->Read(masking_->Clear(table), clear_range)),
-                        std::move(masked), masking_->hash());
+        const auto clear_table = masking_->Clear(table);
+        auto rows = BIWA_TRY(clear_->Read(clear_table, clear_range));
+        if (!masked.is_masked()) return rows;
+        BIWA_TRY(clear_->CheckColumns(clear_table));
+        return MaskRows(std::move(rows), std::move(masked), masking_->hash());
+    }
+
+    Status CheckColumns(const SourceTable& table) override {
+        return clear_->CheckColumns(masking_->Clear(table));
     }
 
     Result<bool> AreCurrent(const SourceTable& table,
@@ -693,8 +725,13 @@ class MaskedSource final : public StreamSource {
         for (auto& key : clear_keys) BIWA_TRY(masking_->Unmask(masked, key));
         auto clear_table = table;
         clear_table.columns = *masked.clear;
-        return MaskRows(BIWA_TRY(clear_->ReadRows(clear_table, clear_keys)), std::move(masked),
-                        masking_->hash());
+        auto rows = BIWA_TRY(clear_->ReadRows(clear_table, clear_keys));
+        if (!masked.is_masked()) return rows;
+        // As they are while the rows are being read.
+        for (const auto& now : BIWA_TRY(clear_->Tables({table.ToString()}, IfMissing::kPassOver))) {
+            BIWA_TRY(masking_->CheckStill(masked, now));
+        }
+        return MaskRows(std::move(rows), std::move(masked), masking_->hash());
     }
     Result<std::unique_ptr<RowReader>> ReadKeys(const SourceTable& table,
                                                 const KeyRange& range) override {

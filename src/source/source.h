@@ -88,6 +88,10 @@ class SnapshotReader {
     // the table changes after that, Read is kUnavailable.
     virtual Result<bool> AreCurrent(const SourceTable& table,
                                     const std::vector<SnapshotRange>& ranges) = 0;
+    // kUnavailable: rows that Read was asked for may be those of other columns, which have got the
+    // names of these since the table was described. Asked after Read, where that matters, and
+    // holds until those rows end. From any thread. Nothing where Read finds it out itself.
+    virtual Status CheckColumns(const SourceTable&) { return {}; }
     // Values so far that the warehouse's types cannot hold, and that became NULL. From any thread.
     virtual std::uint64_t unrepresentable() const = 0;
 };

@@ -1,5 +1,7 @@
 """MariaDB and MySQL do not number columns: whatever way a masked column gets the name of one that is clear, and whatever
 the stream does meanwhile, nothing of it comes in clear."""
+import contextlib
+
 import pytest
 
 from harness.either import database, instance, is_mysql, maria  # noqa: F401
@@ -191,4 +193,26 @@ def test_with_masks_by_default(database, instance):
     database.run(SUCCESSION)
     ask(instance, "resume", "app", "t")
     assert_refused(instance, "secret", "pub")
+    assert_nowhere(instance)
+
+
+def test_names_given_to_others_while_the_table_is_copied(database, instance):
+    """A view of the rows is none of the columns' names."""
+    database.run("CREATE TABLE a_large (id int PRIMARY KEY, filler varchar(2000)); INSERT INTO a_large VALUES (1, repeat('x', 2000))")
+    for power in range(14):
+        database.run(f"INSERT INTO a_large SELECT id + {2 ** power}, filler FROM a_large")
+    database.run("CREATE TABLE b_locked (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, pub varchar(40), secret varchar(40));"
+                 f"INSERT INTO t VALUES (1, 'p', '{SECRET}')")
+    write(instance, f"{database.name}.t.secret: drop")
+    instance.start()
+    wait_until(lambda: instance.stream()["state"] == "snapshot", instance.log, every=0.002)
+    with contextlib.closing(database.server.connect(database.name)) as other:
+        other.cursor().execute("LOCK TABLES b_locked WRITE")
+        wait_until(lambda: table(instance, "a_large")["state"] == "live", instance.log)
+        assert table(instance)["state"] == "waiting", "the lock came too late"
+        database.run(EXCHANGE)
+        other.cursor().execute("UNLOCK TABLES")
+    wait_until(lambda: table(instance)["state"] == "gone" or instance.stream()["state"] == "failed",
+               lambda: (table(instance), instance.log()))
+    assert instance.query("SELECT * FROM app.t") == []
     assert_nowhere(instance)

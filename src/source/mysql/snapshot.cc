@@ -272,14 +272,23 @@ Result<CatalogTable> MySqlSnapshot::Describe(const SourceTable& table) {
     if (auto described = found()) return *std::move(described);
     std::lock_guard describing(describing_mutex_);
     if (auto described = found()) return *std::move(described);
-    auto now = BIWA_TRY(ReadNow(table));
-    if (now.table.columns.columns != table.columns.columns) {
-        // The next attempt begins with the columns that there are then, and goes on with the copy.
-        return Unavailable(
-            fmt::format("the columns of {} have changed since the copy began", table.ToString()));
-    }
+    auto now = BIWA_TRY(ReadAsDescribed(table));
     std::lock_guard lock(mutex_);
     return described_[table.ToString()] = std::move(now);
+}
+
+Status MySqlSnapshot::CheckColumns(const SourceTable& table) {
+    std::lock_guard describing(describing_mutex_);
+    BIWA_TRY(ReadAsDescribed(table));
+    return {};
+}
+
+Result<CatalogTable> MySqlSnapshot::ReadAsDescribed(const SourceTable& table) {
+    auto now = BIWA_TRY(ReadNow(table));
+    if (now.table.columns.columns == table.columns.columns) return now;
+    // The next attempt begins with the columns that there are then, and goes on with the copy.
+    return Unavailable(
+        fmt::format("the columns of {} have changed since the copy began", table.ToString()));
 }
 
 // The table as it is now, and not as the snapshot sees it.

@@ -58,6 +58,9 @@ class MySqlSnapshot final : public SnapshotReader {
     Result<bool> AreCurrent(const SourceTable&, const std::vector<SnapshotRange>&) override {
         return true;
     }
+    // A view of the rows is none of the columns' names: those are as they are when it is read.
+    // While that goes on the server alters nothing of the table.
+    Status CheckColumns(const SourceTable& table) override;
     std::uint64_t unrepresentable() const override { return unrepresentable_; }
 
   private:
@@ -66,6 +69,7 @@ class MySqlSnapshot final : public SnapshotReader {
     Result<Connection> TakeConnection();
     void GiveBack(std::optional<Connection> connection);
     Result<CatalogTable> Describe(const SourceTable& table);
+    Result<CatalogTable> ReadAsDescribed(const SourceTable& table);
     Result<CatalogTable> ReadNow(const SourceTable& table);
 
     const ConnectionParameters parameters_;

@@ -110,6 +110,7 @@ Status BinlogDecoder::DecodeOne(const Event& event, const SharedBytes& bytes) {
             return DecodeRotate(event);
         case EventType::kQuery:
         case EventType::kQueryCompressed:
+        case EventType::kExecuteLoadQuery:
             return DecodeQuery(event);
         case EventType::kTableMap:
             return DecodeTableMap(event);
@@ -140,8 +141,6 @@ Status BinlogDecoder::DecodeOne(const Event& event, const SharedBytes& bytes) {
             return {};
         case EventType::kIncident:
             return Conflict("the server says that events were lost (an incident event)");
-        case EventType::kExecuteLoadQuery:
-            return Conflict("LOAD DATA was logged as a statement, not by binlog_format=ROW");
         case EventType::kPartialUpdateRows:
             return Fail(ErrorKind::kConflict,
                         "the server logs parts of JSON values only, which cannot be followed",

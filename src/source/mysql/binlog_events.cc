@@ -335,8 +335,11 @@ Result<Query> ReadQuery(const Event& event) {
     const auto database_length = reader.Number<std::uint8_t>();
     Query query;
     query.error = reader.Number<std::uint16_t>();
-    query.client_collation =
-        ClientCollation(reader.Bytes(reader.Number<std::uint16_t>()), query.has_backslashes);
+    const auto status_length = reader.Number<std::uint16_t>();
+    // Which file was loaded, where its name stands in the statement, and what became of rows that
+    // were there.
+    if (event.type == EventType::kExecuteLoadQuery) reader.Bytes(4 + 4 + 4 + 1);
+    query.client_collation = ClientCollation(reader.Bytes(status_length), query.has_backslashes);
     query.database = reader.Bytes(database_length);
     reader.Bytes(1);
     const auto statement = reader.TakeRest();

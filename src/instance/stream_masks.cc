@@ -195,6 +195,7 @@ Status DropRemasked(const Plan& plan, const Project& wanted,
         // With what was known of them goes what tells of columns that got other names.
         const auto masked =
             BIWA_TRY(OpenMasked(*source, "", stream.name, stream.only, dataset, policy, warehouse));
+        std::string doubtful, mend;
         for (const auto& table : remasked) {
             const auto found = masked->Tables({table.ToString()}, IfMissing::kPassOver);
             const bool is_renamed = !found && found.error().kind == ErrorKind::kUser;
@@ -202,10 +203,12 @@ Status DropRemasked(const Plan& plan, const Project& wanted,
             const bool is_doubtful = table.refusal.empty() && found && !found->empty() &&
                                      !found->front().refusal.empty();
             if (!is_doubtful) continue;
-            return UserError(
-                fmt::format("{} {}", table.ToString(), found->front().refusal),
-                fmt::format("To go on, {}. Nothing was changed.", found->front().mend_sql));
+            doubtful += fmt::format("{}{} {}", doubtful.empty() ? "" : "; ", table.ToString(),
+                                    found->front().refusal);
+            mend +=
+                fmt::format("{}{}", mend.empty() ? "To go on, " : "; ", found->front().mend_sql);
         }
+        if (!doubtful.empty()) return UserError(doubtful, mend + ".");
         BIWA_TRY(DropForCopy(warehouse, stream, dataset, remasked));
     }
     return {};

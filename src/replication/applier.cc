@@ -108,6 +108,7 @@ Status Applier::Add(ChangeBatch batch) {
         }
         auto& table = found->second;
         if (table.is_passed_over) continue;
+        if (!part.dropped.empty()) BIWA_TRY(NoteDropped(table, part.dropped));
         if (!part.recopy.empty()) {
             BIWA_TRY(PassOver(table, std::move(part.recopy)));
             continue;
@@ -121,10 +122,7 @@ Status Applier::Add(ChangeBatch batch) {
                          TablePhase::kPaused));
             continue;
         }
-        if (!part.dropped.empty()) {
-            BIWA_TRY(NoteDropped(table, part.dropped));
-            if (part.kinds.empty()) continue;
-        }
+        if (!part.dropped.empty() && part.kinds.empty()) continue;
         if (NeedsAnotherCopy(table, part)) {
             BIWA_TRY(PassOver(table, "has no key, and its copy was not of one moment"));
             continue;
@@ -263,6 +261,7 @@ void Applier::Adopt(Table& table, const TableChanges& part, TargetFit fit) {
     table.kept = fit.kept;
     auto& waiting = table.waiting.emplace_back();
     waiting.before_rows = std::move(fit.before_rows);
+    waiting.before_rows.insert(waiting.before_rows.end(), fit.books.begin(), fit.books.end());
     waiting.kept = std::move(fit.kept);
     waiting.buffer = std::make_unique<ChangeBuffer>(part.columns);
     waiting.key = HistoryKey::Of(*part.columns);

@@ -34,6 +34,7 @@ const Cells* CellsOf(const RowStream& rows, const RowBlock& block, const std::st
 Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& books) {
     const auto rows = BIWA_TRY(session.Query(fmt::format(
         "SELECT * FROM _biwa.stream_columns WHERE dataset = {}", QuoteLiteral(dataset))));
+    std::set<std::pair<std::string, std::string>> seen;
     while (const auto* block = BIWA_TRY(rows->Next())) {
         const auto cells = [&](const char* column) { return CellsOf(*rows, *block, column); };
         const auto* places = cells("place");
@@ -53,7 +54,9 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
                 column.is_masked =
                     column.is_masked || (mask != recorded->second.end() && !mask->second.empty());
             }
-            books.columns[SmallLetters(table)].push_back(std::move(column));
+            const auto target = SmallLetters(table);
+            if (!seen.emplace(target, SmallLetters(column.name)).second) continue;
+            books.columns[target].push_back(std::move(column));
         }
     }
     for (auto& [table, columns] : books.columns) {
@@ -156,6 +159,8 @@ std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
         stayed.push_back(&one);
         places_now.insert(found->second);
     }
+    // Names that only capitals tell apart are none here.
+    if (places_now.size() != stayed.size()) return std::nullopt;
     auto place = places_now.begin();
     for (const auto* one : stayed) {
         const auto& column = now[*place];
@@ -180,14 +185,16 @@ std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
         }
     }
     const std::vector<std::size_t> order(stayed.begin(), stayed.end());
+    if (order.size() >= before.size()) return std::nullopt;
     const auto gone = before.size() - order.size();
-    if (gone == 0) return std::nullopt;
     // The k-th of those that have stayed may be the one that was k-th, or as many places further
     // as have gone. Whether it can be that one: by its own type, and as those in front of it, or
     // behind it, find places too.
     const auto fits = [&](std::size_t k, std::size_t further) {
-        const auto& type = before[k + further].type;
-        return type.empty() || type == ToSql(now[order[k]].type);
+        const auto& was = before[k + further];
+        const auto& column = now[order[k]];
+        return was.type.empty() || was.type == ToSql(column.type) ||
+               SmallLetters(was.name) == SmallLetters(column.name);
     };
     using Row = std::vector<bool>;
     std::vector<Row> front(order.size(), Row(gone + 1)), back = front;
@@ -217,6 +224,18 @@ std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
             }
             if (doubt.masked.empty()) doubt.masked = was.name;
             doubt.now.push_back(column.name);
+            break;
+        }
+    }
+    // One that has come since may be one that has gone.
+    for (std::size_t i = 0; i < now.size(); ++i) {
+        if (masked[i] || stayed.contains(i)) continue;
+        for (const auto& was : before) {
+            const bool may_be = was.is_masked && !there.contains(SmallLetters(was.name)) &&
+                                (was.type.empty() || was.type == ToSql(now[i].type));
+            if (!may_be) continue;
+            if (doubt.masked.empty()) doubt.masked = was.name;
+            doubt.now.push_back(now[i].name);
             break;
         }
     }

@@ -101,6 +101,9 @@ class Masking {
     Result<SourceTable> Describe(SourceTable clear) {
         std::lock_guard lock(mutex_);
         auto& state = tables_[clear.ToString()];
+        if (!clear.id.empty() && !state.clear.id.empty() && clear.id != state.clear.id) {
+            state.schemas.clear();
+        }
         BIWA_TRY(CheckRenamed(clear, clear.columns, state));
         state.clear = clear;
         state.kept = KeptMasks(clear);
@@ -255,6 +258,20 @@ class Masking {
         return {};
     }
 
+    // Clear columns that got other names are gone by the ones that they had.
+    void NoteDropped(TableChanges& changes) {
+        if (changes.dropped.empty() && changes.renamed.empty()) return;
+        std::lock_guard lock(mutex_);
+        SourceTable table;
+        table.schema = changes.schema;
+        table.name = changes.name;
+        for (const auto& [before, now] : changes.renamed) {
+            const auto is_masked = IsMasked(table, before);
+            if (is_masked && !*is_masked) changes.dropped.push_back(SmallLetters(before));
+        }
+        tables_[table.ToString()].dropped.insert(changes.dropped.begin(), changes.dropped.end());
+    }
+
     void Remember(const MaskedTable& table, const TableChanges& changes) {
         std::lock_guard lock(mutex_);
         keys_.Remember(table, changes, hash_);
@@ -298,6 +315,8 @@ class Masking {
         SourceTable clear;
         std::map<std::string, Mask> kept;
         std::deque<MaskedTable> schemas;  // the newest first
+        // Columns, in small letters, that the log has said were dropped.
+        std::set<std::string> dropped;
     };
 
     // Whether that is a table of this dataset, which has been copied: only then its id is one of
@@ -376,9 +395,16 @@ class Masking {
     };
     std::vector<KnownColumn> KnownColumns(const SourceTable& table, const Table& state) const {
         std::vector<KnownColumn> known;
-        const auto* booked = books_.Find(TargetTable(dataset_, table.schema, table.name));
+        const auto target = TargetTable(dataset_, table.schema, table.name);
+        const auto* booked = books_.Find(target);
         if (booked != nullptr) {
-            for (const auto& one : *booked) known.push_back({one.name, one.number, one.is_masked});
+            // One that was made anew numbers its columns anew.
+            const auto there = books_.stream_tables.find(SmallLetters(target.name));
+            const bool is_another = there != books_.stream_tables.end() && !table.id.empty() &&
+                                    !there->second.id.empty() && there->second.id != table.id;
+            for (const auto& one : *booked) {
+                known.push_back({one.name, is_another ? 0 : one.number, one.is_masked});
+            }
         }
         if (const auto* recorded = Recorded(table, false)) {
             for (const auto& [column, text] : *recorded) {
@@ -415,17 +441,32 @@ class Masking {
         return masked;
     }
 
+    // Of many the first ones.
+    static std::string Names(const std::vector<std::string>& names, const char* between) {
+        constexpr std::size_t kNamed = 10;
+        const auto end =
+            names.begin() + static_cast<std::ptrdiff_t>(std::min(kNamed, names.size()));
+        auto text = fmt::format("{}", fmt::join(names.begin(), end, between));
+        if (names.size() > kNamed) text += fmt::format(" ({} in all)", names.size());
+        return text;
+    }
     static std::string Exchanged(const MaskDoubt& doubt) {
         return fmt::format(
             "has column {} where {} was, which is masked: columns were moved, or have exchanged "
             "their names",
             doubt.now.front(), doubt.masked);
     }
+    static std::string Succeeded(const MaskDoubt& doubt) {
+        return fmt::format(
+            "has lost a column, and the log was not read that says how: {} may be {}, which was "
+            "masked, under another name",
+            Names(doubt.now, " or "), doubt.masked);
+    }
     static std::string Mend(const std::string& table, const MaskDoubt& doubt) {
         return fmt::format(
-            "mask {} as well (in {}), and `biwa apply`: it is copied anew. If its values are what "
-            "they were before, take that out again then",
-            fmt::join(doubt.now, " and "), table);
+            "mask {} as well (in {}; of a key only `hash` will do), and `biwa apply`: it is copied "
+            "anew. If the values are what they were before, take that out again then",
+            Names(doubt.now, " and "), table);
     }
 
     // Where columns have no numbers, one that would be clear may be one that is masked, for all
@@ -446,11 +487,7 @@ class Masking {
         const auto* before = books_.Find(copied);
         if (before == nullptr || books_.IsFollowed(copied)) return {};
         if (const auto doubt = FindSuccessors(*before, now, masked)) {
-            Refuse(table,
-                   fmt::format("is to be copied, and has lost a column: {} may be {}, which was "
-                               "masked, under another name",
-                               fmt::join(doubt->now, " or "), doubt->masked),
-                   Mend(name, *doubt));
+            Refuse(table, Succeeded(*doubt), Mend(name, *doubt));
         }
         return {};
     }
@@ -476,8 +513,16 @@ class Masking {
             // Made since it was asked for.
             before = Booked(state.schemas.front());
         }
-        const auto doubt = FindExchanged(before, columns, BIWA_TRY(AreMasked(table, columns)));
-        if (doubt) return Fail(ErrorKind::kConflict, Exchanged(*doubt));
+        std::erase_if(before, [&](const BookedColumn& one) {
+            return state.dropped.contains(SmallLetters(one.name));
+        });
+        const auto masked = BIWA_TRY(AreMasked(table, columns));
+        if (const auto doubt = FindExchanged(before, columns, masked)) {
+            return Fail(ErrorKind::kConflict, Exchanged(*doubt));
+        }
+        if (const auto doubt = FindSuccessors(before, columns, masked)) {
+            return Fail(ErrorKind::kConflict, Succeeded(*doubt));
+        }
         return {};
     }
 
@@ -645,13 +690,17 @@ class MaskedChanges final : public ChangeSource {
         if (!batch) return batch;
         for (auto& part : batch->tables) {
             BIWA_TRY(masking_->CheckNames(part));
+            masking_->NoteDropped(part);
             auto found = masking_->ForChanges(part);
             if (!found && found.error().kind == ErrorKind::kConflict) {
                 Withhold(part, std::move(found).error().message);
                 continue;
             }
             const auto table = BIWA_TRY(std::move(found));
-            if (!table.is_masked()) continue;
+            if (!table.is_masked()) {
+                part.columns = table.masked;
+                continue;
+            }
             if (!part.unchanged.empty() && table.has_masked_key()) masking_->Remember(table, part);
             BIWA_TRY(MaskChanges(table, part, hash_));
         }

@@ -24,7 +24,7 @@ constexpr std::size_t kHistoryPoints = 120;
 }  // namespace
 
 StreamWatch::StreamWatch(const StreamOptions& options, const OpenStreamSource& open_source,
-                         const StreamLine& line, StreamBoard& board, const TableKeeper& keeper,
+                         const StreamLine& line, StreamBoard& board, TableKeeper& keeper,
                          TableIntake& intake, WatchHost host)
     : options_(options),
       open_source_(open_source),
@@ -80,7 +80,7 @@ void StreamWatch::Run(std::stop_token stop) {
 void StreamWatch::Measure(double seconds) {
     const auto changes = line_.changes_applied();
     const auto rows = line_.rows_copied() + intake_.rows_copied();
-    if (intake_.IsDueAgain()) host_.wake();
+    if (intake_.IsDueAgain() || keeper_.HasHeard()) host_.wake();
     board_.Change([&](StreamStatus& status) {
         status.changes_per_s = static_cast<double>(changes - last_changes_) / seconds;
         status.rows_per_s =

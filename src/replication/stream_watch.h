@@ -33,7 +33,7 @@ class StreamWatch {
   public:
     // All outlive it.
     StreamWatch(const StreamOptions& options, const OpenStreamSource& open_source,
-                const StreamLine& line, StreamBoard& board, const TableKeeper& keeper,
+                const StreamLine& line, StreamBoard& board, TableKeeper& keeper,
                 TableIntake& intake, WatchHost host);
 
     // Once what it may stop is there.
@@ -59,7 +59,7 @@ class StreamWatch {
     const OpenStreamSource& open_source_;
     const StreamLine& line_;
     StreamBoard& board_;
-    const TableKeeper& keeper_;
+    TableKeeper& keeper_;
     TableIntake& intake_;
     const WatchHost host_;
 

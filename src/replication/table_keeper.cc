@@ -50,6 +50,52 @@ bool TableKeeper::AreNews(const std::vector<SourceTable>& found) const {
     return signature != signature_;
 }
 
+bool TableKeeper::HasHeard() {
+    std::lock_guard lock(mutex_);
+    bool has_heard = false;
+    for (auto& [table, hearing] : hearings_) {
+        if (hearing.is_done || !line_.HasApplied(hearing.until)) continue;
+        hearing.is_done = true;
+        has_heard = true;
+    }
+    return has_heard;
+}
+
+Status TableKeeper::PutOffUnheard(StreamSource& source, std::vector<TableStep>& steps,
+                                  Hearings& hearings) {
+    std::vector<TableStep> kept;
+    for (auto& step : steps) {
+        const auto* known = line_.state().Find(step.table);
+        const bool is_told_by_log =
+            step.kind == TableStep::Kind::kRecopy && known != nullptr &&
+            known->phase == TablePhase::kLive && !step.found->masks.empty() &&
+            std::all_of(step.found->columns.columns.begin(), step.found->columns.columns.end(),
+                        [](const Column& column) { return column.number == 0; });
+        if (!is_told_by_log) {
+            kept.push_back(std::move(step));
+            continue;
+        }
+        auto signature = Signature(*step.found);
+        std::optional<Hearing> before;
+        {
+            std::lock_guard lock(mutex_);
+            const auto found = hearings_.find(step.table);
+            if (found != hearings_.end() && found->second.signature == signature) {
+                before = found->second;
+            }
+        }
+        if (before && before->is_done) {
+            kept.push_back(std::move(step));
+            continue;
+        }
+        if (!before) before = Hearing{std::move(signature), BIWA_TRY(source.Head())};
+        hearings[step.table] = std::move(*before);
+        compared_.erase(step.table);
+    }
+    steps = std::move(kept);
+    return {};
+}
+
 Status TableKeeper::Adjust(StreamSource& source) {
     std::set<std::string> known;
     for (const auto& table : line_.state().tables) {
@@ -63,6 +109,8 @@ Status TableKeeper::Adjust(StreamSource& source) {
         signature_ = Signature(found_);
     }
     auto steps = CompareTables(line_.state().tables, found_);
+    Hearings hearings;
+    BIWA_TRY(PutOffUnheard(source, steps, hearings));
     // The publication follows a table whatever its name; all else is published by name.
     const auto others = std::stable_partition(
         steps.begin(), steps.end(),
@@ -79,7 +127,13 @@ Status TableKeeper::Adjust(StreamSource& source) {
     }
     if (!to_publish.empty()) BIWA_TRY(Publish(source, to_publish));
     for (const auto& step : to_publish) BIWA_TRY(Carry(source, step));
-    for (const auto& step : BIWA_TRY(CompareColumns())) BIWA_TRY(Carry(source, step));
+    auto recopies = BIWA_TRY(CompareColumns());
+    BIWA_TRY(PutOffUnheard(source, recopies, hearings));
+    for (const auto& step : recopies) BIWA_TRY(Carry(source, step));
+    {
+        std::lock_guard lock(mutex_);
+        hearings_ = std::move(hearings);
+    }
     BIWA_TRY(NoteShapes());
     board_.ShowTables(found_, line_.state().tables);
     return {};
@@ -141,6 +195,8 @@ Result<std::vector<TableStep>> TableKeeper::CompareColumns() {
             continue;
         }
         for (const auto& comment : fit.comments) BIWA_TRY(transaction->Execute(comment));
+        if (!fit.may_be_booked_ahead || !fit.alter.empty()) continue;
+        for (const auto& step : fit.books) BIWA_TRY(transaction->Execute(step));
     }
     if (transaction) BIWA_TRY(transaction->Commit());
     return steps;

@@ -41,8 +41,22 @@ class TableKeeper {
 
     // Whether these are others than at the last adjustment. From any thread.
     bool AreNews(const std::vector<SourceTable>& found) const;
+    // Whether the next adjustment can do what the last one had to put off. By the watcher.
+    bool HasHeard();
 
   private:
+    // How far the log has to be read before a table is copied anew, which looked like that, and
+    // whether it was.
+    struct Hearing {
+        std::string signature;
+        Position until;
+        bool is_done = false;
+    };
+    using Hearings = std::map<std::string, Hearing>;  // by table
+
+    // What the log says of a table's columns is to be read before it is copied anew, where that
+    // alone tells a masked one by another name. Puts off the steps of those for which it was not.
+    Status PutOffUnheard(StreamSource& source, std::vector<TableStep>& steps, Hearings& hearings);
     Status Publish(StreamSource& source, std::vector<TableStep>& steps);
     Status Carry(StreamSource& source, const TableStep& step);
     Status NoteShapes();
@@ -57,8 +71,9 @@ class TableKeeper {
     std::vector<SourceTable> found_;
     std::map<std::string, std::string> compared_;  // by table: the signature that its target fits
 
-    mutable std::mutex mutex_;
-    std::string signature_;  // of the last adjustment; guarded by mutex_
+    mutable std::mutex mutex_;  // guards all below
+    std::string signature_;     // of the last adjustment
+    Hearings hearings_;
 };
 
 }  // namespace biwa

@@ -44,9 +44,10 @@ struct StoredColumn : TargetBooks::Entry {
     Column column = {};
 };
 
+// The warehouse finds names whatever their capitals.
 std::string OfTarget(const TableName& target) {
-    return fmt::format("dataset = {} AND table_name = {}", QuoteLiteral(target.dataset),
-                       QuoteLiteral(target.name));
+    return fmt::format("dataset = {} AND lower(table_name) = lower({})",
+                       QuoteLiteral(target.dataset), QuoteLiteral(target.name));
 }
 
 Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction, const TableName& target,
@@ -59,12 +60,6 @@ Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction, cons
         stored.push_back({known == nullptr ? TargetBooks::Entry() : *known, column});
     }
     return stored;
-}
-
-Result<std::vector<StoredColumn>> ReadStored(WriteTransaction& transaction,
-                                             const TableName& target) {
-    return ReadStored(transaction, target,
-                      BIWA_TRY(TargetBooks::Read(transaction, target.dataset, target.name)));
 }
 
 Result<std::string> CommentOf(WriteTransaction& transaction, const TableName& target,
@@ -313,7 +308,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
 
     TargetFit fit;
     std::string books;
-    bool books_changed = false;
+    bool books_changed = false, places_changed = false;
     std::map<std::string, std::string> new_name;
     for (const auto& column : columns.columns) {
         const auto name = QuoteIdentifier(column.name);
@@ -352,7 +347,8 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         }
         AppendBooks(target, column, number, false, books);
         books_changed = books_changed || found == nullptr || found->number != number ||
-                        found->type != ToSql(column.type) || found->place != column.place;
+                        found->type != ToSql(column.type);
+        places_changed = places_changed || (found != nullptr && found->place != column.place);
         if (found != nullptr) {
             const auto& comment = found->comment;
             const auto mask = MaskOfComment(comment);
@@ -441,31 +437,48 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         if (one.comment != comment) AppendGone(target, one.column.name, comment, fit.alter);
     }
     const auto withheld = all_books.Withheld(target.name);
-    books_changed = books_changed || withheld.size() != columns.withheld.size();
+    bool has_same_withheld = withheld.size() == columns.withheld.size();
     for (const auto& column : columns.withheld) {
         AppendBooks(target, column, column.number, true, books);
         const auto found = withheld.find(SmallLetters(column.name));
-        books_changed = books_changed || found == withheld.end() ||
-                        found->second.number != column.number ||
-                        found->second.place != column.place;
+        const bool is_same = found != withheld.end() && found->second.number == column.number;
+        has_same_withheld = has_same_withheld && is_same;
+        places_changed = places_changed || !is_same || found->second.place != column.place;
     }
-    if (books_changed) {
-        fit.before_rows.push_back("DELETE FROM _biwa.stream_columns WHERE " + OfTarget(target));
-        fit.before_rows.push_back("INSERT INTO _biwa.stream_columns VALUES " + books);
-    }
+    places_changed = places_changed || !has_same_withheld;
+    if (!books_changed && !places_changed) return fit;
+    fit.may_be_booked_ahead = !books_changed && has_same_withheld;
+    auto& steps = books_changed ? fit.before_rows : fit.books;
+    steps.push_back("DELETE FROM _biwa.stream_columns WHERE " + OfTarget(target));
+    steps.push_back("INSERT INTO _biwa.stream_columns VALUES " + books);
     return fit;
 }
 
 Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const TableName& target,
                                           const std::vector<std::string>& columns) {
     std::vector<std::string> steps;
-    const auto stored = BIWA_TRY(ReadStored(transaction, target));
+    const auto books = BIWA_TRY(TargetBooks::Read(transaction, target.dataset, target.name));
+    const auto stored = BIWA_TRY(ReadStored(transaction, target, books));
+    std::set<std::string> meant;
+    for (const auto& column : columns) meant.insert(SmallLetters(column));
+    std::string booked;
+    const auto take_out = [&](const std::string& column) {
+        booked += (booked.empty() ? "" : ", ") + QuoteLiteral(column);
+    };
+    for (const auto& [column, entry] : books.Withheld(target.name)) {
+        if (meant.contains(column)) take_out(column);
+    }
     for (const auto& one : stored) {
-        const bool is_meant = std::any_of(columns.begin(), columns.end(), [&](const auto& name) {
-            return SmallLetters(name) == SmallLetters(one.column.name);
-        });
-        if (!is_meant || SaysItIsGone(SaidBehindMask(one.comment))) continue;
+        const auto name = SmallLetters(one.column.name);
+        if (!meant.contains(name)) continue;
+        if (!one.type.empty()) take_out(name);
+        if (SaysItIsGone(SaidBehindMask(one.comment))) continue;
         AppendGone(target, one.column.name, BehindMask(one.comment, kKept), steps);
+    }
+    if (!booked.empty()) {
+        steps.push_back(
+            fmt::format("DELETE FROM _biwa.stream_columns WHERE {} AND lower(column_name) IN ({})",
+                        OfTarget(target), booked));
     }
     return steps;
 }
@@ -493,6 +506,7 @@ Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName
     if (!fit.recopy.empty()) return fit.recopy;
     for (const auto& step : fit.alter) BIWA_TRY(transaction.Execute(step));
     for (const auto& step : fit.before_rows) BIWA_TRY(transaction.Execute(step));
+    for (const auto& step : fit.books) BIWA_TRY(transaction.Execute(step));
     return std::string();
 }
 

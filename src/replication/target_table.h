@@ -55,6 +55,10 @@ struct TargetFit {
     // What belongs between the rows with the columns as they were and those with these: a renamed
     // column gets the values that it had.
     std::vector<std::string> before_rows;
+    // The same of what only masks have to know (TableSchema::withheld, Column::place): rows can be
+    // compared without it. Whether it is as true of changes that are still to come.
+    std::vector<std::string> books;
+    bool may_be_booked_ahead = false;
     // Those that were renamed, and whose values go along: the old name and the new.
     std::vector<std::pair<std::string, std::string>> renamed;
     // Columns of the target that the source has no more. They stay, and keep their values. Not
@@ -110,7 +114,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                             const TableSchema& columns, const TargetBooks& books);
 
 // What marks these columns as gone at the source, where the target has them and does not say so
-// yet.
+// yet, and takes them out of the books.
 Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const TableName& target,
                                           const std::vector<std::string>& columns);
 

@@ -216,3 +216,68 @@ def test_names_given_to_others_while_the_table_is_copied(database, instance):
                lambda: (table(instance), instance.log()))
     assert instance.query("SELECT * FROM app.t") == []
     assert_nowhere(instance)
+
+
+@pytest.mark.parametrize("before", ["", "ALTER TABLE t ADD more datetime DEFAULT now()"], ids=["alone", "with a column"])
+def test_what_the_log_says_is_read_before_a_table_is_copied_for_what_the_catalogue_says(database, instance, before):
+    """Names and order are in the end what they were, and only the log tells; over a restart too."""
+    begin(database, instance)
+    if before:
+        database.run(before)
+    database.run("ALTER TABLE t DROP pub; ALTER TABLE t RENAME COLUMN secret TO pub; ALTER TABLE t ADD secret varchar(40) AFTER pub;"
+                 f"INSERT INTO t (id, pub) VALUES (3, '{SECRET}')")
+    for _ in range(2):
+        assert "is called pub now" in str(instance.wait_state("failed", 30)["error"])
+        instance.kill()
+        instance.start()
+    assert "is called pub now" in str(instance.wait_state("failed", 30)["error"])
+    assert SECRET not in str(instance.query("FROM app.t"))
+
+
+def test_what_the_log_says_of_columns_that_went_is_no_doubt(database, instance):
+    begin(database, instance)
+    for alter in ("ALTER TABLE t DROP other", "ALTER TABLE t RENAME COLUMN pub TO public"):
+        database.run(alter)
+        database.run("INSERT INTO u SELECT max(id) + 1 FROM u")
+        instance.sync()
+        ask(instance, "recopy", "app", "t")
+        instance.sync()
+        wait_until(lambda: table(instance)["state"] == "live", lambda: (table(instance), instance.log()))
+    assert instance.query("SELECT public FROM app.t") == [["p"]]
+
+
+def test_a_shadow_that_drops_and_renames_is_found_by_its_first_change(database, instance):
+    """As gh-ost does it, whose tables have the rows of the ones in whose place they come."""
+    begin(database, instance)
+    database.run("CREATE TABLE _t_gho LIKE t; ALTER TABLE _t_gho DROP pub; ALTER TABLE _t_gho RENAME COLUMN secret TO pub;"
+                 "INSERT INTO _t_gho SELECT id, secret, other FROM t; RENAME TABLE t TO _t_del, _t_gho TO t; DROP TABLE _t_del;"
+                 f"INSERT INTO t VALUES (2, '{SECRET}', 'o')")
+    assert_refused(instance, "secret", "pub")
+    assert_nowhere(instance)
+
+
+def test_tables_and_columns_whose_names_differ_in_capitals(database, instance):
+    begin(database, instance)
+    database.run("ALTER TABLE t RENAME COLUMN other TO Other; INSERT INTO t VALUES (2, 'q', 's', 'o')")
+    instance.sync()
+    assert instance.stop() == 0
+    write(instance, '"*.secret": drop')
+    database.run("RENAME TABLE t TO T")
+    instance.start()
+    instance.sync()
+    for _ in range(2):
+        wait_until(lambda: instance.query("SELECT id, pub FROM app.t ORDER BY id") == [[1, "p"], [2, "q"]],
+                   lambda: (instance.stream(), instance.log()))
+        instance.restart()
+        instance.sync()
+
+
+def test_tables_without_masks_in_a_stream_that_has_some_are_compared(database, instance):
+    begin(database, instance)
+    database.run("INSERT INTO u VALUES (2); INSERT INTO t VALUES (2, 'q', 's', 'o')")
+    instance.sync()
+    for _ in range(2):
+        done = instance.command("reconcile", "app")
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        instance.restart()
+        instance.sync()

@@ -69,8 +69,9 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
 
 Status ReadTables(ReadSession& session, const TargetDataset& dataset, const std::string& stream,
                   MaskBooks& books) {
-    const auto rows = BIWA_TRY(session.Query(
-        "SELECT stream, source_schema, source_table, source_id, phase FROM _biwa.stream_tables"));
+    const auto rows = BIWA_TRY(
+        session.Query("SELECT stream, source_schema, source_table, source_id, phase FROM "
+                      "_biwa.stream_tables ORDER BY stream"));
     const auto live = ToString(TablePhase::kLive);
     while (const auto* block = BIWA_TRY(rows->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {
@@ -88,7 +89,9 @@ Status ReadTables(ReadSession& session, const TargetDataset& dataset, const std:
                     books.is_followed[SmallLetters(BesideTable(target).name)] = true;
                 }
             }
-            books.stream_tables[SmallLetters(target.name)] = std::move(table);
+            // Of one that is being copied beside itself, as it is here: a line's name comes before
+            // that of the one beside it.
+            books.stream_tables.emplace(SmallLetters(target.name), std::move(table));
         }
     }
     return {};

@@ -208,6 +208,7 @@ class Masking {
         for (const auto& known : state.schemas) {
             if (known.clear == changes.columns) return known;
         }
+        table.id = state.clear.id;
         // Of one that is not at the source any more, all that was masked is.
         if (state.clear.name.empty()) state.kept = KeptMasks(table);
         BIWA_TRY(CheckRenamed(table, *changes.columns, state));

@@ -69,9 +69,9 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
 
 Status ReadTables(ReadSession& session, const TargetDataset& dataset, const std::string& stream,
                   MaskBooks& books) {
-    const auto rows = BIWA_TRY(
-        session.Query("SELECT stream, source_schema, source_table, source_id, phase FROM "
-                      "_biwa.stream_tables ORDER BY stream"));
+    const auto rows =
+        BIWA_TRY(session.Query("SELECT stream, source_schema, source_table, source_id, phase FROM "
+                               "_biwa.stream_tables ORDER BY stream"));
     const auto live = ToString(TablePhase::kLive);
     while (const auto* block = BIWA_TRY(rows->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {

@@ -88,6 +88,11 @@ class Masking {
         auto books = BIWA_TRY(MaskBooks::Read(warehouse_, dataset_, stream_));
         std::lock_guard lock(mutex_);
         books_ = std::move(books);
+        // What of that was not applied is read again, and said again.
+        for (auto& [name, table] : tables_) {
+            table.latest.clear();
+            table.dropped.clear();
+        }
         return {};
     }
 
@@ -218,6 +223,8 @@ class Masking {
             LogWarn("masks name {}, which is not in the changes of {} any more", lost,
                     table.ToString());
         }
+        state.latest = Booked(masked);
+        state.dropped.clear();
         Keep(state, masked);
         return masked;
     }
@@ -316,7 +323,9 @@ class Masking {
         SourceTable clear;
         std::map<std::string, Mask> kept;
         std::deque<MaskedTable> schemas;  // the newest first
-        // Columns, in small letters, that the log has said were dropped.
+        // Of changes that have come since the books were read: the columns of the last ones, and
+        // those of them, in small letters, that the log has said were dropped then.
+        std::vector<BookedColumn> latest;
         std::set<std::string> dropped;
     };
 
@@ -396,6 +405,7 @@ class Masking {
     };
     std::vector<KnownColumn> KnownColumns(const SourceTable& table, const Table& state) const {
         std::vector<KnownColumn> known;
+        std::set<std::string> names;
         const auto target = TargetTable(dataset_, table.schema, table.name);
         const auto* booked = books_.Find(target);
         if (booked != nullptr) {
@@ -405,15 +415,12 @@ class Masking {
                                     !there->second.id.empty() && there->second.id != table.id;
             for (const auto& one : *booked) {
                 known.push_back({one.name, is_another ? 0 : one.number, one.is_masked});
+                names.insert(SmallLetters(one.name));
             }
         }
         if (const auto* recorded = Recorded(table, false)) {
             for (const auto& [column, text] : *recorded) {
-                const bool is_booked = std::any_of(
-                    known.begin(), known.end(), [&, name = SmallLetters(column)](const auto& one) {
-                        return SmallLetters(one.name) == name;
-                    });
-                if (is_booked) continue;
+                if (names.contains(SmallLetters(column))) continue;
                 known.push_back({column, 0, !text.empty(), booked == nullptr});
             }
         }
@@ -507,8 +514,10 @@ class Masking {
     Status CheckOrder(const SourceTable& table, const std::vector<Column>& columns,
                       const Table& state) const {
         const auto* booked = books_.Find(TargetTable(dataset_, table.schema, table.name));
-        std::vector<BookedColumn> before;
-        if (booked != nullptr) {
+        auto before = state.latest;
+        if (!before.empty()) {
+            // They tell.
+        } else if (booked != nullptr) {
             before = *booked;
         } else if (!state.schemas.empty()) {
             // Made since it was asked for.
@@ -691,13 +700,13 @@ class MaskedChanges final : public ChangeSource {
         if (!batch) return batch;
         for (auto& part : batch->tables) {
             BIWA_TRY(masking_->CheckNames(part));
-            masking_->NoteDropped(part);
             auto found = masking_->ForChanges(part);
             if (!found && found.error().kind == ErrorKind::kConflict) {
                 Withhold(part, std::move(found).error().message);
                 continue;
             }
             const auto table = BIWA_TRY(std::move(found));
+            masking_->NoteDropped(part);
             if (!table.is_masked()) {
                 part.columns = table.masked;
                 continue;

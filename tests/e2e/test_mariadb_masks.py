@@ -256,6 +256,19 @@ def test_a_shadow_that_drops_and_renames_is_found_by_its_first_change(database, 
     assert_nowhere(instance)
 
 
+def test_a_column_that_was_made_again_is_known_again(database, instance):
+    begin(database, instance)
+    database.run("ALTER TABLE t DROP secret; INSERT INTO t VALUES (2, 'q', 'o');"
+                 f"ALTER TABLE t ADD secret varchar(40) AFTER pub; INSERT INTO t VALUES (3, 'r', '{SECRET}', 'o')")
+    instance.sync()
+    wait_until(lambda: instance.query("SELECT pub FROM app.t ORDER BY id") == [["p"], ["q"], ["r"]], lambda: (table(instance), instance.log()))
+    database.run("CREATE TABLE _t_gho LIKE t; ALTER TABLE _t_gho RENAME COLUMN secret TO pub, RENAME COLUMN pub TO secret;"
+                 "INSERT INTO _t_gho SELECT * FROM t; RENAME TABLE t TO _t_del, _t_gho TO t; DROP TABLE _t_del;"
+                 f"INSERT INTO t (id, pub) VALUES (4, '{SECRET}')")
+    assert_refused(instance, "secret", "pub")
+    assert_nowhere(instance)
+
+
 def test_tables_and_columns_whose_names_differ_in_capitals(database, instance):
     begin(database, instance)
     database.run("ALTER TABLE t RENAME COLUMN other TO Other; INSERT INTO t VALUES (2, 'q', 's', 'o')")

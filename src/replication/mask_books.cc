@@ -48,11 +48,13 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
             if (places != nullptr) column.place = places->Get<std::int32_t>(row);
             if (types != nullptr) column.type = types->GetString(row);
             column.is_here = withheld == nullptr || withheld->Get<std::uint8_t>(row) == 0;
-            column.is_masked = !column.is_here;
+            if (!column.is_here) column.mask = ToString(Mask{MaskKind::kDrop, 0});
             if (const auto recorded = books.record.find(table); recorded != books.record.end()) {
                 const auto mask = recorded->second.find(column.name);
-                column.is_masked =
-                    column.is_masked || (mask != recorded->second.end() && !mask->second.empty());
+                // Behind it stands by which key.
+                if (column.is_here && mask != recorded->second.end()) {
+                    column.mask = mask->second.substr(0, mask->second.find(" by "));
+                }
             }
             const auto target = SmallLetters(table);
             if (!seen.emplace(target, SmallLetters(column.name)).second) continue;
@@ -149,9 +151,16 @@ bool MaskBooks::IsFollowed(const TableName& target) const {
     return is_followed.contains(SmallLetters(target.name));
 }
 
+bool ShowsMore(const std::string& was, const std::string& now) {
+    static const std::set<std::string> nothing_to_see = {ToString(Mask{MaskKind::kDrop, 0}),
+                                                         ToString(Mask{MaskKind::kNull, 0}),
+                                                         ToString(Mask{MaskKind::kHash, 0})};
+    return !was.empty() && now != was && !nothing_to_see.contains(now);
+}
+
 std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
                                        const std::vector<Column>& now,
-                                       const std::vector<bool>& masked) {
+                                       const std::vector<std::string>& masks) {
     if (!HasOrder(before, now)) return std::nullopt;
     const auto places = PlacesOf(now);
     std::vector<const BookedColumn*> stayed;
@@ -167,7 +176,7 @@ std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
     auto place = places_now.begin();
     for (const auto* one : stayed) {
         const auto& column = now[*place];
-        if (one->is_masked && !masked[*place] &&
+        if (ShowsMore(one->mask, masks[*place]) &&
             SmallLetters(column.name) != SmallLetters(one->name)) {
             return MaskDoubt{one->name, {column.name}};
         }
@@ -178,7 +187,7 @@ std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
 
 std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
                                         const std::vector<Column>& now,
-                                        const std::vector<bool>& masked) {
+                                        const std::vector<std::string>& masks) {
     if (!HasOrder(before, now)) return std::nullopt;
     const auto there = PlacesOf(now);
     std::set<std::size_t> stayed;
@@ -218,10 +227,9 @@ std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
     MaskDoubt doubt;
     for (std::size_t k = 0; k < order.size(); ++k) {
         const auto& column = now[order[k]];
-        if (masked[order[k]]) continue;
         for (std::size_t further = 0; further <= gone; ++further) {
             const auto& was = before[k + further];
-            if (!front[k][further] || !back[k][further] || !was.is_masked ||
+            if (!front[k][further] || !back[k][further] || !ShowsMore(was.mask, masks[order[k]]) ||
                 SmallLetters(was.name) == SmallLetters(column.name)) {
                 continue;
             }
@@ -232,9 +240,10 @@ std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
     }
     // One that has come since may be one that has gone.
     for (std::size_t i = 0; i < now.size(); ++i) {
-        if (masked[i] || stayed.contains(i)) continue;
+        if (stayed.contains(i)) continue;
         for (const auto& was : before) {
-            const bool may_be = was.is_masked && !there.contains(SmallLetters(was.name)) &&
+            const bool may_be = ShowsMore(was.mask, masks[i]) &&
+                                !there.contains(SmallLetters(was.name)) &&
                                 (was.type.empty() || was.type == ToSql(now[i].type));
             if (!may_be) continue;
             if (doubt.masked.empty()) doubt.masked = was.name;

@@ -26,9 +26,12 @@ struct BookedColumn {
     std::int32_t number = 0;  // Column::number
     std::int32_t place = 0;   // Column::place
     std::string type = {};    // Column::type_at_source
-    bool is_masked = false;
-    bool is_here = true;  // and not dropped by its mask
+    std::string mask = {};    // as people write it: "truncate 3"; empty of one that was clear
+    bool is_here = true;      // and not dropped by its mask
 };
+
+// Whether what was masked in the one way would show more in the other.
+bool ShowsMore(const std::string& was, const std::string& now);
 
 struct MaskBooks {
     MaskRecord record;
@@ -50,25 +53,26 @@ struct MaskBooks {
     bool IsFollowed(const TableName& target) const;
 };
 
-// Columns that would be clear now, one of which may be one that was masked.
+// Columns that would be clear now, or masked otherwise, one of which may be one that was masked.
 struct MaskDoubt {
     std::string masked;  // as it was called
     std::vector<std::string> now;
 };
 
-// For tables of sources that do not number their columns. `masked`: one a column of `now`.
+// For tables of sources that do not number their columns. `masks`: one a column of `now`, as in
+// BookedColumn.
 //
 // Where what has gone is known to have gone: columns that have exchanged their names stand in
 // another order than before. So do those that were moved, and nobody can tell the one from the
 // other.
 std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
                                        const std::vector<Column>& now,
-                                       const std::vector<bool>& masked);
+                                       const std::vector<std::string>& masks);
 // Where a column has gone, its name at least, and others may have got the names that they have by
-// that: those that would be clear and stand, by order and types, where a masked one may have come
+// that: those that would show more and stand, by order and types, where a masked one may have come
 // to. What was moved, or got another type at the same time, is not thought of.
 std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
                                         const std::vector<Column>& now,
-                                        const std::vector<bool>& masked);
+                                        const std::vector<std::string>& masks);
 
 }  // namespace biwa

@@ -9,43 +9,48 @@ namespace biwa {
 
 namespace {
 
-// "id:int a* b": names, with a star those that are masked, and types where they are not text.
+// "id: a* b~": names, with a star those that are NULL, with a wave those that are cut, with a colon
+// those that are numbers.
 struct Sketch {
     std::vector<BookedColumn> before;
     std::vector<Column> now;
-    std::vector<bool> masked;
+    std::vector<std::string> masks;
 };
 
 Type TypeOf(const std::string& word) {
     return {word.find(':') == std::string::npos ? TypeId::kText : TypeId::kInt32};
 }
 
+std::string MaskOf(const std::string& word) {
+    return word.ends_with('*') ? "null" : word.ends_with('~') ? "truncate 3" : "";
+}
+
 Sketch Draw(const std::vector<std::string>& before, const std::vector<std::string>& now) {
     Sketch sketch;
     const auto name_of = [](const std::string& word) {
-        return word.substr(0, word.find_first_of(":*"));
+        return word.substr(0, word.find_first_of(":*~"));
     };
     for (const auto& word : before) {
         sketch.before.push_back({name_of(word), 0,
                                  static_cast<std::int32_t>(sketch.before.size() + 1),
-                                 ToSql(TypeOf(word)), word.ends_with('*')});
+                                 ToSql(TypeOf(word)), MaskOf(word)});
     }
     for (const auto& word : now) {
         sketch.now.push_back({name_of(word), TypeOf(word), true, ""});
-        sketch.masked.push_back(word.ends_with('*'));
+        sketch.masks.push_back(MaskOf(word));
     }
     return sketch;
 }
 
 std::string Exchanged(const std::vector<std::string>& before, const std::vector<std::string>& now) {
     const auto sketch = Draw(before, now);
-    const auto doubt = FindExchanged(sketch.before, sketch.now, sketch.masked);
+    const auto doubt = FindExchanged(sketch.before, sketch.now, sketch.masks);
     return doubt ? doubt->masked + " " + doubt->now.front() : "";
 }
 
 std::string Succeeded(const std::vector<std::string>& before, const std::vector<std::string>& now) {
     const auto sketch = Draw(before, now);
-    const auto doubt = FindSuccessors(sketch.before, sketch.now, sketch.masked);
+    const auto doubt = FindSuccessors(sketch.before, sketch.now, sketch.masks);
     if (!doubt) return "";
     auto text = doubt->masked;
     for (const auto& name : doubt->now) text += " " + name;
@@ -76,13 +81,24 @@ TEST(MaskBooksTest, names_that_were_exchanged_are_found) {
     EXPECT_EQ(Exchanged({"id:", "a", "secret*"}, {"id:", "secret", "a"}), "secret a");
 }
 
+TEST(MaskBooksTest, a_mask_that_shows_more_is_as_none) {
+    EXPECT_EQ(Exchanged({"id:", "a~", "secret*"}, {"id:", "secret*", "a~"}), "secret a");
+    EXPECT_EQ(Exchanged({"id:", "a~", "b~"}, {"id:", "b~", "a~"}), "");
+    EXPECT_EQ(Exchanged({"id:", "a~", "secret*"}, {"id:", "a~", "secret~"}), "");
+    EXPECT_EQ(Exchanged({"id:", "a~"}, {"a~", "id:"}), "a id");
+    EXPECT_TRUE(ShowsMore("null", "truncate 3"));
+    EXPECT_TRUE(ShowsMore("email", ""));
+    EXPECT_FALSE(ShowsMore("email", "hash"));
+    EXPECT_FALSE(ShowsMore("", ""));
+}
+
 TEST(MaskBooksTest, columns_that_have_numbers_need_no_guess) {
     auto sketch = Draw({"a", "secret*"}, {"secret*", "a"});
     for (auto& column : sketch.now) column.number = 1;
-    EXPECT_FALSE(FindExchanged(sketch.before, sketch.now, sketch.masked));
+    EXPECT_FALSE(FindExchanged(sketch.before, sketch.now, sketch.masks));
     sketch = Draw({"a", "secret*"}, {"a"});
     for (auto& column : sketch.now) column.number = 1;
-    EXPECT_FALSE(FindSuccessors(sketch.before, sketch.now, sketch.masked));
+    EXPECT_FALSE(FindSuccessors(sketch.before, sketch.now, sketch.masks));
 }
 
 TEST(MaskBooksTest, one_that_has_gone_may_have_given_its_place_to_others) {
@@ -116,7 +132,10 @@ TEST(MaskBooksTest, no_masked_column_is_clear_whatever_it_is_called) {
         std::iota(columns.begin(), columns.end(), std::size_t{0});
         for (std::size_t i = 0; i < count; ++i) {
             sketch.before.push_back({std::string(1, static_cast<char>('a' + i)), 0,
-                                     static_cast<std::int32_t>(i + 1), "VARCHAR", any(3) == 0});
+                                     static_cast<std::int32_t>(i + 1), "VARCHAR",
+                                     any(3) == 0   ? "null"
+                                     : any(4) == 0 ? "email"
+                                                   : ""});
         }
         for (auto drops = any(3); drops > 0 && columns.size() > 1; --drops) {
             columns.erase(columns.begin() + static_cast<std::ptrdiff_t>(any(columns.size())));
@@ -133,13 +152,13 @@ TEST(MaskBooksTest, no_masked_column_is_clear_whatever_it_is_called) {
         for (const auto was : columns) {
             const auto name = names[was];
             sketch.now.push_back({sketch.before[name].name, {TypeId::kText}, true, ""});
-            sketch.masked.push_back(sketch.before[name].is_masked);
-            leaks = leaks || (sketch.before[was].is_masked && !sketch.masked.back());
+            sketch.masks.push_back(sketch.before[name].mask);
+            leaks = leaks || ShowsMore(sketch.before[was].mask, sketch.masks.back());
         }
         if (!leaks) continue;
         ++found;
-        ASSERT_TRUE(FindExchanged(sketch.before, sketch.now, sketch.masked) ||
-                    FindSuccessors(sketch.before, sketch.now, sketch.masked))
+        ASSERT_TRUE(FindExchanged(sketch.before, sketch.now, sketch.masks) ||
+                    FindSuccessors(sketch.before, sketch.now, sketch.masks))
             << "round " << round;
     }
     EXPECT_GT(found, 1'000);

@@ -235,7 +235,7 @@ class Masking {
         std::lock_guard lock(mutex_);
         const auto before = Booked(described);
         const auto& columns = now.columns.columns;
-        const auto masked = BIWA_TRY(AreMasked(now, columns));
+        const auto masked = BIWA_TRY(MasksOf(now, columns));
         const bool is_certain =
             !FindExchanged(before, columns, masked) && !FindSuccessors(before, columns, masked) &&
             std::all_of(columns.begin(), columns.end(), [&](const Column& column) {
@@ -259,7 +259,7 @@ class Masking {
             for (const auto& column : changes.columns->columns) {
                 if (SmallLetters(column.name) == SmallLetters(written)) before = column.name;
             }
-            if (BIWA_TRY(IsMasked(table, before)) && !BIWA_TRY(IsMasked(table, now))) {
+            if (ShowsMore(BIWA_TRY(MaskNow(table, before)), BIWA_TRY(MaskNow(table, now)))) {
                 return Renamed(table, before, now);
             }
         }
@@ -398,7 +398,7 @@ class Masking {
     struct KnownColumn {
         std::string name;
         std::int32_t number = 0;
-        bool is_masked = false;
+        std::string mask = {};  // BookedColumn::mask
         // Whether the source had it when it was read last; one that was gone then does not come
         // again under another name.
         bool was_there = true;
@@ -414,20 +414,21 @@ class Masking {
             const bool is_another = there != books_.stream_tables.end() && !table.id.empty() &&
                                     !there->second.id.empty() && there->second.id != table.id;
             for (const auto& one : *booked) {
-                known.push_back({one.name, is_another ? 0 : one.number, one.is_masked});
+                known.push_back({one.name, is_another ? 0 : one.number, one.mask});
                 names.insert(SmallLetters(one.name));
             }
         }
         if (const auto* recorded = Recorded(table, false)) {
             for (const auto& [column, text] : *recorded) {
                 if (names.contains(SmallLetters(column))) continue;
-                known.push_back({column, 0, !text.empty(), booked == nullptr});
+                known.push_back({column, 0, text.substr(0, text.find(" by ")), booked == nullptr});
             }
         }
         for (const auto& schema : state.schemas) {
             for (std::size_t i = 0; i < schema.masks.size(); ++i) {
                 const auto& column = schema.clear->columns[i];
-                known.push_back({column.name, column.number, schema.masks[i].has_value()});
+                known.push_back({column.name, column.number,
+                                 schema.masks[i] ? ToString(*schema.masks[i]) : std::string()});
             }
         }
         return known;
@@ -440,13 +441,13 @@ class Masking {
         table.columns = {};
     }
 
-    Result<std::vector<bool>> AreMasked(const SourceTable& table,
-                                        const std::vector<Column>& columns) const {
-        std::vector<bool> masked;
+    Result<std::vector<std::string>> MasksOf(const SourceTable& table,
+                                             const std::vector<Column>& columns) const {
+        std::vector<std::string> masks;
         for (const auto& column : columns) {
-            masked.push_back(BIWA_TRY(IsMasked(table, column.name)));
+            masks.push_back(BIWA_TRY(MaskNow(table, column.name)));
         }
-        return masked;
+        return masks;
     }
 
     // Of many the first ones.
@@ -481,7 +482,7 @@ class Masking {
     // that the warehouse and the source say.
     Status RefuseDoubtful(SourceTable& table) const {
         const auto& now = table.columns.columns;
-        const auto masked = BIWA_TRY(AreMasked(table, now));
+        const auto masked = BIWA_TRY(MasksOf(table, now));
         const auto target = TargetTable(dataset_, table.schema, table.name);
         const auto name = table.ToString();
         if (const auto* before = books_.Find(target)) {
@@ -505,7 +506,8 @@ class Masking {
         for (std::size_t i = 0; i < table.masks.size(); ++i) {
             const auto& column = table.clear->columns[i];
             columns.push_back({column.name, column.number, static_cast<std::int32_t>(i + 1),
-                               ToSql(column.type), table.masks[i].has_value()});
+                               ToSql(column.type),
+                               table.masks[i] ? ToString(*table.masks[i]) : std::string()});
         }
         return columns;
     }
@@ -526,7 +528,7 @@ class Masking {
         std::erase_if(before, [&](const BookedColumn& one) {
             return state.dropped.contains(SmallLetters(one.name));
         });
-        const auto masked = BIWA_TRY(AreMasked(table, columns));
+        const auto masked = BIWA_TRY(MasksOf(table, columns));
         if (const auto doubt = FindExchanged(before, columns, masked)) {
             return Fail(ErrorKind::kConflict, Exchanged(*doubt));
         }
@@ -547,7 +549,11 @@ class Masking {
         return names;
     }
 
-    // By what the policy says of its name.
+    // By what the policy says of its name; as people write it, and empty where it is clear.
+    Result<std::string> MaskNow(const SourceTable& table, const std::string& column) const {
+        const auto mask = BIWA_TRY(FindMask(policy_, table, column));
+        return mask ? ToString(*mask) : std::string();
+    }
     Result<bool> IsMasked(const SourceTable& table, const std::string& column) const {
         if (BIWA_TRY(FindMask(policy_, table, column))) return true;
         return policy_.by_default && !IsNamed(policy_, table, column);
@@ -562,14 +568,14 @@ class Masking {
         if (known.empty()) return {};
         const auto lost = policy_.by_default ? std::vector<std::string>() : LostOf(table, columns);
         for (const auto& column : columns.columns) {
-            if (BIWA_TRY(IsMasked(table, column.name))) continue;
+            const auto mask = BIWA_TRY(MaskNow(table, column.name));
             const bool is_named = IsNamed(policy_, table, column.name);
             bool is_known = false;
             std::string before;
             for (const auto& one : known) {
                 if (!one.was_there) continue;
                 is_known = is_known || one.name == column.name;
-                if (!one.is_masked || one.name == column.name) continue;
+                if (!ShowsMore(one.mask, mask) || one.name == column.name) continue;
                 const bool is_same = column.number != 0 && column.number == one.number;
                 const bool may_be_same =
                     (column.number == 0 || one.number == 0) && !columns.Find(one.name).has_value();
@@ -579,7 +585,7 @@ class Masking {
                 }
                 if (may_be_same) before = one.name;
             }
-            if (is_known || is_named) continue;
+            if (!mask.empty() || is_known || is_named) continue;
             if (!before.empty()) return Renamed(table, before, column.name);
             const auto is_another = [&](const std::string& name) {
                 return column.number != 0 &&
@@ -598,13 +604,15 @@ class Masking {
         return {};
     }
 
-    static tl::unexpected<Error> Renamed(const SourceTable& table, const std::string& before,
-                                         const std::string& now) {
+    tl::unexpected<Error> Renamed(const SourceTable& table, const std::string& before,
+                                  const std::string& now) const {
+        const auto mask = FindMask(policy_, table, now);
+        const auto* const what = mask && *mask ? "is masked otherwise" : "would be clear";
         return UserError(
             fmt::format(
-                "column {1} of {0} was masked, and is called {2} now, which would be clear. "
-                "Nothing of it was copied",
-                table.ToString(), before, now),
+                "column {1} of {0} was masked, and is called {2} now, which {3}. Nothing of it was "
+                "copied",
+                table.ToString(), before, now, what),
             fmt::format("Name {0}.{2} in masks, and what {0}.{1} is now, if it is there; and `biwa "
                         "apply`.",
                         table.ToString(), before, now));

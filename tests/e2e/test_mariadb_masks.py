@@ -42,7 +42,12 @@ def begin(database, instance, mask="drop"):
 
 
 def table(instance, name="t"):
-    return next((one for one in instance.stream()["tables"] if one["name"] == name), {"state": "not known yet"})
+    stream = instance.stream() or {"tables": []}
+    return next((one for one in stream["tables"] if one["name"] == name), {"state": "not known yet"})
+
+
+def left_out(instance):
+    return table(instance)["state"] == "gone" or (instance.stream() or {"state": ""})["state"] == "failed"
 
 
 def assert_refused(instance, *said):
@@ -60,11 +65,15 @@ def assert_nowhere(instance):
     assert "secret" in str(table(instance))
 
 
-def mend(database, instance, *masks):
+def mend(database, instance, *masks, key=False):
     """Who names the columns as they are has the table again."""
     if instance.is_running():
         assert instance.stop() == 0
     write(instance, *(f"{database.name}.t.{mask}" for mask in masks))
+    if key:
+        instance.write("secrets/masks.key", "a key that only this test knows\n", 0o600)
+        path = instance.folder / "streams/app.yaml"
+        path.write_text(path.read_text(encoding="utf-8") + "mask_key: ${file:secrets/masks.key}\n", encoding="utf-8")
     instance.start()
     instance.sync()
     wait_until(lambda: table(instance)["state"] == "live", lambda: (instance.stream(), instance.log()))
@@ -105,10 +114,10 @@ def test_names_given_to_others_while_it_is_followed(database, instance, how, met
     try:
         begin(database, instance)
         database.run(f"INSERT INTO t VALUES (2, 'p', '{SECRET}', 'o'); {how}; INSERT INTO t (id, pub) VALUES (3, '{SECRET}')")
-        wait_until(lambda: instance.stream()["state"] == "failed" or table(instance)["state"] == "gone", instance.log)
+        wait_until(lambda: left_out(instance), instance.log)
         instance.kill()
         instance.start()
-        wait_until(lambda: instance.stream()["state"] == "failed" or table(instance)["state"] == "gone", instance.log)
+        wait_until(lambda: left_out(instance), instance.log)
         files = b"".join(path.read_bytes() for path in (instance.folder / ".biwa").rglob("*") if path.is_file())
         assert SECRET.encode() not in files
         mend(database, instance, "pub: 'null'")
@@ -212,8 +221,7 @@ def test_names_given_to_others_while_the_table_is_copied(database, instance):
         assert table(instance)["state"] == "waiting", "the lock came too late"
         database.run(EXCHANGE)
         other.cursor().execute("UNLOCK TABLES")
-    wait_until(lambda: table(instance)["state"] == "gone" or instance.stream()["state"] == "failed",
-               lambda: (table(instance), instance.log()))
+    wait_until(lambda: left_out(instance), lambda: (table(instance), instance.log()))
     assert instance.query("SELECT * FROM app.t") == []
     assert_nowhere(instance)
 
@@ -254,6 +262,27 @@ def test_a_shadow_that_drops_and_renames_is_found_by_its_first_change(database, 
                  f"INSERT INTO t VALUES (2, '{SECRET}', 'o')")
     assert_refused(instance, "secret", "pub")
     assert_nowhere(instance)
+
+
+@pytest.mark.parametrize("how", ["live", "paused"])
+def test_a_mask_that_shows_more_is_as_none(database, instance, how):
+    begin(database, instance)
+    db = database.name
+    mend(database, instance, "secret: drop", "pub: truncate 30")
+    if how == "paused":
+        ask(instance, "pause", "app", "t")
+        instance.sync()
+    database.run(EXCHANGE + f"; INSERT INTO t (id, pub) VALUES (2, '{SECRET}')")
+    if how == "paused":
+        ask(instance, "resume", "app", "t")
+        assert_refused(instance, "secret", "pub")
+        assert_nowhere(instance)
+    else:
+        said = f"column secret of {db}.t was masked, and is called pub now, which is masked otherwise"
+        assert said in str(instance.wait_state("failed", 30)["error"])
+        instance.kill()
+    mend(database, instance, "secret: truncate 30", "pub: hash", key=True)
+    assert instance.query("SELECT id, secret, length(pub) FROM app.t ORDER BY id") == [[1, "p", 64], [2, None, 64]]
 
 
 def test_a_column_that_was_made_again_is_known_again(database, instance):

@@ -153,7 +153,7 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
 
 // The columns are by name what they were when the table was described, and at the first look also
 // by their numbers: one name may have been given to another column.
-Status PostgresSnapshot::CheckColumns(const Connection& connection, const SourceTable& table) {
+Status PostgresSnapshot::CompareColumns(const Connection& connection, const SourceTable& table) {
     std::string names, types;
     for (const auto& column : table.columns.columns) {
         names += (names.empty() ? "" : ", ") + QuoteIdentifier(column.name);
@@ -185,7 +185,7 @@ Result<bool> PostgresSnapshot::AreCurrent(const SourceTable& table,
     if (!there.Boolean(0, 0)) {
         return Unavailable(fmt::format("{} has gone since the copy began", table.ToString()));
     }
-    BIWA_TRY(CheckColumns(connection, table));
+    BIWA_TRY(CompareColumns(connection, table));
     for (const auto& range : ranges) {
         const auto at = range.text.find('@');
         if (at == std::string::npos) continue;
@@ -214,7 +214,7 @@ Result<std::unique_ptr<RowReader>> PostgresSnapshot::Read(const SourceTable& tab
         select += (i == 0 ? "" : ", ") +
                   Selected(table.columns.columns[i].name, described.decoders[i].text_only);
     }
-    if (auto checked = CheckColumns(connection, table); !checked) {
+    if (auto checked = CompareColumns(connection, table); !checked) {
         return ChangedSince(std::move(checked).error(), table);
     }
     const auto clause = FromClause(connection, table, range.text, described.table.part);

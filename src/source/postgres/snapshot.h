@@ -38,7 +38,7 @@ class PostgresSnapshot final : public SnapshotReader {
     Result<Connection> TakeConnection();
     void GiveBack(Connection connection);
     Result<CatalogTable> Describe(const SourceTable& table);
-    Status CheckColumns(const Connection& connection, const SourceTable& table);
+    Status CompareColumns(const Connection& connection, const SourceTable& table);
 
     const ConnectionParameters parameters_;
     const std::string snapshot_name_;

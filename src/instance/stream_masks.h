@@ -22,7 +22,7 @@ namespace biwa {
 // too short.
 Result<MaskPolicy> ResolveMaskPolicy(const Project& project, const StreamConfig& stream);
 
-// Opens the source's end of a line of the stream, masked.
+// Opens the source's end of a line of the stream, masked. `stream`: as MaskSource has it.
 Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::string& stream,
                                                  const std::string& line, const TableParts& only,
                                                  const TargetDataset& dataset,

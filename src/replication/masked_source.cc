@@ -118,7 +118,10 @@ class Masking {
                                 std::make_shared<const TableSchema>(clear.columns), hash_);
         if (!masked) {
             const auto& error = masked.error();
-            Refuse(clear, "cannot be masked: " + error.message, error.hint);
+            if (clear.refusal.empty()) {
+                Refuse(clear, "cannot be masked: " + error.message, error.hint);
+            }
+            clear.columns = {};
             return clear;
         }
         for (const bool beside : {false, true}) {
@@ -235,9 +238,9 @@ class Masking {
         std::lock_guard lock(mutex_);
         const auto before = Booked(described);
         const auto& columns = now.columns.columns;
-        const auto masked = BIWA_TRY(MasksOf(now, columns));
+        const auto masks = BIWA_TRY(MasksOf(now, columns));
         const bool is_certain =
-            !FindExchanged(before, columns, masked) && !FindSuccessors(before, columns, masked) &&
+            !FindExchanged(before, columns, masks) && !FindSuccessors(before, columns, masks) &&
             std::all_of(columns.begin(), columns.end(), [&](const Column& column) {
                 const auto place = described.clear->Find(column.name);
                 const auto number = place ? described.clear->columns[*place].number : 0;
@@ -482,11 +485,11 @@ class Masking {
     // that the warehouse and the source say.
     Status RefuseDoubtful(SourceTable& table) const {
         const auto& now = table.columns.columns;
-        const auto masked = BIWA_TRY(MasksOf(table, now));
+        const auto masks = BIWA_TRY(MasksOf(table, now));
         const auto target = TargetTable(dataset_, table.schema, table.name);
         const auto name = table.ToString();
         if (const auto* before = books_.Find(target)) {
-            if (const auto doubt = FindExchanged(*before, now, masked)) {
+            if (const auto doubt = FindExchanged(*before, now, masks)) {
                 Refuse(table, Exchanged(*doubt), Mend(name, *doubt));
                 return {};
             }
@@ -495,7 +498,7 @@ class Masking {
         const auto copied = books_.Find(BesideTable(target)) ? BesideTable(target) : target;
         const auto* before = books_.Find(copied);
         if (before == nullptr || books_.IsFollowed(copied)) return {};
-        if (const auto doubt = FindSuccessors(*before, now, masked)) {
+        if (const auto doubt = FindSuccessors(*before, now, masks)) {
             Refuse(table, Succeeded(*doubt), Mend(name, *doubt));
         }
         return {};
@@ -528,11 +531,11 @@ class Masking {
         std::erase_if(before, [&](const BookedColumn& one) {
             return state.dropped.contains(SmallLetters(one.name));
         });
-        const auto masked = BIWA_TRY(MasksOf(table, columns));
-        if (const auto doubt = FindExchanged(before, columns, masked)) {
+        const auto masks = BIWA_TRY(MasksOf(table, columns));
+        if (const auto doubt = FindExchanged(before, columns, masks)) {
             return Fail(ErrorKind::kConflict, Exchanged(*doubt));
         }
-        if (const auto doubt = FindSuccessors(before, columns, masked)) {
+        if (const auto doubt = FindSuccessors(before, columns, masks)) {
             return Fail(ErrorKind::kConflict, Succeeded(*doubt));
         }
         return {};
@@ -555,8 +558,7 @@ class Masking {
         return mask ? ToString(*mask) : std::string();
     }
     Result<bool> IsMasked(const SourceTable& table, const std::string& column) const {
-        if (BIWA_TRY(FindMask(policy_, table, column))) return true;
-        return policy_.by_default && !IsNamed(policy_, table, column);
+        return !BIWA_TRY(MaskNow(table, column)).empty();
     }
 
     // That nothing which is masked comes in clear because its column has another name now. Where

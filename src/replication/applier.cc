@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -374,12 +375,6 @@ Status Applier::WriteHistoryOf(Table& table, const Waiting& waiting) {
     return WriteHistory(*transaction_, table.target, *table.history, *waiting.buffer, floor);
 }
 
-// Where rows of the table are found by their keys, which may mean to read all of its keys.
-std::string Applier::RestAtKey(const TableSchema& columns, const std::string& table) const {
-    const auto& first = columns.columns[columns.key[0]];
-    return transaction_->RestAt(table + "." + QuoteIdentifier(first.name));
-}
-
 Status Applier::FlushAll() {
     for (auto& [name, table] : tables_) {
         BIWA_TRY(Flush(table));
@@ -420,7 +415,10 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     std::string keep_into, keep_from, keep_join;
     if (const auto keys = columns.key_repeats ? nullptr : buffer.DeletedKeys()) {
         // By names of their own: the table may have any, that of the keys too.
-        const auto on_key = OnKey(columns, "t", "k") + RestAtKey(columns, "t");
+        const auto on_key =
+            fmt::format("{} AND $in_keys({})", OnKey(columns, "t", "k"), KeyList(columns, "t."));
+        std::vector<std::size_t> whole(columns.key.size());
+        std::iota(whole.begin(), whole.end(), 0);
         if (!waiting.kept.empty()) {
             BIWA_TRY(transaction_->ExecuteWith(
                 // While a copy overlaps with the changes a row may be there twice.
@@ -429,7 +427,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
                     "AS t JOIN $keys AS k ON {}",
                     buffer.exact() ? "" : fmt::format("DISTINCT ON ({}) ", KeyList(columns, "t.")),
                     KeyList(columns, "t."), QuotedList(waiting.kept, "t."), target, on_key),
-                {{"keys", *keys}}));
+                {{"keys", *keys, whole}}));
             keep_into = ", " + QuotedList(waiting.kept);
             keep_from = ", " + QuotedList(waiting.kept, "biwa_kept.");
             keep_join = " LEFT JOIN biwa_kept ON " + OnKey(columns, "biwa_kept", "r");
@@ -438,7 +436,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
         const auto again = buffer.DeletedKeys();
         BIWA_TRY(transaction_->ExecuteWith(
             fmt::format("DELETE FROM {} AS t USING $keys AS k WHERE {}", target, on_key),
-            {{"keys", *again}}));
+            {{"keys", *again, whole}}));
     }
     const auto names = QuotedList(columns.columns);
     const auto values = QuotedList(columns.columns, "r.");
@@ -495,6 +493,7 @@ Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& pa
     const auto& columns = buffer.columns();
     const auto lacking = buffer.partial_columns();
     std::string values, keys, on_origin, moved;
+    std::vector<std::size_t> origins;
     for (std::size_t i = 0; i < columns.columns.size(); ++i) {
         const auto name = QuoteIdentifier(columns.columns[i].name);
         values += std::binary_search(lacking.begin(), lacking.end(), i)
@@ -508,6 +507,7 @@ Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& pa
         const auto origin = ChangeBuffer::OriginName(i);
         on_origin += fmt::format("{}t.{} = p.\"{}\"", i == 0 ? "" : " AND ", name, origin);
         moved += fmt::format("{}p.{} <> p.\"{}\"", i == 0 ? "" : " OR ", name, origin);
+        origins.push_back(columns.columns.size() + lacking.size() + i);
     }
     // A copy that was cut off and went on later may have the row twice: as it was then and, moved
     // to another page by an update, as it was later. Either has the value, or a change that is
@@ -517,11 +517,11 @@ Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& pa
     const auto first_key = QuoteIdentifier(columns.columns[columns.key[0]].name);
     BIWA_TRY(transaction_->ExecuteWith(
         fmt::format("CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT {}{}t.{} IS NULL{} AS "
-                    "biwa_missing FROM $rows AS p LEFT JOIN {} AS t ON {}",
+                    "biwa_missing FROM $rows AS p LEFT JOIN {} AS t ON {} AND $in_rows({})",
                     exact ? "" : fmt::format("DISTINCT ON ({}) ", keys), values, first_key,
-                    exact ? "" : " OR " + moved, table.target.ToSql(),
-                    on_origin + RestAtKey(columns, "t")),
-        {{"rows", partial_rows}}));
+                    exact ? "" : " OR " + moved, table.target.ToSql(), on_origin,
+                    KeyList(columns, "t.")),
+        {{"rows", partial_rows, std::move(origins)}}));
     return MendMissing(table, columns);
 }
 

@@ -102,7 +102,6 @@ class Applier {
     void Adopt(Table& table, const TableChanges& part, TargetFit fit);
     Status NoteDropped(const Table& table, const std::vector<std::string>& columns);
     Status PassOver(Table& table, std::string reason, TablePhase phase = TablePhase::kWaiting);
-    std::string RestAtKey(const TableSchema& columns, const std::string& table) const;
     Status Flush(Table& table);
     Status FlushWaiting(Table& table, const Waiting& waiting);
     // Where keys repeat: rids the table of so many copies of each row.

@@ -499,9 +499,6 @@ class BrokenWarehouse final : public Warehouse {
         void TakeItEasy(std::function<bool()> nobody_waits) override {
             inner_->TakeItEasy(std::move(nobody_waits));
         }
-        std::string RestAt(std::string_view column) const override {
-            return inner_->RestAt(column);
-        }
         Status Commit() override {
             BIWA_TRY(owner_.MayBreak(kBeforeCommit, "nothing was committed"));
             BIWA_TRY(inner_->Commit());

@@ -53,9 +53,16 @@ class WriteTransaction {
 
     // Runs `sql` with each $name in it standing for the rows of a source: "INSERT INTO t SELECT *
     // FROM $rows". Returns the number of rows that the statement changed.
+    //
+    // With a `key`, some of the source's columns, $in_name(t.a, t.b) may stand in the condition
+    // under which a large table is joined with the source by that key: "DELETE FROM t USING $keys
+    // AS k WHERE t.a = k.a AND $in_keys(t.a)". It changes nothing in what the statement does. It is
+    // where those of the table's rows are passed over that have no such key, and where the reading
+    // of it rests.
     struct NamedRows {
         std::string name;
         RowSource& rows;
+        std::vector<std::size_t> key = {};
     };
     virtual Result<std::uint64_t> ExecuteWith(std::string_view sql,
                                               const std::vector<NamedRows>& rows) = 0;
@@ -69,9 +76,6 @@ class WriteTransaction {
     // times as long, and many times while `nobody_waits` for what it does (the warehouse knows who
     // waits for the writer); asked on any thread, until the transaction ends. For the writer.
     virtual void TakeItEasy(std::function<bool()> nobody_waits) = 0;
-    // For the condition of a statement that reads much of a table, of any column of it: " AND …",
-    // which is always true, and where the reading then rests. Empty for one that is in a hurry.
-    virtual std::string RestAt(std::string_view column) const = 0;
 
     virtual Status Commit() = 0;
     // Ends the running statement with kUser "cancelled". From any thread. A statement that has not

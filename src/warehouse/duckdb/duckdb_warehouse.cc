@@ -28,6 +28,12 @@ namespace {
 
 using duck::Connection;
 
+void ReplaceAll(std::string& text, std::string_view what, std::string_view by) {
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
+        text.replace(at, what.size(), by);
+    }
+}
+
 class DuckDbTransaction final : public WriteTransaction {
   public:
     // `writer` is held by the caller and given back with the commit, or when the transaction goes;
@@ -98,13 +104,11 @@ class DuckDbTransaction final : public WriteTransaction {
         std::deque<duck::RowsFunction::Lease> leases;
         std::string text(sql);
         for (const auto& named : rows) {
-            const auto& lease = leases.emplace_back(rows_, connection_id, named.rows);
-            const auto placeholder = "$" + named.name;
-            const auto call = fmt::format("biwa_rows({}::UBIGINT)", lease.id());
-            for (auto at = text.find(placeholder); at != std::string::npos;
-                 at = text.find(placeholder, at + call.size())) {
-                text.replace(at, placeholder.size(), call);
-            }
+            const auto& lease =
+                leases.emplace_back(rows_, connection_id, named.rows, named.key, rests_in_use());
+            ReplaceAll(text, "$" + named.name, fmt::format("biwa_rows({}::UBIGINT)", lease.id()));
+            ReplaceAll(text, fmt::format("$in_{}(", named.name),
+                       fmt::format("biwa_has({}::UBIGINT, ", lease.id()));
         }
         const bool are_many = std::any_of(rows.begin(), rows.end(), [](const NamedRows& named) {
             return named.rows.threads_max() > 1 || named.rows.rows_estimate() >= kRowsOfGroup;
@@ -134,10 +138,6 @@ class DuckDbTransaction final : public WriteTransaction {
         rests_.Begin([writer = writer_, nobody_waits = std::move(nobody_waits)] {
             return !writer->is_awaited() && nobody_waits();
         });
-    }
-
-    std::string RestAt(std::string_view column) const override {
-        return is_easy_ ? fmt::format(" AND biwa_rest({})", column) : "";
     }
 
     Status Commit() override {
@@ -392,7 +392,6 @@ Result<std::unique_ptr<Warehouse>> DuckDbWarehouse::Open(const DuckDbOptions& op
     BIWA_TRY(duck::Execute(keeper, "PRAGMA disable_checkpoint_on_shutdown"));
     BIWA_TRY(warehouse->checkpointer_.Start(keeper));
     BIWA_TRY(warehouse->rows_.Register(keeper));
-    BIWA_TRY(warehouse->rests_.Register(keeper));
     BIWA_TRY(duck::Execute(keeper, "SET GLOBAL lock_configuration = true"));
     return warehouse;
 }

@@ -41,6 +41,8 @@ using DataChunk = Handle<duckdb_data_chunk, duckdb_destroy_data_chunk>;
 using TableFunction = Handle<duckdb_table_function, duckdb_destroy_table_function>;
 using ScalarFunction = Handle<duckdb_scalar_function, duckdb_destroy_scalar_function>;
 using ClientContext = Handle<duckdb_client_context, duckdb_destroy_client_context>;
+using Expression = Handle<duckdb_expression, duckdb_destroy_expression>;
+using ErrorData = Handle<duckdb_error_data, duckdb_destroy_error_data>;
 using BoundValue = Handle<duckdb_value, duckdb_destroy_value>;
 
 // duckdb_result is a struct, not a pointer.

@@ -4,8 +4,6 @@
 
 #include <thread>
 
-#include "warehouse/duckdb/handles.h"
-
 namespace biwa::duck {
 
 namespace {
@@ -19,33 +17,7 @@ microseconds WorkOfThisThread() {
                                                     std::chrono::nanoseconds(worked.tv_nsec));
 }
 
-// Called for each 2,048 rows.
-void Rest(duckdb_function_info info, duckdb_data_chunk, duckdb_vector result) {
-    static_cast<Rests*>(duckdb_scalar_function_get_extra_info(info))->RestIfDue();
-    // One value for all of them: the engine then looks at no row.
-    const BoundValue always(duckdb_create_bool(true));
-    duckdb_vector_reference_value(result, always.get());
-}
-
 }  // namespace
-
-Status Rests::Register(duckdb_connection connection) {
-    const ScalarFunction function(duckdb_create_scalar_function());
-    const LogicalType any(duckdb_create_logical_type(DUCKDB_TYPE_ANY));
-    const LogicalType boolean(duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN));
-    duckdb_scalar_function_set_name(function.get(), "biwa_rest");
-    duckdb_scalar_function_add_parameter(function.get(), any.get());
-    duckdb_scalar_function_set_return_type(function.get(), boolean.get());
-    // Else it would be computed once, when the statement is planned, and not for rows with NULL.
-    duckdb_scalar_function_set_volatile(function.get());
-    duckdb_scalar_function_set_special_handling(function.get());
-    duckdb_scalar_function_set_extra_info(function.get(), this, nullptr);
-    duckdb_scalar_function_set_function(function.get(), Rest);
-    if (duckdb_register_scalar_function(connection, function.get()) != DuckDBSuccess) {
-        return Corrupt("DuckDB did not take the function biwa_rest");
-    }
-    return {};
-}
 
 void Rests::Begin(std::function<bool()> nobody_waits) {
     std::lock_guard lock(mutex_);

@@ -6,24 +6,16 @@
 // transaction there is not.
 #pragma once
 
-#include <duckdb.h>
-
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <mutex>
-
-#include "base/result.h"
 
 namespace biwa::duck {
 
 // Thread-safe.
 class Rests {
   public:
-    // The function biwa_rest(column), which is true: where it stands in a condition on a table's
-    // column, the threads that read that table rest.
-    Status Register(duckdb_connection connection);
-
     // Around what rests, one at a time. While `nobody_waits` for its end it rests for longer; asked
     // at each rest, on whichever thread that is.
     void Begin(std::function<bool()> nobody_waits);

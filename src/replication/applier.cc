@@ -391,7 +391,7 @@ Status Applier::Flush(Table& table) {
     table.memory = {};
     for (const auto& waiting : all) {
         BIWA_TRY(FlushWaiting(table, waiting));
-        table.memory = waiting.buffer->TakeMemory();
+        table.memory = waiting.buffer->TakeMemory([this] { transaction_->MayRest(); });
     }
     return {};
 }

@@ -82,7 +82,11 @@ ChangeBuffer::ChangeBuffer(std::shared_ptr<const TableSchema> columns, Memory me
       entries_(std::move(memory.entries_)),
       by_number_(std::move(memory.by_number_)) {}
 
-ChangeBuffer::Memory ChangeBuffer::TakeMemory() {
+ChangeBuffer::Memory ChangeBuffer::TakeMemory(const std::function<void()>& now_and_then) {
+    constexpr std::size_t kPartsAtOnce = 32;
+    for (; !parts_.empty(); parts_.pop_front()) {
+        if (parts_.size() % kPartsAtOnce == 0) now_and_then();
+    }
     Memory memory;
     memory.keys_ = entries_.size();
     // What was much and is little now is not held on to.

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,8 +53,9 @@ class ChangeBuffer {
     // there are many keys, room is made for as many as that had.
     explicit ChangeBuffer(std::shared_ptr<const TableSchema> columns);
     ChangeBuffer(std::shared_ptr<const TableSchema> columns, Memory memory);
-    // Of a buffer that is not used any more.
-    Memory TakeMemory();
+    // Ends the use of the buffer. The changes of seconds in small parts, thousands of them, take
+    // milliseconds to be given back: `now_and_then` is called meanwhile.
+    Memory TakeMemory(const std::function<void()>& now_and_then);
 
     // `exact`: the warehouse has the table as it was just before these changes, so the key of an
     // insert cannot be there yet. Not so while a snapshot overlaps with the changes.

@@ -499,6 +499,7 @@ class BrokenWarehouse final : public Warehouse {
         void TakeItEasy(std::function<bool()> nobody_waits) override {
             inner_->TakeItEasy(std::move(nobody_waits));
         }
+        void MayRest() override { inner_->MayRest(); }
         Status Commit() override {
             BIWA_TRY(owner_.MayBreak(kBeforeCommit, "nothing was committed"));
             BIWA_TRY(inner_->Commit());

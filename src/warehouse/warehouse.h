@@ -76,6 +76,8 @@ class WriteTransaction {
     // times as long, and many times while `nobody_waits` for what it does (the warehouse knows who
     // waits for the writer); asked on any thread, until the transaction ends. For the writer.
     virtual void TakeItEasy(std::function<bool()> nobody_waits) = 0;
+    // In the midst of long work between statements: rests, if it has time and a rest is due.
+    virtual void MayRest() = 0;
 
     virtual Status Commit() = 0;
     // Ends the running statement with kUser "cancelled". From any thread. A statement that has not

@@ -140,8 +140,12 @@ class DuckDbTransaction final : public WriteTransaction {
         });
     }
 
-    Status Commit() override {
+    void MayRest() override {
         if (is_easy_) rests_.RestIfDue();
+    }
+
+    Status Commit() override {
+        MayRest();
         // Others may wait for what comes now.
         HurryUp();
         const bool is_alone = !hidden_.empty() && gate_.TryClose();

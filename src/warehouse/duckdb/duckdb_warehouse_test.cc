@@ -203,6 +203,7 @@ TEST(DuckDbWarehouseTest, SessionsCannotWriteNorReachOut) {
              "LOAD '/tmp/x.duckdb_extension'",
              "SELECT 1; SELECT 2",
              "SELECT * FROM biwa_rows(1::UBIGINT)",
+             "SELECT biwa_has(1::UBIGINT, 5)",
              "BEGIN",
              "CHECKPOINT",
              "SELECT ?",
@@ -460,6 +461,79 @@ TEST_F(DuckDbFileTest, AFileThatIsNoWarehouseIsLeftAlone) {
     EXPECT_EQ(std::filesystem::file_size(options.path), 20'000u);
 }
 
+struct ByKey {
+    const char* table;      // that it is about
+    const char* condition;  // of the join of t with the source k
+    const char* in;         // the columns of t that $in_keys is asked about
+    std::vector<std::size_t> key;
+    std::int64_t keys;
+    std::uint64_t deleted;
+};
+
+// $in_keys is to change nothing but how long it takes.
+TEST(DuckDbWarehouseTest, RowsAreFoundByTheirKeysWhateverTheTypes) {
+    constexpr const char* kThousands = "SELECT i * 7919 % 300007 AS i FROM range(300000) AS r(i)";
+    const std::string texts = fmt::format(
+        "SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE 'text number ' || i END AS t FROM ({})",
+        kThousands);
+    const std::string narrow = fmt::format("SELECT i::INTEGER AS i FROM ({})", kThousands);
+    const std::string floats = fmt::format("SELECT i::DOUBLE AS i FROM ({})", kThousands);
+    const std::string nulls =
+        fmt::format("SELECT CASE WHEN i % 2 = 0 THEN NULL ELSE i END AS i FROM ({})", kThousands);
+    const std::vector<ByKey> cases = {
+        {kThousands, "t.i = k.i", "t.i", {0}, 5'000, 5'000},
+        // More keys than rows: the table's side is the one to be hashed.
+        {"SELECT i FROM range(1000) AS r(i)", "t.i = k.i", "t.i", {0}, 500'000, 1'000},
+        {texts.c_str(), "t.t = k.t", "t.t", {1}, 5'000, 3'333},
+        {texts.c_str(), "t.i = k.i AND t.t = k.t", "t.i, t.t", {0, 1}, 5'000, 3'333},
+        {nulls.c_str(), "t.i = k.i", "t.i", {0}, 5'000, 2'500},
+        // Of another type than the keys: it can tell nothing.
+        {narrow.c_str(), "t.i = k.i", "t.i", {0}, 5'000, 5'000},
+        {floats.c_str(), "t.i = k.i", "t.i", {0}, 5'000, 5'000},
+        {kThousands, "[t.i, NULL] = k.l", "[t.i, NULL]", {2}, 5'000, 5'000},
+        {kThousands, "t.i = k.i", "t.i, t.i", {0}, 5'000, 5'000},
+    };
+    for (const auto& [table, condition, in, key, count, deleted] : cases) {
+        SCOPED_TRACE(fmt::format("{} of {}", condition, table));
+        const auto warehouse = InMemory();
+        auto transaction = *warehouse->Begin();
+        ASSERT_TRUE(transaction->Execute(fmt::format("CREATE TABLE t AS {}", table)));
+        NumberedRows keys(count);
+        const auto changed = transaction->ExecuteWith(
+            fmt::format("DELETE FROM t USING $keys AS k WHERE {} AND $in_keys({})", condition, in),
+            {{"keys", keys, key}});
+        ASSERT_TRUE(changed) << changed.error().ToString();
+        EXPECT_EQ(*changed, deleted);
+    }
+}
+
+// What the keys pass over is not joined at all: else the outer join would have a row of each.
+TEST(DuckDbWarehouseTest, AnOuterJoinByKeysHasWhatItHadWithout) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(
+        transaction->Execute("CREATE TABLE t AS SELECT 2 * i AS i FROM range(50000) AS r(i)"));
+    NumberedRows rows(3'000);
+    ASSERT_TRUE(transaction->ExecuteWith(
+        "CREATE TABLE u AS SELECT k.i, t.i AS found FROM $rows AS k LEFT JOIN t ON t.i = k.i AND "
+        "$in_rows(t.i)",
+        {{"rows", rows, {0}}}));
+    ASSERT_TRUE(transaction->Commit());
+    EXPECT_EQ(Ask(*warehouse, "SELECT count(*), count(found), sum(found) FROM u"),
+              "3000|1500|2248500;");
+}
+
+TEST(DuckDbWarehouseTest, KeysThatFailToBeReadFailTheStatement) {
+    const auto warehouse = InMemory();
+    auto transaction = *warehouse->Begin();
+    ASSERT_TRUE(transaction->Execute("CREATE TABLE t AS SELECT i FROM range(50000) AS r(i)"));
+    NumberedRows keys(20'000, 10'000);
+    const auto changed = transaction->ExecuteWith(
+        "DELETE FROM t USING $keys AS k WHERE t.i = k.i AND $in_keys(t.i)", {{"keys", keys, {0}}});
+    ASSERT_FALSE(changed);
+    EXPECT_EQ(changed.error().message, "the source went away");
+}
+
 double CpuSeconds() {
     timespec used{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
@@ -532,8 +606,9 @@ TEST(DuckDbWarehouseTest, WhoWritesBesideTheWriterIsInAHurry) {
         return true;
     });
     NumberedRows keys(3000);
-    ASSERT_TRUE(beside->ExecuteWith(
-        "DELETE FROM t USING $keys AS k WHERE t.id = k.i AND $in_keys(t.id)", {{"keys", keys, {0}}}));
+    ASSERT_TRUE(
+        beside->ExecuteWith("DELETE FROM t USING $keys AS k WHERE t.id = k.i AND $in_keys(t.id)",
+                            {{"keys", keys, {0}}}));
     EXPECT_FALSE(is_asked);
 }
 

@@ -25,16 +25,25 @@ std::uint64_t Mixed(std::uint64_t hash, std::uint64_t value) {
     return hash ^ hash >> 32;
 }
 
-std::uint64_t HashOf(std::string_view bytes) {
-    std::uint64_t hash = bytes.size();
-    while (!bytes.empty()) {
-        std::uint64_t part = 0;
-        const auto size = std::min(bytes.size(), sizeof part);
-        std::memcpy(&part, bytes.data(), size);
-        bytes.remove_prefix(size);
-        hash = Mixed(hash, part);
+std::uint64_t EightFrom(const char* bytes) {
+    std::uint64_t part = 0;
+    std::memcpy(&part, bytes, sizeof part);
+    return part;
+}
+
+// Of its length and the bytes at its start, in its middle and at its end: all of a text that is no
+// longer than 16, and of others what tells keys apart: numbers, UUIDs, paths, addresses.
+std::uint64_t Mixed(std::uint64_t hash, const StringCell& cell) {
+    const std::size_t size = cell.length;
+    if (size <= StringCell::kInlineMax) {
+        // The rest of the cell is zeros.
+        std::uint32_t last = 0;
+        std::memcpy(&last, cell.inlined + 8, sizeof last);
+        return Mixed(hash ^ size, EightFrom(cell.inlined) ^ std::uint64_t{last} * kSpread);
     }
-    return hash;
+    const auto* const bytes = cell.pointer;
+    const auto ends = EightFrom(bytes) ^ EightFrom(bytes + size - 8) * kSpread;
+    return Mixed(hash ^ size, ends ^ std::rotl(EightFrom(bytes + size / 2 - 4), 32));
 }
 
 template <typename T>
@@ -52,7 +61,7 @@ void MixIn(const Cells& cells, std::size_t rows, Hashes& hashes) {
             for (std::size_t row = 0; row < rows; ++row) {
                 // What stands where nothing is may point to nowhere.
                 if (cells.IsNull(row)) continue;
-                hashes[row] = Mixed(hashes[row], HashOf(cells.GetString(row)));
+                hashes[row] = Mixed(hashes[row], cells.Get<StringCell>(row));
             }
             return;
         default:
@@ -139,9 +148,12 @@ void KeyFilter::MayHave(std::span<const Cells* const> key, std::size_t rows, boo
             });
         };
         switch (CellBytes(key[0]->type)) {
-            case 4: return look_up(std::uint32_t{});
-            case 8: return look_up(std::uint64_t{});
-            default: break;
+            case 4:
+                return look_up(std::uint32_t{});
+            case 8:
+                return look_up(std::uint64_t{});
+            default:
+                break;
         }
     }
     const auto hashes = HashesOf(key, rows);

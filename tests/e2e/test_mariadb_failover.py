@@ -217,6 +217,42 @@ def test_it_goes_on_at_a_replica_that_was_promoted(servers, tmp_path, domains):
         assert instance.log().count("copying ") == 1, instance.log()
 
 
+def is_refused(stream):
+    return stream["state"] == "failed" or any(one["name"] == "t" and one["state"] == "gone" for one in stream["tables"])
+
+
+@pytest.mark.parametrize("where", ["primary", "replica"])
+def test_names_exchanged_on_either_side_of_a_failover_bring_nothing_in_clear(servers, tmp_path, where):
+    primary, replica = servers
+    here = primary.make_database("app")
+    here.run("CREATE TABLE t (id int PRIMARY KEY, pub varchar(40), secret varchar(40)); CREATE TABLE u (id int PRIMARY KEY);"
+             "INSERT INTO t VALUES (1, 'p', 'clear as day'); INSERT INTO u VALUES (1)")
+    replica.catch_up()
+    exchange = ("ALTER TABLE t RENAME COLUMN secret TO pub, RENAME COLUMN pub TO secret;"
+                "INSERT INTO t (id, pub) VALUES (2, 'clear as day'); INSERT INTO u VALUES (2)")
+    with HostsInstance(tmp_path / "project", here, servers) as instance:
+        instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: [\"app.*\"]\nmasks: {app.t.secret: drop}\n")
+        instance.start()
+        instance.sync()
+        assert instance.query("FROM app.t") == [[1, "p"]]
+        instance.kill()
+        if where == "primary":
+            here.run(exchange)
+        replica.catch_up()
+        lose(primary)
+        replica.promote()
+        instance.database = there = replica.make_database("app", is_there=True)
+        if where == "replica":
+            there.run(exchange)
+        for _ in range(2):
+            instance.start()
+            wait_until(lambda: is_refused(instance.stream() or {"state": ""}), lambda: (instance.stream(), instance.log()))
+            assert instance.query("FROM app.t") == [[1, "p"]]
+            instance.kill()
+        files = b"".join(path.read_bytes() for path in (instance.folder / ".biwa").rglob("*") if path.is_file())
+        assert b"clear as day" not in files
+
+
 def test_a_server_that_lacks_what_is_here_is_refused_and_recopy_mends_it(servers, tmp_path):
     primary, replica = servers
     here = primary.make_database("app")

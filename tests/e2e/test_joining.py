@@ -1,4 +1,5 @@
 """Tables that come to a running stream, and what holds one of them up."""
+import contextlib
 import time
 
 import pytest
@@ -99,6 +100,27 @@ def test_a_key_that_is_dropped_while_tables_are_copied_hinders_nobody(database, 
     assert assert_same_table(database, instance, "big") == 3_000_000
     # Its updates are not followed without a key: what the copy brought is there.
     assert instance.query("SELECT id FROM app.small") == [[1]]
+
+
+def test_one_that_is_renamed_while_another_joins_hinders_nobody(database, instance):
+    """Tables are published by the names that they had when they were looked for."""
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n")
+    database.run("CREATE TABLE staff (id int PRIMARY KEY); INSERT INTO staff VALUES (1)")
+    instance.start()
+    instance.sync()
+    with contextlib.closing(database.server.connect(database.name)) as other:
+        other.autocommit = False
+        other.cursor().execute("ALTER TABLE staff RENAME TO people")
+        database.run("CREATE TABLE joins (id int PRIMARY KEY); INSERT INTO joins VALUES (2)")
+        wait_until(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'ALTER PUBLICATION%' "
+                                          "AND wait_event_type = 'Lock'") == 1, instance.log)
+        other.commit()
+    database.run("INSERT INTO people VALUES (3)")
+    wait_until(lambda: {"people", "joins"} <= {one["name"] for one in instance.stream()["tables"] if one["state"] == "live"},
+               lambda: (instance.stream(), instance.log()))
+    instance.sync()
+    assert assert_same_table(database, instance, "people") == 2
+    assert assert_same_table(database, instance, "joins") == 1
 
 
 def test_what_no_stream_made_is_never_touched(database, instance):

@@ -25,9 +25,11 @@ Error FromResult(const PGresult* result, std::string_view doing) {
     error.hint = hint != nullptr ? hint : "";
     // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 40 rolled back to let others
     // go on, 53 resources, 55 object state, 57 operator intervention, 58 system.
+    // No table or schema of the name: it was there when it was looked for, and has gone since.
+    const bool has_gone = state == "42P01" || state == "3F000";
     const auto klass = state.substr(0, 2);
     error.kind = klass.empty() || klass == "08" || klass == "40" || klass == "53" ||
-                         klass == "55" || klass == "57" || klass == "58"
+                         klass == "55" || klass == "57" || klass == "58" || has_gone
                      ? ErrorKind::kUnavailable
                      : ErrorKind::kUser;
     return error;

@@ -69,7 +69,7 @@ void Bind(duckdb_bind_info info) {
     // The planner takes a fifth of a table to be left by a condition that it knows nothing of, as
     // biwa_has. Only if the keys are few by the same measure does it hash the fewer of the two.
     const auto rows = loan->source->rows_estimate();
-    duckdb_bind_set_cardinality(info, loan->filter ? rows / 5 : rows, false);
+    duckdb_bind_set_cardinality(info, loan->key.empty() ? rows : rows / 5, false);
     duckdb_bind_set_bind_data(info, new BindData{std::move(loan)}, Delete<BindData>);
 }
 

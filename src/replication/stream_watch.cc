@@ -55,6 +55,7 @@ void StreamWatch::Run(std::stop_token stop) {
             Measure(std::chrono::duration<double>(now - last).count());
             last = now;
         }
+        if (keeper_.HasHeard()) host_.wake();
         const auto state = board_.state();
         const bool has_begun = state != StreamStatus::State::kStarting;
         if (has_begun && !source) {
@@ -80,7 +81,7 @@ void StreamWatch::Run(std::stop_token stop) {
 void StreamWatch::Measure(double seconds) {
     const auto changes = line_.changes_applied();
     const auto rows = line_.rows_copied() + intake_.rows_copied();
-    if (intake_.IsDueAgain() || keeper_.HasHeard()) host_.wake();
+    if (intake_.IsDueAgain()) host_.wake();
     board_.Change([&](StreamStatus& status) {
         status.changes_per_s = static_cast<double>(changes - last_changes_) / seconds;
         status.rows_per_s =

@@ -61,17 +61,30 @@ bool TableKeeper::HasHeard() {
     return has_heard;
 }
 
+bool TableKeeper::HasToBeHeard(const TableStep& step) const {
+    const auto* known = line_.state().Find(step.table);
+    if (step.kind != TableStep::Kind::kRecopy || known == nullptr ||
+        known->phase != TablePhase::kLive) {
+        return false;
+    }
+    const auto& columns = step.found->columns;
+    // One that is published otherwise than its key is makes the application's own updates fail.
+    const bool is_published_alike = known->part == step.found->part.ToString() &&
+                                    known->key_repeats == columns.key_repeats &&
+                                    known->inserts_only == columns.key.empty();
+    const bool keeps_history =
+        MatchesAny(options_.history, step.table, options_.dataset.usual_schema);
+    if (keeps_history && is_published_alike) return true;
+    const bool has_numbers = std::any_of(columns.columns.begin(), columns.columns.end(),
+                                         [](const Column& column) { return column.number != 0; });
+    return !step.found->masks.empty() && !has_numbers;
+}
+
 Status TableKeeper::PutOffUnheard(StreamSource& source, std::vector<TableStep>& steps,
                                   Hearings& hearings) {
     std::vector<TableStep> kept;
     for (auto& step : steps) {
-        const auto* known = line_.state().Find(step.table);
-        const bool is_told_by_log =
-            step.kind == TableStep::Kind::kRecopy && known != nullptr &&
-            known->phase == TablePhase::kLive && !step.found->masks.empty() &&
-            std::all_of(step.found->columns.columns.begin(), step.found->columns.columns.end(),
-                        [](const Column& column) { return column.number == 0; });
-        if (!is_told_by_log) {
+        if (!HasToBeHeard(step)) {
             kept.push_back(std::move(step));
             continue;
         }
@@ -130,23 +143,25 @@ Status TableKeeper::Adjust(StreamSource& source) {
     auto recopies = BIWA_TRY(CompareColumns());
     BIWA_TRY(PutOffUnheard(source, recopies, hearings));
     for (const auto& step : recopies) BIWA_TRY(Carry(source, step));
+    BIWA_TRY(NoteShapes(hearings));
     {
         std::lock_guard lock(mutex_);
         hearings_ = std::move(hearings);
     }
-    BIWA_TRY(NoteShapes());
     board_.ShowTables(found_, line_.state().tables);
     return {};
 }
 
-// What changes of a table need no copy of it are not to be looked at again.
-Status TableKeeper::NoteShapes() {
+// What changes of a table need no copy of it are not to be looked at again; what does and was put
+// off is.
+Status TableKeeper::NoteShapes(const Hearings& put_off) {
     std::unique_ptr<WriteTransaction> transaction;
     std::vector<std::pair<StreamState::Table*, std::string>> changed;
     for (const auto& table : found_) {
         auto* known = line_.state().Find(table.ToString());
         auto shape = BooksOf(table.shape);
         if (known == nullptr || known->shape == shape || known->id != table.id ||
+            put_off.contains(table.ToString()) ||
             (known->phase != TablePhase::kLive && known->phase != TablePhase::kCopying)) {
             continue;
         }

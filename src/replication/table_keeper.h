@@ -54,12 +54,14 @@ class TableKeeper {
     };
     using Hearings = std::map<std::string, Hearing>;  // by table
 
-    // What the log says of a table's columns is to be read before it is copied anew, where that
-    // alone tells a masked one by another name. Puts off the steps of those for which it was not.
+    // Whether the log is to be read before a table is copied anew: where that alone tells a masked
+    // column by another name, and for a history, which has the changes up to the copy.
+    bool HasToBeHeard(const TableStep& step) const;
+    // Puts off the steps of those for which it was not.
     Status PutOffUnheard(StreamSource& source, std::vector<TableStep>& steps, Hearings& hearings);
     Status Publish(StreamSource& source, std::vector<TableStep>& steps);
     Status Carry(StreamSource& source, const TableStep& step);
-    Status NoteShapes();
+    Status NoteShapes(const Hearings& put_off);
     // Those of the stream's tables that their columns have become unfit to be followed.
     Result<std::vector<TableStep>> CompareColumns();
 

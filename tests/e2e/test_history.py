@@ -2,6 +2,7 @@
 and a stream that goes."""
 import os
 import random
+import signal
 import threading
 import time
 
@@ -109,6 +110,43 @@ def test_killed_under_load_each_change_is_there_once(database, project):
                          "HAVING count(DISTINCT _committed_at) > 1") == []
     assert project.value("SELECT count(*) FROM (SELECT _committed_at < lag(_committed_at) OVER "
                          "(ORDER BY _commit, _sequence) AS back FROM app_changes.seen) WHERE back") == 0
+
+
+def test_what_the_catalogue_says_before_the_log_does_not_shorten_the_history(database, project):
+    """Tables that have to be copied anew, while what was changed before that is still to be read."""
+    database.run("".join(f"CREATE TABLE {table} (id int PRIMARY KEY, a text, b text, n int);"
+                         f"INSERT INTO {table} VALUES (1, 'a', 'b', 1);"
+                         for table in ("swapped", "rewritten", "made_anew")))
+    project.start()
+    project.sync()
+    sender = database.value("SELECT active_pid FROM pg_replication_slots WHERE active AND "
+                            f"database = '{database.name}'")
+    os.kill(sender, signal.SIGSTOP)
+    try:
+        for table in ("swapped", "rewritten", "made_anew"):
+            database.run(f"UPDATE {table} SET a = 'aa'; UPDATE {table} SET n = 2")
+        database.run("ALTER TABLE swapped RENAME a TO x; ALTER TABLE swapped RENAME b TO a;"
+                     "ALTER TABLE swapped RENAME x TO b")
+        database.run("ALTER TABLE rewritten ALTER n TYPE text USING n + 100")
+        database.run("DROP TABLE made_anew; CREATE TABLE made_anew (id int PRIMARY KEY, a text);"
+                     "INSERT INTO made_anew VALUES (1, 'anew')")
+        time.sleep(1.5)  # The tables are looked at in that time, and more than once.
+    finally:
+        os.kill(sender, signal.SIGCONT)
+    project.sync()
+    project.settle()
+    assert project.query("SELECT b, a, n FROM app.swapped") == [["aa", "b", 2]]
+    assert project.query("SELECT a, b, n FROM app.rewritten") == [["aa", "b", "102"]]
+    assert project.query("SELECT a FROM app.made_anew") == [["anew"]]
+    for table in ("swapped", "rewritten", "made_anew"):
+        assert project.query(f"SELECT _op, a, b, n::text FROM app_changes.{table} WHERE _epoch = 1 "
+                             "ORDER BY _commit, _sequence") == [
+            ["copy", "a", "b", "1"], ["update", "aa", "b", "1"], ["update", "aa", "b", "2"]], table
+        assert project.value("SELECT count(*) FROM _biwa.histories WHERE table_name = "
+                             f"'{table}'") == 2, table
+    for table, columns in (("swapped", "id, a, b, n"), ("rewritten", "id, a, b, n"), ("made_anew", "id, a")):
+        assert project.query(f"SELECT {columns} FROM app_history.{table}(now())") == \
+            project.query(f"SELECT {columns} FROM app.{table}"), table
 
 
 def test_as_of_answers_with_the_rows_of_then(database, project):

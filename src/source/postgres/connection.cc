@@ -9,9 +9,13 @@ namespace biwa::postgres {
 
 namespace {
 
+std::string StateOf(const PGresult* result) {
+    const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state != nullptr ? state : "";
+}
+
 Error FromResult(const PGresult* result, std::string_view doing) {
-    const char* state_text = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const std::string state = state_text != nullptr ? state_text : "";
+    const auto state = StateOf(result);
     const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char* hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
     Error error;
@@ -25,8 +29,8 @@ Error FromResult(const PGresult* result, std::string_view doing) {
     error.hint = hint != nullptr ? hint : "";
     // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 40 rolled back to let others
     // go on, 53 resources, 55 object state, 57 operator intervention, 58 system.
-    // No table or schema of the name: it was there when it was looked for, and has gone since.
-    const bool has_gone = state == "42P01" || state == "3F000";
+    // No table, schema or column of the name: it was there when it was looked for, and has gone.
+    const bool has_gone = state == "42P01" || state == "3F000" || state == "42703";
     const auto klass = state.substr(0, 2);
     error.kind = klass.empty() || klass == "08" || klass == "40" || klass == "53" ||
                          klass == "55" || klass == "57" || klass == "58" || has_gone
@@ -126,12 +130,14 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
 }
 
 Result<QueryRows> Connection::Query(const std::string& sql) const {
+    last_state_.clear();
     if (PQsendQuery(raw(), sql.c_str()) == 1) return Await();
     return tl::unexpected(LastError("PostgreSQL"));
 }
 
 Result<QueryRows> Connection::Query(const std::string& sql,
                                     const std::vector<std::string>& parameters) const {
+    last_state_.clear();
     std::vector<const char*> values;
     for (const auto& parameter : parameters) values.push_back(parameter.c_str());
     if (PQsendQueryParams(raw(), sql.c_str(), static_cast<int>(values.size()), nullptr,
@@ -164,6 +170,7 @@ Result<QueryRows> Connection::Await() const {
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) break;
         if (PQstatus(raw()) != CONNECTION_OK) break;
     }
+    if (last) last_state_ = StateOf(last.get());
     if (!last) return tl::unexpected(LastError("PostgreSQL"));
     const auto status = PQresultStatus(last.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {

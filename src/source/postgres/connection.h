@@ -74,6 +74,8 @@ class Connection {
     // Begins a COPY … TO STDOUT, or START_REPLICATION; read on with PQgetCopyData.
     Status BeginCopy(const std::string& sql) const;
 
+    // The SQLSTATE of what Query or Execute did last; empty when that went well, or ended without.
+    const std::string& last_state() const { return last_state_; }
     // What libpq said last, as an error of ours.
     Error LastError(std::string_view doing) const;
 
@@ -92,6 +94,7 @@ class Connection {
     std::unique_ptr<PGconn, Deleter> connection_;
     std::chrono::milliseconds silence_max_{0};  // 0: no limit
     mutable bool is_given_up_ = false;
+    mutable std::string last_state_;
 };
 
 }  // namespace biwa::postgres

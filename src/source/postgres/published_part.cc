@@ -69,9 +69,19 @@ Result<PartExaminer::Condition> PartExaminer::Try(const Connection& connection,
         kTrial, QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
         PublishedPart({{}, table.part.where})));
     auto found = made ? connection.Query(kConditionSql, {kTrial}) : tl::unexpected(made.error());
+    const bool is_refused = !found && connection.last_state().starts_with("42");
     BIWA_TRY(connection.Execute("ROLLBACK"));
-    if (!found && found.error().kind != ErrorKind::kUser) return tl::unexpected(found.error());
+    if (!found && !is_refused && found.error().kind != ErrorKind::kUser) {
+        return tl::unexpected(found.error());
+    }
     if (!found) {
+        // What the server says of another table, or of none, is no judgement on the condition.
+        const auto now = BIWA_TRY(
+            connection.Query("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",
+                             {QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name)}));
+        if (now.IsNull(0, 0) || now.Text(0, 0) != table.id) {
+            return Unavailable(table.ToString() + " has changed since it was looked at");
+        }
         condition.error = found.error().message;
         return condition;
     }

@@ -12,8 +12,8 @@ SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 
 
-def say(*words):
-    print(*words, file=sys.stderr, flush=True)
+def say(*words, sep=" "):
+    print(*words, sep=sep, file=sys.stderr, flush=True)
 
 
 def command(*words, **more):

@@ -102,19 +102,24 @@ def test_a_key_that_is_dropped_while_tables_are_copied_hinders_nobody(database, 
     assert instance.query("SELECT id FROM app.small") == [[1]]
 
 
+def while_another_joins(database, instance, statement):
+    """Carries it out between the look at the tables and their publication by what was seen."""
+    with contextlib.closing(database.server.connect(database.name)) as other:
+        other.autocommit = False
+        other.cursor().execute(statement)
+        database.run("CREATE TABLE joins (id int PRIMARY KEY); INSERT INTO joins VALUES (2)")
+        wait_until(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'ALTER PUBLICATION%' "
+                                          "AND wait_event_type = 'Lock'") == 1, instance.log)
+        other.commit()
+
+
 def test_one_that_is_renamed_while_another_joins_hinders_nobody(database, instance):
     """Tables are published by the names that they had when they were looked for."""
     instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n")
     database.run("CREATE TABLE staff (id int PRIMARY KEY); INSERT INTO staff VALUES (1)")
     instance.start()
     instance.sync()
-    with contextlib.closing(database.server.connect(database.name)) as other:
-        other.autocommit = False
-        other.cursor().execute("ALTER TABLE staff RENAME TO people")
-        database.run("CREATE TABLE joins (id int PRIMARY KEY); INSERT INTO joins VALUES (2)")
-        wait_until(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'ALTER PUBLICATION%' "
-                                          "AND wait_event_type = 'Lock'") == 1, instance.log)
-        other.commit()
+    while_another_joins(database, instance, "ALTER TABLE staff RENAME TO people")
     database.run("INSERT INTO people VALUES (3)")
     wait_until(lambda: {"people", "joins"} <= {one["name"] for one in instance.stream()["tables"] if one["state"] == "live"},
                lambda: (instance.stream(), instance.log()))
@@ -129,13 +134,7 @@ def test_one_whose_column_is_renamed_while_another_joins_hinders_nobody(database
     database.run("CREATE TABLE staff (id int PRIMARY KEY, room text); INSERT INTO staff VALUES (1, 'a')")
     instance.start()
     instance.sync()
-    with contextlib.closing(database.server.connect(database.name)) as other:
-        other.autocommit = False
-        other.cursor().execute("ALTER TABLE staff RENAME room TO place")
-        database.run("CREATE TABLE joins (id int PRIMARY KEY); INSERT INTO joins VALUES (2)")
-        wait_until(lambda: database.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'ALTER PUBLICATION%' "
-                                          "AND wait_event_type = 'Lock'") == 1, instance.log)
-        other.commit()
+    while_another_joins(database, instance, "ALTER TABLE staff RENAME room TO place")
     wait_until(lambda: (table_of(instance, "joins") or {}).get("state") == "live",
                lambda: (instance.stream(), instance.log()))
     # What the project says of it is not true any more: it says so, and keeps what it has.

@@ -20,9 +20,9 @@ constexpr std::uint64_t kManyChanges = 100'000;
 
 tl::unexpected<Error> ChangedWithin(const TableName& target) {
     return Unavailable(
-        fmt::format("the columns of {} changed within a transaction that is larger than memory",
+        fmt::format("the columns of {} were altered amid changes that are not committed here yet",
                     target.ToString()),
-        "The transaction is read again; its columns are there by then.");
+        "Those are read again; the columns are there by then.");
 }
 
 const ChangeOrigin& OriginOf(const TableChanges& part) {

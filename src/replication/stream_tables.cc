@@ -218,6 +218,9 @@ std::string ReasonOfShape(const std::string& books, const TableShape& now) {
             return "has got columns, some of which were dropped before they were noticed";
         }
         const auto before = columns.find(fmt::format("{}", number));
+        if (before != columns.end() && before->second == "generated") {
+            return "has an ordinary column that was generated: its values are not here";
+        }
         if (is_stored_anew && (before == columns.end() || before->second != said)) {
             return "was stored anew with other columns: its values may be others too";
         }

@@ -171,13 +171,26 @@ TEST(ReasonOfShapeTest, AColumnMayHaveHadTheNameOfOneThatWasDroppedUnseen) {
 }
 
 TEST(ReasonOfShapeTest, PartsComeAndGoAndOnlyOneThatHadRowsCounts) {
-    const auto books = BooksOf(Shape({{"10", "100"}, {"11", "101"}}, {{1, "7"}}));
-    auto now = Shape({{"11", "101"}, {"12", "102"}}, {{1, "7"}});
+    const auto books = BooksOf(Shape({{"10", "100"}, {"11@700", "101"}}, {{1, "7"}}));
+    auto now = Shape({{"11@700", "101"}, {"12@701", "102"}}, {{1, "7"}});
     EXPECT_EQ(ReasonOfShape(books, now), "");
-    now.filled_parts = {{"11", "public.old"}};
+    now.filled_parts = {{"11@700", "public.old"}};
     EXPECT_EQ(ReasonOfShape(books, now), "");
-    now.filled_parts = {{"12", "public.new"}};
+    now.filled_parts = {{"12@701", "public.new"}};
     EXPECT_EQ(ReasonOfShape(books, now), "public.new had rows when it was made a partition of it");
+    // It has been copied since; and was taken out, filled, and attached again.
+    const auto copied = BooksOf(now);
+    EXPECT_EQ(ReasonOfShape(copied, now), "");
+    now = Shape({{"11@700", "101"}, {"12@800", "102"}}, {{1, "7"}});
+    now.filled_parts = {{"12@800", "public.new"}};
+    EXPECT_EQ(ReasonOfShape(copied, now), "public.new had rows when it was made a partition of it");
+}
+
+TEST(ReasonOfShapeTest, ValuesOfAColumnThatWasGeneratedAreNotHere) {
+    const auto books = BooksOf(Shape({{"10", "100"}}, {{1, "7"}, {2, "generated"}}));
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "101"}}, {{1, "7"}, {2, "generated"}})), "");
+    EXPECT_NE(ReasonOfShape(books, Shape({{"10", "100"}}, {{1, "7"}, {2, "8"}})), "");
+    EXPECT_EQ(ReasonOfShape(books, Shape({{"10", "100"}}, {{1, "7"}, {2, ""}})), "");
 }
 
 TEST(ReasonOfShapeTest, WhereNothingIsKnownNothingIsSaid) {

@@ -28,9 +28,10 @@ namespace biwa {
 // What a table has been through that no change tells of: each text is another one after such a
 // thing.
 struct TableShape {
-    // Where the rows lie, by what stays the same of each part (a partition; else the table itself).
+    // Where the rows lie, by what stays the same of each part (a partition, for as long as it is
+    // one; else the table itself).
     std::map<std::string, std::string> parts;
-    // The names of parts that had rows already when they became the table's.
+    // The names of those of them that had rows already when they became the table's.
     std::map<std::string, std::string> filled_parts;
     // Of what was said of each column, by its number, those that the stream leaves out too; "" of
     // one that was dropped.

@@ -241,3 +241,48 @@ def test_what_is_left_of_a_masked_table_is_not_copied_in_clear(database, instanc
     instance.start()
     instance.sync()
     wait_until(lambda: instance.query("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%before%'") == [[1]], instance.log)
+
+
+@pytest.mark.parametrize("binlog_format", ["STATEMENT", "MIXED"])
+@pytest.mark.parametrize("statement", ["UPDATE v SET a = 55 WHERE id = 1", "INSERT INTO w VALUES (8, 1)", "SELECT f()"],
+                         ids=["view", "trigger", "function"])
+def test_rows_that_a_logged_statement_changes_without_naming_their_table(database, instance, statement, binlog_format):
+    database.run("SET GLOBAL log_bin_trust_function_creators = 1;"
+                 "CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1); CREATE TABLE w LIKE t;"
+                 "INSERT INTO w VALUES (1, 1)")
+    instance.start()
+    instance.sync()
+    # What is made below is looked for, though these names have been.
+    with contextlib.closing(database.connect()) as other:
+        database.run(f"SET SESSION binlog_format = '{binlog_format}'; UPDATE w SET a = 2 WHERE id = 1", other)
+    instance.sync()
+    database.run("CREATE VIEW v AS SELECT * FROM t;"
+                 "CREATE TRIGGER g AFTER INSERT ON w FOR EACH ROW INSERT INTO t VALUES (NEW.id, 1);"
+                 "CREATE FUNCTION f() RETURNS int MODIFIES SQL DATA BEGIN UPDATE t SET a = 9; RETURN 1; END;"
+                 "FLUSH BINARY LOGS")
+    with contextlib.closing(database.connect()) as other:
+        database.run(f"SET SESSION binlog_format = '{binlog_format}'; {statement}", other)
+    assert not logged(database, "table_id: "), "it was logged by rows"
+    instance.sync()
+    instance.settle()
+    for table in ("t", "w"):
+        assert_same_table(database, instance, table, ["id", "a"])
+    assert "by a view, a trigger or a function" in instance.log()
+
+
+def test_logged_statements_that_name_no_table_of_the_stream_cost_nothing(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)")
+    other_database = database.name + "_tools"
+    database.run(f"CREATE DATABASE {other_database}; CREATE TABLE {other_database}.heartbeat (id int PRIMARY KEY, a int)")
+    try:
+        instance.start()
+        instance.sync()
+        with contextlib.closing(database.connect()) as other:
+            for i in range(5):
+                database.run(f"SET SESSION binlog_format = 'STATEMENT'; REPLACE INTO {other_database}.heartbeat VALUES (1, {i})",
+                             other)
+        instance.sync()
+        instance.settle()
+        assert instance.log().count("copying ") == 1, instance.log()
+    finally:
+        database.run(f"DROP DATABASE {other_database}")

@@ -320,7 +320,15 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
             Commit(event);
             return {};
         case Statement::Kind::kRows:
+            for (const auto& [schema, table] : BIWA_TRY(resolver_.ReachedBy(statement))) {
+                statement.effects.push_back(
+                    {TableEffect::Kind::kReplaced, schema, table,
+                     "a statement may have changed its rows, by a view, a trigger or a function, "
+                     "and not binlog_format=ROW"});
+            }
+            break;
         case Statement::Kind::kOther:
+            resolver_.ForgetPrograms();
             break;
     }
     // A statement that failed at the server has done nothing to our tables.

@@ -60,6 +60,11 @@ class TableResolver {
     // Gives a statement's names the spelling of the stream's table, should the server compare them
     // without regard to case.
     virtual Status Spell(TableEffect&) { return {}; }
+    // Tables of the stream whose rows such a statement (Statement::Kind::kRows) may have changed
+    // without naming them: by a view, a trigger or a function.
+    virtual Result<TableNames> ReachedBy(const Statement&) { return TableNames(); }
+    // A statement that changes no rows may have made some of those.
+    virtual void ForgetPrograms() {}
     // Text in the character set that this is a collation of; as it is where that cannot be read.
     virtual Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) = 0;
     // Nothing for a table that is not of the stream: its changes are passed over.

@@ -158,6 +158,10 @@ class Parser {
         } else if (Eat("INSERT") || Eat("UPDATE") || Eat("DELETE") || Eat("REPLACE") ||
                    Eat("LOAD") || Eat("WITH") || Eat("CALL")) {
             Rows();
+        } else if (Eat("SELECT") || Eat("DO")) {
+            // In the log only when it calls a function that changes rows.
+            Rows();
+            statement_.calls_function = true;
         }
         return std::move(statement_);
     }

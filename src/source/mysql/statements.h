@@ -46,6 +46,8 @@ struct Statement {
     // In their order. Of kRows: the tables that may be meant, every name that stands in it.
     std::vector<TableEffect> effects;
     std::string savepoint = {};  // in small letters
+    // Of kRows: it is a stored function that was called, and no name of a table stands in it.
+    bool calls_function = false;
 };
 
 // `database`: that of tables without one in front. `has_backslashes`: whether those escape what

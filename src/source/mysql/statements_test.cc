@@ -36,6 +36,7 @@ TEST(ReadStatementTest, KnowsWhatBeginsAndEndsTransactions) {
     EXPECT_EQ(kind("XA COMMIT X'31',X'',1"), Kind::kXaCommit);
     EXPECT_EQ(kind("XA ROLLBACK X'31',X'',1"), Kind::kXaRollback);
     EXPECT_EQ(kind("update t set a = 1"), Kind::kRows);
+    EXPECT_EQ(kind("SELECT `app`.`f`()"), Kind::kRows);
     EXPECT_EQ(kind(""), Kind::kOther);
     EXPECT_EQ(kind("GRANT SELECT ON t TO u"), Kind::kOther);
 }

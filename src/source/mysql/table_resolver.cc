@@ -100,6 +100,45 @@ Status StreamResolver::Spell(TableEffect& effect) {
     return {};
 }
 
+// What they do to which tables is not looked for: any may be meant. As the catalogue has them now,
+// and as far as the role may see them.
+Result<TableNames> StreamResolver::ReachedBy(const Statement& statement) {
+    constexpr std::size_t kNamesKept = 10'000;
+    if (has_program_.size() > kNamesKept) has_program_.clear();
+    std::set<std::string> unknown;
+    for (const auto& effect : statement.effects) {
+        auto name = SmallLetters(effect.table);
+        if (!has_program_.contains(name)) unknown.insert(std::move(name));
+    }
+    if (!unknown.empty() && !statement.calls_function) {
+        const auto& connection = *BIWA_TRY(Asking());
+        std::string names;
+        for (const auto& name : unknown) {
+            names += (names.empty() ? "" : ", ") + connection.Literal(name);
+            has_program_[name] = false;
+        }
+        const auto found = BIWA_TRY(connection.Query(fmt::format(
+            "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_NAME IN ({0}) UNION "
+            "SELECT EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS "
+            "WHERE EVENT_OBJECT_TABLE IN ({0}) UNION "
+            "SELECT ROUTINE_NAME FROM information_schema.ROUTINES "
+            "WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_NAME IN ({0})",
+            names)));
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            has_program_[SmallLetters(found.Text(i, 0))] = true;
+        }
+    }
+    const bool reaches =
+        statement.calls_function || std::any_of(statement.effects.begin(), statement.effects.end(),
+                                                [&](const TableEffect& effect) {
+                                                    return has_program_[SmallLetters(effect.table)];
+                                                });
+    TableNames tables;
+    if (!reaches) return tables;
+    for (const auto& [full, known] : tables_) tables.emplace(known.schema, known.name);
+    return tables;
+}
+
 Result<std::string> StreamResolver::ToUtf8(std::uint16_t collation, std::string_view text) {
     std::string utf8(text);
     const auto set = sets_.FindByCollation(*BIWA_TRY(Asking()), collation);

@@ -21,6 +21,8 @@ class StreamResolver final : public TableResolver {
     std::vector<std::string> TablesOf(const std::string& schema) const override;
     std::vector<std::string> SchemasOf(const std::string& table) const override;
     Status Spell(TableEffect& effect) override;
+    Result<TableNames> ReachedBy(const Statement& statement) override;
+    void ForgetPrograms() override { has_program_.clear(); }
     Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) override;
     Result<std::optional<ResolvedTable>> Resolve(const TableMap& map) override;
     void Forget(const TableEffect& effect) override;
@@ -56,6 +58,8 @@ class StreamResolver final : public TableResolver {
 
     const ConnectionParameters parameters_;
     std::map<std::string, Known> tables_;  // by "schema.table"
+    // By name in small letters: whether there is a view, a function, or a table with a trigger.
+    std::map<std::string, bool> has_program_;
     std::optional<bool> names_have_case_;  // nothing until it was asked
     CharacterSets sets_;
     std::optional<Connection> asking_;

@@ -33,7 +33,8 @@ leaves AS (
     SELECT part.root, sum(greatest(c.reltuples, 0)) AS rows,
            sum(c.relpages::bigint + coalesce(aside.relpages, 0))::bigint AS pages,
            min(CASE WHEN c.relkind = 'f' OR c.relpersistence = 'u' THEN c.relname END) AS unlogged,
-           bool_or(c.relreplident = 'n') AS no_identity, bool_and(c.relreplident = 'f') AS all_full
+           bool_or(c.relreplident = 'n') AS no_identity, bool_and(c.relreplident = 'f') AS all_full,
+           bool_or(c.relreplident = 'i') AS any_index
     FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind <> 'p'
     LEFT JOIN pg_catalog.pg_class aside ON aside.oid = c.reltoastrelid
     GROUP BY part.root)
@@ -47,7 +48,7 @@ SELECT c.oid, n.nspname, c.relname,
        coalesce(leaves.rows, greatest(c.reltuples, 0))::bigint,
        coalesce(leaves.pages, c.relpages::bigint + coalesce(aside.relpages, 0)) *
            pg_catalog.current_setting('block_size')::bigint,
-       c.relkind = 'p', c.relispartition
+       c.relkind = 'p', c.relispartition, leaves.any_index OR c.relreplident = 'i'
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_class aside ON aside.oid = c.reltoastrelid
@@ -80,16 +81,21 @@ WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum)";
 
 // TableShape, in one statement so that all of it is of one moment. Rows that were written anew are
-// in another file. Whoever describes a column otherwise (its type, a default) writes its row of the
-// catalogue anew; what is done to a generated one is none of the stream's business.
+// in another file; a partition that was attached anew is another one (FilledParts). Whoever
+// describes a column otherwise (its type, a default) writes its row of the catalogue anew; what is
+// done to a generated one is none of the stream's business.
 constexpr const char* kShapeSql = R"(
-WITH RECURSIVE part (root, oid) AS (
-    SELECT oid, oid FROM unnest($1::oid[]) AS wanted (oid)
+WITH RECURSIVE part (root, oid, attached) AS (
+    SELECT oid, oid, NULL::xid FROM unnest($1::oid[]) AS wanted (oid)
     UNION ALL
-    SELECT part.root, i.inhrelid FROM part
+    SELECT part.root, i.inhrelid,
+           CASE WHEN pg_catalog.age(i.xmin) >= pg_catalog.age(part.attached)
+                THEN part.attached ELSE i.xmin END
+    FROM part
     JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'p'
     JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
-SELECT part.root, true, c.oid::text, c.relfilenode::text
+SELECT part.root, true, c.oid::text || coalesce('@' || part.attached::text, ''),
+       c.relfilenode::text
 FROM part JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
 UNION ALL
 SELECT a.attrelid, false, a.attnum::text,
@@ -105,6 +111,20 @@ CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
 WHERE i.indrelid = ANY ($1::oid[]) AND (i.indisprimary OR i.indisreplident)
   AND k.place <= i.indnkeyatts
 ORDER BY i.indrelid, i.indexrelid, k.place)";
+
+// Of the leaves of partitioned tables: the columns by which each tells its old rows, where those
+// are not all.
+constexpr const char* kLeafIdentitiesSql = R"(
+WITH RECURSIVE part (root, oid) AS (
+    SELECT inhparent, inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = ANY ($1::oid[])
+    UNION ALL
+    SELECT part.root, i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
+SELECT part.root, c.relname, a.attname
+FROM part
+JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r' AND c.relreplident IN ('d', 'i')
+LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
+     AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey))";
 
 // Columns of which at least every second value is another one, by what ANALYZE has counted (nothing
 // of a table that was not analyzed, nor of one that the user may not read). The view looks for the
@@ -162,6 +182,8 @@ struct FoundTable {
     bool key_deferrable = false;
     std::map<std::int64_t, std::size_t> column_of;  // attnum -> place in columns
     std::vector<std::size_t> identity_index;
+    // Of a partitioned table: by leaf, the columns that tell its old rows.
+    std::map<std::string, std::set<std::string>> leaf_identities;
     std::map<std::int64_t, std::string> left_out;  // columns not of the part that is wanted
     std::string left_out_of_key;                   // one of those
 };
@@ -198,6 +220,17 @@ void JudgePart(FoundTable& found, int server_version) {
     }
 }
 
+// A leaf whose old rows lack a column of the key; empty: none.
+std::string LeafWithoutKey(const FoundTable& found) {
+    const auto& schema = found.table.table.columns;
+    for (const auto& [leaf, columns] : found.leaf_identities) {
+        for (const auto column : schema.key) {
+            if (!columns.contains(schema.columns[column].name)) return leaf;
+        }
+    }
+    return "";
+}
+
 // By what its rows are told apart in the stream of changes, and what hinders it.
 void Judge(FoundTable& found) {
     auto& table = found.table.table;
@@ -232,9 +265,17 @@ void Judge(FoundTable& found) {
                 return std::find(index.begin(), index.end(), column) != index.end();
             });
         if (!covers_key) key = index;
-        if (!key.empty()) return;
     }
     if (found.replica_identity == 'n') key.clear();
+    if (const auto leaf = LeafWithoutKey(found); !leaf.empty()) {
+        key.clear();
+        table.notes.push_back(fmt::format(
+            "has a partition {0} whose replica identity lacks its key: only its inserts are "
+            "followed. ALTER TABLE {0} REPLICA IDENTITY DEFAULT (or FULL) would have all changes "
+            "followed",
+            leaf));
+        return;
+    }
     if (!key.empty()) return;
     // Published with all changes, it would make the application's own updates and deletes fail.
     table.notes.push_back(fmt::format(
@@ -392,7 +433,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
     std::vector<std::int64_t> order;
     std::vector<std::string> all_names;
     std::set<std::string> used, parts;
-    std::string oids = "{", names;
+    std::string oids = "{", indexed = "{", names;
     for (int i = 0; i < rows.size(); ++i) {
         const auto schema = rows.Text(i, 1), name = rows.Text(i, 2);
         const bool is_partitioned = rows.Boolean(i, 7), is_partition = rows.Boolean(i, 8);
@@ -418,6 +459,7 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         one.replica_identity = rows.Text(i, 3)[0];
         one.not_in_log = rows.Text(i, 4);
         one.table.is_partitioned = is_partitioned;
+        if (rows.Boolean(i, 9)) indexed += (indexed.size() > 1 ? "," : "") + rows.Text(i, 0);
         one.table.table.rows_estimate = rows.Number(i, 5);
         one.table.table.bytes = rows.Number(i, 6);
         order.push_back(rows.Number(i, 0));
@@ -506,10 +548,20 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         }
         if (keys.Boolean(i, 2)) one.identity_index.push_back(column->second);
     }
+    if (indexed.size() > 1) {
+        const auto leaves = BIWA_TRY(connection.Query(kLeafIdentitiesSql, {indexed + "}"}));
+        for (int i = 0; i < leaves.size(); ++i) {
+            auto& identity = found.at(leaves.Number(i, 0)).leaf_identities[leaves.Text(i, 1)];
+            if (!leaves.IsNull(i, 2)) identity.insert(leaves.Text(i, 2));
+        }
+    }
     std::vector<CatalogTable> tables;
     for (const auto oid : order) {
         auto& one = found.at(oid);
         Judge(one);
+        // What is done to whole partitions is in no change.
+        auto& schema = one.table.table.columns;
+        schema.rows_vanish = one.table.is_partitioned && !schema.key.empty();
         JudgePart(one, connection.server_version());
         tables.push_back(std::move(one.table));
     }

@@ -150,6 +150,7 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
         resolved.decoders.push_back(std::move(decoder));
     }
     SetKey(relation, known, *schema);
+    schema->rows_vanish = known.rows_vanish && !schema->key.empty();
     resolved.columns = std::move(schema);
     return std::optional<ResolvedRelation>(std::move(resolved));
 }

@@ -30,13 +30,12 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = $2::oid AND $1::regclass IN (SELECT oid FROM above))";
 
-// By the transactions that wrote the rows of the catalogue: a leaf that was made by another than
-// the one that attached it was a table before, and was attached since its root was published when
-// that transaction is the younger of the two. (pg_attribute has a row for the column ctid, number
-// -1, that nothing changes after the table was made.) One that is being detached is none any more.
+// Leaves that were attached since their root was published, by which transaction, and by which of
+// its commands: the row of the catalogue that says so was written by that. A leaf that was made as
+// one is among them. One that is being detached is none any more.
 constexpr const char* kAttachedSql = R"(
-WITH RECURSIVE part (root, published, oid, attached) AS (
-    SELECT r.prrelid, r.xmin, i.inhrelid, i.xmin
+WITH RECURSIVE part (root, published, oid, attached, command) AS (
+    SELECT r.prrelid, r.xmin, i.inhrelid, i.xmin, i.cmin::text::bigint
     FROM pg_catalog.pg_publication p
     JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
     JOIN pg_catalog.pg_class c ON c.oid = r.prrelid AND c.relkind = 'p'
@@ -46,20 +45,24 @@ WITH RECURSIVE part (root, published, oid, attached) AS (
     UNION ALL
     SELECT part.root, part.published, i.inhrelid,
            CASE WHEN pg_catalog.age(i.xmin) < pg_catalog.age(part.attached)
-                THEN i.xmin ELSE part.attached END
+                THEN i.xmin ELSE part.attached END,
+           CASE WHEN i.xmin = part.attached THEN greatest(part.command, i.cmin::text::bigint)
+                WHEN pg_catalog.age(i.xmin) < pg_catalog.age(part.attached)
+                THEN i.cmin::text::bigint ELSE part.command END
     FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
-SELECT part.root, c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), part.attached::text
+SELECT part.root, c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), part.attached::text,
+       part.command
 FROM part
 JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute made ON made.attrelid = part.oid AND made.attnum = -1
-WHERE made.xmin <> part.attached AND pg_catalog.age(part.attached) < pg_catalog.age(part.published)
+WHERE pg_catalog.age(part.attached) < pg_catalog.age(part.published)
   AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))";
 
 // Rows from before it was attached stand first, where there are any.
 constexpr const char* kOlderRowsSql = R"(
-SELECT EXISTS (SELECT FROM (SELECT xmin FROM ONLY {} LIMIT 100) AS first
-               WHERE pg_catalog.age(xmin) > pg_catalog.age({}::text::xid)))";
+SELECT EXISTS (SELECT FROM (SELECT xmin, cmin FROM ONLY {0} LIMIT 100) AS first
+               WHERE pg_catalog.age(xmin) > pg_catalog.age('{1}'::text::xid)
+                  OR (xmin = '{1}'::text::xid AND cmin::text::bigint < {2})))";
 
 }  // namespace
 
@@ -90,10 +93,12 @@ Status FilledParts::Note(const Connection& connection, std::vector<CatalogTable>
     for (int i = 0; i < attached.size(); ++i) {
         const auto root = roots.find(attached.Text(i, 0));
         if (root == roots.end()) continue;
-        const auto oid = attached.Text(i, 1), leaf = attached.Text(i, 2), by = attached.Text(i, 3);
-        const auto [known, is_new] = known_.try_emplace(oid + " " + by, false);
+        const auto leaf = attached.Text(i, 2), by = attached.Text(i, 3);
+        const auto attachment = attached.Text(i, 1) + "@" + by;
+        const auto [known, is_new] = known_.try_emplace(attachment, false);
         if (is_new) {
-            const auto older = connection.Query(fmt::format(kOlderRowsSql, leaf, "'" + by + "'"));
+            const auto older =
+                connection.Query(fmt::format(kOlderRowsSql, leaf, by, attached.Number(i, 4)));
             // Dropped meanwhile, or locked by whoever alters it: at the next look.
             if (!older) {
                 known_.erase(known);
@@ -101,7 +106,7 @@ Status FilledParts::Note(const Connection& connection, std::vector<CatalogTable>
             }
             known->second = older->Boolean(0, 0);
         }
-        if (known->second) root->second->table.shape.filled_parts[oid] = leaf;
+        if (known->second) root->second->table.shape.filled_parts[attachment] = leaf;
     }
     return {};
 }

@@ -6,7 +6,8 @@
 //   attached with rows  FilledParts finds it, and the table is copied anew: those rows are nowhere
 //                       here
 //   attached empty, made as a partition  what is written to it from then on comes as any change
-//   detached, dropped, truncated by its own name  its rows stay in the warehouse
+//   detached, dropped, truncated by its own name  its rows stay in the warehouse, until one of the
+//                       same key is inserted (TableSchema::rows_vanish)
 #pragma once
 
 #include <map>
@@ -49,7 +50,7 @@ class FilledParts {
 
   private:
     const std::vector<std::string> publications_;
-    std::map<std::string, bool> known_;  // by leaf and attachment: looked at once
+    std::map<std::string, bool> known_;  // by attachment: looked at once
 };
 
 }  // namespace biwa::postgres

@@ -86,13 +86,6 @@ tl::unexpected<Error> CutOff(char kind) {
     return Corrupt(fmt::format("a replication message of kind '{}' is cut off or too long", kind));
 }
 
-// An update or delete that does not say of which row.
-tl::unexpected<Error> NoIdentityOf(const Relation& relation) {
-    return Corrupt(fmt::format("a change of {}.{} does not say which row it changed",
-                               relation.schema, relation.name),
-                   "Has its REPLICA IDENTITY been changed? Copy the table anew.");
-}
-
 Result<Micros> CommitTime(std::int64_t time) {
     Micros micros = 0;
     if (__builtin_add_overflow(time, kEpochMicros, &micros)) {
@@ -316,16 +309,36 @@ Status PgOutputDecoder::SetCell(const Table& table, std::size_t column, const Fi
 }
 
 // A row without its key could be found neither now nor later. Where the key is the whole row, NULLs
-// are a part of it.
-Status PgOutputDecoder::CheckKey(const Table& table, const std::vector<Field>& fields) {
+// are a part of it. Returns the column that is not there; null: none.
+const RelationColumn* PgOutputDecoder::LacksOfKey(const Table& table,
+                                                  const std::vector<Field>& fields) {
     const bool nulls = table.resolved->columns->key_repeats;
     for (const auto column : table.resolved->columns->key) {
         const char kind = fields[column].kind;
-        if (kind != 'u' && (kind != 'n' || nulls)) continue;
-        return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key",
-                                   table.relation.schema, table.relation.name,
-                                   table.relation.columns[column].name));
+        if (kind == 'u' || (kind == 'n' && !nulls)) return &table.relation.columns[column];
     }
+    return nullptr;
+}
+
+Status PgOutputDecoder::CheckKey(const Table& table, const std::vector<Field>& fields) {
+    const auto* const lacking = LacksOfKey(table, fields);
+    if (lacking == nullptr) return {};
+    return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key",
+                               table.relation.schema, table.relation.name, lacking->name));
+}
+
+// An update or delete that does not say of which row: by what rows are told was changed at the
+// source, or is otherwise in a partition. Nothing more of the table is read until its columns are
+// announced again.
+Status PgOutputDecoder::PassOver(Table& table) {
+    table.in_batch.reset();
+    auto& part = PartOf(table);
+    part.recopy =
+        "had a change that does not say which row it changed: its replica identity, or "
+        "that of a partition, is another";
+    ++batch_.changes;
+    table.in_batch.reset();
+    table.resolved.reset();
     return {};
 }
 
@@ -372,7 +385,7 @@ Status PgOutputDecoder::DecodeUpdate(Reader& reader) {
     if (IsPassedOver(table)) return {};
     const auto& key = table.resolved->columns->key;
     const bool repeats = table.resolved->columns->key_repeats;
-    if (key.empty() || (repeats && old_kind != 'O')) return NoIdentityOf(table.relation);
+    if (key.empty() || (repeats && old_kind != 'O')) return PassOver(table);
     if (old_kind == 'K' || old_kind == 'O') {
         // A large value of the key is left out of the new row where it has not changed, but is in
         // the old one.
@@ -380,7 +393,7 @@ Status PgOutputDecoder::DecodeUpdate(Reader& reader) {
             if (new_fields_[column].kind == 'u') new_fields_[column] = old_fields_[column];
             if (old_fields_[column].kind == 'u') old_fields_[column] = new_fields_[column];
         }
-        BIWA_TRY(CheckKey(table, old_fields_));
+        if (LacksOfKey(table, old_fields_) != nullptr) return PassOver(table);
     }
     BIWA_TRY(CheckKey(table, new_fields_));
     auto& part = PartOf(table);
@@ -426,9 +439,10 @@ Status PgOutputDecoder::DecodeDelete(Reader& reader) {
     if (!reader.at_end()) return CutOff('D');
     if (IsPassedOver(table)) return {};
     const auto& columns = *table.resolved->columns;
-    if (columns.key.empty() || (columns.key_repeats && kind != 'O'))
-        return NoIdentityOf(table.relation);
-    BIWA_TRY(CheckKey(table, old_fields_));
+    if (columns.key.empty() || (columns.key_repeats && kind != 'O') ||
+        LacksOfKey(table, old_fields_) != nullptr) {
+        return PassOver(table);
+    }
     auto& part = PartOf(table);
     const auto row = part.rows.AddRow();
     for (std::size_t i = 0; i < old_fields_.size(); ++i) {

@@ -113,12 +113,14 @@ class PgOutputDecoder {
     TableChanges& PartOf(Table& table);
     Status SetCell(const Table& table, std::size_t column, const Field& field, RowStore& rows,
                    std::size_t cells_column, std::size_t row);
+    static const RelationColumn* LacksOfKey(const Table& table, const std::vector<Field>& fields);
     static Status CheckKey(const Table& table, const std::vector<Field>& fields);
     // Whether the changes of this transaction are none of the table's.
     bool IsPassedOver(const Table& table) const {
         return !table.resolved || origin_.commit < table.resolved->from;
     }
     void Count(TableChanges& part, ChangeKind kind);
+    Status PassOver(Table& table);
 
     RelationResolver& resolver_;
     std::map<std::uint32_t, Table> tables_;

@@ -192,14 +192,31 @@ TEST_F(PgOutputTest, ALargeValueOfTheKeyIsTakenFromTheOldRow) {
 }
 
 TEST_F(PgOutputTest, ARowWithoutItsKeyIsRefused) {
-    for (const auto& message :
-         {Insert({kNull, "a", "b"}), Insert({kUnchanged, "a", "b"}), Update({kUnchanged, "a", "b"}),
-          UpdateFrom('K', {kNull, kNull, kNull}, {"1", "a", "b"}),
-          Delete('K', {kNull, kNull, kNull})}) {
+    for (const auto& message : {Insert({kNull, "a", "b"}), Insert({kUnchanged, "a", "b"}),
+                                Update({kUnchanged, "a", "b"})}) {
         PgOutputDecoder decoder(resolver_);
         ASSERT_TRUE(decoder.Decode(Begin()));
         ASSERT_TRUE(decoder.Decode(Announce(kAnswers, "answers", kColumns)));
         EXPECT_FALSE(decoder.Decode(message));
+    }
+}
+
+// As from a partition with another replica identity: the other tables go on.
+TEST_F(PgOutputTest, ATableWhoseChangeDoesNotSayOfWhichRowIsCopiedAnew) {
+    for (const auto& message : {UpdateFrom('K', {kNull, kNull, kNull}, {"1", "a", "b"}),
+                                Delete('K', {kNull, kNull, kNull})}) {
+        PgOutputDecoder decoder(resolver_);
+        ASSERT_TRUE(decoder.Decode(Begin()));
+        ASSERT_TRUE(decoder.Decode(Announce(kAnswers, "answers", kColumns)));
+        ASSERT_TRUE(decoder.Decode(Insert({"1", "a", "b"})));
+        ASSERT_TRUE(decoder.Decode(message));
+        ASSERT_TRUE(decoder.Decode(Insert({"2", "a", "b"})));
+        ASSERT_TRUE(decoder.Decode(Commit(0x600)));
+        const auto batch = decoder.TakeBatch();
+        ASSERT_EQ(batch.tables.size(), 2u);
+        EXPECT_EQ(batch.tables[0].kinds.size(), 1u);
+        EXPECT_NE(batch.tables[1].recopy, "");
+        EXPECT_TRUE(batch.tables[1].kinds.empty());
     }
 }
 

@@ -459,7 +459,9 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         one.replica_identity = rows.Text(i, 3)[0];
         one.not_in_log = rows.Text(i, 4);
         one.table.is_partitioned = is_partitioned;
-        if (rows.Boolean(i, 9)) indexed += (indexed.size() > 1 ? "," : "") + rows.Text(i, 0);
+        if (is_partitioned && rows.Boolean(i, 9)) {
+            indexed += (indexed.size() > 1 ? "," : "") + rows.Text(i, 0);
+        }
         one.table.table.rows_estimate = rows.Number(i, 5);
         one.table.table.bytes = rows.Number(i, 6);
         order.push_back(rows.Number(i, 0));

@@ -151,8 +151,11 @@ Status Applier::Add(ChangeBatch batch) {
         }
         // A batch that lies across the end of the overlap is treated as inside it: slower, as
         // right.
-        const bool is_exact = IsExact(table) && !part.columns->rows_vanish;
-        table.waiting.back().buffer->Add(std::move(part), is_exact);
+        const bool overlaps = !IsExact(table);
+        const bool is_exact = !overlaps && !part.columns->rows_vanish;
+        auto& waiting = table.waiting.back();
+        waiting.overlaps = waiting.overlaps || overlaps;
+        waiting.buffer->Add(std::move(part), is_exact);
     }
     changes_ += batch.changes;
     at_commit_ = batch.commit.has_value();
@@ -411,7 +414,7 @@ Status Applier::FlushWaiting(Table& table, const Waiting& waiting) {
     if (buffer.truncated()) BIWA_TRY(transaction_->Execute("DELETE FROM " + target));
     if (columns.key_repeats) BIWA_TRY(DeleteCopies(table, buffer));
     const auto partial_rows = buffer.PartialRows();
-    if (partial_rows) BIWA_TRY(Complete(table, buffer, *partial_rows));
+    if (partial_rows) BIWA_TRY(Complete(table, waiting, *partial_rows));
     std::string keep_into, keep_from, keep_join;
     if (const auto keys = columns.key_repeats ? nullptr : buffer.DeletedKeys()) {
         // By names of their own: the table may have any, that of the keys too.
@@ -489,7 +492,8 @@ Status Applier::DeleteCopies(Table& table, const ChangeBuffer& buffer) {
 
 // Makes biwa_completed: the rows with the values that the source left out, which are taken from
 // where they are before it is deleted.
-Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& partial_rows) {
+Status Applier::Complete(Table& table, const Waiting& waiting, RowSource& partial_rows) {
+    const auto& buffer = *waiting.buffer;
     const auto& columns = buffer.columns();
     const auto lacking = buffer.partial_columns();
     std::string values, keys, on_origin, moved;
@@ -513,7 +517,7 @@ Status Applier::Complete(Table& table, const ChangeBuffer& buffer, RowSource& pa
     // to another page by an update, as it was later. Either has the value, or a change that is
     // still to come brings it. Where the key has changed too, the old key may be that of another
     // row by then: only the source knows.
-    const bool exact = buffer.exact();
+    const bool exact = !waiting.overlaps;
     const auto first_key = QuoteIdentifier(columns.columns[columns.key[0]].name);
     BIWA_TRY(transaction_->ExecuteWith(
         fmt::format("CREATE OR REPLACE TEMP TABLE biwa_completed AS SELECT {}{}t.{} IS NULL{} AS "

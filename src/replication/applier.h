@@ -70,6 +70,8 @@ class Applier {
         // History: what is known of its rows' key, and where another span begins with it.
         HistoryKey key = {};
         std::optional<ChangeOrigin> another_key = {};
+        // Some of its changes may be in the copy already.
+        bool overlaps = false;
     };
     struct Table {
         StreamState::Table known;
@@ -113,7 +115,7 @@ class Applier {
     Status WriteHistoryOf(Table& table, const Waiting& waiting);
     // Of tables that have got so far that their rows are those of one moment.
     Status BeginHistories(const Position& position);
-    Status Complete(Table& table, const ChangeBuffer& buffer, RowSource& partial_rows);
+    Status Complete(Table& table, const Waiting& waiting, RowSource& partial_rows);
     Status MendMissing(Table& table, const TableSchema& columns);
 
     Warehouse& warehouse_;

@@ -61,6 +61,18 @@ bool TableKeeper::HasHeard() {
     return has_heard;
 }
 
+namespace {
+
+// Whether the log alone tells a masked column by another name.
+bool NamesAreInLog(const SourceTable& table) {
+    const auto& columns = table.columns.columns;
+    return !table.masks.empty() &&
+           std::all_of(columns.begin(), columns.end(),
+                       [](const Column& column) { return column.number == 0; });
+}
+
+}  // namespace
+
 bool TableKeeper::HasToBeHeard(const TableStep& step) const {
     const auto* known = line_.state().Find(step.table);
     if (step.kind != TableStep::Kind::kRecopy || known == nullptr ||
@@ -74,10 +86,7 @@ bool TableKeeper::HasToBeHeard(const TableStep& step) const {
                                     known->inserts_only == columns.key.empty();
     const bool keeps_history =
         MatchesAny(options_.history, step.table, options_.dataset.usual_schema);
-    if (keeps_history && is_published_alike) return true;
-    const bool has_numbers = std::any_of(columns.columns.begin(), columns.columns.end(),
-                                         [](const Column& column) { return column.number != 0; });
-    return !step.found->masks.empty() && !has_numbers;
+    return (keeps_history && is_published_alike) || NamesAreInLog(*step.found);
 }
 
 Status TableKeeper::PutOffUnheard(StreamSource& source, std::vector<TableStep>& steps,
@@ -92,8 +101,11 @@ Status TableKeeper::PutOffUnheard(StreamSource& source, std::vector<TableStep>& 
         std::optional<Hearing> before;
         {
             std::lock_guard lock(mutex_);
+            // A history ends where this was first seen, whatever comes after that; the name of a
+            // masked column is what the last ALTER has made of it.
             const auto found = hearings_.find(step.table);
-            if (found != hearings_.end() && found->second.signature == signature) {
+            if (found != hearings_.end() &&
+                (found->second.signature == signature || !NamesAreInLog(*step.found))) {
                 before = found->second;
             }
         }

@@ -273,13 +273,19 @@ def test_rows_that_a_logged_statement_changes_without_naming_their_table(databas
 def test_logged_statements_that_name_no_table_of_the_stream_cost_nothing(database, instance):
     database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)")
     other_database = database.name + "_tools"
-    database.run(f"CREATE DATABASE {other_database}; CREATE TABLE {other_database}.heartbeat (id int PRIMARY KEY, a int)")
+    database.run(f"CREATE DATABASE {other_database}; CREATE TABLE {other_database}.heartbeat (id int PRIMARY KEY, a int);"
+                 f"CREATE TABLE {other_database}.notes (version int, user longtext)")
     try:
         instance.start()
         instance.sync()
         with contextlib.closing(database.connect()) as other:
             for i in range(5):
                 database.run(f"SET SESSION binlog_format = 'STATEMENT'; REPLACE INTO {other_database}.heartbeat VALUES (1, {i})",
+                             other)
+            # Words that the server has views of, and texts that no name can be, or too many to ask for at once.
+            many = ", ".join(f'({i}, "great 👍 {i} 山")' for i in range(2000))
+            for values in (many, "(1, \"" + "x" * 1_000_000 + "\")", "(2, _latin1 \"\xe9\")"):
+                database.run(f"SET SESSION binlog_format = 'STATEMENT'; INSERT INTO {other_database}.notes (version, user) VALUES {values}",
                              other)
         instance.sync()
         instance.settle()

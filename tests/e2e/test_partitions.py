@@ -57,3 +57,36 @@ def test_a_role_that_may_read_only_the_root_copies_through_it(database, instance
         instance.kill()
         database.drop_slots()
         database.run(f"DROP OWNED BY {user} CASCADE; DROP ROLE {user}")
+
+
+def test_partitions_that_are_made_on_demand_cost_no_copy(database, instance):
+    """In a savepoint, as by an exception's handler, whose transaction is younger than that of the rows."""
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n")
+    database.run("CREATE TABLE t (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE first (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    for i in range(3):
+        database.run(f"""BEGIN; INSERT INTO first VALUES ({i});
+            DO $$ BEGIN BEGIN CREATE TABLE t{i} PARTITION OF t FOR VALUES IN ({i}); EXCEPTION WHEN duplicate_table THEN NULL; END;
+            INSERT INTO t VALUES ({i}); END $$; COMMIT""")
+        instance.sync()
+    instance.settle()
+    assert instance.query("SELECT id FROM app.t ORDER BY id") == [[0], [1], [2]]
+    assert "had rows when it was made" not in instance.log()
+    # What was there before it was attached is still found.
+    database.run("CREATE TABLE t9 (id int PRIMARY KEY); INSERT INTO t9 VALUES (9); ALTER TABLE t ATTACH PARTITION t9 FOR VALUES IN (9)")
+    wait_until(lambda: instance.query("SELECT id FROM app.t ORDER BY id") == [[0], [1], [2], [9]], instance.log)
+
+
+def test_a_key_that_changes_with_a_large_value_left_alone_ends_no_history(database, instance):
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\nmode: history\n")
+    database.run("CREATE TABLE t (id int, day int, body text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
+                 "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100); ALTER TABLE t1 ALTER body SET STORAGE EXTERNAL;"
+                 "INSERT INTO t VALUES (1, 1, repeat('a', 100000)), (2, 1, repeat('b', 100000))")
+    instance.start()
+    instance.sync()
+    database.run("UPDATE t SET day = 2 WHERE id = 1")
+    instance.sync()
+    assert instance.query("SELECT id, day, body[:2], length(body) FROM app.t ORDER BY id") == [
+        [1, 2, "aa", 100000], [2, 1, "bb", 100000]]
+    assert instance.value("SELECT count(*) FROM _biwa.histories WHERE table_name = 't'") == 1

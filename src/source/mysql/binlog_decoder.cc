@@ -320,6 +320,7 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
             Commit(event);
             return {};
         case Statement::Kind::kRows:
+            if (query.error != 0) break;
             for (const auto& [schema, table] : BIWA_TRY(resolver_.ReachedBy(statement))) {
                 statement.effects.push_back(
                     {TableEffect::Kind::kReplaced, schema, table,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -77,6 +78,21 @@ std::vector<std::string> StreamResolver::SchemasOf(const std::string& table) con
     return schemas;
 }
 
+namespace {
+
+// Whether the word of a statement, which may be a text or a number too, can be the name of
+// something in the catalogue: that has at most 64 characters of three bytes.
+bool MayBeName(const std::string& word) {
+    constexpr std::size_t kBytesMax = std::size_t{64} * 3;
+    const bool is_number =
+        std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool is_beyond = std::any_of(
+        word.begin(), word.end(), [](char c) { return static_cast<unsigned char>(c) >= 0xf0; });
+    return !is_number && !is_beyond && word.size() <= kBytesMax && IsUtf8(word);
+}
+
+}  // namespace
+
 Status StreamResolver::Spell(TableEffect& effect) {
     if (!names_have_case_) {
         const auto setting =
@@ -103,40 +119,49 @@ Status StreamResolver::Spell(TableEffect& effect) {
 // What they do to which tables is not looked for: any may be meant. As the catalogue has them now,
 // and as far as the role may see them.
 Result<TableNames> StreamResolver::ReachedBy(const Statement& statement) {
-    constexpr std::size_t kNamesKept = 10'000;
-    if (has_program_.size() > kNamesKept) has_program_.clear();
-    std::set<std::string> unknown;
+    std::set<std::string> names;
     for (const auto& effect : statement.effects) {
-        auto name = SmallLetters(effect.table);
-        if (!has_program_.contains(name)) unknown.insert(std::move(name));
+        if (MayBeName(effect.table)) names.insert(SmallLetters(effect.table));
     }
-    if (!unknown.empty() && !statement.calls_function) {
-        const auto& connection = *BIWA_TRY(Asking());
-        std::string names;
-        for (const auto& name : unknown) {
-            names += (names.empty() ? "" : ", ") + connection.Literal(name);
-            has_program_[name] = false;
-        }
-        const auto found = BIWA_TRY(connection.Query(fmt::format(
-            "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_NAME IN ({0}) UNION "
-            "SELECT EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS "
-            "WHERE EVENT_OBJECT_TABLE IN ({0}) UNION "
-            "SELECT ROUTINE_NAME FROM information_schema.ROUTINES "
-            "WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_NAME IN ({0})",
-            names)));
-        for (std::size_t i = 0; i < found.size(); ++i) {
-            has_program_[SmallLetters(found.Text(i, 0))] = true;
-        }
+    bool reaches = statement.calls_function;
+    if (!reaches) {
+        BIWA_TRY(LookForPrograms(names));
+        reaches = std::any_of(names.begin(), names.end(),
+                              [&](const std::string& name) { return has_program_.at(name); });
     }
-    const bool reaches =
-        statement.calls_function || std::any_of(statement.effects.begin(), statement.effects.end(),
-                                                [&](const TableEffect& effect) {
-                                                    return has_program_[SmallLetters(effect.table)];
-                                                });
     TableNames tables;
     if (!reaches) return tables;
     for (const auto& [full, known] : tables_) tables.emplace(known.schema, known.name);
     return tables;
+}
+
+Status StreamResolver::LookForPrograms(const std::set<std::string>& names) {
+    constexpr std::size_t kNamesKept = 10'000, kNamesAtOnce = 500;
+    if (has_program_.size() > kNamesKept) has_program_.clear();
+    std::vector<std::string> unknown;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(unknown),
+                 [&](const std::string& name) { return !has_program_.contains(name); });
+    for (std::size_t begin = 0; begin < unknown.size(); begin += kNamesAtOnce) {
+        const auto& connection = *BIWA_TRY(Asking());
+        const auto end = std::min(begin + kNamesAtOnce, unknown.size());
+        std::string list;
+        for (auto i = begin; i < end; ++i) {
+            list += (list.empty() ? "" : ", ") + connection.Literal(unknown[i]);
+        }
+        const auto found = BIWA_TRY(connection.Query(fmt::format(
+            "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_NAME IN ({0}) AND "
+            "TABLE_SCHEMA NOT IN ({1}) UNION "
+            "SELECT EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS "
+            "WHERE EVENT_OBJECT_TABLE IN ({0}) AND EVENT_OBJECT_SCHEMA NOT IN ({1}) UNION "
+            "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_NAME IN ({0}) "
+            "AND ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ({1})",
+            list, "'sys', 'mysql', 'information_schema', 'performance_schema'")));
+        for (auto i = begin; i < end; ++i) has_program_[unknown[i]] = false;
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            has_program_[SmallLetters(found.Text(i, 0))] = true;
+        }
+    }
+    return {};
 }
 
 Result<std::string> StreamResolver::ToUtf8(std::uint16_t collation, std::string_view text) {

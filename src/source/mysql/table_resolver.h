@@ -54,6 +54,8 @@ class StreamResolver final : public TableResolver {
     static void FindKey(const TableMap& map, const Known& known, TableSchema& schema,
                         ResolvedTable& resolved);
     Result<ColumnInfo> InfoOf(const MappedColumn& mapped, const CatalogColumn* column);
+    // Fills has_program_ for these.
+    Status LookForPrograms(const std::set<std::string>& names);
     Result<const Connection*> Asking();
 
     const ConnectionParameters parameters_;

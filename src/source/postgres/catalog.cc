@@ -119,12 +119,14 @@ WITH RECURSIVE part (root, oid) AS (
     SELECT inhparent, inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = ANY ($1::oid[])
     UNION ALL
     SELECT part.root, i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
-SELECT part.root, c.relname, a.attname
+SELECT part.root, pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname
 FROM part
 JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r' AND c.relreplident IN ('d', 'i')
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
      AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END
-LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey))";
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+     AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))";
 
 // Columns of which at least every second value is another one, by what ANALYZE has counted (nothing
 // of a table that was not analyzed, nor of one that the user may not read). The view looks for the

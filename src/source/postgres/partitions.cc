@@ -30,9 +30,10 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = $2::oid AND $1::regclass IN (SELECT oid FROM above))";
 
-// Leaves that were attached since their root was published, by which transaction, and by which of
-// its commands: the row of the catalogue that says so was written by that. A leaf that was made as
-// one is among them. One that is being detached is none any more.
+// Leaves that were attached since their root was published, by which transaction, by which of its
+// commands (the row of the catalogue that says so was written by that), and whether it has made
+// them too. (pg_attribute has a row for the column ctid, number -1, that nothing changes after the
+// table was made.) One that is being detached is none any more.
 constexpr const char* kAttachedSql = R"(
 WITH RECURSIVE part (root, published, oid, attached, command) AS (
     SELECT r.prrelid, r.xmin, i.inhrelid, i.xmin, i.cmin::text::bigint
@@ -51,17 +52,20 @@ WITH RECURSIVE part (root, published, oid, attached, command) AS (
                 THEN i.cmin::text::bigint ELSE part.command END
     FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid)
 SELECT part.root, c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), part.attached::text,
-       part.command
+       part.command, made.xmin = part.attached
 FROM part
 JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute made ON made.attrelid = part.oid AND made.attnum = -1
 WHERE pg_catalog.age(part.attached) < pg_catalog.age(part.published)
   AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))";
 
-// Rows from before it was attached stand first, where there are any.
+// Rows from before it was attached stand first, where there are any. Those of an older transaction
+// are none where the table was made by the one that attached it: a transaction is younger than the
+// one that it is a savepoint of, or than others that wrote once it was committed.
 constexpr const char* kOlderRowsSql = R"(
 SELECT EXISTS (SELECT FROM (SELECT xmin, cmin FROM ONLY {0} LIMIT 100) AS first
-               WHERE pg_catalog.age(xmin) > pg_catalog.age('{1}'::text::xid)
+               WHERE (pg_catalog.age(xmin) > pg_catalog.age('{1}'::text::xid) AND NOT {3})
                   OR (xmin = '{1}'::text::xid AND cmin::text::bigint < {2})))";
 
 }  // namespace
@@ -98,7 +102,8 @@ Status FilledParts::Note(const Connection& connection, std::vector<CatalogTable>
         const auto [known, is_new] = known_.try_emplace(attachment, false);
         if (is_new) {
             const auto older =
-                connection.Query(fmt::format(kOlderRowsSql, leaf, by, attached.Number(i, 4)));
+                connection.Query(fmt::format(kOlderRowsSql, leaf, by, attached.Number(i, 4),
+                                             attached.Boolean(i, 5) ? "true" : "false"));
             // Dropped meanwhile, or locked by whoever alters it: at the next look.
             if (!older) {
                 known_.erase(known);

@@ -27,7 +27,8 @@ JOIN pg_catalog.pg_class c ON c.oid = tree.oid AND c.relkind = 'r'
 LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
      AND CASE c.relreplident WHEN 'i' THEN i.indisreplident
                              WHEN 'd' THEN i.indisprimary AND i.indimmediate END
-LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+     AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
 ORDER BY 1, a.attnum)";
 
 // What a publication's condition uses is known by what it depends on.

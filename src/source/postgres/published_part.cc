@@ -77,10 +77,11 @@ Result<PartExaminer::Condition> PartExaminer::Try(const Connection& connection,
     }
     if (!found) {
         // What the server says of another table, or of none, is no judgement on the condition.
-        const auto now = BIWA_TRY(
-            connection.Query("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",
-                             {QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name)}));
-        if (now.IsNull(0, 0) || now.Text(0, 0) != table.id) {
+        const auto now = BIWA_TRY(connection.Query(
+            "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+            "c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+            {table.schema, table.name}));
+        if (now.empty() || now.Text(0, 0) != table.id) {
             return Unavailable(table.ToString() + " has changed since it was looked at");
         }
         condition.error = found.error().message;

@@ -9,8 +9,12 @@ namespace biwa {
 
 namespace {
 
+// Of what kTables makes: raised with every change of it.
+constexpr std::int64_t kBooksVersion = 1;
+
 constexpr const char* kTables = R"(
 CREATE SCHEMA IF NOT EXISTS _biwa;
+CREATE TABLE IF NOT EXISTS _biwa.stream_books (version BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS _biwa.streams (
     stream VARCHAR NOT NULL,
     phase VARCHAR NOT NULL,
@@ -167,7 +171,33 @@ StreamState::Table* StreamState::Find(const std::string& source_name) {
     return nullptr;
 }
 
+namespace {
+
+// 0: from before they had one, or there are none.
+Result<std::int64_t> ReadBooksVersion(Warehouse& warehouse) {
+    const auto session = BIWA_TRY(warehouse.OpenSession());
+    std::int64_t version = 0;
+    const auto read = ForEachRow(*session, "SELECT version FROM _biwa.stream_books",
+                                 [&](const std::vector<Cells>& columns, std::size_t row) {
+                                     version = columns[0].Get<std::int64_t>(row);
+                                 });
+    if (!read && read.error().kind != ErrorKind::kUser) return tl::unexpected(read.error());
+    return version;
+}
+
+}  // namespace
+
 Status PrepareStateTables(Warehouse& warehouse) {
+    const auto version = BIWA_TRY(ReadBooksVersion(warehouse));
+    if (version > kBooksVersion) {
+        return UserError(
+            fmt::format("the warehouse's books of streams are a newer Biwa's: of version {}, and "
+                        "this one knows {}",
+                        version, kBooksVersion),
+            "Run that one, or go back to a copy of the warehouse from before it.");
+    }
+    // Each stream asks, whenever it connects.
+    if (version == kBooksVersion) return {};
     auto transaction = BIWA_TRY(warehouse.Begin());
     // As it was before tables had phases.
     const auto old =
@@ -186,6 +216,9 @@ Status PrepareStateTables(Warehouse& warehouse) {
             "'', '', 0 "
             "FROM _biwa.old_tables; DROP TABLE _biwa.old_tables"));
     }
+    BIWA_TRY(transaction->Execute(
+        fmt::format("DELETE FROM _biwa.stream_books; INSERT INTO _biwa.stream_books VALUES ({})",
+                    kBooksVersion)));
     return transaction->Commit();
 }
 
@@ -207,6 +240,8 @@ Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& str
                             state.history = columns[5].GetString(row);
                         }));
     state.phase = BIWA_TRY(ParsePhase(phase));
+    // What a line has is written down after its phase, and goes with it.
+    if (state.phase == StreamPhase::kNew) return state;
     Status read;
     BIWA_TRY(ForEachRow(
         *session,

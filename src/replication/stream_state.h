@@ -1,5 +1,6 @@
 // What the warehouse knows of a stream, in its own tables, written in the same transactions as the
 // data:
+//   _biwa.stream_books     of which version these are
 //   _biwa.streams          how far the stream has got
 //   _biwa.stream_tables    its tables
 //   _biwa.stream_columns   which column of the source each column of their targets is
@@ -88,7 +89,8 @@ struct StreamState {
     Table* Find(const std::string& source_name);
 };
 
-// Makes the tables above where they are not.
+// Makes the tables above where they are not, or not as they have to be. kUser where a newer Biwa
+// has made them.
 Status PrepareStateTables(Warehouse& warehouse);
 
 Result<StreamState> ReadStreamState(Warehouse& warehouse, const std::string& stream);

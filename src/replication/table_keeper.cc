@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -26,12 +27,13 @@ Result<std::vector<SourceTable>> TableKeeper::Find(StreamSource& source, IfMissi
                                                    const std::set<std::string>& known) const {
     auto found = BIWA_TRY(
         FindTables(source, options_.dataset, options_.tables, options_.exclude, if_missing, known));
-    const auto taken = BIWA_TRY(NamesTaken(warehouse_, options_.dataset.name));
+    std::optional<std::set<std::string>> taken;
     for (auto& table : found) {
         const auto target = TargetTable(options_.dataset, table.schema, table.name);
         // Its own may be from before there were books of what streams have made.
-        if (known.contains(table.ToString())) continue;
-        if (!table.refusal.empty() || !taken.contains(SmallLetters(target.name))) continue;
+        if (known.contains(table.ToString()) || !table.refusal.empty()) continue;
+        if (!taken) taken = BIWA_TRY(NamesTaken(warehouse_, options_.dataset.name));
+        if (!taken->contains(SmallLetters(target.name))) continue;
         table.refusal =
             fmt::format("the warehouse has a {} already, which no stream made", target.ToString());
         table.mend_sql = "give that another name, or the stream another dataset";

@@ -8,6 +8,7 @@ import pytest
 import harness.juku
 from harness.compare import assert_same_table, tables_of
 from harness.instance import Instance
+from harness.wait import wait_until
 
 ONLY = "{ columns: [id, mark], where: id % 3 <> 0 }"
 PART = "SELECT count(*), sum(id), sum(mark) FROM {} WHERE id % 3 <> 0"
@@ -136,3 +137,54 @@ def test_a_range_of_keys_is_read_anew_under_load(juku, live, tmp_path):
             done = instance.command("stream", "backfill", "app", *arguments)
             assert done.returncode == 1 and said in done.stderr, (done.stdout, done.stderr)
         assert instance.stop() == 0
+
+
+def test_one_whose_schema_may_not_be_used_is_refused_alone(database, instance):
+    user = f"reader_{database.name}"
+    database.run(f"CREATE ROLE {user} LOGIN REPLICATION PASSWORD 'p'; GRANT CREATE ON DATABASE {database.name} TO {user};"
+                 "CREATE SCHEMA closed; CREATE TABLE closed.notes (id int PRIMARY KEY, mark int);"
+                 "CREATE TABLE notes (id int PRIMARY KEY, mark int); INSERT INTO notes VALUES (1, 5), (2, 0);"
+                 + "".join(f"ALTER TABLE {table} OWNER TO {user};" for table in ("closed.notes", "notes", "biwa_test_marker")))
+
+    def state_of(table):
+        return next(one for one in instance.stream()["tables"] if one["source"] == table)
+
+    try:
+        instance.write("connections/app_db.yaml", f"""\
+            kind: postgres
+            host: {database.server.host}
+            port: {database.server.port}
+            database: "{database.name}"
+            user: {user}
+            password: ${{file:secrets/app.password}}
+            """)
+        instance.write("secrets/app.password", "p\n", 0o600)
+        instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: [public.*, closed.*]\n"
+                       "discover_every: 200ms\nonly:\n  closed.notes: { where: id > 1 }\n")
+        doctor = instance.command("doctor")
+        assert doctor.returncode == 1
+        assert f"role {user} may not use schema closed" in doctor.stderr
+        assert f"GRANT USAGE ON SCHEMA closed TO {user};" in doctor.stderr.replace('"', "")
+        applied = instance.command("apply", "--yes")
+        assert applied.returncode == 1
+        assert "permission denied for schema closed" in applied.stderr
+        assert "`biwa doctor` says which right is missing" in applied.stderr
+
+        database.run(f"GRANT USAGE ON SCHEMA closed TO {user}; INSERT INTO closed.notes VALUES (1, 1), (2, 2)")
+        instance.start()
+        instance.sync()
+        assert instance.query("SELECT id FROM app.closed__notes") == [[2]]
+        database.run(f"REVOKE USAGE ON SCHEMA closed FROM {user}; ALTER TABLE closed.notes ADD more int; ALTER TABLE notes ADD more int")
+        wait_until(lambda: "permission denied for schema closed" in str(state_of("closed.notes")), instance.stream)
+        database.run("INSERT INTO notes VALUES (3, 3, 3)")
+        instance.sync()
+        assert instance.query("SELECT id FROM app.notes ORDER BY id") == [[1], [2], [3]]
+        # Nothing has to be done but to give back the right.
+        database.run(f"GRANT USAGE ON SCHEMA closed TO {user}; INSERT INTO closed.notes VALUES (4, 4, 4)")
+        wait_until(lambda: state_of("closed.notes")["state"] == "live", instance.stream)
+        instance.sync()
+        assert instance.query("SELECT id, more FROM app.closed__notes ORDER BY id") == [[2, None], [4, 4]]
+    finally:
+        instance.kill()
+        database.drop_slots()
+        database.run(f"DROP OWNED BY {user} CASCADE; DROP ROLE {user}")

@@ -177,13 +177,24 @@ class Examination {
             const auto& table = found.table;
             const auto name = table.ToString();
             const auto quoted = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+            // By its number: the name of a table in a schema that may not be used cannot be said.
             const auto rights = BIWA_TRY(
-                connection_.Query("SELECT pg_catalog.has_table_privilege($1, 'SELECT'), "
+                connection_.Query("SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT'), "
                                   "pg_catalog.pg_has_role(c.relowner, 'USAGE'), current_user, "
-                                  "pg_catalog.pg_get_userbyid(c.relowner) "
-                                  "FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass",
-                                  {quoted}));
-            if (!table.refusal.empty()) {
+                                  "pg_catalog.pg_get_userbyid(c.relowner), "
+                                  "pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') "
+                                  "FROM pg_catalog.pg_class c WHERE c.oid = $1::pg_catalog.oid",
+                                  {table.id}));
+            if (rights.empty()) {
+                Add(Level::kWarning, fmt::format("table {} was dropped meanwhile", name));
+            } else if (!rights.Boolean(0, 4)) {
+                Add(Level::kProblem,
+                    fmt::format("role {} may not use schema {}, which has table {}",
+                                rights.Text(0, 2), table.schema, name),
+                    "",
+                    fmt::format("GRANT USAGE ON SCHEMA {} TO {};", QuoteIdentifier(table.schema),
+                                QuoteIdentifier(rights.Text(0, 2))));
+            } else if (!table.refusal.empty()) {
                 Add(Level::kProblem, fmt::format("table {} {}", name, table.refusal),
                     "it is left out of the stream until then", table.mend_sql);
             } else if (!rights.Boolean(0, 0)) {

@@ -42,6 +42,8 @@ LEFT JOIN pg_catalog.pg_depend d
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE p.pubname = $1)";
 
+constexpr std::string_view kInsufficientPrivilege = "42501";
+
 // A comment at the end of the condition must not take the parenthesis with it.
 std::string Parenthesized(const std::string& where) { return "(" + where + "\n)"; }
 
@@ -71,6 +73,7 @@ Result<PartExaminer::Condition> PartExaminer::Try(const Connection& connection,
         PublishedPart({{}, table.part.where})));
     auto found = made ? connection.Query(kConditionSql, {kTrial}) : tl::unexpected(made.error());
     const bool is_refused = !found && connection.last_state().starts_with("42");
+    const bool lacks_right = !found && connection.last_state() == kInsufficientPrivilege;
     BIWA_TRY(connection.Execute("ROLLBACK"));
     if (!found && !is_refused && found.error().kind != ErrorKind::kUser) {
         return tl::unexpected(found.error());
@@ -85,6 +88,7 @@ Result<PartExaminer::Condition> PartExaminer::Try(const Connection& connection,
             return Unavailable(table.ToString() + " has changed since it was looked at");
         }
         condition.error = found.error().message;
+        condition.lacks_right = lacks_right;
         return condition;
     }
     std::set<std::string> tables;
@@ -104,16 +108,19 @@ Status PartExaminer::Examine(const Connection& connection, SourceTable& table) {
         const auto key = fmt::format("{}\x1f{}\x1f{}", table.id, table.part.where,
                                      fmt::join(table.columns.ColumnNames(), "\x1f"));
         auto known = known_.find(key);
-        if (known == known_.end()) {
-            known = known_.emplace(key, BIWA_TRY(Try(connection, table))).first;
+        if (known == known_.end() || known->second.lacks_right) {
+            known = known_.insert_or_assign(key, BIWA_TRY(Try(connection, table))).first;
         }
-        if (!known->second.error.empty()) {
-            table.refusal = fmt::format("cannot be copied where `{}`: {}", table.part.where,
-                                        known->second.error);
-            table.mend_sql = "write `where` as a condition that a publication may have";
+        const auto& condition = known->second;
+        if (!condition.error.empty()) {
+            table.refusal =
+                fmt::format("cannot be copied where `{}`: {}", table.part.where, condition.error);
+            table.mend_sql = condition.lacks_right
+                                 ? "`biwa doctor` says which right is missing"
+                                 : "write `where` as a condition that a publication may have";
             return {};
         }
-        uses = known->second.columns;
+        uses = condition.columns;
     }
     // Of a table whose inserts alone are published no old row is needed.
     if (table.columns.key.empty()) return {};

@@ -35,6 +35,7 @@ class PartExaminer {
     struct Condition {
         std::vector<std::string> columns;  // that it uses
         std::string error;                 // why the server does not take it
+        bool lacks_right = false;          // that is no fault of the condition, and may end
     };
     static Result<Condition> Try(const Connection& connection, const SourceTable& table);
 

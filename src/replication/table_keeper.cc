@@ -253,6 +253,8 @@ Status TableKeeper::Publish(StreamSource& source, std::vector<TableStep>& steps)
     if (published || published.error().kind != ErrorKind::kUser || added.empty()) return published;
     // A new table that is not ours to publish must not end the stream of the others, nor keep other
     // new ones out of it.
+    const bool adds_only = std::all_of(
+        steps.begin(), steps.end(), [](const TableStep& step) { return step.kind == Kind::kAdd; });
     added.clear();
     std::vector<TableStep> kept;
     for (auto& step : steps) {
@@ -271,6 +273,8 @@ Status TableKeeper::Publish(StreamSource& source, std::vector<TableStep>& steps)
         }
     }
     steps = std::move(kept);
+    // The others are published, even if they could not be now.
+    if (steps.empty() && adds_only) return {};
     return publish();
 }
 

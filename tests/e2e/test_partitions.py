@@ -1,5 +1,9 @@
 """Partitioned tables while they are copied: in ranges of their partitions, cut off, by a role that may
 read only the root."""
+import contextlib
+
+import pytest
+
 from harness.compare import assert_same_table
 from harness.wait import wait_until
 
@@ -90,3 +94,81 @@ def test_a_key_that_changes_with_a_large_value_left_alone_ends_no_history(databa
     assert instance.query("SELECT id, day, body[:2], length(body) FROM app.t ORDER BY id") == [
         [1, 2, "aa", 100000], [2, 1, "bb", 100000]]
     assert instance.value("SELECT count(*) FROM _biwa.histories WHERE table_name = 't'") == 1
+
+
+ATTACH = "ALTER TABLE t ATTACH PARTITION p1 FOR VALUES FROM (1000) TO (3000)"
+FILL = "INSERT INTO p1 SELECT i, 'loaded' FROM generate_series(1000, 1999) i"
+MADE = "CREATE TABLE p1 (LIKE t INCLUDING ALL)"
+
+
+def begin_with_one_partition(database, instance, *more):
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: [public.t, public.biwa_test_marker]\n"
+                   "discover_every: 1s\n")
+    database.run("CREATE TABLE t (id int PRIMARY KEY, body text) PARTITION BY RANGE (id); CREATE TABLE log (text text);"
+                 "CREATE TABLE p0 PARTITION OF t FOR VALUES FROM (0) TO (100); INSERT INTO t VALUES (1, 'a');" + "; ".join(more))
+    database.run("VACUUM")
+    instance.start()
+    instance.sync()
+
+
+def filled_by_another(database):
+    with contextlib.closing(database.server.connect(database.name)) as other:
+        other.autocommit = False
+        other.cursor().execute("INSERT INTO log VALUES ('begins first')")
+        database.run(FILL)
+        other.cursor().execute(ATTACH)
+        other.commit()
+
+
+@pytest.mark.parametrize("before, change", [
+    pytest.param([], f"BEGIN; INSERT INTO log VALUES ('x'); {MADE}; SAVEPOINT s; {FILL}; RELEASE s; {ATTACH}; COMMIT", id="made and filled in a savepoint"),
+    pytest.param([MADE], f"""BEGIN; INSERT INTO log VALUES ('x'); DO $$ BEGIN
+        BEGIN {FILL}; EXCEPTION WHEN OTHERS THEN RAISE; END; EXECUTE '{ATTACH}'; END $$; COMMIT""", id="filled in a savepoint"),
+    pytest.param([MADE], filled_by_another, id="filled by a transaction that began later"),
+    pytest.param([MADE, FILL, "DELETE FROM p1 WHERE id < 1500"],
+                 f"{ATTACH}; INSERT INTO t SELECT i, 'new' FROM generate_series(2000, 2399) i", id="old rows behind new ones"),
+    pytest.param([MADE], f"{FILL}; {ATTACH}; SELECT count(*) FROM (SELECT FROM t WHERE id > 500 FOR UPDATE) locked", id="locked since"),
+])
+def test_rows_from_before_a_partition_was_attached_are_copied(database, instance, before, change):
+    begin_with_one_partition(database, instance, *before)
+    if callable(change):
+        change(database)
+    else:
+        database.run(change)
+    count = database.value("SELECT count(*) FROM t")
+    assert count >= 900
+    wait_until(lambda: instance.value("SELECT count(*) FROM app.t") == count, lambda: (instance.stream(), instance.log()))
+    instance.sync()
+    assert assert_same_table(database, instance, "t") == count
+
+
+def test_rows_from_after_a_partition_was_attached_cost_no_copy(database, instance):
+    begin_with_one_partition(database, instance)
+    database.run(f"BEGIN; {MADE}; {ATTACH}; INSERT INTO t VALUES (1000, 'of the same'); COMMIT")
+    database.run("BEGIN; INSERT INTO t SELECT i, 'later' FROM generate_series(1001, 1999) i; COMMIT")
+    instance.settle()
+    instance.sync()
+    assert assert_same_table(database, instance, "t") == 1001
+    assert "had rows when it was made" not in instance.log()
+
+
+def test_a_partition_that_is_half_detached_is_none(database, instance):
+    if database.value("SELECT current_setting('server_version_num')::int") < 140000:
+        pytest.skip("DETACH CONCURRENTLY came with PostgreSQL 14")
+    database.run(EVENTS + "INSERT INTO events SELECT i, i % 4, 'x' FROM generate_series(1, 400) i")
+    with contextlib.closing(database.server.connect(database.name)) as reader, \
+         contextlib.closing(database.server.connect(database.name)) as other:
+        reader.autocommit = False
+        reader.cursor().execute("SELECT count(*) FROM events")
+        other.autocommit = True
+        other.cursor().execute("SET statement_timeout = '1s'")
+        with pytest.raises(Exception, match="statement timeout"):
+            other.cursor().execute("ALTER TABLE events DETACH PARTITION events_1 CONCURRENTLY")
+        reader.rollback()
+    instance.start()
+    instance.sync()
+    assert assert_same_table(database, instance, "events") == 300
+    assert "300 rows" in instance.command("reconcile", "app.events").stdout
+    database.run("ALTER TABLE events DETACH PARTITION events_1 FINALIZE; UPDATE events SET body = 'y' WHERE id < 10")
+    instance.sync()
+    assert assert_same_table(database, instance, "events") == 300

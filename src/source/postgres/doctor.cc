@@ -171,7 +171,7 @@ class Examination {
             Add(Level::kProblem, tables.error().message, "", tables.error().hint);
             return {};
         }
-        PartExaminer parts;
+        PartExaminer parts({slot_});
         for (auto& found : *tables) {
             BIWA_TRY(parts.Examine(connection_, found.table));
             const auto& table = found.table;
@@ -194,9 +194,10 @@ class Examination {
                     "",
                     fmt::format("GRANT USAGE ON SCHEMA {} TO {};", QuoteIdentifier(table.schema),
                                 QuoteIdentifier(rights.Text(0, 2))));
-            } else if (!table.refusal.empty()) {
+            } else if (!table.refusal.empty() && rights.Boolean(0, 0) && rights.Boolean(0, 1)) {
                 Add(Level::kProblem, fmt::format("table {} {}", name, table.refusal),
-                    "it is left out of the stream until then", table.mend_sql);
+                    "it is left out of the stream until then",
+                    table.mend_sql == kAskDoctor ? "" : table.mend_sql);
             } else if (!rights.Boolean(0, 0)) {
                 Add(Level::kProblem,
                     fmt::format("role {} may not read table {}", rights.Text(0, 2), name), "",

@@ -40,7 +40,7 @@ LEFT JOIN pg_catalog.pg_depend d
      ON d.classid = 'pg_catalog.pg_publication_rel'::regclass AND d.objid = r.oid
      AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid > 0
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-WHERE p.pubname = $1)";
+WHERE p.pubname = ANY ($1::name[]))";
 
 constexpr std::string_view kInsufficientPrivilege = "42501";
 
@@ -64,14 +64,15 @@ std::string AndWhere(const TablePart& part) {
 }
 
 Result<PartExaminer::Condition> PartExaminer::Try(const Connection& connection,
-                                                  const SourceTable& table) {
+                                                  const SourceTable& table) const {
     Condition condition;
     BIWA_TRY(connection.Execute("BEGIN"));
     const auto made = connection.Execute(fmt::format(
         "CREATE PUBLICATION {} FOR TABLE ONLY {}.{}{} WITH (publish_via_partition_root = true)",
         kTrial, QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
         PublishedPart({{}, table.part.where})));
-    auto found = made ? connection.Query(kConditionSql, {kTrial}) : tl::unexpected(made.error());
+    auto found = made ? connection.Query(kConditionSql, {fmt::format("{{{}}}", kTrial)})
+                      : tl::unexpected(made.error());
     const bool is_refused = !found && connection.last_state().starts_with("42");
     const bool lacks_right = !found && connection.last_state() == kInsufficientPrivilege;
     BIWA_TRY(connection.Execute("ROLLBACK"));
@@ -100,6 +101,19 @@ Result<PartExaminer::Condition> PartExaminer::Try(const Connection& connection,
     return condition;
 }
 
+Result<std::optional<PartExaminer::Condition>> PartExaminer::Published(
+    const Connection& connection, const SourceTable& table) const {
+    const auto found = BIWA_TRY(
+        connection.Query(std::string(kConditionSql) + " AND r.prrelid = $2::pg_catalog.oid",
+                         {fmt::format("{{{}}}", fmt::join(publications_, ",")), table.id}));
+    if (found.empty()) return std::nullopt;
+    Condition condition;
+    for (int i = 0; i < found.size(); ++i) {
+        if (!found.IsNull(i, 1)) condition.columns.push_back(found.Text(i, 1));
+    }
+    return condition;
+}
+
 Status PartExaminer::Examine(const Connection& connection, SourceTable& table) {
     if (table.part.empty() || !table.refusal.empty()) return {};
     auto uses = table.part.columns;
@@ -111,12 +125,17 @@ Status PartExaminer::Examine(const Connection& connection, SourceTable& table) {
         if (known == known_.end() || known->second.lacks_right) {
             known = known_.insert_or_assign(key, BIWA_TRY(Try(connection, table))).first;
         }
-        const auto& condition = known->second;
+        auto condition = known->second;
+        if (condition.lacks_right) {
+            if (auto published = BIWA_TRY(Published(connection, table))) {
+                condition = std::move(*published);
+            }
+        }
         if (!condition.error.empty()) {
             table.refusal =
                 fmt::format("cannot be copied where `{}`: {}", table.part.where, condition.error);
             table.mend_sql = condition.lacks_right
-                                 ? "`biwa doctor` says which right is missing"
+                                 ? kAskDoctor
                                  : "write `where` as a condition that a publication may have";
             return {};
         }

@@ -7,13 +7,18 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "source/postgres/connection.h"
 #include "source/source.h"
 
 namespace biwa::postgres {
+
+// The mend of a table that is refused for a right that is missing.
+inline constexpr const char* kAskDoctor = "`biwa doctor` says which right is missing";
 
 // The first version with conditions and lists of columns.
 inline constexpr int kPublishPartVersion = 150'000;
@@ -26,9 +31,14 @@ std::string AndWhere(const TablePart& part);
 // Finds out what would hinder the publication of parts. Used by one thread.
 class PartExaminer {
   public:
+    // Of streams with these publications.
+    explicit PartExaminer(std::vector<std::string> publications)
+        : publications_(std::move(publications)) {}
+
     // Refuses the table (SourceTable::refusal) where publishing its part would fail, or would make
     // the application fail. The server judges the condition, in a transaction that is rolled back;
-    // it is asked once for each condition.
+    // it is asked once for each condition. What is published already stays so when the right to
+    // publish it is taken away.
     Status Examine(const Connection& connection, SourceTable& table);
 
   private:
@@ -37,8 +47,12 @@ class PartExaminer {
         std::string error;                 // why the server does not take it
         bool lacks_right = false;          // that is no fault of the condition, and may end
     };
-    static Result<Condition> Try(const Connection& connection, const SourceTable& table);
+    Result<Condition> Try(const Connection& connection, const SourceTable& table) const;
+    // What the condition uses by which the table is published; nothing where it is not.
+    Result<std::optional<Condition>> Published(const Connection& connection,
+                                               const SourceTable& table) const;
 
+    const std::vector<std::string> publications_;
     std::map<std::string, Condition> known_;
 };
 

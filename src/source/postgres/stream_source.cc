@@ -39,7 +39,8 @@ class PostgresStreamSource final : public StreamSource {
           only_(std::move(only)),
           name_(SlotName(stream)),
           inserts_(SlotName(stream + kInsertsSuffix)),
-          filled_parts_({name_, inserts_}) {}
+          filled_parts_({name_, inserts_}),
+          parts_({name_, inserts_}) {}
 
     Result<std::vector<SourceTable>> Tables(const std::vector<std::string>& patterns,
                                             IfMissing if_missing) override;
@@ -74,7 +75,7 @@ class PostgresStreamSource final : public StreamSource {
     const std::string inserts_;  // of the publication of tables whose inserts alone are followed
     FilledParts filled_parts_;
     std::optional<Connection> asking_;
-    PartExaminer parts_;
+    PartExaminer parts_;  // behind the names above
 };
 
 Result<const Connection*> PostgresStreamSource::Asking() {

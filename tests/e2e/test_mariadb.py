@@ -929,6 +929,41 @@ def test_a_log_that_was_begun_anew_is_found_out(maria, tmp_path):
         server.stop()
 
 
+@pytest.mark.parametrize("next_file", [False, True], ids=["in the first file", "over into the next file"])
+def test_a_log_that_is_begun_anew_while_it_is_followed_is_found_out(maria, tmp_path, next_file):
+    server = type(maria)()
+    reset = "RESET BINARY LOGS AND GTIDS" if server.kind == "mysql" else "RESET MASTER"
+    try:
+        with server.database() as own, MariaDbInstance(tmp_path / "project", own) as instance:
+            own.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT seq FROM seq_1_to_300")
+            instance.start()
+            instance.sync()
+            for _ in range(3):
+                own.run("DELETE FROM t LIMIT 1")
+            instance.sync()
+            own.run(f"{reset}; INSERT INTO t VALUES (1001)")
+            if next_file:
+                own.run("FLUSH BINARY LOGS; INSERT INTO t VALUES (1002)")
+            assert "begun anew while it was followed" in failed(instance)
+            rows = instance.query("SELECT id FROM app.t ORDER BY id")
+            instance.stop()
+            # What is here stays until somebody says what is to be done.
+            instance.start()
+            assert "begun anew" in failed(instance) or next_file
+            assert instance.query("SELECT id FROM app.t ORDER BY id") == rows
+            instance.stop()
+            stream = instance.folder / "streams/app.yaml"
+            stream.write_text(stream.read_text() + "when_lost: recopy\n")
+            instance.start()
+            wait_until(lambda: [1001] in instance.query("SELECT id FROM app.t"), instance.log, 60)
+            own.run("INSERT INTO t VALUES (2000)")
+            instance.sync()
+            assert_same_table(own, instance, "t", ["id"])
+            assert "was begun anew" in instance.log()
+    finally:
+        server.stop()
+
+
 # Under load.
 
 class Load(threading.Thread):

@@ -150,15 +150,7 @@ def test_a_right_that_is_missing_is_named_and_ends_nothing_that_is_published(dat
         return next(one for one in instance.stream()["tables"] if one["source"] == table)
 
     try:
-        instance.write("connections/app_db.yaml", f"""\
-            kind: postgres
-            host: {database.server.host}
-            port: {database.server.port}
-            database: "{database.name}"
-            user: {user}
-            password: ${{file:secrets/app.password}}
-            """)
-        instance.write("secrets/app.password", "p\n", 0o600)
+        instance.connect_as(user, "p")
         instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: [public.*, closed.*]\n"
                        "discover_every: 200ms\nonly:\n  closed.notes: { where: id > 1 }\n")
         doctor = instance.command("doctor")

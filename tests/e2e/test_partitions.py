@@ -43,15 +43,7 @@ def test_a_role_that_may_read_only_the_root_copies_through_it(database, instance
                  f"ALTER TABLE events OWNER TO {user}; ALTER TABLE biwa_test_marker OWNER TO {user};"
                  "INSERT INTO events SELECT i, i % 4, 'x' FROM generate_series(1, 1000) i")
     try:
-        instance.write("connections/app_db.yaml", f"""\
-            kind: postgres
-            host: {database.server.host}
-            port: {database.server.port}
-            database: "{database.name}"
-            user: {user}
-            password: ${{file:secrets/app.password}}
-            """)
-        instance.write("secrets/app.password", "p\n", 0o600)
+        instance.connect_as(user, "p")
         instance.start()
         instance.sync()
         database.run("UPDATE events SET body = 'y' WHERE id < 10")

@@ -72,6 +72,11 @@ class Instance:
             password: ${{file:secrets/app.password}}
             """
 
+    def connect_as(self, user, password):
+        self.write("connections/app_db.yaml", self.connection_file().replace(
+            f"user: {self.database.server.user}", f"user: {user}"))
+        self.write("secrets/app.password", password + "\n", 0o600)
+
     def write_settings(self, memory_limit="512MB"):
         self.write("biwa.yaml", f"""\
             name: test

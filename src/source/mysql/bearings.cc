@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "source/mysql/snapshot.h"
+
 namespace biwa::mysql {
 
 void Bearings::RaiseBase(std::uint64_t to) const {
@@ -63,6 +65,40 @@ Status CheckGtids(const Connection& connection, const BinlogPlace& place) {
     return Fail(ErrorKind::kConflict,
                 answers + "its binary log no longer has transactions that come next: " + lost,
                 kMend);
+}
+
+Status CheckLogGoesOn(const Connection& connection, const BinlogPlace& place,
+                      bool at_begin_of_file) {
+    // One of several hosts may answer here.
+    if (BIWA_TRY(ServerNumber(connection)) != place.server) return {};
+    const auto begun_anew = [&](const std::string& how) {
+        return Fail(
+            ErrorKind::kConflict,
+            "the server's binary log was begun anew while it was followed (RESET MASTER): " + how,
+            kCopyAllAnew);
+    };
+    // The place was read before.
+    const auto head = BIWA_TRY(ReadHead(connection));
+    const auto number = FileNumber(head.file), followed = FileNumber(place.file);
+    if (number && followed && OrderOf(*number, head.offset) < OrderOf(*followed, place.offset)) {
+        return begun_anew(fmt::format("it is at {}:{}, and was read up to {}:{}", head.file,
+                                      head.offset, place.file, place.offset));
+    }
+    if (place.gtids.empty()) return {};
+    if (!connection.is_mariadb()) {
+        const auto lacks = BIWA_TRY(Missing(connection, place));
+        if (lacks.empty()) return {};
+        return begun_anew("it lacks transactions that are here: " + lacks);
+    }
+    if (!at_begin_of_file) return {};
+    // Their numbers need not grow; those that a file begins with are those that we have.
+    const auto begin = BIWA_TRY(connection.Query(
+        fmt::format("SELECT BINLOG_GTID_POS({}, 4)", connection.Literal(place.file))));
+    if (begin.IsNull(0, 0)) return {};
+    const auto others = place.gtids.OtherThanIn(BIWA_TRY(GtidSet::Parse(begin.Text(0, 0))));
+    if (others.empty()) return {};
+    return begun_anew(fmt::format("{} begins behind {}, and was read up to {}", place.file,
+                                  begin.Text(0, 0), others));
 }
 
 }  // namespace biwa::mysql

@@ -33,4 +33,16 @@ bool IsElsewhere(const Connection& connection, std::uint32_t server, const Binlo
 // kConflict when the server's log cannot be gone on with after what the place's GTIDs say.
 Status CheckGtids(const Connection& connection, const BinlogPlace& place);
 
+// kConflict when the log that is being followed was begun anew (RESET MASTER), of which whoever
+// follows is told nothing: the server goes on to wait in a file that is gone, or goes over into the
+// next one of the new log. `at_begin_of_file`: nothing of the place's file was read yet, and all of
+// the one before. Else it is seen as long as the new log has less than was read of the old one.
+Status CheckLogGoesOn(const Connection& connection, const BinlogPlace& place,
+                      bool at_begin_of_file);
+
+// The mend of a log that has ended, or that was begun anew.
+inline constexpr const char* kCopyAllAnew =
+    "With `when_lost: recopy` in the stream's file all tables are copied anew, beside those that "
+    "are there, which stay until then.";
+
 }  // namespace biwa::mysql

@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "base/text.h"
 #include "source/mysql/byte_reader.h"
-#include "source/mysql/table_resolver.h"
 
 namespace biwa::mysql {
 
@@ -29,6 +29,7 @@ constexpr std::size_t kWaitingMax = 4 << 20;
 // Events come one by one: a short sleep lets more of them gather.
 constexpr std::chrono::microseconds kCoalesce{1000};
 constexpr std::chrono::seconds kFirstEventsWithin{20};
+constexpr std::chrono::seconds kLogCheckedEvery{5};
 
 constexpr std::uint64_t kFirstEvent = 4;  // after a file's magic bytes
 
@@ -130,7 +131,7 @@ Result<bool> EventPump::Take(std::shared_ptr<std::string>& events,
 }
 
 MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
-                                     std::unique_ptr<TableResolver> resolver, BinlogPlace from,
+                                     std::unique_ptr<StreamResolver> resolver, BinlogPlace from,
                                      bool knows_place, bool checksums, milliseconds idle_every,
                                      std::shared_ptr<Bearings> bearings)
     : pump_(std::move(pump)),
@@ -139,7 +140,9 @@ MySqlChangeSource::MySqlChangeSource(std::unique_ptr<EventPump> pump,
       idle_every_(idle_every),
       bearings_(std::move(bearings)),
       handed_out_(from.ToPosition().order),
-      last_handed_out_(steady_clock::now()) {}
+      last_handed_out_(steady_clock::now()),
+      log_checked_(last_handed_out_),
+      file_checked_(from.file) {}
 
 Status MySqlChangeSource::Begin() {
     const auto deadline = steady_clock::now() + kFirstEventsWithin;
@@ -187,8 +190,28 @@ bool MySqlChangeSource::is_full() const {
 Status MySqlChangeSource::DecodeWaiting() {
     while (has_waiting() && !is_full()) {
         BIWA_TRY(DecodeNext());
+        // Before anything of a new file is taken for what comes next.
+        if (decoder_.place().file != file_checked_) BIWA_TRY(CheckLog());
     }
     return {};
+}
+
+Status MySqlChangeSource::CheckLog() {
+    const auto& place = decoder_.place();
+    const auto now = steady_clock::now();
+    const bool is_another = std::exchange(file_checked_, place.file) != place.file;
+    if (!decoder_.knows_place() || decoder_.in_transaction()) return {};
+    if (!is_another && now - log_checked_ < kLogCheckedEvery) return {};
+    log_checked_ = now;
+    const auto connection = resolver_->Asking();
+    const auto checked =
+        connection ? CheckLogGoesOn(**connection, place, is_another && place.offset == kFirstEvent)
+                   : tl::unexpected(connection.error());
+    // Should the server be gone, whoever follows is told.
+    if (checked || checked.error().kind != ErrorKind::kConflict) return {};
+    // What follows in the new log is behind all that was read.
+    bearings_->RaiseBase(place.NextBase());
+    return checked;
 }
 
 Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durable,
@@ -205,6 +228,7 @@ Result<std::optional<ChangeBatch>> MySqlChangeSource::Poll(const Position& durab
             const auto now = steady_clock::now();
             if (!BIWA_TRY(pump_->Take(events_, has_changes ? now : deadline))) {
                 if (has_changes) return Take();
+                BIWA_TRY(CheckLog());
                 pump_->ReleaseMemory();
                 decoder_.ReleaseMemory();
                 events_ = std::make_shared<std::string>();
@@ -247,7 +271,17 @@ namespace {
 Status CheckFile(const Connection& connection, const BinlogPlace& place) {
     const auto files = BIWA_TRY(connection.Query("SHOW BINARY LOGS"));
     bool is_there = false;
-    for (std::size_t i = 0; i < files.size(); ++i) is_there |= files.Text(i, 0) == place.file;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        if (files.Text(i, 0) != place.file) continue;
+        is_there = true;
+        const auto size = static_cast<std::uint64_t>(files.Number(i, 1));
+        if (size >= place.offset) continue;
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("the server's binary log {} has {} bytes, and was read up to byte "
+                                "{}: it was begun anew (RESET MASTER), or its end was lost",
+                                place.file, size, place.offset),
+                    kCopyAllAnew);
+    }
     if (!is_there) {
         return Fail(ErrorKind::kConflict,
                     fmt::format("the server no longer has its binary log {}, from which the stream "

@@ -16,6 +16,7 @@
 #include "source/mysql/bearings.h"
 #include "source/mysql/binlog_decoder.h"
 #include "source/mysql/connection.h"
+#include "source/mysql/table_resolver.h"
 #include "source/source.h"
 
 // MARIADB_RPL of mariadb_rpl.h, whose macros are not for everyone.
@@ -63,7 +64,7 @@ class MySqlChangeSource final : public ChangeSource {
   public:
     // `idle_every`: how often a stream without changes moves its position on. `acknowledged` is
     // told what is durable.
-    MySqlChangeSource(std::unique_ptr<EventPump> pump, std::unique_ptr<TableResolver> resolver,
+    MySqlChangeSource(std::unique_ptr<EventPump> pump, std::unique_ptr<StreamResolver> resolver,
                       BinlogPlace from, bool knows_place, bool checksums,
                       std::chrono::milliseconds idle_every, std::shared_ptr<Bearings> bearings);
 
@@ -77,6 +78,9 @@ class MySqlChangeSource final : public ChangeSource {
   private:
     using SteadyTime = std::chrono::steady_clock::time_point;
 
+    // That the log is still the one that is followed: with each file, and now and then while
+    // nothing comes.
+    Status CheckLog();
     // Decodes what has come, until a batch is full.
     Status DecodeWaiting();
     Status DecodeNext();
@@ -86,7 +90,7 @@ class MySqlChangeSource final : public ChangeSource {
     ChangeBatch Take();
 
     std::unique_ptr<EventPump> pump_;
-    std::unique_ptr<TableResolver> resolver_;
+    std::unique_ptr<StreamResolver> resolver_;
     BinlogDecoder decoder_;
     const std::chrono::milliseconds idle_every_;
     const std::shared_ptr<Bearings> bearings_;
@@ -94,7 +98,8 @@ class MySqlChangeSource final : public ChangeSource {
     std::size_t events_read_ = 0;
     std::uint64_t pending_bytes_ = 0;
     std::uint64_t handed_out_ = 0;
-    SteadyTime last_handed_out_;
+    SteadyTime last_handed_out_, log_checked_;
+    std::string file_checked_;
 };
 
 // Begins to follow the log at `from`; at another server than it was written at, by its GTIDs.

@@ -232,6 +232,20 @@ std::string GtidSet::MissingIn(const GtidSet& state) const {
     return missing.ToString();
 }
 
+std::string GtidSet::OtherThanIn(const GtidSet& lasts) const {
+    GtidSet others;
+    for (const auto& gtid : domains_) {
+        const bool is_other =
+            lasts.empty() ||
+            std::any_of(lasts.domains_.begin(), lasts.domains_.end(), [&](const Gtid& last) {
+                return last.domain == gtid.domain &&
+                       (last.server != gtid.server || last.number != gtid.number);
+            });
+        if (is_other) others.domains_.push_back(gtid);
+    }
+    return others.ToString();
+}
+
 std::optional<std::uint64_t> FileNumber(std::string_view file) {
     const auto dot = file.rfind('.');
     std::uint64_t number = 0;

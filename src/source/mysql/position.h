@@ -47,6 +47,10 @@ class GtidSet {
     // Of MariaDB: those that a server has not written to its log, by its gtid_binlog_state, which
     // has the last of each domain and server; "" when it has all.
     std::string MissingIn(const GtidSet& state) const;
+    // Of MariaDB: those that are others in a log up to a place than here, by the last of each
+    // domain there; a domain that is not there is passed over, as it can be taken out, unless none
+    // is.
+    std::string OtherThanIn(const GtidSet& lasts) const;
 
   private:
     struct Range {

@@ -28,6 +28,8 @@ class StreamResolver final : public TableResolver {
     void Forget(const TableEffect& effect) override;
     bool MayHaveMisread(const TableEffect& effect, std::int64_t altered_s) const override;
     Result<const Defaults*> DefaultsOf(const TableMap& map, const ResolvedTable& resolved) override;
+    // A connection for questions, kept open; opened anew when it broke.
+    Result<const Connection*> Asking();
 
   private:
     struct Known {
@@ -56,7 +58,6 @@ class StreamResolver final : public TableResolver {
     Result<ColumnInfo> InfoOf(const MappedColumn& mapped, const CatalogColumn* column);
     // Fills has_program_ for these.
     Status LookForPrograms(const std::set<std::string>& names);
-    Result<const Connection*> Asking();
 
     const ConnectionParameters parameters_;
     std::map<std::string, Known> tables_;  // by "schema.table"

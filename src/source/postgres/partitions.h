@@ -4,7 +4,8 @@
 //
 // What is done to whole partitions is not in the log as changes of rows:
 //   attached with rows  FilledParts finds it, and the table is copied anew: those rows are nowhere
-//                       here; so where rows came before it was looked at and nothing tells since when
+//                       here; so where rows came before it was looked at and nothing tells since
+//                       when
 //   attached empty, made as a partition  what is written to it from then on comes as any change
 //   detached, dropped, truncated by its own name  its rows stay in the warehouse, until one of the
 //                       same key is inserted (TableSchema::rows_vanish)

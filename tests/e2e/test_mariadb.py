@@ -912,56 +912,57 @@ def test_a_log_that_was_purged_is_found_out(database, instance):
     assert instance.query("SELECT * FROM app.t ORDER BY id") == [[1], [3]]
 
 
-def test_a_log_that_was_begun_anew_is_found_out(maria, tmp_path):
+@contextlib.contextmanager
+def reset_by_itself(maria, tmp_path):
+    """A database of a server of its own, an instance, and what begins the server's log anew."""
     server = type(maria)()
-    reset = "RESET BINARY LOGS AND GTIDS" if server.kind == "mysql" else "RESET MASTER"
     try:
         with server.database() as own, MariaDbInstance(tmp_path / "project", own) as instance:
-            own.run("CREATE TABLE t (id int PRIMARY KEY)")
-            instance.start()
-            instance.sync()
-            assert instance.stop() == 0
-            time.sleep(1.1)
-            own.run(f"{reset}; INSERT INTO t SELECT seq FROM seq_1_to_20000")
-            instance.start()
-            assert "begun anew" in failed(instance)
+            yield own, instance, "RESET BINARY LOGS AND GTIDS" if server.kind == "mysql" else "RESET MASTER"
     finally:
         server.stop()
+
+
+def test_a_log_that_was_begun_anew_is_found_out(maria, tmp_path):
+    with reset_by_itself(maria, tmp_path) as (own, instance, reset):
+        own.run("CREATE TABLE t (id int PRIMARY KEY)")
+        instance.start()
+        instance.sync()
+        assert instance.stop() == 0
+        time.sleep(1.1)
+        own.run(f"{reset}; INSERT INTO t SELECT seq FROM seq_1_to_20000")
+        instance.start()
+        assert "begun anew" in failed(instance)
 
 
 @pytest.mark.parametrize("next_file", [False, True], ids=["in the first file", "over into the next file"])
 def test_a_log_that_is_begun_anew_while_it_is_followed_is_found_out(maria, tmp_path, next_file):
-    server = type(maria)()
-    reset = "RESET BINARY LOGS AND GTIDS" if server.kind == "mysql" else "RESET MASTER"
-    try:
-        with server.database() as own, MariaDbInstance(tmp_path / "project", own) as instance:
-            own.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT seq FROM seq_1_to_300")
-            instance.start()
-            instance.sync()
-            for _ in range(3):
-                own.run("DELETE FROM t LIMIT 1")
-            instance.sync()
-            own.run(f"{reset}; INSERT INTO t VALUES (1001)")
-            if next_file:
-                own.run("FLUSH BINARY LOGS; INSERT INTO t VALUES (1002)")
-            assert "begun anew while it was followed" in failed(instance)
-            rows = instance.query("SELECT id FROM app.t ORDER BY id")
-            instance.stop()
-            # What is here stays until somebody says what is to be done.
-            instance.start()
-            assert "begun anew" in failed(instance) or next_file
-            assert instance.query("SELECT id FROM app.t ORDER BY id") == rows
-            instance.stop()
-            stream = instance.folder / "streams/app.yaml"
-            stream.write_text(stream.read_text() + "when_lost: recopy\n")
-            instance.start()
-            wait_until(lambda: [1001] in instance.query("SELECT id FROM app.t"), instance.log, 60)
-            own.run("INSERT INTO t VALUES (2000)")
-            instance.sync()
-            assert_same_table(own, instance, "t", ["id"])
-            assert "was begun anew" in instance.log()
-    finally:
-        server.stop()
+    with reset_by_itself(maria, tmp_path) as (own, instance, reset):
+        own.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT seq FROM seq_1_to_300")
+        instance.start()
+        instance.sync()
+        for _ in range(3):
+            own.run("DELETE FROM t LIMIT 1")
+        instance.sync()
+        own.run(f"{reset}; INSERT INTO t VALUES (1001)")
+        if next_file:
+            own.run("FLUSH BINARY LOGS; INSERT INTO t VALUES (1002)")
+        assert "begun anew while it was followed" in failed(instance)
+        rows = instance.query("SELECT id FROM app.t ORDER BY id")
+        instance.stop()
+        # What is here stays until somebody says what is to be done.
+        instance.start()
+        assert "begun anew" in failed(instance)
+        assert instance.query("SELECT id FROM app.t ORDER BY id") == rows
+        instance.stop()
+        stream = instance.folder / "streams/app.yaml"
+        stream.write_text(stream.read_text() + "when_lost: recopy\n")
+        instance.start()
+        wait_until(lambda: [1001] in instance.query("SELECT id FROM app.t"), instance.log, 60)
+        own.run("INSERT INTO t VALUES (2000)")
+        instance.sync()
+        assert_same_table(own, instance, "t", ["id"])
+        assert "was begun anew" in instance.log()
 
 
 # Under load.

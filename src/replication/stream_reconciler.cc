@@ -133,7 +133,9 @@ void StreamReconciler::Run(std::stop_token stop) {
             status_.error = compared ? "" : compared.error().message;
         }
         if (compared || stop.stop_requested()) continue;
-        LogWarn("stream {}: comparing it with its source: {}", stream_, compared.error().message);
+        LogWarn("stream {}: {}: {}", stream_,
+                request->range ? "reading rows anew" : "comparing it with its source",
+                compared.error().message);
         // A schedule that cannot be kept is not tried again at once.
         if (every_.count() > 0) SleepFor(stop, std::min(every_, milliseconds(60'000)));
     }

@@ -48,7 +48,8 @@ Result<std::vector<std::string>> TableIntake::Join(const std::vector<SourceTable
             EndJoiner();
             BIWA_TRY(ForgetJoined(false));
         } else if (failed) {
-            NoteFailure(failed->message, steady_clock::now() + kJoinAgainAfter);
+            NoteFailure(failed->message + (failed->hint.empty() ? "" : "; mend: " + failed->hint),
+                        steady_clock::now() + kJoinAgainAfter);
         } else {
             if (!joiner_->is_ready()) return taken;
             const auto joined = joiner_->FinishAt(line_.state().position, kHandOverMax, stop);

@@ -112,12 +112,16 @@ Status TableJoiner::Attempt(std::stop_token stop) {
     }
     if (state.phase == StreamPhase::kNew || state.phase == StreamPhase::kStarting) {
         std::vector<SourceTable> now;
+        auto why_none = Fail(ErrorKind::kConflict, "the tables are not there any more");
         for (const auto& table : tables) {
             const bool is_wanted =
                 std::find(tables_.begin(), tables_.end(), table.ToString()) != tables_.end();
             if (is_wanted && table.refusal.empty()) now.push_back(table);
+            if (is_wanted && !table.refusal.empty()) {
+                why_none = UserError(table.refusal, table.mend_sql);
+            }
         }
-        if (now.empty()) return Fail(ErrorKind::kConflict, "the tables are not there any more");
+        if (now.empty()) return why_none;
         BIWA_TRY(line_.Begin(*source, now));
     }
     BIWA_TRY(line_.Copy(*source, tables, stop, [] { return false; }));

@@ -214,6 +214,22 @@ def test_tables_without_a_key_are_compared_as_a_whole(juku, tmp_path):
         assert reconcile(instance, "app.log")["public.log"]["outcome"] == "equal"
 
 
+def test_keys_with_backslashes_are_the_same_whatever_the_database_is_set_to(database, instance):
+    """Old applications have backslashes escape in all of their database's literals."""
+    keys = ["a\\\\b", "a\\b", "c:\\new\\table", "it's", "\\"]
+    database.run("CREATE TABLE files (path text PRIMARY KEY, n int)")
+    for key in keys:
+        database.run("INSERT INTO files VALUES ($biwa$" + key + "$biwa$, 1)")
+    database.run(f"ALTER DATABASE {database.name} SET standard_conforming_strings = off")
+    instance.start()
+    instance.settle()
+    unseen(database, "files", "UPDATE files SET n = 2")
+    instance.sync()
+    result = reconcile(instance, "app.files", "--repair")["public.files"]
+    assert result["outcome"] == "repaired" and result["repaired"] == len(keys), result
+    assert assert_same_table(database, instance, "files") == len(keys)
+
+
 def test_it_is_done_on_a_schedule_and_mistakes_are_told(juku, tmp_path):
     with Instance(tmp_path / "project", juku) as instance:
         file = instance.folder / "streams" / "app.yaml"

@@ -353,10 +353,10 @@ Result<std::vector<ColumnDecoder>> DecodersOf(const Connection& connection,
     for (const auto& column : columns.columns) {
         const auto place = now.table.columns.Find(column.name);
         if (!place || !(now.table.columns.columns[*place].type == column.type)) {
-            return Fail(ErrorKind::kConflict,
-                        fmt::format("column {} of {} has changed since the copy was cut off",
-                                    column.name, table.ToString()),
-                        "Take the table out of the stream and in again: it is copied anew.");
+            return Fail(
+                ErrorKind::kConflict,
+                fmt::format("column {} of {} has changed meanwhile", column.name, table.ToString()),
+                "Ask again when the stream has seen it, which takes `discover_every`.");
         }
         decoders.push_back(now.decoders[*place]);
     }

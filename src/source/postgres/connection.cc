@@ -78,6 +78,9 @@ Error ConnectError(PGconn* connection, SshTunnel* tunnel) {
 
 }  // namespace
 
+// The first that limits how long a transaction may take.
+constexpr int kTransactionTimeoutVersion = 170'000;
+
 Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind kind) {
     auto all = parameters.keywords;
     if (parameters.tunnel) {
@@ -105,11 +108,13 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
     all["client_encoding"] = "UTF8";
     if (kind == Kind::kReplication) all["replication"] = "database";
     // Text forms that the decoders know, whatever the server's or the role's settings are.
-    // A timeout of the role must not cut off a snapshot or a stream that is well.
+    // A timeout of the role must not cut off a snapshot or a stream that is well. Rows that a
+    // policy hides from the role are in the log all the same: a copy without them must fail.
     all["options"] =
         "-c DateStyle=ISO -c IntervalStyle=iso_8601 -c TimeZone=UTC -c extra_float_digits=3 "
         "-c bytea_output=hex -c statement_timeout=0 -c lock_timeout=10000 "
-        "-c idle_in_transaction_session_timeout=0";
+        "-c idle_in_transaction_session_timeout=0 -c row_security=off "
+        "-c standard_conforming_strings=on";
     // Money is written as the locale has it; else it is left alone, to be asked how that is.
     if (kind == Kind::kReplication) all["options"] += " -c lc_monetary=C";
     std::vector<const char*> keywords, values;
@@ -126,6 +131,10 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
     }
     PQsetNoticeProcessor(
         connection.raw(), [](void*, const char*) {}, nullptr);
+    // A server before this version would refuse a connection with it among the options.
+    if (connection.server_version() >= kTransactionTimeoutVersion) {
+        BIWA_TRY(connection.Execute("SET transaction_timeout = 0"));
+    }
     return connection;
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "source/postgres/catalog.h"
 #include "source/postgres/published_part.h"
+#include "source/postgres/rights.h"
 #include "source/postgres/standby.h"
 #include "source/postgres/stream_source.h"
 
@@ -171,44 +172,19 @@ class Examination {
             Add(Level::kProblem, tables.error().message, "", tables.error().hint);
             return {};
         }
+        const auto missing = BIWA_TRY(MissingRights(connection_, *tables));
         PartExaminer parts({slot_});
-        for (auto& found : *tables) {
-            BIWA_TRY(parts.Examine(connection_, found.table));
-            const auto& table = found.table;
+        for (std::size_t i = 0; i < tables->size(); ++i) {
+            auto& table = (*tables)[i].table;
+            BIWA_TRY(parts.Examine(connection_, table));
             const auto name = table.ToString();
-            const auto quoted = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
-            // By its number: the name of a table in a schema that may not be used cannot be said.
-            const auto rights = BIWA_TRY(
-                connection_.Query("SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT'), "
-                                  "pg_catalog.pg_has_role(c.relowner, 'USAGE'), current_user, "
-                                  "pg_catalog.pg_get_userbyid(c.relowner), "
-                                  "pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') "
-                                  "FROM pg_catalog.pg_class c WHERE c.oid = $1::pg_catalog.oid",
-                                  {table.id}));
-            if (rights.empty()) {
-                Add(Level::kWarning, fmt::format("table {} was dropped meanwhile", name));
-            } else if (!rights.Boolean(0, 4)) {
-                Add(Level::kProblem,
-                    fmt::format("role {} may not use schema {}, which has table {}",
-                                rights.Text(0, 2), table.schema, name),
-                    "",
-                    fmt::format("GRANT USAGE ON SCHEMA {} TO {};", QuoteIdentifier(table.schema),
-                                QuoteIdentifier(rights.Text(0, 2))));
-            } else if (!table.refusal.empty() && rights.Boolean(0, 0) && rights.Boolean(0, 1)) {
+            if (!missing[i].refusal.empty()) {
+                Add(Level::kProblem, fmt::format("table {} {}", name, missing[i].refusal), "",
+                    missing[i].mend_sql);
+            } else if (!table.refusal.empty()) {
                 Add(Level::kProblem, fmt::format("table {} {}", name, table.refusal),
                     "it is left out of the stream until then",
                     table.mend_sql == kAskDoctor ? "" : table.mend_sql);
-            } else if (!rights.Boolean(0, 0)) {
-                Add(Level::kProblem,
-                    fmt::format("role {} may not read table {}", rights.Text(0, 2), name), "",
-                    fmt::format("GRANT SELECT ON {} TO {};", quoted,
-                                QuoteIdentifier(rights.Text(0, 2))));
-            } else if (!rights.Boolean(0, 1)) {
-                Add(Level::kProblem,
-                    fmt::format("role {} does not own table {}", rights.Text(0, 2), name),
-                    "only a table's owner may publish it",
-                    fmt::format("GRANT {} TO {};", QuoteIdentifier(rights.Text(0, 3)),
-                                QuoteIdentifier(rights.Text(0, 2))));
             } else {
                 Add(Level::kGood,
                     fmt::format("table {} ({} rows, {})", name, HumanCount(table.rows_estimate),

@@ -21,8 +21,7 @@ Result<std::unique_ptr<RowReader>> ReadWhere(const ConnectionParameters& paramet
     const auto found =
         BIWA_TRY(ReadTables(connection, types, {table.ToString()}, IfMissing::kPassOver, only));
     if (found.empty()) {
-        return Fail(ErrorKind::kConflict,
-                    fmt::format("{} has gone since the copy was cut off", table.ToString()));
+        return Fail(ErrorKind::kConflict, fmt::format("{} has gone meanwhile", table.ToString()));
     }
     const auto& now = found.front();
     CatalogTable wanted{table, {}, now.is_partitioned};
@@ -30,10 +29,10 @@ Result<std::unique_ptr<RowReader>> ReadWhere(const ConnectionParameters& paramet
     for (const auto& column : columns) {
         const auto place = now.table.columns.Find(column.name);
         if (!place || !(now.table.columns.columns[*place].type == column.type)) {
-            return Fail(ErrorKind::kConflict,
-                        fmt::format("column {} of {} has changed since the copy was cut off",
-                                    column.name, table.ToString()),
-                        "Take the table out of the stream and in again: it is copied anew.");
+            return Fail(
+                ErrorKind::kConflict,
+                fmt::format("column {} of {} has changed meanwhile", column.name, table.ToString()),
+                "Ask again when the stream has seen it, which takes `discover_every`.");
         }
         const auto& decoder = now.decoders[*place];
         select += (select.empty() ? "" : ", ") + Selected(column.name, decoder.text_only);

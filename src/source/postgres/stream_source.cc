@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <thread>
+#include <utility>
 
 #include "base/text.h"
 #include "source/postgres/catalog.h"
@@ -13,6 +15,7 @@
 #include "source/postgres/partitions.h"
 #include "source/postgres/pgoutput.h"
 #include "source/postgres/published_part.h"
+#include "source/postgres/rights.h"
 #include "source/postgres/snapshot.h"
 #include "source/postgres/standby.h"
 #include "source/silence.h"
@@ -22,6 +25,16 @@ namespace biwa::postgres {
 namespace {
 
 constexpr const char* kInsertsSuffix = "_inserts";
+
+// What a publication has: number, name, whether a part. (Parts came with PostgreSQL 15.)
+constexpr const char* kMembersSql = R"(
+SELECT r.prrelid, pg_catalog.format('ONLY %I.%I', n.nspname, c.relname),
+       coalesce(pg_catalog.to_jsonb(r) ->> 'prqual', pg_catalog.to_jsonb(r) ->> 'prattrs')
+           IS NOT NULL
+FROM pg_catalog.pg_publication_rel r
+JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE r.prpubid = $1::oid)";
 
 tl::unexpected<Error> Lost(std::string what) {
     return Fail(ErrorKind::kConflict, std::move(what),
@@ -67,6 +80,9 @@ class PostgresStreamSource final : public StreamSource {
     // kUser when somebody else reads the slot, kUnavailable when that is not sure.
     Status CheckFree(const Connection& connection);
     Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
+    Result<std::string> Publication(const Connection& connection, const std::string& publication,
+                                    const std::vector<SourceTable>& tables,
+                                    const char* operations) const;
 
     const ConnectionParameters parameters_;
     const std::optional<ConnectionParameters> standby_;
@@ -93,6 +109,7 @@ Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
     const auto types = BIWA_TRY(ReadTypes(connection));
     auto all = BIWA_TRY(ReadTables(connection, types, patterns, if_missing, only_));
     BIWA_TRY(filled_parts_.Note(connection, all));
+    BIWA_TRY(RefuseWithoutRights(connection, {name_, inserts_}, all));
     std::vector<SourceTable> tables;
     for (auto& found : all) {
         BIWA_TRY(parts_.Examine(connection, found.table));
@@ -125,40 +142,65 @@ Status PostgresStreamSource::DropSlot(const Connection& connection) {
 // publication was made cannot be read with it.
 Status PostgresStreamSource::MakePublications(const Connection& connection,
                                               const std::vector<SourceTable>& tables) {
-    std::string all, inserts;
-    for (const auto& table : tables) {
-        auto& list = table.columns.key.empty() ? inserts : all;
-        const auto part = only_.find(table.ToString());
-        list += fmt::format("{}ONLY {}.{}{}", list.empty() ? "" : ", ",
-                            QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
-                            part == only_.end() ? "" : PublishedPart(part->second));
-    }
-    const bool by_root = connection.server_version() >= kPublishRootVersion;
-    const auto statement = [&](const std::string& publication, const std::string& list,
-                               const char* operations) -> Result<std::string> {
-        const auto found = BIWA_TRY(connection.Query(
-            "SELECT puballtables FROM pg_catalog.pg_publication WHERE pubname = $1",
-            {publication}));
-        const auto name = QuoteIdentifier(publication);
-        if (found.empty()) {
-            return fmt::format("CREATE PUBLICATION {}{} WITH (publish = '{}'{});", name,
-                               list.empty() ? "" : " FOR TABLE " + list, operations,
-                               by_root ? ", publish_via_partition_root = true" : "");
-        }
-        if (!list.empty()) return fmt::format("ALTER PUBLICATION {} SET TABLE {};", name, list);
-        // No list of tables can be empty: what is in it is taken out.
-        const auto old = BIWA_TRY(connection.Query(
-            "SELECT string_agg(pg_catalog.format('%I.%I', schemaname, tablename), ', ') "
-            "FROM pg_catalog.pg_publication_tables WHERE pubname = $1",
-            {publication}));
-        if (old.IsNull(0, 0)) return std::string();
-        return fmt::format("ALTER PUBLICATION {} DROP TABLE {};", name, old.Text(0, 0));
-    };
-    const auto first = BIWA_TRY(statement(name_, all, "insert, update, delete, truncate"));
-    const auto second = BIWA_TRY(statement(inserts_, inserts, "insert, truncate"));
+    std::vector<SourceTable> all, inserts;
+    for (const auto& table : tables) (table.columns.key.empty() ? inserts : all).push_back(table);
     // Both in one message, which the server carries out as one transaction.
-    if (first.empty() && second.empty()) return {};
-    return connection.Execute(first + second);
+    const auto statements =
+        BIWA_TRY(Publication(connection, name_, all, "insert, update, delete, truncate")) +
+        BIWA_TRY(Publication(connection, inserts_, inserts, "insert, truncate"));
+    return statements.empty() ? Status() : connection.Execute(statements);
+}
+
+// What makes a publication one of these tables; empty when it is. Tables that are in it already are
+// not named: that takes a lock on each, for which a long VACUUM would have a new table wait, and
+// the right to publish them, which may have been taken away. (The server keeps the conditions of
+// parts in words of its own: where there are any, all are named.)
+Result<std::string> PostgresStreamSource::Publication(const Connection& connection,
+                                                      const std::string& publication,
+                                                      const std::vector<SourceTable>& tables,
+                                                      const char* operations) const {
+    const auto name = QuoteIdentifier(publication);
+    const auto list_of = [&](const auto& is_wanted) {
+        std::string list;
+        for (const auto& table : tables) {
+            if (!is_wanted(table)) continue;
+            const auto part = only_.find(table.ToString());
+            list += fmt::format("{}ONLY {}.{}{}", list.empty() ? "" : ", ",
+                                QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
+                                part == only_.end() ? "" : PublishedPart(part->second));
+        }
+        return list;
+    };
+    const auto all = list_of([](const SourceTable&) { return true; });
+    const auto found = BIWA_TRY(connection.Query(
+        "SELECT oid FROM pg_catalog.pg_publication WHERE pubname = $1", {publication}));
+    if (found.empty()) {
+        const bool by_root = connection.server_version() >= kPublishRootVersion;
+        return fmt::format("CREATE PUBLICATION {}{} WITH (publish = '{}'{});", name,
+                           all.empty() ? "" : " FOR TABLE " + all, operations,
+                           by_root ? ", publish_via_partition_root = true" : "");
+    }
+    const auto rows = BIWA_TRY(connection.Query(kMembersSql, {found.Text(0, 0)}));
+    bool has_parts = false;
+    for (const auto& table : tables) has_parts = has_parts || only_.contains(table.ToString());
+    std::map<std::string, std::string> members;
+    for (int i = 0; i < rows.size(); ++i) {
+        members[rows.Text(i, 0)] = rows.Text(i, 1);
+        has_parts = has_parts || rows.Boolean(i, 2);
+    }
+    if (has_parts && !all.empty()) {
+        return fmt::format("ALTER PUBLICATION {} SET TABLE {};", name, all);
+    }
+    const auto added =
+        list_of([&](const SourceTable& table) { return members.erase(table.id) == 0; });
+    std::string removed;
+    for (const auto& [id, member] : members) removed += (removed.empty() ? "" : ", ") + member;
+    std::string statements;
+    for (const auto& [verb, list] : {std::pair("DROP", removed), std::pair("ADD", added)}) {
+        if (list.empty()) continue;
+        statements += fmt::format("ALTER PUBLICATION {} {} TABLE {};", name, verb, list);
+    }
+    return statements;
 }
 
 Status PostgresStreamSource::CheckStart() {

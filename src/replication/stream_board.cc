@@ -125,7 +125,9 @@ void StreamBoard::ShowTables(const std::vector<SourceTable>& found,
         }
         if (table.refusal.empty()) continue;
         show.state = StreamStatus::TableState::kRefused;
-        show.notes.insert(show.notes.begin(), table.refusal + "; mend: " + table.mend_sql);
+        show.notes.insert(
+            show.notes.begin(),
+            table.refusal + (table.mend_sql.empty() ? "" : "; mend: " + table.mend_sql));
     }
     for (const auto& table : known) {
         auto show = std::find_if(shown.begin(), shown.end(), [&](const StreamStatus::Table& one) {

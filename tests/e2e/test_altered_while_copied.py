@@ -82,7 +82,10 @@ def test_it_does_not_wait_for_the_copy_and_the_copy_is_right(copying, sql):
 
 def test_a_table_that_is_locked_is_not_waited_for_without_end(database, tmp_path):
     """Nor is a copy cut off by the timeouts of a database, which are meant for others."""
-    for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+    settings = ["statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"]
+    if int(database.value("SHOW server_version_num")) >= 170_000:
+        settings.append("transaction_timeout")
+    for setting in settings:
         database.run(f"ALTER DATABASE {database.name} SET {setting} = '300ms'")
     database.run("CREATE TABLE a_large (id int PRIMARY KEY, note text);"
                  "INSERT INTO a_large SELECT i, repeat('x', 100) FROM generate_series(1, 300000) AS i;"
@@ -97,9 +100,10 @@ def test_a_table_that_is_locked_is_not_waited_for_without_end(database, tmp_path
         instance.start()
         wait_until(lambda: (instance.stream() or {}).get("state") == "snapshot", instance.log, 30)
         with contextlib.closing(server.connect(database.name)) as application:
+            for setting in settings:
+                application.cursor().execute(f"SET {setting} = 0")
             application.autocommit = False
-            application.cursor().execute("SET LOCAL idle_in_transaction_session_timeout = 0;"
-                                         "LOCK TABLE b_locked IN ACCESS EXCLUSIVE MODE")
+            application.cursor().execute("LOCK TABLE b_locked IN ACCESS EXCLUSIVE MODE")
             wait_until(lambda: database.value(waiting) > 0, instance.log, 30)
             wait_until(lambda: database.value(waiting) == 0, instance.log, 15)
             wait_until(lambda: "lock timeout" in instance.log(), instance.log, 15)

@@ -78,9 +78,6 @@ Error ConnectError(PGconn* connection, SshTunnel* tunnel) {
 
 }  // namespace
 
-// The first that limits how long a transaction may take.
-constexpr int kTransactionTimeoutVersion = 170'000;
-
 Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind kind) {
     auto all = parameters.keywords;
     if (parameters.tunnel) {
@@ -131,10 +128,11 @@ Result<Connection> Connection::Open(const ConnectionParameters& parameters, Kind
     }
     PQsetNoticeProcessor(
         connection.raw(), [](void*, const char*) {}, nullptr);
-    // A server before this version would refuse a connection with it among the options.
-    if (connection.server_version() >= kTransactionTimeoutVersion) {
-        BIWA_TRY(connection.Execute("SET transaction_timeout = 0"));
-    }
+    // A server before their versions would refuse a connection with these among the options.
+    std::string later;
+    if (connection.server_version() >= 140'000) later += "SET idle_session_timeout = 0;";
+    if (connection.server_version() >= 170'000) later += "SET transaction_timeout = 0;";
+    if (!later.empty()) BIWA_TRY(connection.Execute(later));
     return connection;
 }
 

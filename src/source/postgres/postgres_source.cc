@@ -62,7 +62,9 @@ std::vector<Setting> Settings() {
          {},
          {}},
         text("database", "Name of the database.", true),
-        text("user", "Role to connect as; it needs LOGIN, REPLICATION and SELECT on the tables.",
+        text("user",
+             "Role to connect as: with LOGIN, REPLICATION, CREATE on the database, SELECT on the "
+             "tables, and a member of their owners, whom alone PostgreSQL lets publish them.",
              true),
         {"password", SettingType::kSecret, "Password of the role.", false, "", {}, {}},
         {.name = "passfile",

@@ -1,11 +1,15 @@
 """A source that is not what it was: restored from a backup, a standby that took over, another server
 in its place. What the warehouse has then may never have been, and must not be gone on from."""
 import contextlib
+import os
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
+from harness.bastion import free_port
 from harness.compare import assert_same_table
 from harness.instance import Instance, make_marker
 from harness.postgres import SCRIPT, PostgresServer
@@ -26,7 +30,7 @@ class Cluster(PostgresServer):
         """On the same port."""
         done = subprocess.run([SCRIPT, "start", self.folder, str(self.port)], capture_output=True,
                               text=True, timeout=120, check=False,
-                              env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PG_SETTINGS":
+                              env={**os.environ, "PG_SETTINGS":
                                    "fsync=off synchronous_commit=off " + settings})
         assert done.returncode == 0, done.stderr
 
@@ -53,6 +57,27 @@ class Cluster(PostgresServer):
                 return cursor.fetchone()[0]
 
         wait_until(is_over, "recovery to end", 30)
+
+
+class Standby(Cluster):
+    """Made of a copy of the primary's files; holds copies of its slots, which takes PostgreSQL 17."""
+
+    def __init__(self, primary, copy):  # pylint: disable=super-init-not-called
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="biwa-test-pg-", dir="/tmp"))
+        self.host, self.port = primary.host, free_port()
+        self.user, self.password = primary.user, primary.password
+        copy.rename(self.data)
+        for slot in (self.data / "pg_replslot").iterdir():  # as pg_basebackup leaves them out
+            shutil.rmtree(slot)
+        shutil.copy(primary.folder / "password", self.folder / "password")
+        with (self.data / "postgresql.auto.conf").open("a") as file:
+            file.write(f"primary_conninfo = 'host={primary.host} port={primary.port} user={primary.user} "
+                       f"password={primary.password} dbname=postgres'\nprimary_slot_name = 'standby'\n"
+                       "hot_standby_feedback = on\nsync_replication_slots = on\n")
+        (self.data / "standby.signal").touch()
+        for file in (self.folder, self.data / "standby.signal"):
+            shutil.chown(file, self.data.owner(), self.data.group())
+        self.go_on()
 
 
 @pytest.fixture
@@ -116,6 +141,52 @@ def test_a_standby_that_has_all_takes_over_and_nothing_is_copied(followed):
     instance.sync()
     assert assert_same_table(database, instance, "t") == 2
     assert "copied anew" not in instance.log()
+
+
+def test_a_standby_takes_over_with_the_slot(followed):
+    cluster, database, instance = followed
+    if int(database.value("SHOW server_version_num")) < 170_000:
+        pytest.skip("standbys have slots from PostgreSQL 17 on")
+    database.run("SELECT pg_create_physical_replication_slot('standby')")
+    forget_connection(database)
+    assert instance.stop() == 0
+    cluster.halt()
+    copy = cluster.copy_files("standby")
+    cluster.go_on()
+    standby = Standby(cluster, copy)
+    try:
+        instance.write("connections/app_db.yaml", instance.connection_file()
+                       .replace("host: 127.0.0.1", "host: 127.0.0.1,127.0.0.1")
+                       .replace(f"port: {cluster.port}", f"port: {cluster.port},{standby.port}"))
+        instance.start()
+        database.run("INSERT INTO t VALUES (3, 'three')")
+        instance.sync()
+
+        def has_slot():
+            # A copy is of use once the slot has moved past the log that the standby began with.
+            database.run("INSERT INTO t VALUES (0, 'moves'); DELETE FROM t WHERE id = 0; CHECKPOINT")
+            with contextlib.closing(standby.connect()) as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT slot_name FROM pg_replication_slots WHERE failover AND synced "
+                               "AND NOT temporary AND invalidation_reason IS NULL")
+                return cursor.fetchall() == [("biwa_app",)]
+
+        wait_until(has_slot, lambda: (standby.folder / "server.log").read_text()[-3000:], 60)
+        forget_connection(database)
+        cluster.halt()
+        with contextlib.closing(standby.connect()) as connection:
+            connection.cursor().execute("SELECT pg_promote()")
+        database.server = standby
+        database.run("INSERT INTO t VALUES (4, 'four'); DELETE FROM t WHERE id = 1")
+        instance.sync()
+        assert assert_same_table(database, instance, "t") == 3
+        assert "copied anew" not in instance.log()
+        assert instance.stop() == 0
+        database.drop_slots()
+        forget_connection(database)
+    finally:
+        standby.stop()
+        database.server = cluster
+        cluster.go_on()
 
 
 @pytest.mark.parametrize("while_it_runs", [True, False])

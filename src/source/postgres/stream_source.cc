@@ -26,6 +26,9 @@ namespace {
 
 constexpr const char* kInsertsSuffix = "_inserts";
 
+// The first with slots that standbys have too.
+constexpr int kFailoverVersion = 170'000;
+
 // What a publication has: number, name, whether a part. (Parts came with PostgreSQL 15.)
 constexpr const char* kMembersSql = R"(
 SELECT r.prrelid, pg_catalog.format('ONLY %I.%I', n.nspname, c.relname),
@@ -243,9 +246,12 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     BIWA_TRY(MakePublications(connection, tables));
 
     auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kReplication));
-    // The grammar with parentheses came with PostgreSQL 15; this one is understood by all.
+    // The grammar with parentheses came with PostgreSQL 15; the other is understood by all. A
+    // standby may hold a copy of the slot, and so be gone on from when it takes over.
     const auto made = BIWA_TRY(exporter.Query(fmt::format(
-        "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT", QuoteIdentifier(name_))));
+        "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput {}", QuoteIdentifier(name_),
+        connection.server_version() >= kFailoverVersion ? "(SNAPSHOT 'export', FAILOVER true)"
+                                                        : "EXPORT_SNAPSHOT")));
     const auto lsn = BIWA_TRY(ParseLsn(made.Text(0, 1)));
     StreamStart start;
     start.position = Position{lsn, made.Text(0, 1)};

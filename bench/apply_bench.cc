@@ -30,7 +30,9 @@ class NoSource final : public StreamSource {
     }
     Status CheckStart() override { return kNone; }
     Result<StreamStart> Start(const std::vector<SourceTable>&, bool) override { return kNone; }
-    Status Publish(const std::vector<SourceTable>&) override { return kNone; }
+    Status Publish(const std::vector<SourceTable>&, const std::set<std::string>&) override {
+        return kNone;
+    }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override { return kNone; }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
                                                  std::chrono::milliseconds) override {

@@ -247,6 +247,7 @@ Status Applier::Prepare(Table& table, const TableChanges& part) {
         if (own) BIWA_TRY(own->Commit());
     }
     if (is_written && !transaction_) {
+        has_altered_alone_ = true;
         return ChangedWithin(table.target);
     }
     Adopt(table, part, std::move(fit));
@@ -292,6 +293,7 @@ Status Applier::NoteDropped(const Table& table, const std::vector<std::string>& 
     }
     for (const auto& step : steps) BIWA_TRY((own ? *own : *transaction_).Execute(step));
     if (own) BIWA_TRY(own->Commit());
+    has_altered_alone_ = is_written;
     return is_written ? Status(ChangedWithin(table.target)) : Status();
 }
 

@@ -41,6 +41,9 @@ class Applier {
     bool can_commit() const { return at_commit_ && position_.has_value(); }
     std::uint64_t changes() const { return changes_; }
     std::size_t bytes() const;
+    // Whether Add failed because an ALTER had to be committed without the changes before it, which
+    // have to be read again.
+    bool has_altered_alone() const { return has_altered_alone_; }
 
     struct Applied {
         Position position;
@@ -124,6 +127,7 @@ class Applier {
     std::map<std::string, Table> tables_;  // by "schema.table" of the source
     std::unique_ptr<WriteTransaction> transaction_;
     std::map<TableName, bool> touched_;
+    bool has_altered_alone_ = false;
     std::vector<StreamState::Table> passed_over_;  // since the last commit
     std::uint64_t known_until_;                    // changes up to here were taken in
     std::optional<Position> position_;

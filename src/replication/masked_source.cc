@@ -770,8 +770,9 @@ class MaskedSource final : public StreamSource {
         start.snapshot = Mask(std::move(start.snapshot));
         return start;
     }
-    Status Publish(const std::vector<SourceTable>& tables) override {
-        return clear_->Publish(masking_->Clear(tables));
+    Status Publish(const std::vector<SourceTable>& tables,
+                   const std::set<std::string>& as_they_are) override {
+        return clear_->Publish(masking_->Clear(tables), as_they_are);
     }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
         return Mask(BIWA_TRY(clear_->ResumeSnapshot()));

@@ -57,7 +57,9 @@ class World final : public StreamSource, public ReconciledStream {
     Result<StreamStart> Start(const std::vector<SourceTable>&, bool) override {
         return Corrupt("is started");
     }
-    Status Publish(const std::vector<SourceTable>&) override { return {}; }
+    Status Publish(const std::vector<SourceTable>&, const std::set<std::string>&) override {
+        return {};
+    }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
         Move();
         return std::make_unique<Snapshot>(*this, rows_);

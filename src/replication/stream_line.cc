@@ -401,7 +401,8 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         passed_order_ = 0;
         received_order_ = durable_order_.load();
         queue_bytes_ = 0;
-        if (!applied) return applied;
+        if (!applied) return tl::unexpected(std::move(applied).error());
+        if (*applied == Applying::kReadAgain) return {};
     }
     if (stop.stop_requested() || is_enough()) return {};
     if (read) return Unavailable("the stream of changes ended");
@@ -483,10 +484,10 @@ Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& que
     }
 }
 
-Status StreamLine::ApplyQueue(StreamSource& source,
-                              const std::map<std::string, HistoryKey>& histories,
-                              BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
-                              const std::function<bool()>& is_enough) {
+Result<StreamLine::Applying> StreamLine::ApplyQueue(
+    StreamSource& source, const std::map<std::string, HistoryKey>& histories,
+    BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
+    const std::function<bool()>& is_enough) {
     Applier applier(
         warehouse_, options_.name, state_,
         [this](const StreamState::Table& table) { return TargetOf(table.schema, table.name); },
@@ -504,7 +505,14 @@ Status StreamLine::ApplyQueue(StreamSource& source,
             continue;
         }
         BIWA_TRY(options_.may_write());
-        if (!BIWA_TRY(Gather(applier, queue, std::move(*batch), stop))) return {};
+        auto gathered = Gather(applier, queue, std::move(*batch), stop);
+        if (!gathered && applier.has_altered_alone()) {
+            // Each ALTER is met once: what is read again gets further.
+            progressed_ = true;
+            LogInfo("stream {}: {}", options_.name, gathered.error().message);
+            return Applying::kReadAgain;
+        }
+        if (!BIWA_TRY(std::move(gathered))) return Applying::kEnded;
         const auto bytes = applier.bytes();
         const auto begin = steady_clock::now();
         const bool is_easy = applier.changes() < kManyChanges;
@@ -540,7 +548,7 @@ Status StreamLine::ApplyQueue(StreamSource& source,
         observer_.OnCommit(applied);
         ShowPace();
     }
-    return {};
+    return Applying::kEnded;
 }
 
 void StreamLine::ShowPace() {

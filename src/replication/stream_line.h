@@ -121,9 +121,11 @@ class StreamLine {
     Result<std::vector<std::string>> PutOffCopiesAhead(WriteTransaction& transaction);
     Status ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
                        std::stop_token stop);
-    Status ApplyQueue(StreamSource& source, const std::map<std::string, HistoryKey>& histories,
-                      BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
-                      const std::function<bool()>& is_enough);
+    enum class Applying : std::uint8_t { kEnded, kReadAgain };
+    Result<Applying> ApplyQueue(StreamSource& source,
+                                const std::map<std::string, HistoryKey>& histories,
+                                BoundedQueue<ChangeBatch>& queue, std::stop_token stop,
+                                const std::function<bool()>& is_enough);
     // Whether somebody may see it if a commit comes now rather than later.
     bool IsAwaited(std::chrono::steady_clock::time_point now) const;
     // Gathers until a commit is due. False: there is nothing more to come.

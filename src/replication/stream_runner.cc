@@ -214,6 +214,8 @@ Status StreamRunner::Begin(StreamSource& source) {
 Status StreamRunner::StartOver(StreamSource& source, const Error& lost) {
     LogWarn("stream {}: {}; all tables are copied anew", options_.name, lost.message);
     intake_.Pause();
+    // Tables are judged by whether they can be published, and not by whether they are.
+    BIWA_TRY(source.Remove());
     BIWA_TRY(keeper_.Look(source));
     std::vector<SourceTable> followable;
     for (const auto& table : keeper_.found()) {

@@ -167,7 +167,9 @@ class Source final : public StreamSource {
         start.snapshot = std::make_unique<Snapshot>(server_, server_.states[now]);
         return start;
     }
-    Status Publish(const std::vector<SourceTable>&) override { return {}; }
+    Status Publish(const std::vector<SourceTable>&, const std::set<std::string>&) override {
+        return {};
+    }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
         std::lock_guard lock(server_.mutex);
         return std::make_unique<Snapshot>(server_, server_.states.back());

@@ -138,6 +138,8 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
             reason = "was made anew at the source";
         } else if (table.part != there.part.ToString()) {
             reason = "another part of it is wanted";
+        } else if (!there.is_published.value_or(true)) {
+            reason = "was taken out of the publication: changes of it are missing";
         } else if (table.key_repeats != there.columns.key_repeats) {
             reason = there.columns.key_repeats ? "has no key any more" : "has got a key";
         } else if (table.inserts_only != inserts_only) {
@@ -232,6 +234,8 @@ std::string Signature(const SourceTable& table) {
     auto text = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}", table.ToString(), table.id, table.refusal,
                             table.columns.key_repeats, BooksOf(table.shape));
     text += "\x1f" + table.part.ToString();
+    if (!table.is_published.value_or(true)) text += "\x1funpublished";
+    for (const auto& note : table.notes) text += "\x1f" + note;
     for (const auto& [part, name] : table.shape.filled_parts) text += "\x1f" + part;
     for (const auto& column : table.columns.columns) {
         text += fmt::format("\x1f{}\x1f{}\x1f{}", column.name, column.number, ToSql(column.type));

@@ -152,7 +152,18 @@ Status TableKeeper::Adjust(StreamSource& source) {
         // The second line has a publication of its own, by which the application's updates fail.
         BIWA_TRY(forget_joined_());
     }
-    if (!to_publish.empty()) BIWA_TRY(Publish(source, to_publish));
+    if (!to_publish.empty()) {
+        auto as_found = found_;
+        BIWA_TRY(Publish(source, to_publish));
+        // It is no news that they are published now.
+        for (const auto& step : to_publish) {
+            for (auto& table : as_found) {
+                if (table.ToString() == step.table && table.is_published) table.is_published = true;
+            }
+        }
+        std::lock_guard lock(mutex_);
+        signature_ = Signature(as_found);
+    }
     for (const auto& step : to_publish) BIWA_TRY(Carry(source, step));
     auto recopies = BIWA_TRY(CompareColumns());
     BIWA_TRY(PutOffUnheard(source, recopies, hearings));
@@ -237,14 +248,19 @@ Status TableKeeper::Publish(StreamSource& source, std::vector<TableStep>& steps)
     std::set<std::string> added;
     const auto publish = [&] {
         std::vector<SourceTable> tables;
+        std::set<std::string> as_they_are;
         for (const auto& table : found_) {
             const auto name = table.ToString();
             if (!table.refusal.empty()) continue;
-            if (line_.state().Find(name) != nullptr || added.contains(name)) {
-                tables.push_back(table);
+            const auto* known = line_.state().Find(name);
+            if (known == nullptr && !added.contains(name)) continue;
+            tables.push_back(table);
+            if (known != nullptr && known->part == table.part.ToString() &&
+                known->inserts_only == table.columns.key.empty()) {
+                as_they_are.insert(name);
             }
         }
-        return source.Publish(tables);
+        return source.Publish(tables, as_they_are);
     };
     for (const auto& step : steps) {
         if (step.kind == Kind::kAdd) added.insert(step.table);

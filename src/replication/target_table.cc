@@ -568,6 +568,14 @@ Status RenameTarget(WriteTransaction& transaction, const TableName& from, const 
             fmt::format("UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",
                         QuoteLiteral(to.name), OfTarget(from)));
     }
+    {
+        // One that waits for its first copy is not here; what has its name is another's.
+        const auto rows = BIWA_TRY(transaction.Query(fmt::format(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND "
+            "schema_name = {} AND lower(table_name) = lower({})",
+            QuoteLiteral(from.dataset), QuoteLiteral(from.name))));
+        if (BIWA_TRY(rows->Next()) == nullptr) return {};
+    }
     // It may be back at a name that it had before.
     BIWA_TRY(MakeRoom(transaction, to));
     return transaction.Execute(fmt::format(

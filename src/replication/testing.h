@@ -347,7 +347,9 @@ class EndOfHistory final : public StreamSource {
     Result<StreamStart> Start(const std::vector<SourceTable>&, bool) override {
         return UserError("no");
     }
-    Status Publish(const std::vector<SourceTable>&) override { return UserError("no"); }
+    Status Publish(const std::vector<SourceTable>&, const std::set<std::string>&) override {
+        return UserError("no");
+    }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override { return UserError("no"); }
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>&, const Position&,
                                                  std::chrono::milliseconds) override {

@@ -61,6 +61,8 @@ struct SourceTable {
     std::map<std::string, std::string> masks = {};
     // What of it is copied; empty: all. `columns` are those.
     TablePart part = {};
+    // Whether the stream gets its changes now, where the source tells that of each table.
+    std::optional<bool> is_published = {};
 
     std::string ToString() const { return schema + "." + name; }
 };
@@ -239,8 +241,11 @@ class StreamSource {
     // Makes what a stream needs at the source (publication, slot). `replace`: an earlier start of
     // this instance may have left it unfinished. Else what is there already gives kUser.
     virtual Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) = 0;
-    // Makes the changes of exactly these tables part of the stream, from now on.
-    virtual Status Publish(const std::vector<SourceTable>& tables) = 0;
+    // Makes the changes of exactly these tables part of the stream, from now on. `as_they_are`:
+    // names of those among them whose changes are already, of the part that is wanted. kConflict
+    // when what Start made is gone.
+    virtual Status Publish(const std::vector<SourceTable>& tables,
+                           const std::set<std::string>& as_they_are) = 0;
     // For a snapshot that was cut off: reads as of now, which is later than the position of Start.
     virtual Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() = 0;
     // Whether the source still has the history after `from`, and the same one that led there:

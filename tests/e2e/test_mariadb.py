@@ -1180,3 +1180,38 @@ def test_a_stream_of_many_tables(database, instance, count):
                               f"AND table_name = 't{n}' AND column_name = 'note'")
         assert kind == "JSON", kind
     assert copied_s < count and started_s < 10 + 0.02 * count
+
+
+def test_many_alters_amid_changes_are_gone_through_without_waiting(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)")
+    instance.start()
+    instance.sync()
+    database.run("; ".join(f"UPDATE t SET a = a + 1; ALTER TABLE t ADD q{i} int DEFAULT 4; INSERT INTO t (id) VALUES ({100 + i})"
+                           for i in range(12)))
+    instance.sync(20)
+    assert "trying again" not in instance.log()
+    assert assert_same_table(database, instance, "t", ["id", "a", "q0", "q11"]) == 13
+
+
+def test_rows_that_alter_ignore_throws_away_are_gone_here_too(database, instance, is_mysql):
+    if is_mysql:
+        pytest.skip("MySQL has no ALTER IGNORE")
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int, b text); INSERT INTO t VALUES (1, 1, 'x'), (2, 1, 'y'), (3, 2, NULL)")
+    instance.start()
+    instance.sync()
+    database.run("ALTER IGNORE TABLE t ADD UNIQUE (a)")
+    instance.sync()
+    instance.settle()
+    assert assert_same_table(database, instance, "t", ["id", "a", "b"]) == 2
+
+
+def test_a_cascade_that_is_added_while_it_runs_is_named(database, instance, is_mysql):
+    if is_mysql:
+        pytest.skip("MySQL 9.6 logs what a cascade does")
+    database.run("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int);"
+                 "INSERT INTO p VALUES (1); INSERT INTO c VALUES (1, 1)")
+    instance.start()
+    instance.sync()
+    database.run("ALTER TABLE c ADD FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE")
+    wait_until(lambda: any(table["name"] == "c" and "cascade" in str(table["notes"]).lower()
+                           for table in instance.stream()["tables"]), instance.stream, 20)

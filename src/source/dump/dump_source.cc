@@ -232,7 +232,9 @@ class DumpStreamSource final : public StreamSource {
         start.time = contents->mark.changed_us;
         return start;
     }
-    Status Publish(const std::vector<SourceTable>&) override { return {}; }
+    Status Publish(const std::vector<SourceTable>&, const std::set<std::string>&) override {
+        return {};
+    }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override {
         return std::make_unique<DumpSnapshot>(file_);
     }

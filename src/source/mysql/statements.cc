@@ -153,8 +153,8 @@ class Parser {
             if (Eat("TABLE") || Eat("TABLES")) Rename();
         } else if (Eat("ALTER")) {
             Eat("ONLINE") || Eat("OFFLINE");
-            Eat("IGNORE");
-            if (Eat("TABLE")) Alter();
+            const bool ignores = Eat("IGNORE");
+            if (Eat("TABLE")) Alter(ignores);
         } else if (Eat("INSERT") || Eat("UPDATE") || Eat("DELETE") || Eat("REPLACE") ||
                    Eat("LOAD") || Eat("WITH") || Eat("CALL")) {
             Rows();
@@ -266,11 +266,15 @@ class Parser {
         } while (Eat(","));
     }
 
-    void Alter() {
+    void Alter(bool ignores) {
         if (Eat("IF")) Eat("EXISTS");
         const auto name = TakeTable();
         Add(TableEffect::Kind::kDefined, name);
         if (!statement_.effects.empty()) AlterColumns(name);
+        if (ignores) {
+            Add(TableEffect::Kind::kReplaced, name,
+                "ALTER IGNORE throws away rows that a new key does not tell apart");
+        }
         for (; at_ < tokens_.size(); ++at_) {
             const auto& word = tokens_[at_].text;
             const auto next = TextAt(at_ + 1);

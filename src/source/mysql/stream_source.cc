@@ -23,7 +23,9 @@ class MySqlStreamSource final : public StreamSource {
                                             IfMissing if_missing) override;
     Status CheckStart() override;
     Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
-    Status Publish(const std::vector<SourceTable>&) override { return {}; }
+    Status Publish(const std::vector<SourceTable>&, const std::set<std::string>&) override {
+        return {};
+    }
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
                                                  const Position& from,

@@ -211,7 +211,7 @@ Result<std::optional<ChangeBatch>> PostgresChangeSource::Poll(const Position& du
             continue;
         }
         if (length == -1) {
-            return Unavailable("the server ended the stream of changes");
+            return tl::unexpected(connection_.ErrorAtEnd("the server ended the stream of changes"));
         }
         if (length == -2) {
             return tl::unexpected(connection_.LastError("following the changes"));

@@ -26,7 +26,7 @@ Error FromResult(const PGresult* result, std::string_view doing) {
     if (detail != nullptr && (state.starts_with("0A") || state.starts_with("42"))) {
         error.message += fmt::format(" ({})", Trim(detail));
     }
-    error.hint = hint != nullptr ? hint : "";
+    error.hint = hint != nullptr ? hint : state == "42501" ? kAskDoctor : "";
     // SQLSTATE classes (PostgreSQL manual, appendix A): 08 connection, 40 rolled back to let others
     // go on, 53 resources, 55 object state, 57 operator intervention, 58 system.
     // No table, schema or column of the name: it was there when it was looked for, and has gone.
@@ -65,6 +65,9 @@ Error ConnectError(PGconn* connection, SshTunnel* tunnel) {
             "that it vouches for, verify-full one with the name in host too.";
     } else if (has("server does not support SSL")) {
         error.hint = "Turn ssl on at the server, or set sslmode of the connection.";
+    } else if (has("to start walsender") || has("to start WAL sender")) {
+        error.kind = ErrorKind::kUser;
+        error.hint = kAskDoctor;
     } else if (has("session is read-only") || has("server is in hot standby mode")) {
         error.hint = "No host of the connection is as target_session_attrs wants it.";
     } else if (has("Connection refused") || has("No such file or directory")) {
@@ -198,6 +201,16 @@ Status Connection::BeginCopy(const std::string& sql) const {
         return tl::unexpected(FromResult(result.get(), "PostgreSQL"));
     }
     return {};
+}
+
+Error Connection::ErrorAtEnd(std::string_view what) const {
+    const std::unique_ptr<PGresult, ResultDeleter> result(PQgetResult(raw()));
+    if (PQresultStatus(result.get()) != PGRES_FATAL_ERROR) {
+        return Error{ErrorKind::kUnavailable, std::string(what), ""};
+    }
+    auto error = FromResult(result.get(), what);
+    error.kind = ErrorKind::kUnavailable;
+    return error;
 }
 
 Error Connection::LastError(std::string_view doing) const {

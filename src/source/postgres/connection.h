@@ -15,6 +15,9 @@
 
 namespace biwa::postgres {
 
+// The mend of whatever a right is missing for.
+inline constexpr const char* kAskDoctor = "`biwa doctor` says which right is missing";
+
 struct ConnectionParameters {
     // libpq's keywords ("host", "dbname", …) and their values.
     std::map<std::string, std::string> keywords;
@@ -78,6 +81,8 @@ class Connection {
     const std::string& last_state() const { return last_state_; }
     // What libpq said last, as an error of ours.
     Error LastError(std::string_view doing) const;
+    // Why a COPY ended (PQgetCopyData: -1), as kUnavailable.
+    Error ErrorAtEnd(std::string_view what) const;
 
     PGconn* raw() const { return connection_.get(); }
     int server_version() const { return PQserverVersion(connection_.get()); }

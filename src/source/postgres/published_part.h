@@ -17,9 +17,6 @@
 
 namespace biwa::postgres {
 
-// The mend of a table that is refused for a right that is missing.
-inline constexpr const char* kAskDoctor = "`biwa doctor` says which right is missing";
-
 // The first version with conditions and lists of columns.
 inline constexpr int kPublishPartVersion = 150'000;
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <set>
 
@@ -12,30 +11,37 @@ namespace biwa::postgres {
 
 namespace {
 
-// By their numbers: the name of a table in a schema that may not be used cannot be said. A right to
-// read may be one to some of the columns, which may be all that are wanted.
+// The first in which a membership says whether it gives its rights.
+constexpr int kGrantWithInheritVersion = 160'000;
+
+// By their numbers: the name of a table in a schema that may not be used cannot be said. Each is
+// NULL of a table that was dropped meanwhile. To read a part of a table takes its rows' places
+// (ctid), which no right to some columns gives.
 constexpr const char* kRightsSql = R"(
 SELECT c.oid, pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'),
-       CASE WHEN pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN '{}' ELSE ARRAY(
-            SELECT a.attnum FROM pg_catalog.pg_attribute a
-            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-              AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) END::text,
-       pg_catalog.pg_has_role(c.relowner, 'USAGE'), current_user,
-       owner.rolname, owner.rolsuper, pg_catalog.row_security_active(c.oid)
+       pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+       pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_has_role(c.relowner, 'MEMBER'),
+       pg_catalog.row_security_active(c.oid), current_user, owner.rolname, owner.rolsuper
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles owner ON owner.oid = c.relowner
 WHERE c.oid = ANY ($1::oid[]))";
 
 constexpr const char* kPublishedSql = R"(
-SELECT r.prrelid
+SELECT r.prrelid, p.pubname
 FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-WHERE p.pubname = ANY ($1::name[]))";
+WHERE p.pubname IN ($1, $2))";
 
-// `unreadable`: numbers, as "{1,2}".
-bool MayRead(const TableSchema& wanted, const std::string& unreadable) {
-    const auto numbers = "," + unreadable.substr(1, unreadable.size() - 2) + ",";
-    return std::none_of(wanted.columns.begin(), wanted.columns.end(), [&](const Column& column) {
-        return numbers.find(fmt::format(",{},", column.number)) != std::string::npos;
-    });
+// Of a role that is not the owner, nor has its rights.
+std::string MendOfOwner(const Connection& connection, const QueryRows& rights, int row,
+                        const std::string& table) {
+    const auto owner = QuoteIdentifier(rights.Text(row, 7));
+    const auto role = QuoteIdentifier(rights.Text(row, 6));
+    // Nobody is to be made a superuser for this.
+    if (rights.Boolean(row, 8)) return fmt::format("ALTER TABLE {} OWNER TO {};", table, role);
+    if (!rights.Boolean(row, 4)) return fmt::format("GRANT {} TO {};", owner, role);
+    // It is a member, without having its rights.
+    return connection.server_version() >= kGrantWithInheritVersion
+               ? fmt::format("GRANT {} TO {} WITH INHERIT TRUE;", owner, role)
+               : fmt::format("ALTER ROLE {} INHERIT;", role);
 }
 
 }  // namespace
@@ -53,25 +59,23 @@ Result<std::vector<MissingRight>> MissingRights(const Connection& connection,
     for (int row = 0; row < rights.size(); ++row) {
         const auto place = by_id.at(rights.Text(row, 0));
         const auto& table = tables[place].table;
-        const auto schema = QuoteIdentifier(table.schema), name = QuoteIdentifier(table.name);
-        const auto role = rights.Text(row, 4), quoted = QuoteIdentifier(role);
+        const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(table.name);
+        const auto role = rights.Text(row, 6), quoted = QuoteIdentifier(role);
+        if (rights.IsNull(row, 1) || rights.IsNull(row, 2) || rights.IsNull(row, 5)) continue;
         if (!rights.Boolean(row, 1)) {
             missing[place] = {
                 fmt::format("is in schema {}, which role {} may not use", table.schema, role),
-                fmt::format("GRANT USAGE ON SCHEMA {} TO {};", schema, quoted)};
-        } else if (!MayRead(table.columns, rights.Text(row, 2))) {
+                fmt::format("GRANT USAGE ON SCHEMA {} TO {};", QuoteIdentifier(table.schema),
+                            quoted)};
+        } else if (!rights.Boolean(row, 2)) {
             missing[place] = {fmt::format("may not be read by role {}", role),
-                              fmt::format("GRANT SELECT ON {}.{} TO {};", schema, name, quoted)};
+                              fmt::format("GRANT SELECT ON {} TO {};", name, quoted)};
         } else if (!rights.Boolean(row, 3)) {
-            const auto owner = rights.Text(row, 5);
             missing[place] = {
                 fmt::format("is owned by {}: only its owner may publish it, and role {} is not one",
-                            owner, role),
-                // Nobody is to be made a superuser for this.
-                rights.Boolean(row, 6)
-                    ? fmt::format("ALTER TABLE {}.{} OWNER TO {};", schema, name, quoted)
-                    : fmt::format("GRANT {} TO {};", QuoteIdentifier(owner), quoted)};
-        } else if (rights.Boolean(row, 7)) {
+                            rights.Text(row, 7), role),
+                MendOfOwner(connection, rights, row, name)};
+        } else if (rights.Boolean(row, 5)) {
             missing[place] = {
                 fmt::format("has policies that may hide rows from role {}: a copy would lack them",
                             role),
@@ -81,19 +85,23 @@ Result<std::vector<MissingRight>> MissingRights(const Connection& connection,
     return missing;
 }
 
-Status RefuseWithoutRights(const Connection& connection,
-                           const std::vector<std::string>& publications,
-                           std::vector<CatalogTable>& tables) {
+Status JudgeRights(const Connection& connection, const Publications& publications,
+                   std::vector<CatalogTable>& tables) {
     auto missing = BIWA_TRY(MissingRights(connection, tables));
-    std::set<std::string> published;
-    const auto rows = BIWA_TRY(
-        connection.Query(kPublishedSql, {fmt::format("{{{}}}", fmt::join(publications, ","))}));
-    for (int row = 0; row < rows.size(); ++row) published.insert(rows.Text(row, 0));
+    const auto rows =
+        BIWA_TRY(connection.Query(kPublishedSql, {publications.all, publications.inserts}));
+    std::map<std::string, std::set<std::string>> published;
+    for (int row = 0; row < rows.size(); ++row) {
+        published[rows.Text(row, 0)].insert(rows.Text(row, 1));
+    }
     for (std::size_t i = 0; i < tables.size(); ++i) {
         auto& table = tables[i].table;
-        if (missing[i].refusal.empty() || !table.refusal.empty() || published.contains(table.id)) {
-            continue;
-        }
+        const auto there = published.find(table.id);
+        table.is_published = there != published.end();
+        if (missing[i].refusal.empty() || !table.refusal.empty()) continue;
+        // From the one to the other takes the right again.
+        const auto& needed = table.columns.key.empty() ? publications.inserts : publications.all;
+        if (*table.is_published && there->second.contains(needed)) continue;
         table.refusal = std::move(missing[i].refusal);
         table.mend_sql = std::move(missing[i].mend_sql);
     }

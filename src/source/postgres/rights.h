@@ -21,10 +21,15 @@ struct MissingRight {
 Result<std::vector<MissingRight>> MissingRights(const Connection& connection,
                                                 const std::vector<CatalogTable>& tables);
 
-// Refuses the tables that these publications have not and that could not be put into them. What is
-// published stays so when a right is taken away.
-Status RefuseWithoutRights(const Connection& connection,
-                           const std::vector<std::string>& publications,
-                           std::vector<CatalogTable>& tables);
+// The names of those of a stream.
+struct Publications {
+    std::string all;      // of tables with a key
+    std::string inserts;  // of those whose inserts alone are followed
+};
+
+// Tells which of the tables are published (SourceTable::is_published), and refuses those that are
+// not and could not be. What is published stays so when a right is taken away.
+Status JudgeRights(const Connection& connection, const Publications& publications,
+                   std::vector<CatalogTable>& tables);
 
 }  // namespace biwa::postgres

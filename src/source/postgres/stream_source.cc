@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -29,15 +30,18 @@ constexpr const char* kInsertsSuffix = "_inserts";
 // The first with slots that standbys have too.
 constexpr int kFailoverVersion = 170'000;
 
-// What a publication has: number, name, whether a part. (Parts came with PostgreSQL 15.)
+// What a publication has: number, name, whether a part; one row of NULLs where it has none. (Parts
+// came with PostgreSQL 15.)
 constexpr const char* kMembersSql = R"(
-SELECT r.prrelid, pg_catalog.format('ONLY %I.%I', n.nspname, c.relname),
+SELECT r.prrelid,
+       'ONLY ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
        coalesce(pg_catalog.to_jsonb(r) ->> 'prqual', pg_catalog.to_jsonb(r) ->> 'prattrs')
            IS NOT NULL
-FROM pg_catalog.pg_publication_rel r
-JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE r.prpubid = $1::oid)";
+FROM pg_catalog.pg_publication p
+LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+LEFT JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE p.pubname = $1)";
 
 tl::unexpected<Error> Lost(std::string what) {
     return Fail(ErrorKind::kConflict, std::move(what),
@@ -62,7 +66,8 @@ class PostgresStreamSource final : public StreamSource {
                                             IfMissing if_missing) override;
     Status CheckStart() override;
     Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override;
-    Status Publish(const std::vector<SourceTable>& tables) override;
+    Status Publish(const std::vector<SourceTable>& tables,
+                   const std::set<std::string>& as_they_are) override;
     Result<std::unique_ptr<SnapshotReader>> ResumeSnapshot() override;
     Result<std::string> CheckHistory(const std::string& known, const Position& from) override;
     Result<std::unique_ptr<ChangeSource>> Follow(const std::vector<FollowedTable>& tables,
@@ -83,9 +88,10 @@ class PostgresStreamSource final : public StreamSource {
     // kUser when somebody else reads the slot, kUnavailable when that is not sure.
     Status CheckFree(const Connection& connection);
     Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
-    Result<std::string> Publication(const Connection& connection, const std::string& publication,
-                                    const std::vector<SourceTable>& tables,
-                                    const char* operations) const;
+    std::string Published(const SourceTable& table) const;
+    Result<std::string> ChangesOf(const Connection& connection, const std::string& publication,
+                                  const std::vector<const SourceTable*>& tables,
+                                  const std::set<std::string>& as_they_are) const;
 
     const ConnectionParameters parameters_;
     const std::optional<ConnectionParameters> standby_;
@@ -112,7 +118,7 @@ Result<std::vector<SourceTable>> PostgresStreamSource::Tables(
     const auto types = BIWA_TRY(ReadTypes(connection));
     auto all = BIWA_TRY(ReadTables(connection, types, patterns, if_missing, only_));
     BIWA_TRY(filled_parts_.Note(connection, all));
-    BIWA_TRY(RefuseWithoutRights(connection, {name_, inserts_}, all));
+    BIWA_TRY(JudgeRights(connection, {name_, inserts_}, all));
     std::vector<SourceTable> tables;
     for (auto& found : all) {
         BIWA_TRY(parts_.Examine(connection, found.table));
@@ -141,67 +147,76 @@ Status PostgresStreamSource::DropSlot(const Connection& connection) {
     return {};
 }
 
+// " ONLY schema.name", with the part of it that is wanted.
+std::string PostgresStreamSource::Published(const SourceTable& table) const {
+    const auto part = only_.find(table.ToString());
+    return fmt::format("ONLY {}.{}{}", QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
+                       part == only_.end() ? "" : PublishedPart(part->second));
+}
+
 // Both publications are there from the stream's beginning, tables or not: changes from before a
 // publication was made cannot be read with it.
 Status PostgresStreamSource::MakePublications(const Connection& connection,
                                               const std::vector<SourceTable>& tables) {
-    std::vector<SourceTable> all, inserts;
-    for (const auto& table : tables) (table.columns.key.empty() ? inserts : all).push_back(table);
+    std::string all, inserts;
+    for (const auto& table : tables) {
+        auto& list = table.columns.key.empty() ? inserts : all;
+        list += (list.empty() ? " FOR TABLE " : ", ") + Published(table);
+    }
+    const auto statement = [&](const std::string& publication, const std::string& list,
+                               const char* operations) {
+        return fmt::format("CREATE PUBLICATION {}{} WITH (publish = '{}'{});",
+                           QuoteIdentifier(publication), list, operations,
+                           connection.server_version() >= kPublishRootVersion
+                               ? ", publish_via_partition_root = true"
+                               : "");
+    };
     // Both in one message, which the server carries out as one transaction.
-    const auto statements =
-        BIWA_TRY(Publication(connection, name_, all, "insert, update, delete, truncate")) +
-        BIWA_TRY(Publication(connection, inserts_, inserts, "insert, truncate"));
-    return statements.empty() ? Status() : connection.Execute(statements);
+    return connection.Execute(statement(name_, all, "insert, update, delete, truncate") +
+                              statement(inserts_, inserts, "insert, truncate"));
 }
 
-// What makes a publication one of these tables; empty when it is. Tables that are in it already are
+// What makes a publication one of these tables; empty when it is. Those that stay as they are are
 // not named: that takes a lock on each, for which a long VACUUM would have a new table wait, and
-// the right to publish them, which may have been taken away. (The server keeps the conditions of
-// parts in words of its own: where there are any, all are named.)
-Result<std::string> PostgresStreamSource::Publication(const Connection& connection,
-                                                      const std::string& publication,
-                                                      const std::vector<SourceTable>& tables,
-                                                      const char* operations) const {
-    const auto name = QuoteIdentifier(publication);
-    const auto list_of = [&](const auto& is_wanted) {
-        std::string list;
-        for (const auto& table : tables) {
-            if (!is_wanted(table)) continue;
-            const auto part = only_.find(table.ToString());
-            list += fmt::format("{}ONLY {}.{}{}", list.empty() ? "" : ", ",
-                                QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
-                                part == only_.end() ? "" : PublishedPart(part->second));
-        }
-        return list;
+// the right to publish them, which may have been taken away.
+Result<std::string> PostgresStreamSource::ChangesOf(
+    const Connection& connection, const std::string& publication,
+    const std::vector<const SourceTable*>& tables, const std::set<std::string>& as_they_are) const {
+    const auto rows = BIWA_TRY(connection.Query(kMembersSql, {publication}));
+    if (rows.empty()) {
+        return Lost(fmt::format("publication {} is gone from the server", publication));
+    }
+    struct Member {
+        std::string name;
+        bool has_part;
     };
-    const auto all = list_of([](const SourceTable&) { return true; });
-    const auto found = BIWA_TRY(connection.Query(
-        "SELECT oid FROM pg_catalog.pg_publication WHERE pubname = $1", {publication}));
-    if (found.empty()) {
-        const bool by_root = connection.server_version() >= kPublishRootVersion;
-        return fmt::format("CREATE PUBLICATION {}{} WITH (publish = '{}'{});", name,
-                           all.empty() ? "" : " FOR TABLE " + all, operations,
-                           by_root ? ", publish_via_partition_root = true" : "");
-    }
-    const auto rows = BIWA_TRY(connection.Query(kMembersSql, {found.Text(0, 0)}));
-    bool has_parts = false;
-    for (const auto& table : tables) has_parts = has_parts || only_.contains(table.ToString());
-    std::map<std::string, std::string> members;
+    std::map<std::string, Member> members;
+    std::string removed, added;
     for (int i = 0; i < rows.size(); ++i) {
-        members[rows.Text(i, 0)] = rows.Text(i, 1);
-        has_parts = has_parts || rows.Boolean(i, 2);
+        if (!rows.IsNull(i, 0)) members[rows.Text(i, 0)] = {rows.Text(i, 1), rows.Boolean(i, 2)};
     }
-    if (has_parts && !all.empty()) {
-        return fmt::format("ALTER PUBLICATION {} SET TABLE {};", name, all);
+    const auto add = [](std::string& list, const std::string& one) {
+        list += (list.empty() ? "" : ", ") + one;
+    };
+    for (const auto* table : tables) {
+        const auto member = members.find(table->id);
+        if (member != members.end()) {
+            const bool has_part = only_.contains(table->ToString());
+            const bool stays = member->second.has_part == has_part &&
+                               (!has_part || as_they_are.contains(table->ToString()));
+            const auto name = member->second.name;
+            members.erase(member);
+            if (stays) continue;
+            add(removed, name);
+        }
+        add(added, Published(*table));
     }
-    const auto added =
-        list_of([&](const SourceTable& table) { return members.erase(table.id) == 0; });
-    std::string removed;
-    for (const auto& [id, member] : members) removed += (removed.empty() ? "" : ", ") + member;
+    for (const auto& [id, member] : members) add(removed, member.name);
     std::string statements;
     for (const auto& [verb, list] : {std::pair("DROP", removed), std::pair("ADD", added)}) {
         if (list.empty()) continue;
-        statements += fmt::format("ALTER PUBLICATION {} {} TABLE {};", name, verb, list);
+        statements += fmt::format("ALTER PUBLICATION {} {} TABLE {};", QuoteIdentifier(publication),
+                                  verb, list);
     }
     return statements;
 }
@@ -269,8 +284,16 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
     return start;
 }
 
-Status PostgresStreamSource::Publish(const std::vector<SourceTable>& tables) {
-    return MakePublications(*BIWA_TRY(Asking()), tables);
+Status PostgresStreamSource::Publish(const std::vector<SourceTable>& tables,
+                                     const std::set<std::string>& as_they_are) {
+    const auto& connection = *BIWA_TRY(Asking());
+    std::vector<const SourceTable*> all, inserts;
+    for (const auto& table : tables) {
+        (table.columns.key.empty() ? inserts : all).push_back(&table);
+    }
+    const auto statements = BIWA_TRY(ChangesOf(connection, name_, all, as_they_are)) +
+                            BIWA_TRY(ChangesOf(connection, inserts_, inserts, as_they_are));
+    return statements.empty() ? Status() : connection.Execute(statements);
 }
 
 Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {
@@ -294,6 +317,13 @@ Result<std::string> PostgresStreamSource::CheckHistory(const std::string& known,
         {name_}));
     if (slot.empty())
         return Lost(fmt::format("replication slot {} is gone from the server", name_));
+    // One that is made again does not serve for the log from before that.
+    const auto publications = BIWA_TRY(
+        connection.Query("SELECT count(*) FROM pg_catalog.pg_publication WHERE pubname IN ($1, $2)",
+                         {name_, inserts_}));
+    if (publications.Number(0, 0) < 2) {
+        return Lost(fmt::format("publication {} or {} is gone from the server", name_, inserts_));
+    }
     if (!slot.IsNull(0, 1) && slot.Boolean(0, 1)) {
         return Lost(fmt::format(
             "the server has thrown away the log that slot {} needed (max_slot_wal_keep_size)",

@@ -246,7 +246,7 @@ def test_names_exchanged_on_either_side_of_a_failover_bring_nothing_in_clear(ser
             there.run(exchange)
         for _ in range(2):
             instance.start()
-            wait_until(lambda: is_refused(instance.stream() or {"state": ""}), lambda: (instance.stream(), instance.log()))
+            wait_until(lambda: is_refused(instance.stream() or {"state": "", "tables": []}), lambda: (instance.stream(), instance.log()))
             assert instance.query("FROM app.t") == [[1, "p"]]
             instance.kill()
         files = b"".join(path.read_bytes() for path in (instance.folder / ".biwa").rglob("*") if path.is_file())

@@ -93,6 +93,8 @@ def test_the_whole_exposition(database, instance):
     database.run("UPDATE 生徒 SET 名前 = 'y' WHERE id <= 10")
     instance.sync()
     instance.wait_models(["mart.students"])
+    # A commit can be seen a moment before it is counted.
+    wait_until(lambda: value(read(instance), "biwa_stream_changes_total", stream="app") >= 12, instance.log)
     seen = read(instance)
 
     assert value(seen, "biwa_info", version=instance.status()["version"], project="test",

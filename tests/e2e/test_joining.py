@@ -16,6 +16,11 @@ def notes_of(instance, name):
     return " ".join((table_of(instance, name) or {"notes": []})["notes"])
 
 
+def wait_until_live(instance, *names):
+    wait_until(lambda: all((table_of(instance, name) or {}).get("state") == "live" for name in names),
+               lambda: (instance.stream(), instance.log()), 25)
+
+
 @pytest.fixture
 def reader(database, server):
     """A role that may follow, and reads what it is let."""
@@ -43,8 +48,7 @@ def test_one_that_may_not_be_followed_does_not_hold_up_the_others(database, inst
                  # An owner who may not read, and one who is no owner.
                  f"REVOKE SELECT ON t1 FROM {reader};"
                  f"ALTER TABLE t2 OWNER TO {database.server.user}; GRANT SELECT ON t2 TO {reader}")
-    wait_until(lambda: all((table_of(instance, name) or {}).get("state") == "live"
-                           for name in ("t0", "t3")), lambda: instance.stream(), 25)
+    wait_until_live(instance, "t0", "t3")
     for name in ("t0", "t3"):
         assert assert_same_table(database, instance, name) == 1
     wait_until(lambda: "may not be read" in notes_of(instance, "t1"), lambda: instance.stream(), 20)
@@ -52,16 +56,14 @@ def test_one_that_may_not_be_followed_does_not_hold_up_the_others(database, inst
     assert "only its owner may publish it" in notes_of(instance, "t2")
     # It is still said after the next look, and the stream goes on.
     database.run(f"CREATE TABLE t5 (id int PRIMARY KEY); ALTER TABLE t5 OWNER TO {reader}")
-    wait_until(lambda: (table_of(instance, "t5") or {}).get("state") == "live",
-               lambda: instance.stream(), 25)
+    wait_until_live(instance, "t5")
     for mend in (f"GRANT SELECT ON public.t1 TO {reader};", f"ALTER TABLE public.t2 OWNER TO {reader};"):
         assert mend in instance.command("status").stdout.replace('"', "")
         assert mend in instance.command("doctor").stderr.replace('"', "")
         # With the right it comes by itself.
         database.run(mend)
     for name in ("t1", "t2"):
-        wait_until(lambda: (table_of(instance, name) or {}).get("state") == "live",  # pylint: disable=cell-var-from-loop
-                   lambda: instance.stream(), 25)
+        wait_until_live(instance, name)
         assert assert_same_table(database, instance, name) == 1
 
 
@@ -77,9 +79,42 @@ def test_one_that_cannot_be_copied_at_first_does_not_either(database, instance, 
     assert table_of(instance, "t0")["state"] == "refused"
     database.run(f"GRANT SELECT ON t1 TO {reader}; ALTER TABLE t0 OWNER TO {reader}")
     for name in ("t0", "t1"):
-        wait_until(lambda: (table_of(instance, name) or {}).get("state") == "live",  # pylint: disable=cell-var-from-loop
-                   lambda: instance.stream(), 25)
+        wait_until_live(instance, name)
         assert assert_same_table(database, instance, name) == 1
+
+
+def test_a_role_that_may_not_replicate_leaves_nothing_behind(database, instance, reader):
+    connect_as(instance, reader)
+    database.run(f"CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO {reader}; INSERT INTO t VALUES (1);"
+                 f"ALTER ROLE {reader} NOREPLICATION")
+    instance.start()
+    error = instance.wait_state("failed", 30)["error"]
+    assert "replication role" in error["message"] and "`biwa doctor`" in error["hint"], error
+    assert database.value("SELECT count(*) FROM pg_publication") == 0
+    assert instance.stop() == 0
+    database.run(f"ALTER ROLE {reader} REPLICATION")
+    instance.start()
+    instance.sync()
+    assert assert_same_table(database, instance, "t") == 1
+
+
+def test_one_of_a_role_that_does_not_inherit_says_so(database, instance, reader):
+    connect_as(instance, reader)
+    owner = f"owner_{database.name}"
+    database.run(f"CREATE ROLE {owner}; GRANT {owner} TO {reader}; ALTER ROLE {reader} NOINHERIT;"
+                 f"CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO {owner}; GRANT SELECT ON t TO {reader}")
+    try:
+        instance.start()
+        instance.sync()
+        mend = f"ALTER ROLE {reader} INHERIT;" if int(database.value("SHOW server_version_num")) < 160_000 else \
+            f"GRANT {owner} TO {reader} WITH INHERIT TRUE;"
+        assert mend in notes_of(instance, "t").replace('"', "")
+        database.run(mend)
+        wait_until_live(instance, "t")
+    finally:
+        instance.kill()
+        database.drop_slots()
+        database.run(f"DROP TABLE t; DROP ROLE {owner}")
 
 
 def test_rows_that_a_policy_hides_are_not_left_out_in_silence(database, instance, reader):
@@ -103,7 +138,7 @@ def test_rows_that_a_policy_hides_are_not_left_out_in_silence(database, instance
     wait_until(lambda: "has policies that may hide rows" in notes_of(instance, "notes"), lambda: instance.stream(), 20)
     assert instance.query("SELECT id FROM app.notes ORDER BY id") == [[1], [2]]
     database.run(f"INSERT INTO notes VALUES (3); ALTER ROLE {reader} BYPASSRLS")
-    wait_until(lambda: (table_of(instance, "hidden") or {}).get("state") == "live", lambda: instance.stream(), 25)
+    wait_until_live(instance, "hidden")
     assert assert_same_table(database, instance, "hidden") == 2
     assert instance.command("stream", "recopy", "app", "notes").returncode == 0
     instance.settle()
@@ -121,8 +156,7 @@ def test_a_right_that_is_taken_from_a_table_ends_nothing(database, instance, rea
     database.run(f"REVOKE SELECT ON t1 FROM {reader};"
                  f"ALTER TABLE t2 OWNER TO {database.server.user}; INSERT INTO t2 VALUES (2);"
                  f"CREATE TABLE t3 (id int PRIMARY KEY); ALTER TABLE t3 OWNER TO {reader}")
-    wait_until(lambda: (table_of(instance, "t3") or {}).get("state") == "live",
-               lambda: instance.stream(), 25)
+    wait_until_live(instance, "t3")
     # What takes reading has to wait for the right, and says so.
     assert instance.command("stream", "recopy", "app", "t1").returncode == 0
     wait_until(lambda: f"mend: GRANT SELECT ON public.t1 TO {reader}" in notes_of(instance, "t1").replace('"', ""),
@@ -205,8 +239,7 @@ def test_one_comes_while_others_are_worked_on(database, instance):
         other.autocommit = False
         other.cursor().execute("LOCK TABLE big IN SHARE UPDATE EXCLUSIVE MODE")
         database.run("CREATE TABLE joins (id int PRIMARY KEY); INSERT INTO joins VALUES (2)")
-        wait_until(lambda: (table_of(instance, "joins") or {}).get("state") == "live",
-                   lambda: instance.stream(), 25)
+        wait_until_live(instance, "joins")
         other.rollback()
     database.run("INSERT INTO big VALUES (2); INSERT INTO joins VALUES (3)")
     instance.sync()

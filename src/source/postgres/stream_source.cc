@@ -147,7 +147,7 @@ Status PostgresStreamSource::DropSlot(const Connection& connection) {
     return {};
 }
 
-// " ONLY schema.name", with the part of it that is wanted.
+// "ONLY schema.name", with the part of it that is wanted.
 std::string PostgresStreamSource::Published(const SourceTable& table) const {
     const auto part = only_.find(table.ToString());
     return fmt::format("ONLY {}.{}{}", QuoteIdentifier(table.schema), QuoteIdentifier(table.name),
@@ -257,10 +257,10 @@ Result<StreamStart> PostgresStreamSource::Start(const std::vector<SourceTable>& 
         BIWA_TRY(Remove());
     }
     BIWA_TRY(CheckStart());
+    // A role that may not replicate is refused here, and leaves nothing behind.
+    auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kReplication));
     // The publication has to be there before the slot: the slot's first change is read with it.
     BIWA_TRY(MakePublications(connection, tables));
-
-    auto exporter = BIWA_TRY(Connection::Open(parameters_, Connection::Kind::kReplication));
     // The grammar with parentheses came with PostgreSQL 15; the other is understood by all. A
     // standby may hold a copy of the slot, and so be gone on from when it takes over.
     const auto made = BIWA_TRY(exporter.Query(fmt::format(

@@ -109,7 +109,7 @@ class Masking {
         if (!clear.id.empty() && !state.clear.id.empty() && clear.id != state.clear.id) {
             state.schemas.clear();
         }
-        BIWA_TRY(CheckRenamed(clear, clear.columns, state));
+        BIWA_TRY(CheckRenamed(clear, clear.columns, KnownColumns(clear, state)));
         state.clear = clear;
         state.kept = KeptMasks(clear);
         if (clear.refusal.empty()) BIWA_TRY(RefuseDoubtful(clear));
@@ -219,7 +219,8 @@ class Masking {
         table.id = state.clear.id;
         // Of one that is not at the source any more, all that was masked is.
         if (state.clear.name.empty()) state.kept = KeptMasks(table);
-        BIWA_TRY(CheckRenamed(table, *changes.columns, state));
+        BIWA_TRY(
+            CheckRenamed(table, *changes.columns, KnownBefore(table, *changes.columns, state)));
         BIWA_TRY(CheckOrder(table, changes.columns->columns, state));
         auto masked = BIWA_TRY(MaskTable(policy_, state.kept, table, changes.columns, hash_));
         for (const auto& lost : LostOf(table, *changes.columns)) {
@@ -406,16 +407,23 @@ class Masking {
         // again under another name.
         bool was_there = true;
     };
+    // Those of the warehouse. Null where it has none.
+    const std::vector<BookedColumn>* BookedOf(const SourceTable& table) const {
+        return books_.Find(TargetTable(dataset_, table.schema, table.name));
+    }
+    // One that was made anew numbers its columns anew.
+    bool IsAnother(const SourceTable& table) const {
+        const auto target = TargetTable(dataset_, table.schema, table.name);
+        const auto there = books_.stream_tables.find(SmallLetters(target.name));
+        return there != books_.stream_tables.end() && !table.id.empty() &&
+               !there->second.id.empty() && there->second.id != table.id;
+    }
     std::vector<KnownColumn> KnownColumns(const SourceTable& table, const Table& state) const {
         std::vector<KnownColumn> known;
         std::set<std::string> names;
-        const auto target = TargetTable(dataset_, table.schema, table.name);
-        const auto* booked = books_.Find(target);
+        const auto* booked = BookedOf(table);
         if (booked != nullptr) {
-            // One that was made anew numbers its columns anew.
-            const auto there = books_.stream_tables.find(SmallLetters(target.name));
-            const bool is_another = there != books_.stream_tables.end() && !table.id.empty() &&
-                                    !there->second.id.empty() && there->second.id != table.id;
+            const bool is_another = IsAnother(table);
             for (const auto& one : *booked) {
                 known.push_back({one.name, is_another ? 0 : one.number, one.mask});
                 names.insert(SmallLetters(one.name));
@@ -434,6 +442,30 @@ class Masking {
                                  schema.masks[i] ? ToString(*schema.masks[i]) : std::string()});
             }
         }
+        return known;
+    }
+
+    // For columns of changes: the catalogue may have been read later than these were written, and a
+    // name that it had for a column by then tells nothing of one that is what it was in the changes
+    // before, or in the warehouse: by name, number and mask.
+    std::vector<KnownColumn> KnownBefore(const SourceTable& table, const TableSchema& columns,
+                                         const Table& state) const {
+        auto known = KnownColumns(table, state);
+        auto before = state.latest;
+        if (const auto* booked = BookedOf(table); before.empty() && booked && !IsAnother(table)) {
+            before = *booked;
+        }
+        std::map<std::int32_t, std::string> same;  // name by number
+        for (const auto& one : before) {
+            const auto place = columns.Find(one.name);
+            if (!place || one.number == 0 || columns.columns[*place].number != one.number) continue;
+            const auto mask = MaskNow(table, one.name);
+            if (mask && *mask == one.mask) same[one.number] = one.name;
+        }
+        std::erase_if(known, [&](const KnownColumn& one) {
+            const auto found = same.find(one.number);
+            return found != same.end() && found->second != one.name;
+        });
         return known;
     }
 
@@ -518,7 +550,7 @@ class Masking {
     // The same of columns in changes. kConflict, which says why.
     Status CheckOrder(const SourceTable& table, const std::vector<Column>& columns,
                       const Table& state) const {
-        const auto* booked = books_.Find(TargetTable(dataset_, table.schema, table.name));
+        const auto* booked = BookedOf(table);
         auto before = state.latest;
         if (!before.empty()) {
             // They tell.
@@ -565,8 +597,7 @@ class Masking {
     // columns have numbers these tell, whatever names were exchanged; else a masked column has gone
     // and another has come.
     Status CheckRenamed(const SourceTable& table, const TableSchema& columns,
-                        const Table& state) const {
-        const auto known = KnownColumns(table, state);
+                        const std::vector<KnownColumn>& known) const {
         if (known.empty()) return {};
         const auto lost = policy_.by_default ? std::vector<std::string>() : LostOf(table, columns);
         for (const auto& column : columns.columns) {

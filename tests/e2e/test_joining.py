@@ -98,6 +98,31 @@ def test_a_role_that_may_not_replicate_leaves_nothing_behind(database, instance,
     assert assert_same_table(database, instance, "t") == 1
 
 
+def test_publications_of_another_role_hold_up_new_tables_only(database, instance, reader):
+    database.run("CREATE TABLE t0 (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    connect_as(instance, reader)
+    database.run(f"ALTER TABLE t0 OWNER TO {reader}; CREATE TABLE t1 (id int PRIMARY KEY);"
+                 f"ALTER TABLE t1 OWNER TO {reader}; INSERT INTO t1 VALUES (1)")
+    instance.start()
+    wait_until(lambda: "cannot be published: publication biwa_app is owned by" in notes_of(instance, "t1"),
+               lambda: instance.stream(), 20)
+    database.run("INSERT INTO t0 VALUES (1)")
+    instance.sync()
+    assert assert_same_table(database, instance, "t0") == 1
+    said = instance.command("doctor").stderr.replace('"', "")
+    for (name,) in database.run("SELECT pubname FROM pg_publication"):
+        assert f"publication {name} is owned by {database.server.user}" in said
+        mend = f"ALTER PUBLICATION {name} OWNER TO {reader};"
+        assert mend in said
+        database.run(mend)
+    wait_until_live(instance, "t1")
+    assert "publication" not in instance.command("doctor").stderr
+    assert assert_same_table(database, instance, "t1") == 1
+
+
 def test_one_of_a_role_that_does_not_inherit_says_so(database, instance, reader):
     connect_as(instance, reader)
     owner = f"owner_{database.name}"

@@ -17,12 +17,13 @@ using Level = Finding::Level;
 
 class Examination {
   public:
-    Examination(const Connection& connection, std::string slot)
-        : connection_(connection), slot_(std::move(slot)) {}
+    Examination(const Connection& connection, const std::string& stream)
+        : connection_(connection), slot_(SlotName(stream)), inserts_(InsertsName(stream)) {}
 
     Status Run(const std::vector<std::string>& tables, const TableParts& only) {
         BIWA_TRY(Server());
         BIWA_TRY(Role());
+        BIWA_TRY(Publications());
         BIWA_TRY(Slots());
         BIWA_TRY(Tables(tables, only));
         return {};
@@ -122,6 +123,16 @@ class Examination {
         return {};
     }
 
+    // The stream's own may have been made as another role, as which the connection was opened then.
+    Status Publications() {
+        for (const auto& [name, other] :
+             BIWA_TRY(OthersPublications(connection_, {slot_, inserts_}))) {
+            Add(Level::kProblem, other.refusal, "tables that come and go cannot be published",
+                other.mend_sql);
+        }
+        return {};
+    }
+
     Status Slots() {
         const auto counts = BIWA_TRY(
             connection_.Query("SELECT (SELECT count(*) FROM pg_catalog.pg_replication_slots), "
@@ -173,7 +184,7 @@ class Examination {
             return {};
         }
         const auto missing = BIWA_TRY(MissingRights(connection_, *tables));
-        PartExaminer parts({slot_});
+        PartExaminer parts({slot_, inserts_});
         for (std::size_t i = 0; i < tables->size(); ++i) {
             auto& table = (*tables)[i].table;
             BIWA_TRY(parts.Examine(connection_, table));
@@ -200,7 +211,8 @@ class Examination {
     }
 
     const Connection& connection_;
-    const std::string slot_;
+    const std::string slot_;  // its name and that of the publication
+    const std::string inserts_;
     std::vector<Finding> findings_;
 };
 
@@ -211,7 +223,7 @@ Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
                                      const std::vector<std::string>& tables,
                                      const TableParts& only) {
     const auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
-    Examination examination(connection, SlotName(stream));
+    Examination examination(connection, stream);
     BIWA_TRY(examination.Run(tables, only));
     if (standby != nullptr) BIWA_TRY(examination.Standby(*standby));
     return examination.TakeFindings();

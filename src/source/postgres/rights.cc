@@ -85,6 +85,25 @@ Result<std::vector<MissingRight>> MissingRights(const Connection& connection,
     return missing;
 }
 
+Result<std::map<std::string, MissingRight>> OthersPublications(const Connection& connection,
+                                                               const Publications& publications) {
+    const auto rows = BIWA_TRY(connection.Query(
+        "SELECT p.pubname, r.rolname, current_user FROM pg_catalog.pg_publication p "
+        "JOIN pg_catalog.pg_roles r ON r.oid = p.pubowner WHERE p.pubname IN ($1, $2) AND NOT "
+        "pg_catalog.pg_has_role(p.pubowner, 'USAGE')",
+        {publications.all, publications.inserts}));
+    std::map<std::string, MissingRight> others;
+    for (int row = 0; row < rows.size(); ++row) {
+        const auto name = rows.Text(row, 0), role = rows.Text(row, 2);
+        others[name] = {fmt::format("publication {} is owned by {}: only its owner may change it, "
+                                    "and role {} is not one",
+                                    name, rows.Text(row, 1), role),
+                        fmt::format("ALTER PUBLICATION {} OWNER TO {};", QuoteIdentifier(name),
+                                    QuoteIdentifier(role))};
+    }
+    return others;
+}
+
 Status JudgeRights(const Connection& connection, const Publications& publications,
                    std::vector<CatalogTable>& tables) {
     auto missing = BIWA_TRY(MissingRights(connection, tables));
@@ -94,14 +113,21 @@ Status JudgeRights(const Connection& connection, const Publications& publication
     for (int row = 0; row < rows.size(); ++row) {
         published[rows.Text(row, 0)].insert(rows.Text(row, 1));
     }
+    const auto others = BIWA_TRY(OthersPublications(connection, publications));
     for (std::size_t i = 0; i < tables.size(); ++i) {
         auto& table = tables[i].table;
         const auto there = published.find(table.id);
         table.is_published = there != published.end();
-        if (missing[i].refusal.empty() || !table.refusal.empty()) continue;
+        if (!table.refusal.empty()) continue;
         // From the one to the other takes the right again.
         const auto& needed = table.columns.key.empty() ? publications.inserts : publications.all;
         if (*table.is_published && there->second.contains(needed)) continue;
+        if (missing[i].refusal.empty()) {
+            const auto another = others.find(needed);
+            if (another == others.end()) continue;
+            missing[i] = another->second;
+            missing[i].refusal = "cannot be published: " + missing[i].refusal;
+        }
         table.refusal = std::move(missing[i].refusal);
         table.mend_sql = std::move(missing[i].mend_sql);
     }

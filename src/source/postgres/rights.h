@@ -1,6 +1,7 @@
 // What a role has to be given before it may follow tables.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ struct Publications {
     std::string all;      // of tables with a key
     std::string inserts;  // of those whose inserts alone are followed
 };
+
+// Those of them that are another role's, by name: the connection's role was another one when they
+// were made.
+Result<std::map<std::string, MissingRight>> OthersPublications(const Connection& connection,
+                                                               const Publications& publications);
 
 // Tells which of the tables are published (SourceTable::is_published), and refuses those that are
 // not and could not be. What is published stays so when a right is taken away.

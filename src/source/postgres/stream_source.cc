@@ -25,8 +25,6 @@ namespace biwa::postgres {
 
 namespace {
 
-constexpr const char* kInsertsSuffix = "_inserts";
-
 // The first with slots that standbys have too.
 constexpr int kFailoverVersion = 170'000;
 
@@ -58,7 +56,7 @@ class PostgresStreamSource final : public StreamSource {
           standby_(std::move(standby)),
           only_(std::move(only)),
           name_(SlotName(stream)),
-          inserts_(SlotName(stream + kInsertsSuffix)),
+          inserts_(InsertsName(stream)),
           filled_parts_({name_, inserts_}),
           parts_({name_, inserts_}) {}
 
@@ -454,6 +452,8 @@ Status PostgresStreamSource::Remove() {
 }
 
 }  // namespace
+
+std::string InsertsName(const std::string& stream) { return SlotName(stream + "_inserts"); }
 
 std::string SlotName(const std::string& stream) {
     std::string name = "biwa_";

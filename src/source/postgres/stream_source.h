@@ -11,6 +11,9 @@ namespace biwa::postgres {
 
 // "biwa_<stream>", in the letters that a slot's name may have.
 std::string SlotName(const std::string& stream);
+// Of the publication of tables whose inserts alone are followed; that of the others is called as
+// the slot is.
+std::string InsertsName(const std::string& stream);
 
 // `standby`: where copies are read; null: at the server itself.
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,

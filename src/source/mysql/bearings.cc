@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "source/lost.h"
 #include "source/mysql/snapshot.h"
 
 namespace biwa::mysql {
@@ -39,21 +40,20 @@ Result<std::string> Missing(const Connection& connection, const BinlogPlace& pla
 }  // namespace
 
 Status CheckGtids(const Connection& connection, const BinlogPlace& place) {
-    constexpr const char* kMend =
-        "Point the connection at a server that has all of it (a replica needs log_slave_updates to "
-        "be one). Or set `when_lost: recopy` in the stream's file: all tables are then copied "
-        "anew, "
-        "beside those that are there, which stay until then.";
+    const auto mend = std::string(
+                          "Point the connection at a server that has all of it (a replica needs "
+                          "log_slave_updates to be one). ") +
+                      kCopyAllAnew;
     const auto answers = fmt::format(
         "another server answers than the one that was followed (server_id was {}), and ",
         place.server);
     if (place.gtids.empty()) {
-        return Fail(ErrorKind::kConflict, answers + "there is no GTID by which to go on", kMend);
+        return Fail(ErrorKind::kConflict, answers + "there is no GTID by which to go on", mend);
     }
     const auto missing = BIWA_TRY(Missing(connection, place));
     if (!missing.empty()) {
         return Fail(ErrorKind::kConflict,
-                    answers + "its binary log lacks transactions that are here: " + missing, kMend);
+                    answers + "its binary log lacks transactions that are here: " + missing, mend);
     }
     if (connection.is_mariadb()) return {};
     // What it has, but no longer in its log, may be what comes next.
@@ -64,7 +64,7 @@ Status CheckGtids(const Connection& connection, const BinlogPlace& place) {
     if (lost.empty()) return {};
     return Fail(ErrorKind::kConflict,
                 answers + "its binary log no longer has transactions that come next: " + lost,
-                kMend);
+                mend);
 }
 
 Status CheckLogGoesOn(const Connection& connection, const BinlogPlace& place,

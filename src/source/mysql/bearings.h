@@ -40,9 +40,4 @@ Status CheckGtids(const Connection& connection, const BinlogPlace& place);
 Status CheckLogGoesOn(const Connection& connection, const BinlogPlace& place,
                       bool at_begin_of_file);
 
-// The mend of a log that has ended, or that was begun anew.
-inline constexpr const char* kCopyAllAnew =
-    "With `when_lost: recopy` in the stream's file all tables are copied anew, beside those that "
-    "are there, which stay until then.";
-
 }  // namespace biwa::mysql

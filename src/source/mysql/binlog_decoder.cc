@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "source/lost.h"
 #include "source/mysql/byte_reader.h"
 #include "source/mysql/character_set.h"
 
@@ -14,10 +15,6 @@ namespace {
 
 // Definitions of tables that are remembered; each is told again before its rows.
 constexpr std::size_t kTablesMax = 10'000;
-
-constexpr const char* kCopyAnew =
-    "Changes are missing here. With `when_lost: recopy` in the stream's file all tables are copied "
-    "anew, beside those that are there, which stay until then.";
 
 // "X'6131',X'',1", as the server writes it in statements.
 std::string XidText(std::string_view body) {
@@ -144,7 +141,7 @@ Status BinlogDecoder::DecodeOne(const Event& event, const SharedBytes& bytes) {
         case EventType::kPartialUpdateRows:
             return Fail(ErrorKind::kConflict,
                         "the server logs parts of JSON values only, which cannot be followed",
-                        std::string("SET GLOBAL binlog_row_value_options = ''. ") + kCopyAnew);
+                        std::string("SET GLOBAL binlog_row_value_options = ''. ") + kCopyAllAnew);
         case EventType::kTransactionPayload:
             payload_ = BIWA_TRY(TransactionPayload::Open({bytes.owner, event.body}));
             return {};
@@ -180,13 +177,11 @@ Status BinlogDecoder::DecodeFormat(const Event& event) {
     const auto format = BIWA_TRY(ReadFormatDescription(event.body));
     checksums_ = format.checksums;
     if (place_.made_s != 0 && place_.made_s != event.time_s) {
-        return Fail(
-            ErrorKind::kConflict,
-            fmt::format("the binary log {} is not the one that was followed: it was begun "
-                        "anew at the server",
-                        place_.file),
-            "Was the server restored, or is it another one? With `when_lost: recopy` in the "
-            "stream's file all tables are copied anew.");
+        return Fail(ErrorKind::kConflict,
+                    fmt::format("the binary log {} is not the one that was followed: it was begun "
+                                "anew at the server",
+                                place_.file),
+                    std::string("Was the server restored, or is it another one? ") + kCopyAllAnew);
     }
     place_.made_s = event.time_s;
     has_format_ = true;
@@ -235,7 +230,7 @@ tl::unexpected<Error> BinlogDecoder::Conflict(const std::string& what) const {
     return Fail(
         ErrorKind::kConflict,
         fmt::format("the changes cannot be followed any more: {} ({}:{})", what, place_.file, end_),
-        kCopyAnew);
+        kCopyAllAnew);
 }
 
 void BinlogDecoder::PassOver(const std::string& schema, const std::string& name,

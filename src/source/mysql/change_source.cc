@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "source/lost.h"
 #include "source/mysql/byte_reader.h"
 
 namespace biwa::mysql {
@@ -33,10 +34,10 @@ constexpr std::chrono::seconds kLogCheckedEvery{5};
 
 constexpr std::uint64_t kFirstEvent = 4;  // after a file's magic bytes
 
-constexpr const char* kHistoryGone =
-    "Changes were lost. With `when_lost: recopy` in the stream's file all tables are copied anew, "
-    "beside those that are there, which stay until then. Keep more of the binary log "
-    "(binlog_expire_logs_seconds).";
+// Of a log that is not long enough.
+std::string Mend() {
+    return std::string("Keep more of the binary log (binlog_expire_logs_seconds). ") + kCopyAllAnew;
+}
 
 }  // namespace
 
@@ -66,7 +67,7 @@ void EventPump::Run(std::stop_token stop) {
         const auto size = mysql_net_read_packet(connection);
         if (size == packet_error) {
             ended = tl::unexpected(connection_.LastError("following the binary log"));
-            if (ended.error().kind == ErrorKind::kConflict) ended.error().hint = kHistoryGone;
+            if (ended.error().kind == ErrorKind::kConflict) ended.error().hint = Mend();
             break;
         }
         const auto* const packet = connection->net.read_pos;
@@ -287,14 +288,14 @@ Status CheckFile(const Connection& connection, const BinlogPlace& place) {
                     fmt::format("the server no longer has its binary log {}, from which the stream "
                                 "was to go on",
                                 place.file),
-                    kHistoryGone);
+                    Mend());
     }
     if (place.offset >> 32 != 0) {
         return Fail(
             ErrorKind::kConflict,
             fmt::format("the stream stands at {} of {}, beyond what the protocol can ask for",
                         HumanBytes(place.offset), place.file),
-            kHistoryGone);
+            Mend());
     }
     return {};
 }

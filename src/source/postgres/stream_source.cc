@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "source/lost.h"
 #include "source/postgres/catalog.h"
 #include "source/postgres/change_source.h"
 #include "source/postgres/history.h"
@@ -43,8 +44,7 @@ WHERE p.pubname = $1)";
 
 tl::unexpected<Error> Lost(std::string what) {
     return Fail(ErrorKind::kConflict, std::move(what),
-                "Changes were lost. With `when_lost: recopy` in the stream's file all tables are "
-                "copied anew, beside those that are there, which stay until then.");
+                std::string("Changes were lost. ") + kCopyAllAnew);
 }
 
 class PostgresStreamSource final : public StreamSource {

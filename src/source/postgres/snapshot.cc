@@ -44,7 +44,7 @@ Result<std::string> LockAndTellFile(const Connection& connection, const std::str
 tl::unexpected<Error> ChangedSince(Error error, const SourceTable& table) {
     if (error.kind != ErrorKind::kUser) return tl::unexpected(std::move(error));
     error.kind = ErrorKind::kUnavailable;
-    return Within(fmt::format("{} has changed since the copy began", table.ToString()),
+    return Within(fmt::format("{} cannot be read as it could be before", table.ToString()),
                   std::move(error));
 }
 

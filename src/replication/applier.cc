@@ -559,16 +559,22 @@ Status Applier::MendMissing(Table& table, const TableSchema& columns) {
     source.schema = table.known.schema;
     source.name = table.known.name;
     source.columns = columns;
-    BIWA_TRY(transaction_->Execute("DELETE FROM biwa_completed WHERE biwa_missing"));
+    BIWA_TRY(transaction_->Execute(
+        fmt::format("CREATE OR REPLACE TEMP TABLE biwa_missing AS SELECT {} FROM biwa_completed "
+                    "WHERE biwa_missing; DELETE FROM biwa_completed WHERE biwa_missing",
+                    KeyList(columns))));
     auto found = source_.ReadRows(source, keys);
     if (!found && found.error().kind == ErrorKind::kConflict) {
         return PassOver(table, found.error().message);
     }
     ReaderSource rows(columns.columns, BIWA_TRY(std::move(found)));
-    BIWA_TRY(transaction_->ExecuteWith("INSERT INTO biwa_completed SELECT *, false FROM $rows",
-                                       {{"rows", rows}}));
+    BIWA_TRY(transaction_->ExecuteWith(
+        fmt::format("INSERT INTO biwa_completed SELECT r.*, false FROM $rows AS r{}",
+                    OnlyKeys(columns, "r", "biwa_missing")),
+        {{"rows", rows}}));
     // These rows are ahead of the changes: until those have caught up it is as after such a copy.
     table.known.overlap_until = BIWA_TRY(source_.Head()).order;
+    overlaps_[table.known.ToString()] = table.known.overlap_until;
     table.history.reset();
     BIWA_TRY(EndEpoch(*transaction_, stream_, table.known.schema, table.known.name));
     return SaveOverlap(*transaction_, stream_, table.known.schema, table.known.name,
@@ -600,6 +606,7 @@ Result<Applier::Applied> Applier::Commit() {
     transaction_.reset();
     Applied applied;
     applied.waiting = std::exchange(passed_over_, {});
+    applied.overlaps = std::exchange(overlaps_, {});
     applied.position = *position_;
     applied.commit_time = commit_time_;
     applied.changes = changes_;

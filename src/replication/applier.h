@@ -54,6 +54,9 @@ class Applier {
         std::vector<TableName> tables;
         // Tables that have to be copied anew: from now on their changes are passed over.
         std::vector<StreamState::Table> waiting;
+        // Of tables with rows that were read at the source, and so are ahead of the changes: up to
+        // where (StreamState::Table::overlap_until), by name.
+        std::map<std::string, std::uint64_t> overlaps;
     };
     // Applies and commits what was taken in. Only when can_commit().
     Result<Applied> Commit();
@@ -128,8 +131,10 @@ class Applier {
     std::unique_ptr<WriteTransaction> transaction_;
     std::map<TableName, bool> touched_;
     bool has_altered_alone_ = false;
-    std::vector<StreamState::Table> passed_over_;  // since the last commit
-    std::uint64_t known_until_;                    // changes up to here were taken in
+    // Since the last commit:
+    std::vector<StreamState::Table> passed_over_;
+    std::map<std::string, std::uint64_t> overlaps_;  // Applied::overlaps
+    std::uint64_t known_until_;                      // changes up to here were taken in
     std::optional<Position> position_;
     const Micros commit_time_before_;
     Micros commit_time_;  // never goes back

@@ -178,6 +178,7 @@ TEST(ApplierTest, ARowThatACopyMissedIsReadFromTheSource) {
     EXPECT_EQ(world.source.asked_for, 2);
     const auto state = ReadStreamState(*world.warehouse, "s");
     EXPECT_EQ(state->tables.at(0).overlap_until, 20u) << "what was read is ahead of the changes";
+    EXPECT_EQ(applied->overlaps, (std::map<std::string, std::uint64_t>{{"public.t", 20}}));
 }
 
 TEST(ApplierTest, PositionAndRowsComeInOneTransaction) {

@@ -518,10 +518,10 @@ Result<Position> RepairRows(WriteTransaction& transaction, StreamSource& source,
                     QuotedList(fit.kept, "t."), target.ToSql(), OnKey(columns, "t", "k"),
                     target.ToSql(), OnKey(columns, "t", "k"))));
     BIWA_TRY(transaction.ExecuteWith(
-        fmt::format("INSERT INTO {} ({}{}{}) SELECT {}{}{} FROM $rows AS r{}", target.ToSql(),
+        fmt::format("INSERT INTO {} ({}{}{}) SELECT {}{}{} FROM $rows AS r{}{}", target.ToSql(),
                     QuotedList(columns.columns), keeps ? ", " : "", QuotedList(fit.kept),
                     QuotedList(columns.columns, "r."), keeps ? ", " : "",
-                    QuotedList(fit.kept, "biwa_kept."),
+                    QuotedList(fit.kept, "biwa_kept."), OnlyKeys(columns, "r", "biwa_keys"),
                     keeps ? " LEFT JOIN biwa_kept ON " + OnKey(columns, "r", "biwa_kept") : ""),
         {{"rows", rows}}));
     return source.Head();

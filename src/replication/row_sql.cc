@@ -35,6 +35,10 @@ std::string OnKey(const TableSchema& columns, std::string_view a, std::string_vi
     return on;
 }
 
+std::string OnlyKeys(const TableSchema& columns, std::string_view a, std::string_view keys) {
+    return fmt::format(" SEMI JOIN {} ON {}", keys, OnKey(columns, a, keys));
+}
+
 std::string AsText(const Column& column) {
     const auto name = QuoteIdentifier(column.name);
     return column.type.id == TypeId::kBytes ? fmt::format("'\\x' || hex({})", name)

@@ -20,6 +20,10 @@ std::vector<Column> KeyColumns(const TableSchema& columns);
 // "a.id = b.id AND …"
 std::string OnKey(const TableSchema& columns, std::string_view a, std::string_view b);
 
+// Behind "FROM rows AS a": without those whose key is none of the table's; what a source gives for
+// some keys may be of others (StreamSource::ReadRows).
+std::string OnlyKeys(const TableSchema& columns, std::string_view a, std::string_view keys);
+
 // The value as text that the source reads too.
 std::string AsText(const Column& column);
 // The value of such a text.

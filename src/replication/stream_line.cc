@@ -539,6 +539,9 @@ Result<StreamLine::Applying> StreamLine::ApplyQueue(
                 waiting_.pop_front();
             }
         }
+        for (const auto& [name, until] : applied.overlaps) {
+            state_.Find(name)->overlap_until = until;
+        }
         for (const auto& waiting : applied.waiting) {
             auto* table = state_.Find(waiting.ToString());
             table->phase = waiting.phase;

@@ -12,6 +12,7 @@ namespace biwa {
 namespace {
 
 constexpr std::string_view kBesidePrefix = "_biwa_beside_";
+constexpr std::string_view kFormer = "_biwa_former_";  // within a transaction
 constexpr std::string_view kMasked = "masked: ";
 constexpr std::string_view kAfterMask = "; ";
 constexpr const char* kKept = "is not at the source any more; its last values are kept";
@@ -548,13 +549,17 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
         const auto* const as = old->type == now->type ? "" : "::VARCHAR";
         on += fmt::format("{}b.{}{} = t.{}{}", on.empty() ? "" : " AND ", name, as, name, as);
     }
+    // The engine's log names the table of an UPDATE by what it is called when the transaction ends:
+    // before its renaming the log would lead to the table that had the name until then.
+    const TableName former{target.dataset, std::string(kFormer) + target.name};
+    BIWA_TRY(transaction.Execute(
+        fmt::format("ALTER TABLE {} RENAME TO {}; ALTER TABLE {} RENAME TO {}", target.ToSql(),
+                    QuoteIdentifier(former.name), beside.ToSql(), QuoteIdentifier(target.name))));
     if (!set.empty() && has_key) {
         BIWA_TRY(transaction.Execute(fmt::format("UPDATE {} AS b SET {} FROM {} AS t WHERE {}",
-                                                 beside.ToSql(), set, target.ToSql(), on)));
+                                                 target.ToSql(), set, former.ToSql(), on)));
     }
-    BIWA_TRY(transaction.Execute(fmt::format("DROP TABLE {}", target.ToSql())));
-    BIWA_TRY(transaction.Execute(
-        fmt::format("ALTER TABLE {} RENAME TO {}", beside.ToSql(), QuoteIdentifier(target.name))));
+    BIWA_TRY(transaction.Execute(fmt::format("DROP TABLE {}", former.ToSql())));
     BIWA_TRY(transaction.Execute("DELETE FROM _biwa.stream_columns WHERE " + OfTarget(target)));
     return transaction.Execute(
         fmt::format("UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",

@@ -259,7 +259,9 @@ class StreamSource {
                                                          const Position& from,
                                                          std::chrono::milliseconds idle_every) = 0;
     // The rows of these keys as they are now, in the columns of `table`; those that are gone are
-    // left out. Each key as texts, one a column of table.columns.key.
+    // left out. Each key as texts, one a column of table.columns.key. There may be rows among them
+    // whose keys the source takes for the same, and the warehouse does not: of other letters
+    // ("Tanaka" for "tanaka"), or digits ("1.0" for "1").
     virtual Result<std::unique_ptr<RowReader>> ReadRows(
         const SourceTable& table, const std::vector<std::vector<std::string>>& keys) = 0;
     // The keys that the table has in the range now, in the columns of its key.

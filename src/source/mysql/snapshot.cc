@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 
 #include "base/log.h"
@@ -161,12 +162,20 @@ std::string KeyLiteral(const Connection& connection, const Type& type, const std
         case TypeId::kInt32:
         case TypeId::kInt64:
         case TypeId::kInt128:
-        case TypeId::kFloat:
         case TypeId::kDouble:
         case TypeId::kDecimal:
             return text.find_first_not_of("0123456789+-.eE") == std::string::npos
                        ? text
                        : connection.Literal(text);
+        case TypeId::kFloat: {
+            // The server compares as doubles, and 0.1 is another one than the float next to it.
+            float value = 0;
+            const auto* const end = text.data() + text.size();
+            const auto read = std::from_chars(text.data(), end, value);
+            return read.ec == std::errc() && read.ptr == end
+                       ? fmt::format("{:.17e}", static_cast<double>(value))
+                       : connection.Literal(text);
+        }
         case TypeId::kBytes:
             return "X" + connection.Literal(text.substr(std::min<std::size_t>(2, text.size())));
         case TypeId::kTimestampTz: {
@@ -398,8 +407,10 @@ Result<std::unique_ptr<RowReader>> ReadKeysInRange(const ConnectionParameters& p
         const auto i = key.columns.size();
         key.columns.push_back(column);
         auto name = QuoteName(column.name);
-        // In the order that the warehouse has, which knows no collation.
-        if (column.type.id == TypeId::kText) name = fmt::format("CAST({} AS BINARY)", name);
+        // In the order that the warehouse has, which knows no collation and no character set.
+        if (column.type.id == TypeId::kText) {
+            name = fmt::format("CAST(CONVERT({} USING utf8mb4) AS BINARY)", name);
+        }
         names.push_back(std::move(name));
         if (i < range.from.size()) {
             from.push_back(KeyLiteral(connection, column.type, range.from[i]));

@@ -135,6 +135,7 @@ class Masking {
             clear.notes.push_back(fmt::format("masks name {}, which is not there any more", lost));
         }
         clear.columns = *masked->masked;
+        clear.is_masked_by_name = true;
         clear.masks = masked->Describe();
         Keep(state, std::move(*masked));
         return clear;
@@ -219,6 +220,7 @@ class Masking {
         table.id = state.clear.id;
         // Of one that is not at the source any more, all that was masked is.
         if (state.clear.name.empty()) state.kept = KeptMasks(table);
+        BIWA_TRY(CheckGone(table, *changes.columns, KnownColumns(table, state)));
         BIWA_TRY(
             CheckRenamed(table, *changes.columns, KnownBefore(table, *changes.columns, state)));
         BIWA_TRY(CheckOrder(table, changes.columns->columns, state));
@@ -633,6 +635,57 @@ class Masking {
                             lost.front(), table.ToString(), column.name),
                 fmt::format("Name {}.{} in masks or in clear, take {} out, and `biwa apply`.",
                             table.ToString(), column.name, lost.front()));
+        }
+        return {};
+    }
+
+    // Where columns have numbers, those of changes that have none were dropped since, and their
+    // names do not tell which they were: a masked one may have got the name of one that was clear,
+    // and have gone by it. Such changes have all columns of then in the order of their numbers.
+    // kConflict.
+    Status CheckGone(const SourceTable& table, const TableSchema& columns,
+                     const std::vector<KnownColumn>& known) const {
+        const auto& then = columns.columns;
+        std::set<std::int32_t> placed;
+        for (const auto& column : then) placed.insert(column.number);
+        std::set<std::int32_t> open;  // numbers that are known, and none of these columns'
+        bool has_numbers = placed.size() > 1;
+        for (const auto& one : known) {
+            has_numbers = has_numbers || one.number != 0;
+            if (one.number != 0 && !placed.contains(one.number)) open.insert(one.number);
+        }
+        if (!has_numbers || !placed.contains(0)) return {};
+        const auto newest = std::max(open.empty() ? 0 : *open.rbegin(), *placed.rbegin());
+        for (std::size_t begin = 0; begin < then.size(); ++begin) {
+            if (then[begin].number != 0) continue;
+            auto end = begin;
+            while (end < then.size() && then[end].number == 0) ++end;
+            const auto low = begin == 0 ? 0 : then[begin - 1].number;
+            const auto high = end == then.size() ? newest + 1 : then[end].number;
+            const auto numbers = static_cast<std::size_t>(high - low - 1);
+            const std::vector<std::int32_t> between(open.upper_bound(low), open.lower_bound(high));
+            for (auto i = begin; i < end; ++i) {
+                const auto mask = BIWA_TRY(MaskNow(table, then[i].name));
+                for (const auto& one : known) {
+                    if (one.name == then[i].name || !ShowsMore(one.mask, mask)) continue;
+                    const auto found = std::find(between.begin(), between.end(), one.number);
+                    const auto before = found - between.begin(), behind = between.end() - found;
+                    // Those in front of it were some of these too; so were those behind it, unless
+                    // they came later than all that is known.
+                    const bool may_be = found != between.end() &&
+                                        before >= static_cast<std::ptrdiff_t>(i - begin) &&
+                                        (end == then.size() || numbers > between.size() ||
+                                         behind >= static_cast<std::ptrdiff_t>(end - i));
+                    const bool is_unknown =
+                        one.number == 0 && one.was_there && !columns.Find(one.name);
+                    if (!may_be && !is_unknown) continue;
+                    return Fail(ErrorKind::kConflict,
+                                fmt::format("column {} was dropped since, and may have been {}, "
+                                            "which is masked, under another name",
+                                            then[i].name, one.name));
+                }
+            }
+            begin = end;
         }
         return {};
     }

@@ -88,7 +88,9 @@ bool TableKeeper::HasToBeHeard(const TableStep& step) const {
                                     known->inserts_only == columns.key.empty();
     const bool keeps_history =
         MatchesAny(options_.history, step.table, options_.dataset.usual_schema);
-    return (keeps_history && is_published_alike) || NamesAreInLog(*step.found);
+    // What a column was called before it got a name that is clear is in no catalogue.
+    const bool tells = keeps_history || step.found->is_masked_by_name;
+    return (tells && is_published_alike) || NamesAreInLog(*step.found);
 }
 
 Status TableKeeper::PutOffUnheard(StreamSource& source, std::vector<TableStep>& steps,
@@ -107,7 +109,7 @@ Status TableKeeper::PutOffUnheard(StreamSource& source, std::vector<TableStep>& 
             // masked column is what the last ALTER has made of it.
             const auto found = hearings_.find(step.table);
             if (found != hearings_.end() &&
-                (found->second.signature == signature || !NamesAreInLog(*step.found))) {
+                (found->second.signature == signature || !step.found->is_masked_by_name)) {
                 before = found->second;
             }
         }

@@ -59,6 +59,8 @@ struct SourceTable {
     std::vector<std::string> notes = {};
     // Columns that are masked, those that are left out too, and how.
     std::map<std::string, std::string> masks = {};
+    // Whether columns may be masked, by what they are called.
+    bool is_masked_by_name = false;
     // What of it is copied; empty: all. `columns` are those.
     TablePart part = {};
     // Whether the stream gets its changes now, where the source tells that of each table.

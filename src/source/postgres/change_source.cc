@@ -122,7 +122,8 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
             return DecoderOf(relation.columns[i], types_, &column).type == column.type;
         });
     } else {
-        // The table itself has gone: what is known of before is all there is.
+        // The table itself has gone: what is known of before is all there is, and no number of
+        // then is among it.
         for (std::size_t i = 0; i < places.size(); ++i) {
             places[i].column = known.Find(relation.columns[i].name);
             places[i].is_gone = !places[i].column;
@@ -139,7 +140,7 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
         auto decoder = DecoderOf(relation.columns[i], types_, today);
         auto& column = schema->columns.emplace_back(
             Column{relation.columns[i].name, decoder.type, true, decoder.note});
-        if (today != nullptr) column.number = today->number;
+        if (today != nullptr && is_known) column.number = today->number;
         // What rows got that were there when it came, the catalogue says of no other type.
         if (today != nullptr && today->type == column.type) {
             column.fill = today->fill;

@@ -47,7 +47,14 @@ std::string Versions(const HistoryTable& table, const std::vector<Column>& colum
                      const HistoryKey& key) {
     const auto names = QuotedList(columns);
     std::string partition;
-    for (const auto& column : key.columns) partition += ", " + QuoteIdentifier(column);
+    for (const auto& column : key.columns) {
+        // A mask takes a column out of the history, too: rows that only it told apart are alike.
+        const bool has_gone =
+            key.repeats && std::none_of(columns.begin(), columns.end(), [&](const Column& one) {
+                return SmallLetters(one.name) == SmallLetters(column);
+            });
+        if (!has_gone) partition += ", " + QuoteIdentifier(column);
+    }
     if (key.repeats) {
         // Alike rows are as good as each other: the first that came is the first that goes.
         return fmt::format(

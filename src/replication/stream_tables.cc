@@ -139,7 +139,8 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
         } else if (table.part != there.part.ToString()) {
             reason = "another part of it is wanted";
         } else if (!there.is_published.value_or(true)) {
-            reason = "was taken out of the publication: changes of it are missing";
+            reason =
+                "was taken out of the publication, or this was altered: changes of it are missing";
         } else if (table.key_repeats != there.columns.key_repeats) {
             reason = there.columns.key_repeats ? "has no key any more" : "has got a key";
         } else if (table.inserts_only != inserts_only) {

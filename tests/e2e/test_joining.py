@@ -1,5 +1,6 @@
 """Tables that come to a running stream, and what holds one of them up."""
 import contextlib
+import re
 import time
 
 import pytest
@@ -121,6 +122,23 @@ def test_publications_of_another_role_hold_up_new_tables_only(database, instance
     wait_until_live(instance, "t1")
     assert "publication" not in instance.command("doctor").stderr
     assert assert_same_table(database, instance, "t1") == 1
+
+
+def test_a_stream_is_not_half_removed_where_publications_are_another_roles(database, instance, reader):
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    connect_as(instance, reader)
+    assert instance.command("apply", "--yes").returncode == 0
+    (instance.folder / "streams/app.yaml").unlink()
+    slots = f"SELECT count(*) FROM pg_replication_slots WHERE database = '{database.name}'"
+    for _ in range(2):
+        done = instance.command("apply", "--yes")
+        assert done.returncode == 1 and database.value(slots) == 1, done.stderr
+        database.run(re.search(r"ALTER PUBLICATION .* OWNER TO .*;", done.stderr).group())
+    done = instance.command("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert database.value(slots) == 0 and database.value("SELECT count(*) FROM pg_publication") == 0
 
 
 def test_one_of_a_role_that_does_not_inherit_says_so(database, instance, reader):
@@ -251,6 +269,35 @@ def test_one_that_is_taken_out_of_the_publication_is_copied_anew(database, insta
     database.run("INSERT INTO t VALUES (3)")
     instance.sync()
     assert assert_same_table(database, instance, "t") == 3
+
+
+@pytest.mark.parametrize("alteration", [
+    "SET (publish = 'insert, truncate')", "SET (publish = 'insert, update, delete')",
+    "SET (publish_via_partition_root = false)", "SET TABLE biwa_test_marker, parted, t WHERE (id != 2)",
+    "SET TABLE biwa_test_marker, parted, t (id, v)"])
+def test_a_publication_that_is_altered_is_made_right_and_what_is_missing_copied(database, instance, alteration):
+    if "TABLE" in alteration and int(database.value("SHOW server_version_num")) < 150_000:
+        pytest.skip("no parts of tables before PostgreSQL 15")
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n")
+    database.run("CREATE TABLE t (id int PRIMARY KEY, v int, w int); INSERT INTO t VALUES (1, 1, 1), (2, 2, 2);"
+                 "CREATE TABLE parted (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);"
+                 "CREATE TABLE part1 PARTITION OF parted FOR VALUES FROM (0) TO (10); INSERT INTO parted VALUES (1, 1)")
+    instance.start()
+    instance.sync()
+    database.run(f"ALTER PUBLICATION biwa_app {alteration}; UPDATE t SET v = v + 10, w = 7; UPDATE parted SET v = 5;"
+                 "DELETE FROM t WHERE id = 2")
+    wait_until(lambda: "or this was altered" in instance.log(), instance.stream, 20)
+    instance.settle()
+    database.run("TRUNCATE t; INSERT INTO t VALUES (3, 3, 3), (2, 2, 2); UPDATE t SET w = 9; UPDATE parted SET v = 6")
+    instance.sync()
+    instance.settle()
+    assert assert_same_table(database, instance, "t") == 2
+    assert assert_same_table(database, instance, "parted") == 1
+    copied = instance.log().count("or this was altered")
+    assert instance.stop() == 0
+    instance.start()
+    instance.sync()
+    assert instance.log().count("or this was altered") == copied, "it is right, and stays so"
 
 
 def test_one_comes_while_others_are_worked_on(database, instance):

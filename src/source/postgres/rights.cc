@@ -25,10 +25,16 @@ SELECT c.oid, pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'),
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles owner ON owner.oid = c.relowner
 WHERE c.oid = ANY ($1::oid[]))";
 
-constexpr const char* kPublishedSql = R"(
-SELECT r.prrelid, p.pubname
+// Of publications that nobody has changed: number, name, whether a part.
+std::string PublishedSql() {
+    return fmt::format(R"(
+SELECT r.prrelid, p.pubname,
+       coalesce(pg_catalog.to_jsonb(r) ->> 'prqual', pg_catalog.to_jsonb(r) ->> 'prattrs')
+           IS NOT NULL
 FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-WHERE p.pubname IN ($1, $2))";
+WHERE p.pubname IN ($1, $2) AND {})",
+                       IsAsMade("$1"));
+}
 
 // Of a role that is not the owner, nor has its rights.
 std::string MendOfOwner(const Connection& connection, const QueryRows& rights, int row,
@@ -85,6 +91,14 @@ Result<std::vector<MissingRight>> MissingRights(const Connection& connection,
     return missing;
 }
 
+std::string IsAsMade(const std::string& all) {
+    return fmt::format(
+        "p.pubinsert AND p.pubupdate = (p.pubname = {0}) AND p.pubdelete = (p.pubname = {0}) AND "
+        "coalesce((pg_catalog.to_jsonb(p) ->> 'pubtruncate')::boolean, true) AND "
+        "coalesce((pg_catalog.to_jsonb(p) ->> 'pubviaroot')::boolean, true)",
+        all);
+}
+
 Result<std::map<std::string, MissingRight>> OthersPublications(const Connection& connection,
                                                                const Publications& publications) {
     const auto rows = BIWA_TRY(connection.Query(
@@ -108,15 +122,15 @@ Status JudgeRights(const Connection& connection, const Publications& publication
                    std::vector<CatalogTable>& tables) {
     auto missing = BIWA_TRY(MissingRights(connection, tables));
     const auto rows =
-        BIWA_TRY(connection.Query(kPublishedSql, {publications.all, publications.inserts}));
-    std::map<std::string, std::set<std::string>> published;
+        BIWA_TRY(connection.Query(PublishedSql(), {publications.all, publications.inserts}));
+    std::map<std::pair<std::string, bool>, std::set<std::string>> published;  // number, is a part
     for (int row = 0; row < rows.size(); ++row) {
-        published[rows.Text(row, 0)].insert(rows.Text(row, 1));
+        published[{rows.Text(row, 0), rows.Boolean(row, 2)}].insert(rows.Text(row, 1));
     }
     const auto others = BIWA_TRY(OthersPublications(connection, publications));
     for (std::size_t i = 0; i < tables.size(); ++i) {
         auto& table = tables[i].table;
-        const auto there = published.find(table.id);
+        const auto there = published.find({table.id, !table.part.ToString().empty()});
         table.is_published = there != published.end();
         if (!table.refusal.empty()) continue;
         // From the one to the other takes the right again.

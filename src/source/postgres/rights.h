@@ -28,13 +28,18 @@ struct Publications {
     std::string inserts;  // of those whose inserts alone are followed
 };
 
+// Whether pg_publication AS p is as those of a stream are made, its tables aside; `all` is the SQL
+// of the first one's name. (What tells of truncates came with PostgreSQL 11, of roots with 13.)
+std::string IsAsMade(const std::string& all);
+
 // Those of them that are another role's, by name: the connection's role was another one when they
 // were made.
 Result<std::map<std::string, MissingRight>> OthersPublications(const Connection& connection,
                                                                const Publications& publications);
 
-// Tells which of the tables are published (SourceTable::is_published), and refuses those that are
-// not and could not be. What is published stays so when a right is taken away.
+// Tells which of the tables are published as they have to be (SourceTable::is_published), and
+// refuses those that are not and could not be. What is published stays so when a right is taken
+// away.
 Status JudgeRights(const Connection& connection, const Publications& publications,
                    std::vector<CatalogTable>& tables);
 

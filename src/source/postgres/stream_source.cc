@@ -30,17 +30,20 @@ namespace {
 constexpr int kFailoverVersion = 170'000;
 
 // What a publication has: number, name, whether a part; one row of NULLs where it has none. (Parts
-// came with PostgreSQL 15.)
-constexpr const char* kMembersSql = R"(
+// came with PostgreSQL 15.) In each, whether the publication is as it was made.
+std::string MembersSql() {
+    return fmt::format(R"(
 SELECT r.prrelid,
        'ONLY ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
        coalesce(pg_catalog.to_jsonb(r) ->> 'prqual', pg_catalog.to_jsonb(r) ->> 'prattrs')
-           IS NOT NULL
+           IS NOT NULL, {}
 FROM pg_catalog.pg_publication p
 LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
 LEFT JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE p.pubname = $1)";
+WHERE p.pubname = $1)",
+                       IsAsMade("$2"));
+}
 
 tl::unexpected<Error> Lost(std::string what) {
     return Fail(ErrorKind::kConflict, std::move(what),
@@ -87,6 +90,7 @@ class PostgresStreamSource final : public StreamSource {
     Status CheckFree(const Connection& connection);
     Status MakePublications(const Connection& connection, const std::vector<SourceTable>& tables);
     std::string Published(const SourceTable& table) const;
+    std::string Options(const Connection& connection, const std::string& publication) const;
     Result<std::string> ChangesOf(const Connection& connection, const std::string& publication,
                                   const std::vector<const SourceTable*>& tables,
                                   const std::set<std::string>& as_they_are) const;
@@ -152,6 +156,15 @@ std::string PostgresStreamSource::Published(const SourceTable& table) const {
                        part == only_.end() ? "" : PublishedPart(part->second));
 }
 
+std::string PostgresStreamSource::Options(const Connection& connection,
+                                          const std::string& publication) const {
+    return fmt::format(
+        "publish = '{}'{}",
+        publication == inserts_ ? "insert, truncate" : "insert, update, delete, truncate",
+        connection.server_version() >= kPublishRootVersion ? ", publish_via_partition_root = true"
+                                                           : "");
+}
+
 // Both publications are there from the stream's beginning, tables or not: changes from before a
 // publication was made cannot be read with it.
 Status PostgresStreamSource::MakePublications(const Connection& connection,
@@ -161,17 +174,12 @@ Status PostgresStreamSource::MakePublications(const Connection& connection,
         auto& list = table.columns.key.empty() ? inserts : all;
         list += (list.empty() ? " FOR TABLE " : ", ") + Published(table);
     }
-    const auto statement = [&](const std::string& publication, const std::string& list,
-                               const char* operations) {
-        return fmt::format("CREATE PUBLICATION {}{} WITH (publish = '{}'{});",
-                           QuoteIdentifier(publication), list, operations,
-                           connection.server_version() >= kPublishRootVersion
-                               ? ", publish_via_partition_root = true"
-                               : "");
+    const auto statement = [&](const std::string& publication, const std::string& list) {
+        return fmt::format("CREATE PUBLICATION {}{} WITH ({});", QuoteIdentifier(publication), list,
+                           Options(connection, publication));
     };
     // Both in one message, which the server carries out as one transaction.
-    return connection.Execute(statement(name_, all, "insert, update, delete, truncate") +
-                              statement(inserts_, inserts, "insert, truncate"));
+    return connection.Execute(statement(name_, all) + statement(inserts_, inserts));
 }
 
 // What makes a publication one of these tables; empty when it is. Those that stay as they are are
@@ -180,7 +188,7 @@ Status PostgresStreamSource::MakePublications(const Connection& connection,
 Result<std::string> PostgresStreamSource::ChangesOf(
     const Connection& connection, const std::string& publication,
     const std::vector<const SourceTable*>& tables, const std::set<std::string>& as_they_are) const {
-    const auto rows = BIWA_TRY(connection.Query(kMembersSql, {publication}));
+    const auto rows = BIWA_TRY(connection.Query(MembersSql(), {publication, name_}));
     if (rows.empty()) {
         return Lost(fmt::format("publication {} is gone from the server", publication));
     }
@@ -211,6 +219,10 @@ Result<std::string> PostgresStreamSource::ChangesOf(
     }
     for (const auto& [id, member] : members) add(removed, member.name);
     std::string statements;
+    if (!rows.Boolean(0, 3)) {
+        statements = fmt::format("ALTER PUBLICATION {} SET ({});", QuoteIdentifier(publication),
+                                 Options(connection, publication));
+    }
     for (const auto& [verb, list] : {std::pair("DROP", removed), std::pair("ADD", added)}) {
         if (list.empty()) continue;
         statements += fmt::format("ALTER PUBLICATION {} {} TABLE {};", QuoteIdentifier(publication),
@@ -446,6 +458,11 @@ Result<SourceProgress> PostgresStreamSource::Progress() {
 
 Status PostgresStreamSource::Remove() {
     const auto& connection = *BIWA_TRY(Asking());
+    // Before anything is removed.
+    const auto others = BIWA_TRY(OthersPublications(connection, {name_, inserts_}));
+    if (!others.empty()) {
+        return UserError(others.begin()->second.refusal, others.begin()->second.mend_sql);
+    }
     BIWA_TRY(DropSlot(connection));
     return connection.Execute(fmt::format("DROP PUBLICATION IF EXISTS {}, {}",
                                           QuoteIdentifier(name_), QuoteIdentifier(inserts_)));

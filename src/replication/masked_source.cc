@@ -221,8 +221,13 @@ class Masking {
         // Of one that is not at the source any more, all that was masked is.
         if (state.clear.name.empty()) state.kept = KeptMasks(table);
         BIWA_TRY(CheckGone(table, *changes.columns, KnownColumns(table, state)));
-        BIWA_TRY(
-            CheckRenamed(table, *changes.columns, KnownBefore(table, *changes.columns, state)));
+        auto known = KnownBefore(table, *changes.columns, state);
+        if (auto checked = CheckRenamed(table, *changes.columns, known); !checked) {
+            BIWA_TRY(Forgive(known, table, state));
+            if (!CheckRenamed(table, *changes.columns, known))
+                return tl::unexpected(checked.error());
+            return Fail(ErrorKind::kConflict, std::move(checked).error().message);
+        }
         BIWA_TRY(CheckOrder(table, changes.columns->columns, state));
         auto masked = BIWA_TRY(MaskTable(policy_, state.kept, table, changes.columns, hash_));
         for (const auto& lost : LostOf(table, *changes.columns)) {
@@ -469,6 +474,30 @@ class Masking {
             return found != same.end() && found->second != one.name;
         });
         return known;
+    }
+
+    // Leaves out the masks of columns that were called otherwise for a while, and are called now
+    // what shows no more: nobody could name them as they were. Only of those in the warehouse's
+    // books, which tell them at the next look too, after a restart as well.
+    Status Forgive(std::vector<KnownColumn>& known, const SourceTable& table,
+                   const Table& state) const {
+        const auto* booked = BookedOf(table);
+        if (booked == nullptr || IsAnother(table)) return {};
+        for (const auto& now : state.clear.columns.columns) {
+            const auto is_it = [&](const auto& one) {
+                return now.number != 0 && one.number == now.number;
+            };
+            if (std::none_of(booked->begin(), booked->end(), is_it)) continue;
+            const auto mask = BIWA_TRY(MaskNow(table, now.name));
+            const bool shows_more = std::any_of(
+                known.begin(), known.end(),
+                [&](const KnownColumn& one) { return is_it(one) && ShowsMore(one.mask, mask); });
+            if (shows_more) continue;
+            for (auto& one : known) {
+                if (is_it(one)) one.mask.clear();
+            }
+        }
+        return {};
     }
 
     static void Refuse(SourceTable& table, std::string why, std::string mend) {

@@ -458,12 +458,12 @@ Result<SourceProgress> PostgresStreamSource::Progress() {
 
 Status PostgresStreamSource::Remove() {
     const auto& connection = *BIWA_TRY(Asking());
-    // Before anything is removed.
+    // First of all, as it keeps the server's log.
+    BIWA_TRY(DropSlot(connection));
     const auto others = BIWA_TRY(OthersPublications(connection, {name_, inserts_}));
     if (!others.empty()) {
         return UserError(others.begin()->second.refusal, others.begin()->second.mend_sql);
     }
-    BIWA_TRY(DropSlot(connection));
     return connection.Execute(fmt::format("DROP PUBLICATION IF EXISTS {}, {}",
                                           QuoteIdentifier(name_), QuoteIdentifier(inserts_)));
 }

@@ -690,7 +690,7 @@ class Masking {
             auto end = begin;
             while (end < then.size() && then[end].number == 0) ++end;
             const auto low = begin == 0 ? 0 : then[begin - 1].number;
-            const auto high = end == then.size() ? newest + 1 : then[end].number;
+            const auto high = std::max(low + 1, end == then.size() ? newest + 1 : then[end].number);
             const auto numbers = static_cast<std::size_t>(high - low - 1);
             const std::vector<std::int32_t> between(open.upper_bound(low), open.lower_bound(high));
             for (auto i = begin; i < end; ++i) {

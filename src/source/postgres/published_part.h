@@ -22,6 +22,10 @@ inline constexpr int kPublishPartVersion = 150'000;
 
 // " (id, name) WHERE (…)", behind a table's name in CREATE PUBLICATION; empty for all of it.
 std::string PublishedPart(const TablePart& part);
+// SQL: whether pg_publication_rel AS r is a part. (Those came with PostgreSQL 15.)
+inline constexpr const char* kIsPartSql =
+    "(coalesce(pg_catalog.to_jsonb(r) ->> 'prqual', pg_catalog.to_jsonb(r) ->> 'prattrs') "
+    "IS NOT NULL)";
 // " AND (…)", behind a condition; empty when there is none.
 std::string AndWhere(const TablePart& part);
 

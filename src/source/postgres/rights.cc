@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "source/postgres/published_part.h"
 
 namespace biwa::postgres {
 
@@ -28,12 +29,10 @@ WHERE c.oid = ANY ($1::oid[]))";
 // Of publications that nobody has changed: number, name, whether a part.
 std::string PublishedSql() {
     return fmt::format(R"(
-SELECT r.prrelid, p.pubname,
-       coalesce(pg_catalog.to_jsonb(r) ->> 'prqual', pg_catalog.to_jsonb(r) ->> 'prattrs')
-           IS NOT NULL
+SELECT r.prrelid, p.pubname, {}
 FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
 WHERE p.pubname IN ($1, $2) AND {})",
-                       IsAsMade("$1"));
+                       kIsPartSql, IsAsMade("$1"));
 }
 
 // Of a role that is not the owner, nor has its rights.

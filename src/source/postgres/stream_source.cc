@@ -29,20 +29,19 @@ namespace {
 // The first with slots that standbys have too.
 constexpr int kFailoverVersion = 170'000;
 
-// What a publication has: number, name, whether a part; one row of NULLs where it has none. (Parts
-// came with PostgreSQL 15.) In each, whether the publication is as it was made.
+// What a publication has: number, name, whether a part; one row of NULLs where it has none. In
+// each, whether the publication is as it was made.
 std::string MembersSql() {
     return fmt::format(R"(
 SELECT r.prrelid,
        'ONLY ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-       coalesce(pg_catalog.to_jsonb(r) ->> 'prqual', pg_catalog.to_jsonb(r) ->> 'prattrs')
-           IS NOT NULL, {}
+       {}, {}
 FROM pg_catalog.pg_publication p
 LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
 LEFT JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE p.pubname = $1)",
-                       IsAsMade("$2"));
+                       kIsPartSql, IsAsMade("$2"));
 }
 
 tl::unexpected<Error> Lost(std::string what) {

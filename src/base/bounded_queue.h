@@ -27,10 +27,16 @@ class BoundedQueue {
         const auto has_room = [&] {
             return closed_ || items_.empty() || bytes_ + bytes <= bytes_max_;
         };
-        if (!changed_.wait_for(lock, stop, timeout, has_room) || closed_) return false;
+        if (!has_room()) {
+            is_crowded_ = true;
+            filled_.notify_all();
+            if (!changed_.wait_for(lock, stop, timeout, has_room)) return false;
+        }
+        if (closed_) return false;
         items_.emplace_back(std::move(item), bytes);
         bytes_ += bytes;
         changed_.notify_all();
+        if (bytes_ >= fill_) filled_.notify_all();
         return true;
     }
 
@@ -39,6 +45,16 @@ class BoundedQueue {
         std::unique_lock lock(mutex_);
         changed_.wait_for(lock, stop, timeout, [&] { return closed_ || !items_.empty(); });
         return TakeFront();
+    }
+
+    // Waits at most `timeout` until so many bytes are inside, or no more of them have room: who has
+    // time pops them together, and is not woken for each.
+    void WaitUntilFilled(std::size_t bytes, std::stop_token stop,
+                         std::chrono::milliseconds timeout) {
+        std::unique_lock lock(mutex_);
+        fill_ = bytes;
+        filled_.wait_for(lock, stop, timeout,
+                         [&] { return closed_ || is_crowded_ || bytes_ >= bytes; });
     }
 
     std::optional<T> TryPop() {
@@ -51,6 +67,7 @@ class BoundedQueue {
         std::lock_guard lock(mutex_);
         closed_ = true;
         changed_.notify_all();
+        filled_.notify_all();
     }
 
     bool closed() const {
@@ -72,15 +89,17 @@ class BoundedQueue {
         std::optional<T> item(std::move(items_.front().first));
         bytes_ -= items_.front().second;
         items_.pop_front();
+        is_crowded_ = false;
         changed_.notify_all();
         return item;
     }
 
     const std::size_t bytes_max_;
     mutable std::mutex mutex_;
-    std::condition_variable_any changed_;
+    std::condition_variable_any changed_, filled_;
     std::deque<std::pair<T, std::size_t>> items_;
-    std::size_t bytes_ = 0;
+    std::size_t bytes_ = 0, fill_ = 0;
+    bool is_crowded_ = false;  // somebody waits for room
     bool closed_ = false;
 };
 

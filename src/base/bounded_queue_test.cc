@@ -53,6 +53,36 @@ TEST(BoundedQueueTest, AStopEndsTheWaitForRoomAndForItems) {
     EXPECT_FALSE(queue.TryPush(second, 10, milliseconds(60'000), stop.get_token()));
 }
 
+TEST(BoundedQueueTest, WhoWaitsUntilItIsFilledIsWokenByEnoughByAFullQueueAndByItsEnd) {
+    constexpr milliseconds kLong(60'000);
+    int one = 1;
+    {
+        BoundedQueue<int> queue(100);
+        std::jthread writer([&] {
+            for (int i = 0; i < 3; ++i) queue.TryPush(one, 10, kLong, {});
+        });
+        queue.WaitUntilFilled(30, {}, kLong);
+        EXPECT_EQ(queue.bytes(), 30u);
+        queue.WaitUntilFilled(31, {}, milliseconds(1));
+        EXPECT_EQ(queue.bytes(), 30u) << "the time is up";
+    }
+    {
+        BoundedQueue<int> queue(100);
+        std::jthread writer([&] {
+            for (int i = 0; i < 2; ++i) queue.TryPush(one, 60, kLong, {});
+        });
+        queue.WaitUntilFilled(1000, {}, kLong);
+        EXPECT_EQ(queue.bytes(), 60u) << "there is no room for the second";
+        EXPECT_TRUE(queue.TryPop());
+    }
+    {
+        BoundedQueue<int> queue(100);
+        std::jthread writer([&] { queue.Close(); });
+        queue.WaitUntilFilled(1, {}, kLong);
+        EXPECT_TRUE(queue.closed());
+    }
+}
+
 TEST(BoundedQueueTest, NothingIsLostBetweenThreads) {
     BoundedQueue<int> queue(8);
     constexpr int kItems = 20'000;

@@ -26,6 +26,9 @@ constexpr std::uint64_t kBatchChangesMax = 1'000'000;
 constexpr std::uint64_t kManyChanges = 50'000;
 constexpr std::size_t kTablesPerCommit = 100;
 constexpr milliseconds kPollTimeout{200};
+// What comes together, or so much of it as comes in a tenth of a second, before it is looked at
+// while nobody waits for it.
+constexpr std::size_t kFilledBytes = 256 << 10;
 // Who waits for a position asks for it again and again.
 constexpr milliseconds kStillAwaited{1'000};
 // How often the source says how far it is while nothing changes; the books are told less often.
@@ -469,7 +472,8 @@ Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& que
         }
         if (stop.stop_requested()) return false;
         const auto now = steady_clock::now();
-        const auto next = pace_.next_commit(IsAwaited(now));
+        const bool is_awaited = IsAwaited(now);
+        const auto next = pace_.next_commit(is_awaited);
         if (applier.can_commit() && (now >= next || applier.changes() >= kManyChanges)) {
             return true;
         }
@@ -479,7 +483,13 @@ Result<bool> StreamLine::Gather(Applier& applier, BoundedQueue<ChangeBatch>& que
             left = std::min(std::chrono::duration_cast<milliseconds>(next - now) + milliseconds(1),
                             options_.commit_every);
         }
-        batch = queue.Pop(stop, left);
+        if (applier.can_commit() && !is_awaited) {
+            // Each waking takes a processor from somebody.
+            queue.WaitUntilFilled(kFilledBytes, stop, left);
+            batch = queue.TryPop();
+        } else {
+            batch = queue.Pop(stop, left);
+        }
         if (!batch && queue.closed() && queue.empty()) return applier.can_commit();
     }
 }

@@ -55,8 +55,8 @@ TEST(StreamPaceTest, CommitsAreRarerYetWhileNobodyReads) {
     EXPECT_EQ(unread(milliseconds(10)), milliseconds(2'010));
     EXPECT_EQ(unread(milliseconds(20)), milliseconds(4'020));
     EXPECT_EQ(unread(milliseconds(80), 4), milliseconds(4'080));
-    EXPECT_EQ(unread(milliseconds(2'080), 26), milliseconds(6'000));
-    EXPECT_EQ(unread(seconds(5)), seconds(10));
+    EXPECT_EQ(unread(milliseconds(2'080), 26), milliseconds(10'000));
+    EXPECT_EQ(unread(seconds(6)), seconds(12));
 }
 
 TEST(StreamPaceTest, ACommitOfManyDoesNotMakeTheLastFewWait) {

@@ -40,7 +40,10 @@ Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& st
       commit_time_before_(state.commit_time),
       commit_time_(state.commit_time) {
     for (const auto& known : state.tables) {
-        if (known.phase != TablePhase::kLive && known.phase != TablePhase::kGone) continue;
+        if (known.phase != TablePhase::kLive && known.phase != TablePhase::kGone) {
+            not_followed_[known.ToString()] = known;
+            continue;
+        }
         auto& table = tables_[known.ToString()];
         table.known = known;
         table.target = target_of(known);
@@ -102,15 +105,24 @@ bool HasLostKey(const TableChanges& part) {
 Status Applier::Add(ChangeBatch batch) {
     BIWA_TRY(PrepareNew(batch));
     for (auto& part : batch.tables) {
-        const auto found = tables_.find(part.schema + "." + part.name);
+        const auto name = part.schema + "." + part.name;
+        const auto found = tables_.find(name);
+        if (found == tables_.end() && not_followed_.contains(name)) {
+            if (part.heard) heard_[name].insert(part.heard);
+            continue;
+        }
         if (found == tables_.end()) {
             return Corrupt(fmt::format("changes of {}.{}, which is not of stream {}", part.schema,
                                        part.name, stream_));
         }
         auto& table = found->second;
-        if (table.is_passed_over) continue;
+        if (table.is_passed_over) {
+            if (part.heard) heard_[name].insert(part.heard);
+            continue;
+        }
         if (!part.dropped.empty()) BIWA_TRY(NoteDropped(table, part.dropped));
         if (!part.recopy.empty()) {
+            if (part.heard) heard_[name].insert(part.heard);
             BIWA_TRY(PassOver(table, std::move(part.recopy)));
             continue;
         }
@@ -600,6 +612,14 @@ Result<Applier::Applied> Applier::Commit() {
         BIWA_TRY(EndEpoch(*transaction_, stream_, table.schema, table.name, last));
         BIWA_TRY(SaveTable(*transaction_, stream_, table));
     }
+    for (const auto& [name, columns] : heard_) {
+        const auto other = not_followed_.find(name);
+        const auto& table = other == not_followed_.end() ? tables_[name].known : other->second;
+        for (const auto& heard : columns) {
+            BIWA_TRY(SaveHeard(*transaction_, stream_, table, *heard));
+        }
+    }
+    heard_.clear();
     BIWA_TRY(SavePosition(*transaction_, stream_, *position_, commit_time_));
     BIWA_TRY(BeginHistories(*position_));
     BIWA_TRY(transaction_->Commit());

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ namespace biwa {
 class Applier {
   public:
     using TargetOf = std::function<TableName(const StreamState::Table&)>;
-    // Applies the changes of the tables of `state` that are live or gone. `source` is asked for
+    // Applies the changes of the tables of `state` that are live or gone, and notes what masked
+    // columns of the others are called. `source` is asked for
     // rows that a copy has missed.
     Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
             const TargetOf& target_of, StreamSource& source);
@@ -128,11 +130,16 @@ class Applier {
     const std::string stream_;
     StreamSource& source_;
     std::map<std::string, Table> tables_;  // by "schema.table" of the source
+    // The stream's others, by the same.
+    std::map<std::string, StreamState::Table> not_followed_;
     std::unique_ptr<WriteTransaction> transaction_;
     std::map<TableName, bool> touched_;
     bool has_altered_alone_ = false;
     // Since the last commit:
     std::vector<StreamState::Table> passed_over_;
+    // Of tables that are passed over, by name.
+    std::map<std::string, std::set<std::shared_ptr<const std::vector<TableChanges::HeardColumn>>>>
+        heard_;
     std::map<std::string, std::uint64_t> overlaps_;  // Applied::overlaps
     std::uint64_t known_until_;                      // changes up to here were taken in
     std::optional<Position> position_;

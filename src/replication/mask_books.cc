@@ -13,11 +13,12 @@ namespace biwa {
 
 namespace {
 
-// Before the first stream the warehouse has no such books.
-Result<bool> HasStreamBooks(ReadSession& session) {
-    const auto books = BIWA_TRY(
-        session.Query("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
-                      "'stream_columns' AND database_name = current_database()"));
+// Before the first stream the warehouse has no such books, and of a Biwa before this one not all.
+Result<bool> HasBooks(ReadSession& session, const char* table) {
+    const auto books = BIWA_TRY(session.Query(
+        fmt::format("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
+                    "'{}' AND database_name = current_database()",
+                    table)));
     const auto* found = BIWA_TRY(books->Next());
     return found != nullptr && found->rows > 0;
 }
@@ -99,6 +100,23 @@ Status ReadTables(ReadSession& session, const TargetDataset& dataset, const std:
     return {};
 }
 
+Status ReadHeard(ReadSession& session, MaskBooks& books) {
+    const auto rows = BIWA_TRY(
+        session.Query("SELECT source_id, column_name, mask, number FROM _biwa.heard_columns"));
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            const auto text = [&](std::size_t column) {
+                return std::string(block->columns[column].GetString(row));
+            };
+            auto& heard = books.heard[text(0)].emplace_back();
+            heard.name = text(1);
+            heard.mask = text(2);
+            heard.number = block->columns[3].Get<std::int32_t>(row);
+        }
+    }
+    return {};
+}
+
 std::map<std::string, std::size_t> PlacesOf(const std::vector<Column>& columns) {
     std::map<std::string, std::size_t> places;
     for (std::size_t i = 0; i < columns.size(); ++i) places[SmallLetters(columns[i].name)] = i;
@@ -136,9 +154,10 @@ Result<MaskBooks> MaskBooks::Read(Warehouse& warehouse, const TargetDataset& dat
     MaskBooks books;
     books.record = BIWA_TRY(ReadMaskRecord(warehouse, dataset.name));
     const auto session = BIWA_TRY(warehouse.OpenSession());
-    if (!BIWA_TRY(HasStreamBooks(*session))) return books;
+    if (!BIWA_TRY(HasBooks(*session, "stream_columns"))) return books;
     BIWA_TRY(ReadColumns(*session, dataset.name, books));
     BIWA_TRY(ReadTables(*session, dataset, stream, books));
+    if (BIWA_TRY(HasBooks(*session, "heard_columns"))) BIWA_TRY(ReadHeard(*session, books));
     return books;
 }
 

@@ -43,6 +43,9 @@ struct MaskBooks {
     // Targets, in small letters, of tables whose changes the stream follows, so that it reads in
     // the log what has become of their columns.
     std::map<std::string, bool> is_followed;
+    // What masked columns of tables that are not followed were called meanwhile, by
+    // SourceTable::id: name, number and mask.
+    std::map<std::string, std::vector<BookedColumn>> heard;
 
     // `stream`: whose tables these are; "" where none is to be taken as followed.
     static Result<MaskBooks> Read(Warehouse& warehouse, const TargetDataset& dataset,

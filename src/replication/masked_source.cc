@@ -92,6 +92,8 @@ class MaskedChanges final : public ChangeSource {
         auto batch = BIWA_TRY(clear_->Poll(durable, timeout));
         if (!batch) return batch;
         for (auto& part : batch->tables) {
+            BIWA_TRY(tables_->Hear(part));
+            if (part.names_only) continue;
             BIWA_TRY(tables_->CheckNames(part));
             auto found = tables_->ForChanges(part);
             if (!found && found.error().kind == ErrorKind::kConflict) {
@@ -121,6 +123,7 @@ class MaskedChanges final : public ChangeSource {
         withheld.name = std::move(part.name);
         withheld.columns = std::move(part.columns);
         withheld.rows = RowStore(withheld.columns->columns);
+        withheld.heard = std::move(part.heard);
         withheld.recopy = std::move(why);
         part = std::move(withheld);
     }

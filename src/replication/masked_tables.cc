@@ -94,6 +94,7 @@ Result<SourceTable> MaskedTables::Describe(SourceTable clear) {
     BIWA_TRY(CheckRenamed(clear, clear.columns, KnownColumns(clear, state)));
     state.clear = clear;
     state.kept = KeptMasks(clear);
+    clear.is_masked_by_name = true;
     if (clear.refusal.empty()) BIWA_TRY(RefuseDoubtful(clear));
     if (clear.columns.columns.empty()) return clear;
     auto masked = MaskTable(policy_, state.kept, clear,
@@ -117,7 +118,6 @@ Result<SourceTable> MaskedTables::Describe(SourceTable clear) {
         clear.notes.push_back(fmt::format("masks name {}, which is not there any more", lost));
     }
     clear.columns = *masked->masked;
-    clear.is_masked_by_name = true;
     clear.masks = masked->Describe();
     Keep(state, std::move(*masked));
     return clear;
@@ -261,6 +261,27 @@ void MaskedTables::NoteDropped(TableChanges& changes) {
     tables_[table.ToString()].dropped.insert(changes.dropped.begin(), changes.dropped.end());
 }
 
+Status MaskedTables::Hear(TableChanges& changes) {
+    std::lock_guard lock(mutex_);
+    SourceTable table;
+    table.schema = changes.schema;
+    table.name = changes.name;
+    auto& state = tables_[table.ToString()];
+    if (state.heard_in != changes.columns) {
+        std::vector<TableChanges::HeardColumn> heard;
+        for (const auto& column : changes.columns->columns) {
+            auto mask = BIWA_TRY(MaskNow(table, column.name));
+            if (column.number == 0 || mask.empty()) continue;
+            heard.push_back({column.number, column.name, std::move(mask)});
+        }
+        state.heard_in = changes.columns;
+        state.heard =
+            std::make_shared<const std::vector<TableChanges::HeardColumn>>(std::move(heard));
+    }
+    changes.heard = state.heard;
+    return {};
+}
+
 void MaskedTables::Remember(const MaskedTable& table, const TableChanges& changes) {
     std::lock_guard lock(mutex_);
     keys_.Remember(table, changes, hash_);
@@ -383,6 +404,12 @@ std::vector<MaskedTables::KnownColumn> MaskedTables::KnownColumns(const SourceTa
             if (names.contains(SmallLetters(column))) continue;
             known.push_back({column, 0, text.substr(0, text.find(" by ")), booked == nullptr});
         }
+    }
+    // Where it is followed the books say all.
+    const auto heard = books_.heard.find(table.id);
+    if (heard != books_.heard.end() &&
+        !books_.IsFollowed(TargetTable(dataset_, table.schema, table.name))) {
+        for (const auto& one : heard->second) known.push_back({one.name, one.number, one.mask});
     }
     for (const auto& schema : state.schemas) {
         for (std::size_t i = 0; i < schema.masks.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -71,6 +72,9 @@ class MaskedTables {
     // Clear columns that got other names are gone by the ones that they had.
     void NoteDropped(TableChanges& changes);
 
+    // Tells which of their columns are masked.
+    Status Hear(TableChanges& changes);
+
     void Remember(const MaskedTable& table, const TableChanges& changes);
     void Committed(std::uint64_t order);
     void Durable(std::uint64_t order);
@@ -90,6 +94,9 @@ class MaskedTables {
         // those of them, in small letters, that the log has said were dropped then.
         std::vector<BookedColumn> latest;
         std::set<std::string> dropped;
+        // TableChanges::heard of the last ones, which had those columns.
+        std::shared_ptr<const TableSchema> heard_in;
+        std::shared_ptr<const std::vector<TableChanges::HeardColumn>> heard;
     };
 
     // Whether that is a table of this dataset, which has been copied: only then its id is one of

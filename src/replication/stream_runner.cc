@@ -178,7 +178,10 @@ Status StreamRunner::Attempt(std::stop_token stop) {
         BIWA_TRY(line_.Copy(*source, keeper_.found(), stop, is_woken));
         if (stop.stop_requested()) break;
         if (line_.state().phase == StreamPhase::kSnapshot) continue;
-        const auto taken_over = BIWA_TRY(intake_.Join(keeper_.found(), stop));
+        if (const auto copies = intake_.ready()) {
+            keeper_.HearCopies(copies->tables, copies->order, copies->attempt);
+        }
+        const auto taken_over = BIWA_TRY(intake_.Join(keeper_.found(), keeper_.NotHeard(), stop));
         for (const auto& table : taken_over) keeper_.Replaced(table);
         // Those are compared with the source as it is by now.
         if (!taken_over.empty()) continue;

@@ -10,7 +10,7 @@ namespace biwa {
 namespace {
 
 // Of what kTables makes: raised with every change of it.
-constexpr std::int64_t kBooksVersion = 1;
+constexpr std::int64_t kBooksVersion = 2;
 
 constexpr const char* kTables = R"(
 CREATE SCHEMA IF NOT EXISTS _biwa;
@@ -55,6 +55,12 @@ CREATE TABLE IF NOT EXISTS _biwa.stream_columns (
 ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS place INTEGER DEFAULT 0;
 ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS type_at_source VARCHAR DEFAULT '';
 ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS is_withheld BOOLEAN DEFAULT false;
+CREATE TABLE IF NOT EXISTS _biwa.heard_columns (
+    stream VARCHAR NOT NULL,
+    source_id VARCHAR NOT NULL,
+    number INTEGER NOT NULL,
+    column_name VARCHAR NOT NULL,
+    mask VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS _biwa.snapshot_ranges (
     stream VARCHAR NOT NULL,
     source_schema VARCHAR NOT NULL,
@@ -326,6 +332,11 @@ Status SaveHistory(WriteTransaction& transaction, const std::string& stream,
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table) {
     BIWA_TRY(ForgetTable(transaction, stream, table));
+    if (table.phase == TablePhase::kLive) {
+        BIWA_TRY(transaction.Execute(
+            fmt::format("DELETE FROM _biwa.heard_columns WHERE stream = {} AND source_id = {}",
+                        QuoteLiteral(stream), QuoteLiteral(table.id))));
+    }
     // From here on there are changes that it is not told.
     if (table.phase != TablePhase::kLive && table.phase != TablePhase::kGone) {
         BIWA_TRY(EndEpoch(transaction, stream, table.schema, table.name));
@@ -347,6 +358,19 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
     }
     if (values.empty()) return {};
     return transaction.Execute("INSERT INTO _biwa.snapshot_ranges VALUES " + values);
+}
+
+Status SaveHeard(WriteTransaction& transaction, const std::string& stream,
+                 const StreamState::Table& table,
+                 const std::vector<TableChanges::HeardColumn>& columns) {
+    for (const auto& column : columns) {
+        BIWA_TRY(transaction.Execute(
+            fmt::format("INSERT INTO _biwa.heard_columns SELECT {}, {}, {}, {}, {} EXCEPT FROM "
+                        "_biwa.heard_columns",
+                        QuoteLiteral(stream), QuoteLiteral(table.id), column.number,
+                        QuoteLiteral(column.name), QuoteLiteral(column.mask))));
+    }
+    return {};
 }
 
 Status SaveShape(WriteTransaction& transaction, const std::string& stream,
@@ -388,8 +412,8 @@ Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
 
 Status ForgetStream(WriteTransaction& transaction, const std::string& stream) {
     BIWA_TRY(EndEpochs(transaction, stream));
-    for (const auto* table :
-         {"differing_rows", "reconciliations", "snapshot_ranges", "stream_tables", "streams"}) {
+    for (const auto* table : {"differing_rows", "heard_columns", "reconciliations",
+                              "snapshot_ranges", "stream_tables", "streams"}) {
         BIWA_TRY(transaction.Execute(
             fmt::format("DELETE FROM _biwa.{} WHERE stream = {}", table, QuoteLiteral(stream))));
     }

@@ -4,8 +4,10 @@
 //   _biwa.streams          how far the stream has got
 //   _biwa.stream_tables    its tables
 //   _biwa.stream_columns   which column of the source each column of their targets is
-//   (target_table.h) _biwa.snapshot_ranges  the parts of tables that were copied, or are still to
-//   be
+//                          (target_table.h)
+//   _biwa.heard_columns    what masked columns of tables that are not followed were called by the
+//                          log
+//   _biwa.snapshot_ranges  the parts of tables that were copied, or are still to be
 //   _biwa.histories        of which spans of time their history is known (history.h)
 //   _biwa.reconciliations  what the last comparison of each table has found (stream_reconciler.h)
 //   _biwa.differing_rows   the first rows that differed then
@@ -102,9 +104,13 @@ Status SavePosition(WriteTransaction& transaction, const std::string& stream,
                     const Position& position, Micros commit_time);
 Status SaveHistory(WriteTransaction& transaction, const std::string& stream,
                    const std::string& history);
-// All of it, its ranges_left too.
+// All of it, its ranges_left too. One that is live needs no memory of what was heard.
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table);
+// What masked columns of one that is not followed were called by the log, once each.
+Status SaveHeard(WriteTransaction& transaction, const std::string& stream,
+                 const StreamState::Table& table,
+                 const std::vector<TableChanges::HeardColumn>& columns);
 Status SaveShape(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table);
 Status SaveOverlap(WriteTransaction& transaction, const std::string& stream,

@@ -65,6 +65,7 @@ class StreamWatch {
 
     std::unique_ptr<StreamSource> beside_;  // while something is copied beside the stream
     std::uint64_t last_changes_ = 0;
+    std::string refused_;  // why the last look could not be had
     std::int64_t last_rows_ = 0;
     std::atomic<bool> given_up_ = false;
     std::jthread thread_;

@@ -33,7 +33,9 @@ TableIntake::TableIntake(Warehouse& warehouse, const StreamOptions& options,
       wake_(std::move(wake)) {}
 
 Result<std::vector<std::string>> TableIntake::Join(const std::vector<SourceTable>& found,
+                                                   const std::set<std::string>& not_yet,
                                                    std::stop_token stop) {
+    const auto is_put_off = [&](const std::string& table) { return not_yet.contains(table); };
     std::vector<std::string> taken;
     std::string give_up_for;
     {
@@ -51,7 +53,10 @@ Result<std::vector<std::string>> TableIntake::Join(const std::vector<SourceTable
             NoteFailure(failed->message + (failed->hint.empty() ? "" : "; mend: " + failed->hint),
                         steady_clock::now() + kJoinAgainAfter);
         } else {
-            if (!joiner_->is_ready()) return taken;
+            const auto& tables = joiner_->tables();
+            if (!joiner_->is_ready() || std::any_of(tables.begin(), tables.end(), is_put_off)) {
+                return taken;
+            }
             const auto joined = joiner_->FinishAt(line_.state().position, kHandOverMax, stop);
             if (!joined) return taken;
             BIWA_TRY(TakeOver(*joined, found, taken));
@@ -63,10 +68,15 @@ Result<std::vector<std::string>> TableIntake::Join(const std::vector<SourceTable
         return table.phase == TablePhase::kWaiting;
     });
     BIWA_TRY(ForgetJoined(!none_waits));
-    auto next = NextTables();
+    auto next = NextTables(not_yet);
     ShowFailures();
     if (!next.empty()) StartJoiner(std::move(next));
     return taken;
+}
+
+std::optional<TableIntake::Ready> TableIntake::ready() const {
+    if (!joiner_ || !joiner_->is_ready()) return std::nullopt;
+    return Ready{joiner_->tables(), joiner_->durable_order(), joiner_->attempt()};
 }
 
 void TableIntake::NoteFailure(const std::string& reason, SteadyTime again) {
@@ -86,12 +96,13 @@ void TableIntake::EndJoiner() {
     board_.Change([&](StreamStatus& status) { status.rows_total += rows; });
 }
 
-std::vector<std::string> TableIntake::NextTables() const {
+std::vector<std::string> TableIntake::NextTables(const std::set<std::string>& not_yet) const {
     std::vector<std::string> together, alone;
     const auto now = steady_clock::now();
     for (const auto& table : line_.state().tables) {
         if (table.phase != TablePhase::kWaiting) continue;
         const auto name = table.ToString();
+        if (not_yet.contains(name)) continue;
         const auto failure = failures_.find(name);
         if (failure != failures_.end() && now < failure->second.again) continue;
         (alone_.contains(name) ? alone : together).push_back(name);

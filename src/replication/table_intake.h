@@ -35,13 +35,22 @@ class TableIntake {
                 std::function<void()> wake);
 
     // Has the stream's tables that wait copied beside it, and takes over those that were. Which it
-    // took over, by their names at the source. `found`: what the source has.
+    // took over, by their names at the source. `found`: what the source has; `not_yet`: names of
+    // tables that are neither to be begun with nor taken over for now.
     //
     // What cannot be copied is tried again later, and shown; it does not hold up the others.
     Result<std::vector<std::string>> Join(const std::vector<SourceTable>& found,
+                                          const std::set<std::string>& not_yet,
                                           std::stop_token stop);
     // Lets go of what is being copied. The next Join goes on with it.
     void Pause();
+    // Copies that could be taken over, how far they are, and in which attempt they were made.
+    struct Ready {
+        std::vector<std::string> tables;
+        std::uint64_t order = 0;
+        int attempt = 0;
+    };
+    std::optional<Ready> ready() const;
     // What could not be copied is tried again at once.
     void TryAgain() { failures_.clear(); }
     // Takes away what the second line has left at the source and here.
@@ -66,7 +75,7 @@ class TableIntake {
     void NoteFailure(const std::string& reason, SteadyTime again);
     void EndJoiner();
     // Those that wait and are to be copied now, together.
-    std::vector<std::string> NextTables() const;
+    std::vector<std::string> NextTables(const std::set<std::string>& not_yet) const;
     void ShowFailures();
     void StartJoiner(std::vector<std::string> tables);
     Status TakeOver(const StreamState& joined, const std::vector<SourceTable>& found,

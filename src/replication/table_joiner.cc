@@ -54,6 +54,8 @@ std::optional<StreamState> TableJoiner::FinishAt(const Position& position,
 void TableJoiner::Run(std::stop_token stop) {
     Retry retry(retry_first_);
     while (!stop.stop_requested()) {
+        static std::atomic<int> attempts = 0;
+        attempt_ = ++attempts;
         const auto attempt = Attempt(stop);
         if (stop.stop_requested() || attempt) return;
         is_ready_ = false;

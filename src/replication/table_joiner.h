@@ -42,6 +42,9 @@ class TableJoiner final : private LineObserver {
 
     // Whether all changes so far are in the copies: it is worth calling FinishAt.
     bool is_ready() const { return is_ready_; }
+    // How far it is, and in which attempt of all joiners: each may have made the copies anew.
+    std::uint64_t durable_order() const { return line_.durable_order(); }
+    int attempt() const { return attempt_; }
     const std::vector<std::string>& tables() const { return tables_; }
     // Set when it has given up.
     std::optional<Error> failed() const;
@@ -76,6 +79,7 @@ class TableJoiner final : private LineObserver {
     StreamLine line_;
 
     std::atomic<bool> is_ready_ = false;
+    std::atomic<int> attempt_ = 0;
     std::atomic<std::uint64_t> finish_at_ = 0;  // 0: not asked for
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;

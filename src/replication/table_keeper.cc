@@ -125,6 +125,58 @@ Status TableKeeper::PutOffUnheard(StreamSource& source, std::vector<TableStep>& 
     return {};
 }
 
+std::set<std::string> TableKeeper::TablesToHear() const {
+    std::set<std::string> names;
+    for (const auto& table : found_) {
+        const auto& columns = table.columns.columns;
+        const bool has_numbers =
+            std::any_of(columns.begin(), columns.end(),
+                        [](const Column& column) { return column.number != 0; });
+        if (table.is_masked_by_name && has_numbers) names.insert(table.ToString());
+    }
+    return names;
+}
+
+Status TableKeeper::HearWaiting(StreamSource& source, Hearings& hearings) const {
+    const auto to_hear = TablesToHear();
+    for (const auto& table : line_.state().tables) {
+        const auto name = table.ToString();
+        if (table.phase != TablePhase::kWaiting || hearings.contains(name) ||
+            !to_hear.contains(name)) {
+            continue;
+        }
+        std::optional<Hearing> before;
+        {
+            std::lock_guard lock(mutex_);
+            if (const auto one = hearings_.find(name); one != hearings_.end()) before = one->second;
+        }
+        hearings[name] = before ? *before : Hearing{"", BIWA_TRY(source.Head())};
+    }
+    return {};
+}
+
+void TableKeeper::HearCopies(const std::vector<std::string>& tables, std::uint64_t order,
+                             int attempt) {
+    const auto to_hear = TablesToHear();
+    for (const auto& table : tables) {
+        if (!to_hear.contains(table)) continue;
+        std::lock_guard lock(mutex_);
+        auto& hearing = hearings_[table];
+        if (hearing.copied_in == attempt) continue;
+        const Position until{order, ""};
+        hearing = {"", until, line_.HasApplied(until), attempt};
+    }
+}
+
+std::set<std::string> TableKeeper::NotHeard() const {
+    std::set<std::string> names;
+    std::lock_guard lock(mutex_);
+    for (const auto& [name, hearing] : hearings_) {
+        if (!hearing.is_done) names.insert(name);
+    }
+    return names;
+}
+
 Status TableKeeper::Adjust(StreamSource& source) {
     std::set<std::string> known;
     for (const auto& table : line_.state().tables) {
@@ -171,6 +223,7 @@ Status TableKeeper::Adjust(StreamSource& source) {
     BIWA_TRY(PutOffUnheard(source, recopies, hearings));
     for (const auto& step : recopies) BIWA_TRY(Carry(source, step));
     BIWA_TRY(NoteShapes(hearings));
+    BIWA_TRY(HearWaiting(source, hearings));
     {
         std::lock_guard lock(mutex_);
         hearings_ = std::move(hearings);

@@ -41,6 +41,13 @@ class TableKeeper {
 
     // Whether these are others than at the last adjustment. From any thread.
     bool AreNews(const std::vector<SourceTable>& found) const;
+    // Tables that wait to be copied, or whose copies wait, and have to go on waiting. By the
+    // stream's thread.
+    std::set<std::string> NotHeard() const;
+    // Copies were made beside the stream that are so far, in that attempt: the log is to be heard
+    // up to there before they are taken over.
+    void HearCopies(const std::vector<std::string>& tables, std::uint64_t order, int attempt);
+
     // Whether the next adjustment can do what the last one had to put off. By the watcher.
     bool HasHeard();
 
@@ -51,6 +58,7 @@ class TableKeeper {
         std::string signature;
         Position until;
         bool is_done = false;
+        int copied_in = 0;  // TableIntake::Ready::attempt; 0: it is not copied yet
     };
     using Hearings = std::map<std::string, Hearing>;  // by table
 
@@ -59,6 +67,10 @@ class TableKeeper {
     bool HasToBeHeard(const TableStep& step) const;
     // Puts off the steps of those for which it was not.
     Status PutOffUnheard(StreamSource& source, std::vector<TableStep>& steps, Hearings& hearings);
+    // Those that wait and have masks: what a column was called meanwhile the log alone tells.
+    Status HearWaiting(StreamSource& source, Hearings& hearings) const;
+    // Tables of which the log alone tells what a masked column was called.
+    std::set<std::string> TablesToHear() const;
     Status Publish(StreamSource& source, std::vector<TableStep>& steps);
     Status Carry(StreamSource& source, const TableStep& step);
     Status NoteShapes(const Hearings& put_off);

@@ -158,6 +158,15 @@ struct TableChanges {
     // Columns that the source dropped before the first of these changes. What comes by such a name
     // later is another column.
     std::vector<std::string> dropped = {};
+    // Those of the columns that are masked, by what they are called here.
+    struct HeardColumn {
+        std::int32_t number;  // Column::number
+        std::string name;
+        std::string mask;  // as people write it
+    };
+    std::shared_ptr<const std::vector<HeardColumn>> heard = {};
+    // These are no changes: only what columns the table had by now (FollowedTable::names_only).
+    bool names_only = false;
 
     // Says where the last of `kinds` stands.
     void SetOrigin(const ChangeOrigin& origin) {
@@ -223,6 +232,9 @@ struct FollowedTable {
     SourceTable table;
     std::uint64_t from = 0;  // Position::order
     std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
+    // Of one that is to be copied anew: its changes are passed over, but what its columns were
+    // called when they were made is told, where the source numbers columns.
+    bool names_only = false;
 };
 
 enum class IfMissing { kRefuse, kPassOver };

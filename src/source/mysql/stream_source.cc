@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "source/mysql/catalog.h"
@@ -175,7 +176,11 @@ Result<std::unique_ptr<SnapshotReader>> MySqlStreamSource::ResumeSnapshot() {
 Result<std::unique_ptr<ChangeSource>> MySqlStreamSource::Follow(
     const std::vector<FollowedTable>& tables, const Position& from,
     std::chrono::milliseconds idle_every) {
-    return FollowBinlog(parameters_, tables, from, idle_every, bearings_);
+    // Columns have no numbers here: what they were called tells nothing.
+    std::vector<FollowedTable> followed;
+    std::copy_if(tables.begin(), tables.end(), std::back_inserter(followed),
+                 [](const FollowedTable& one) { return !one.names_only; });
+    return FollowBinlog(parameters_, followed, from, idle_every, bearings_);
 }
 
 Result<std::unique_ptr<RowReader>> MySqlStreamSource::ReadRows(

@@ -47,10 +47,11 @@ class BlockMemory final : public CellsOwner {
 StreamResolver::StreamResolver(ConnectionParameters parameters,
                                const std::vector<FollowedTable>& tables)
     : parameters_(std::move(parameters)) {
-    for (const auto& [table, from, until] : tables) {
+    for (const auto& one : tables) {
+        const auto& table = one.table;
         auto& known = tables_[table.ToString()];
-        known.followed.seen = from;
-        known.followed.until = until;
+        known.followed.seen = one.from;
+        known.followed.until = one.until;
         known.schema = table.schema;
         known.name = table.name;
         known.followed.columns = std::make_shared<const TableSchema>(table.columns);

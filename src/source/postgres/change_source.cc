@@ -81,6 +81,30 @@ void SetKey(const Relation& relation, const TableSchema& known, TableSchema& sch
     schema.key_repeats = is_full && !has_known_key;
 }
 
+// Each column as often as there are columns of today's that it may be, with the number of each.
+ResolvedRelation NamesOf(const Relation& relation, const SourceTable& table,
+                         const TableSchema& known, const TypeCatalog& types) {
+    const bool is_same = HasColumns(known, relation);
+    auto schema = std::make_shared<TableSchema>();
+    for (std::size_t i = 0; i < relation.columns.size(); ++i) {
+        const auto& sent = relation.columns[i];
+        for (std::size_t place = 0; place < known.columns.size(); ++place) {
+            const auto& column = known.columns[place];
+            const auto type = DecoderOf(sent, types, &column).type;
+            if (is_same ? place != i : !MayBe(i, place, column.number) || type != column.type) {
+                continue;
+            }
+            schema->columns.emplace_back(Column{sent.name, type, true, ""}).number = column.number;
+        }
+    }
+    ResolvedRelation resolved;
+    resolved.names_only = true;
+    resolved.schema = table.schema;
+    resolved.name = table.name;
+    resolved.columns = std::move(schema);
+    return resolved;
+}
+
 }  // namespace
 
 Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& relation) {
@@ -112,6 +136,10 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
             known.key_repeats = known.key_repeats || repeats;
             is_known = true;
         }
+    }
+    if (followed->second.names_only) {
+        return std::optional(
+            NamesOf(relation, followed->second.table, is_known ? known : TableSchema(), types_));
     }
     std::vector<ColumnPlace> places(relation.columns.size());
     if (is_known) {

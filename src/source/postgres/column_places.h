@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,5 +27,12 @@ struct ColumnPlace {
 std::vector<ColumnPlace> PlaceColumns(
     const std::vector<std::string>& names, const TableSchema& known,
     const std::function<bool(std::size_t, std::size_t)>& same_type);
+
+// Whether the i-th column of then can be that of today's which is at `place` and has `number`, by
+// their counts alone: all of today's before it were there, and of those that have gone since no
+// more than there are numbers between. One of today's may have the name of one that has gone.
+inline bool MayBe(std::size_t i, std::size_t place, std::int32_t number) {
+    return place <= i && i < static_cast<std::size_t>(number);
+}
 
 }  // namespace biwa::postgres

@@ -198,6 +198,10 @@ Status PgOutputDecoder::DecodeRelation(Reader& reader) {
     table.resolved = std::move(resolved);
     // What follows has other columns, and so needs a part of its own.
     table.in_batch.reset();
+    if (table.resolved && table.resolved->names_only) {
+        PartOf(table).names_only = true;
+        table.in_batch.reset();
+    }
     return {};
 }
 

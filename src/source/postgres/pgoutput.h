@@ -54,6 +54,8 @@ struct ResolvedRelation {
     std::string name = {};
     // Changes of transactions whose commit record lies before this are passed over.
     std::uint64_t from = 0;
+    // All are, and it is told what columns they have.
+    bool names_only = false;
 };
 
 // Knows the tables of the stream and the types of the database.
@@ -117,7 +119,8 @@ class PgOutputDecoder {
     static Status CheckKey(const Table& table, const std::vector<Field>& fields);
     // Whether the changes of this transaction are none of the table's.
     bool IsPassedOver(const Table& table) const {
-        return !table.resolved || origin_.commit < table.resolved->from;
+        return !table.resolved || table.resolved->names_only ||
+               origin_.commit < table.resolved->from;
     }
     void Count(TableChanges& part, ChangeKind kind);
     Status PassOver(Table& table);

@@ -86,6 +86,7 @@ class TestResolver final : public RelationResolver {
             resolved.decoders.push_back(std::move(decoder));
         }
         resolved.columns = std::move(schema);
+        resolved.names_only = relation.name == "waiting";
         return std::optional<ResolvedRelation>(std::move(resolved));
     }
 };
@@ -115,6 +116,24 @@ TEST(ParseLsnTest, ReadsPostgresNotation) {
     EXPECT_EQ(LsnText(0x16B374D848u), "16/B374D848");
     for (auto bad : {"", "16", "16/", "/1", "16/B374D848x", "100000000/0", "-1/0", "1/2/3", " 1/2"})
         EXPECT_FALSE(ParseLsn(bad)) << bad;
+}
+
+TEST_F(PgOutputTest, OfATableThatIsHeardOnlyItTellsTheColumnsAndNoChanges) {
+    Feed({Begin(), Announce(kAnswers, "waiting", kColumns), Insert({"1", "a", "b"}),
+          Truncate({kAnswers}), Announce(kAnswers, "waiting", {{"id", 23}, {"u", 25}}),
+          // The key is lacking, and nobody wants to know.
+          Delete('K', {kNull, kNull}), Commit(0x600)});
+    const auto batch = decoder_.TakeBatch();
+    EXPECT_EQ(batch.changes, 0u);
+    EXPECT_EQ(batch.commits, 1u);
+    ASSERT_EQ(batch.tables.size(), 2u);
+    for (const auto& part : batch.tables) {
+        EXPECT_TRUE(part.names_only);
+        EXPECT_TRUE(part.kinds.empty());
+        EXPECT_FALSE(part.truncated_first);
+    }
+    EXPECT_EQ(batch.tables[0].columns->columns[1].name, "t");
+    EXPECT_EQ(batch.tables[1].columns->columns[1].name, "u");
 }
 
 TEST_F(PgOutputTest, ReadsATransactionOfEveryKindOfChange) {

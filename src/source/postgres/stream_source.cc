@@ -401,7 +401,9 @@ Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
     // Where the binary form of a column's type is not known, the whole stream comes as text.
     bool binary = true;
     std::vector<std::string> names;
-    for (const auto& wanted : tables) names.push_back(wanted.table.ToString());
+    for (const auto& wanted : tables) {
+        if (!wanted.names_only) names.push_back(wanted.table.ToString());
+    }
     for (const auto& table :
          BIWA_TRY(ReadTables(connection, types, names, IfMissing::kPassOver, only_))) {
         for (const auto& decoder : table.decoders) binary = binary && !decoder.forces_text;

@@ -13,14 +13,20 @@ namespace biwa {
 
 namespace {
 
-// Before the first stream the warehouse has no such books, and of a Biwa before this one not all.
-Result<bool> HasBooks(ReadSession& session, const char* table) {
-    const auto books = BIWA_TRY(session.Query(
-        fmt::format("SELECT 1 FROM duckdb_tables() WHERE schema_name = '_biwa' AND table_name = "
-                    "'{}' AND database_name = current_database()",
-                    table)));
-    const auto* found = BIWA_TRY(books->Next());
-    return found != nullptr && found->rows > 0;
+// Those of the books that are there: before the first stream none, and of a Biwa before this one
+// not all.
+Result<std::set<std::string>> FindBooks(ReadSession& session) {
+    const auto rows = BIWA_TRY(
+        session.Query("SELECT table_name FROM duckdb_tables() WHERE schema_name = '_biwa' AND "
+                      "table_name IN ('stream_columns', 'heard_columns') AND database_name = "
+                      "current_database()"));
+    std::set<std::string> books;
+    while (const auto* block = BIWA_TRY(rows->Next())) {
+        for (std::size_t row = 0; row < block->rows; ++row) {
+            books.emplace(block->columns[0].GetString(row));
+        }
+    }
+    return books;
 }
 
 // The row's value of a column that books of a Biwa before this one may lack.
@@ -154,10 +160,11 @@ Result<MaskBooks> MaskBooks::Read(Warehouse& warehouse, const TargetDataset& dat
     MaskBooks books;
     books.record = BIWA_TRY(ReadMaskRecord(warehouse, dataset.name));
     const auto session = BIWA_TRY(warehouse.OpenSession());
-    if (!BIWA_TRY(HasBooks(*session, "stream_columns"))) return books;
+    const auto there = BIWA_TRY(FindBooks(*session));
+    if (!there.contains("stream_columns")) return books;
     BIWA_TRY(ReadColumns(*session, dataset.name, books));
     BIWA_TRY(ReadTables(*session, dataset, stream, books));
-    if (BIWA_TRY(HasBooks(*session, "heard_columns"))) BIWA_TRY(ReadHeard(*session, books));
+    if (there.contains("heard_columns")) BIWA_TRY(ReadHeard(*session, books));
     return books;
 }
 

@@ -168,11 +168,17 @@ void StreamWatch::Look(StreamSource& source) {
     const auto found = keeper_.Find(source, IfMissing::kPassOver, known);
     const auto state = board_.state();
     // What stands in the way of a look stops the stream, which would hear of no new table; if it is
-    // still there at the next one: names are exchanged one after the other.
+    // still there at the next one: names are exchanged one after the other. A stream that finds
+    // nothing in its way is not asked again.
     const bool is_refused = !found && found.error().kind != ErrorKind::kUnavailable;
     const auto before = std::exchange(refused_, is_refused ? found.error().message : std::string());
-    if (is_refused && before == refused_ && state == StreamStatus::State::kStreaming) host_.wake();
+    if (is_refused && before == refused_ && woken_for_ != refused_ &&
+        state == StreamStatus::State::kStreaming) {
+        woken_for_ = refused_;
+        host_.wake();
+    }
     if (!found) return;
+    woken_for_.clear();
     // While tables are copied too: what is published otherwise than its key is makes the
     // application's own updates fail.
     const bool is_running = state == StreamStatus::State::kSnapshot ||

@@ -65,7 +65,8 @@ class StreamWatch {
 
     std::unique_ptr<StreamSource> beside_;  // while something is copied beside the stream
     std::uint64_t last_changes_ = 0;
-    std::string refused_;  // why the last look could not be had
+    // Why the last look could not be had, and for which reason the stream was woken.
+    std::string refused_, woken_for_;
     std::int64_t last_rows_ = 0;
     std::atomic<bool> given_up_ = false;
     std::jthread thread_;

@@ -2,7 +2,8 @@
 columns exchange, get back, lose and get again, copies anew, kills. What is masked is nowhere in clear, whatever
 happened; and at the end the table is what the masks make of the source's.
 
-BIWA_SEED repeats a walk, BIWA_WALKS sets how many follow one another (2)."""
+BIWA_WALKS sets how many walks follow one another (2), BIWA_SEED with which the first one begins: the same ones say
+whether something has broken, others find what nobody has thought of."""
 import hashlib
 import hmac
 import json
@@ -16,7 +17,7 @@ import pytest
 from harness.instance import Instance, make_marker
 from harness.wait import wait_until
 
-SEED = int(os.environ.get("BIWA_SEED", str(time.time_ns() % 1_000_000)))
+SEED = int(os.environ.get("BIWA_SEED", "1"))
 WALKS = int(os.environ.get("BIWA_WALKS", "2"))
 STEPS = 24
 

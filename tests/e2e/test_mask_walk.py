@@ -195,6 +195,9 @@ class Walk:
         self.sql("DROP TABLE m")
         self.make()
         self.sync()
+        # One that is paused is noticed when it is resumed.
+        self.resume()
+        self.sync()
 
     # The instance.
 

@@ -95,6 +95,8 @@ def test_the_whole_exposition(database, instance):
     instance.wait_models(["mart.students"])
     # A commit can be seen a moment before it is counted.
     wait_until(lambda: value(read(instance), "biwa_stream_changes_total", stream="app") >= 12, instance.log)
+    # The last commit may have the model built once more.
+    wait_until(lambda: value(read(instance), "biwa_model_state", model="mart.students", state="ok") == 1, instance.log)
     seen = read(instance)
 
     assert value(seen, "biwa_info", version=instance.status()["version"], project="test",

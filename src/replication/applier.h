@@ -25,8 +25,7 @@ class Applier {
   public:
     using TargetOf = std::function<TableName(const StreamState::Table&)>;
     // Applies the changes of the tables of `state` that are live or gone, and notes what masked
-    // columns of the others are called. `source` is asked for
-    // rows that a copy has missed.
+    // columns of the others are called. `source` is asked for rows that a copy has missed.
     Applier(Warehouse& warehouse, std::string stream, const StreamState& state,
             const TargetOf& target_of, StreamSource& source);
     ~Applier();

@@ -36,7 +36,7 @@ class TableIntake {
 
     // Has the stream's tables that wait copied beside it, and takes over those that were. Which it
     // took over, by their names at the source. `found`: what the source has; `not_yet`: names of
-    // tables that are neither to be begun with nor taken over for now.
+    // tables whose log has to be heard further: they are neither begun with nor taken over.
     //
     // What cannot be copied is tried again later, and shown; it does not hold up the others.
     Result<std::vector<std::string>> Join(const std::vector<SourceTable>& found,

@@ -40,7 +40,7 @@ Applier::Applier(Warehouse& warehouse, std::string stream, const StreamState& st
       commit_time_before_(state.commit_time),
       commit_time_(state.commit_time) {
     for (const auto& known : state.tables) {
-        if (known.phase != TablePhase::kLive && known.phase != TablePhase::kGone) {
+        if (!known.is_followed()) {
             not_followed_[known.ToString()] = known;
             continue;
         }
@@ -106,9 +106,13 @@ Status Applier::Add(ChangeBatch batch) {
     BIWA_TRY(PrepareNew(batch));
     for (auto& part : batch.tables) {
         const auto name = part.schema + "." + part.name;
+        // Of a table whose rows are not for us, what its columns were called.
+        const auto hear = [&] {
+            if (part.heard) heard_[name].insert(part.heard);
+        };
         const auto found = tables_.find(name);
         if (found == tables_.end() && not_followed_.contains(name)) {
-            if (part.heard) heard_[name].insert(part.heard);
+            hear();
             continue;
         }
         if (found == tables_.end()) {
@@ -117,12 +121,12 @@ Status Applier::Add(ChangeBatch batch) {
         }
         auto& table = found->second;
         if (table.is_passed_over) {
-            if (part.heard) heard_[name].insert(part.heard);
+            hear();
             continue;
         }
         if (!part.dropped.empty()) BIWA_TRY(NoteDropped(table, part.dropped));
         if (!part.recopy.empty()) {
-            if (part.heard) heard_[name].insert(part.heard);
+            hear();
             BIWA_TRY(PassOver(table, std::move(part.recopy)));
             continue;
         }

@@ -372,12 +372,10 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         const auto* described = FindTable(tables, table.ToString());
         // Of one that is gone, what came before may still be read; of one that waits, what its
         // columns are called may make known which of them are masked.
-        const bool is_followed =
-            table.phase == TablePhase::kLive || table.phase == TablePhase::kGone;
         const bool is_heard = described != nullptr && described->is_masked_by_name;
-        if (!is_followed && !is_heard) continue;
+        if (!table.is_followed() && !is_heard) continue;
         auto& one = followed.emplace_back();
-        one.names_only = !is_followed;
+        one.names_only = !table.is_followed();
         if (described != nullptr) one.table = *described;
         one.table.schema = table.schema;
         one.table.name = table.name;

@@ -338,7 +338,7 @@ Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                         QuoteLiteral(stream), QuoteLiteral(table.id))));
     }
     // From here on there are changes that it is not told.
-    if (table.phase != TablePhase::kLive && table.phase != TablePhase::kGone) {
+    if (!table.is_followed()) {
         BIWA_TRY(EndEpoch(transaction, stream, table.schema, table.name));
     }
     BIWA_TRY(transaction.Execute(fmt::format(

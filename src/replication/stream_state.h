@@ -77,6 +77,10 @@ struct StreamState {
         std::string failure = {};
 
         std::string ToString() const { return schema + "." + name; }
+        // Whether its changes are for its rows; those of one that is gone, as far as `until`.
+        bool is_followed() const {
+            return phase == TablePhase::kLive || phase == TablePhase::kGone;
+        }
         // One that goes is followed to its end only if it was so far: else the changes before those
         // are missing.
         void Enter(TablePhase next) {

@@ -271,7 +271,8 @@ class Walk:
         for _ in range(STEPS):
             what = self.chance.choices(
                 [lambda: self.sql(self.change()), self.wait, self.call_otherwise, self.call_otherwise_for_a_while,
-                 self.exchange_names, self.drop, self.add, self.make_anew, self.kill, self.stop, self.copy_anew, self.pause_for_a_while],
+                 self.exchange_names, self.drop, self.add, self.make_anew, self.kill, self.stop, self.copy_anew,
+                 self.pause_for_a_while],
                 [34, 10, 14, 5, 8, 4, 5, 2, 8, 4, 6, 4])[0]
             what()
         self.resume()

@@ -62,5 +62,16 @@ TEST(ColumnPlacesTest, BehindOneThatWasDroppedTheNameTellsWhereItCan) {
     EXPECT_EQ(Numbers({"id", "x", "a", "b"}, {{"id", 1}, {"b", 3}}), (Expected{1, -1, -1, -1}));
 }
 
+TEST(ColumnPlacesTest, WhereAColumnMayBeByTheCounts) {
+    // All of today's before it were there: it was not before those.
+    EXPECT_FALSE(MayBe(0, 1, 5));
+    EXPECT_TRUE(MayBe(1, 1, 5));
+    EXPECT_TRUE(MayBe(4, 1, 5));
+    // Four numbers come before 5, so it had the fifth place at most.
+    EXPECT_FALSE(MayBe(5, 1, 5));
+    EXPECT_TRUE(MayBe(0, 0, 1));
+    EXPECT_FALSE(MayBe(1, 0, 1));
+}
+
 }  // namespace
 }  // namespace biwa::postgres

@@ -39,7 +39,7 @@ class StreamPace {
         int rest;     // a commit is followed by so many times what it worked,
         int longest;  // but the next one begins after so many times commit_every
     };
-    static constexpr Distance kRead{20, 4}, kUnread{200, 100};
+    static constexpr Distance kRead{20, 3}, kUnread{200, 100};
     static constexpr std::chrono::seconds kNear{5}, kFar{60};
 
   private:

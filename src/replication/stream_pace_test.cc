@@ -29,12 +29,12 @@ TEST(StreamPaceTest, CommitsAreTheRarerTheDearerTheyAre) {
     EXPECT_EQ(IntervalAfter(milliseconds(0)), milliseconds(100));
     EXPECT_EQ(IntervalAfter(milliseconds(2)), milliseconds(100));
     EXPECT_EQ(IntervalAfter(milliseconds(10)), milliseconds(210));
-    EXPECT_EQ(IntervalAfter(milliseconds(15)), milliseconds(315));
+    EXPECT_EQ(IntervalAfter(milliseconds(13)), milliseconds(273));
     // Nobody waits for longer than this because of the rest.
-    EXPECT_EQ(IntervalAfter(milliseconds(20)), milliseconds(400));
-    EXPECT_EQ(IntervalAfter(milliseconds(100)), milliseconds(400));
+    EXPECT_EQ(IntervalAfter(milliseconds(15)), milliseconds(300));
+    EXPECT_EQ(IntervalAfter(milliseconds(100)), milliseconds(300));
     // Half of the time at most.
-    EXPECT_EQ(IntervalAfter(milliseconds(200)), milliseconds(400));
+    EXPECT_EQ(IntervalAfter(milliseconds(150)), milliseconds(300));
     EXPECT_EQ(IntervalAfter(milliseconds(300)), milliseconds(600));
     EXPECT_EQ(IntervalAfter(seconds(3)), seconds(6));
 }
@@ -42,7 +42,7 @@ TEST(StreamPaceTest, CommitsAreTheRarerTheDearerTheyAre) {
 TEST(StreamPaceTest, WhatACommitRestedDoesNotMakeItDear) {
     EXPECT_EQ(IntervalAfter(milliseconds(8), 4), milliseconds(100));
     EXPECT_EQ(IntervalAfter(milliseconds(40), 4), milliseconds(240));
-    EXPECT_EQ(IntervalAfter(milliseconds(100), 4), milliseconds(400));
+    EXPECT_EQ(IntervalAfter(milliseconds(100), 4), milliseconds(300));
     EXPECT_EQ(IntervalAfter(seconds(4), 4), seconds(5));
 }
 

@@ -66,3 +66,15 @@ def test_a_range_is_of_characters_in_whatever_set(database, instance):  # noqa: 
     backfill(instance, "l", "--from", "à", "--to", "ÿ")
     assert [k for (k,) in instance.query("SELECT k FROM app.j ORDER BY k")] == ["あ", "う", "能", "表"]
     assert [k for (k,) in instance.query("SELECT k FROM app.l ORDER BY k")] == ["z", "à", "ñ"]
+
+
+def test_keys_that_are_one_in_unicode_are_named(database, instance):  # noqa: F811
+    """Two of cp932's characters for the Roman number one: from the first change on they are one key here."""
+    database.run("CREATE TABLE nec (k varchar(10) CHARACTER SET cp932 COLLATE cp932_bin PRIMARY KEY, v int);"
+                 "INSERT INTO nec VALUES (x'8754', 1), (x'FA4A', 2);"
+                 "CREATE TABLE sjis (k varchar(10) CHARACTER SET sjis PRIMARY KEY, v text CHARACTER SET cp932)")
+    instance.start()
+    instance.sync()
+    notes = {table["name"]: table["notes"] for table in instance.stream()["tables"]}
+    assert any("same one of Unicode" in note for note in notes["nec"]) and not notes["sjis"], notes
+    assert "nec has k in its key" in instance.command("doctor").stderr

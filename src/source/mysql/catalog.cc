@@ -291,6 +291,7 @@ Result<CatalogColumn> ReadColumn(const Connection& connection, const QueryRows& 
     if (!row.character_set.empty() && !is_values) {
         info.characters =
             sets == nullptr ? Utf8() : BIWA_TRY(sets->Find(connection, row.character_set));
+        info.has_twins = HasTwins(row.character_set);
     }
     ReadDefault(row, connection.is_mariadb(), column);
     return column;
@@ -355,6 +356,14 @@ void Judge(CatalogTable& found, const std::string& engine, const std::string& ty
         table.mend_sql = "ALTER TABLE " + name + " MODIFY " + QuoteName(decoder.info.name) +
                          " … to a plain type;";
         return;
+    }
+    for (const auto place : table.columns.key) {
+        const auto& info = found.decoders[place].info;
+        if (!info.has_twins) continue;
+        table.notes.push_back(
+            fmt::format("has {} in its key, in a character set in which several characters are the "
+                        "same one of Unicode: rows whose keys differ by those alone are one here",
+                        info.name));
     }
     if (!table.columns.key.empty()) return;
     if (!whole_rows) {

@@ -24,6 +24,10 @@ struct CharacterSet {
     boost::unordered_flat_map<std::uint32_t, std::string> longer = {};
 };
 
+// Whether the server's character set of this name has several characters that are the same one of
+// Unicode, as those are that cp932 has from both NEC and IBM (all sets of MariaDB 10.11, tried).
+bool HasTwins(std::string_view name);
+
 // Whether all of it is well-formed.
 bool IsUtf8(std::string_view text);
 

@@ -26,6 +26,7 @@ struct ColumnInfo {
     std::uint16_t meta = 0;  // as MappedColumn has it
     bool is_unsigned = false;
     std::shared_ptr<const CharacterSet> characters;  // none: bytes
+    bool has_twins = false;                          // of those, HasTwins
     std::vector<std::string> values;                 // of an ENUM or SET, as UTF-8
     Special special = Special::kNone;
 };

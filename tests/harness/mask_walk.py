@@ -37,8 +37,6 @@ def masked_text(mask, text):
 class MaskWalk:
     """Through a table of PostgreSQL."""
 
-    # What may be a masked column by another name, until somebody has looked.
-    LOOKED_AT = r"mask ([\w ]+) as well"
     FIRST, LAST = "id = (SELECT min(id) FROM m)", "id = (SELECT max(id) FROM m)"
     # How streams call what is in the database, and where names of columns may leave out.
     schema, prefix = "public", ""
@@ -77,10 +75,10 @@ class MaskWalk:
         self.steps.append(f"stopped: {said}")
         table = re.escape(f"{self.schema}.m")
         found = (re.search(rf"column \w+ of {table} was masked, and is called (\w+) now", said)
-                 or re.search(rf"{table}\.\w+ is masked and has gone, and {table}\.(\w+) is new", said))
-        whole = re.search(self.LOOKED_AT, said)
-        assert found or whole, said
-        self.mask_more([found[1]] if found else whole[1].split(" and "))
+                 or re.search(rf"{table}\.\w+ is masked and has gone, and {table}\.(\w+) is new", said)
+                 or re.search(r"mask (\w+(?: and \w+)*) as well", said))
+        assert found, said
+        self.mask_more(found[1].split(" and "))
         self.apply()
 
     def mask_more(self, columns):
@@ -265,6 +263,9 @@ class MaskWalk:
 
     # What has to hold.
 
+    def table(self):
+        return next((one for one in self.instance.stream()["tables"] if one["name"] == "m"), {"state": ""})
+
     def check_nothing_is_clear(self):
         instance = self.instance
         for schema, table in instance.query("SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal"):
@@ -273,7 +274,7 @@ class MaskWalk:
         assert "kakusu" not in json.dumps(instance.status())
 
     def check_all_is_here(self):
-        table = next(table for table in self.instance.stream()["tables"] if table["name"] == "m")
+        table = self.table()
         assert table["state"] == "live", table
         for column in ["id", *self.columns]:
             mask = self.mask_of(column)
@@ -318,9 +319,6 @@ class MariaDbMaskWalk(MaskWalk):
         super().__init__(database, instance, seed, by_default)
         self.schema, self.prefix = database.name, f"{database.name}."
         self.is_heard = False
-
-    def table(self):
-        return next((one for one in self.instance.stream()["tables"] if one["name"] == "m"), {"state": ""})
 
     def sync(self):
         """Also where the table alone is left out until somebody has looked."""

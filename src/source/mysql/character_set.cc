@@ -82,7 +82,9 @@ void FromTable(const CharacterSet& set, std::string_view text, std::string& utf8
 
 }  // namespace
 
-bool HasTwins(std::string_view name) { return name == "cp932" || name == "eucjpms"; }
+bool HasTwins(std::string_view name) {
+    return name == "cp932" || name == "eucjpms" || name == "ujis" || name == "armscii8";
+}
 
 bool IsUtf8(std::string_view text) {
     std::size_t at = 0;

@@ -25,7 +25,8 @@ struct CharacterSet {
 };
 
 // Whether the server's character set of this name has several characters that are the same one of
-// Unicode, as those are that cp932 has from both NEC and IBM (all sets of MariaDB 10.11, tried).
+// Unicode, as those are that cp932 has from both NEC and IBM. By what MariaDB 10.11 makes of each
+// character of each of its sets; bytes that are no character, and become "?", do not count.
 bool HasTwins(std::string_view name);
 
 // Whether all of it is well-formed.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -85,6 +86,26 @@ Result<std::vector<SourceTable>> FindRemasked(const TargetDataset& dataset,
     return found;
 }
 
+// kUser where a column has another name since its rows came, or may have: what is known of that
+// goes with the rows. `masked` says so as a stream would.
+Status CheckDoubts(StreamSource& masked, const std::vector<SourceTable>& tables) {
+    std::vector<std::string> names;
+    std::set<std::string> refused;
+    for (const auto& table : tables) {
+        names.push_back(table.ToString());
+        if (!table.refusal.empty()) refused.insert(names.back());
+    }
+    std::string doubtful, mend;
+    for (const auto& table : BIWA_TRY(masked.Tables(names, IfMissing::kPassOver))) {
+        if (table.refusal.empty() || refused.contains(table.ToString())) continue;
+        doubtful +=
+            fmt::format("{}{} {}", doubtful.empty() ? "" : "; ", table.ToString(), table.refusal);
+        mend += fmt::format("{}{}", mend.empty() ? "To go on, " : "; ", table.mend_sql);
+    }
+    if (doubtful.empty()) return {};
+    return UserError(doubtful, mend + ".");
+}
+
 Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const TargetDataset& dataset,
                    const std::vector<SourceTable>& tables) {
     if (tables.empty()) return {};
@@ -92,14 +113,15 @@ Status DropForCopy(Warehouse& warehouse, const StreamConfig& stream, const Targe
     BIWA_TRY(PrepareStateTables(warehouse));
     const auto texts = ChooseTexts(stream.texts, tables, warehouse.free_bytes());
     auto transaction = BIWA_TRY(warehouse.Begin());
+    auto look = BIWA_TRY(DatasetLook::Read(*transaction, dataset.name));
     for (const auto& table : tables) {
         LogInfo("stream {}: {} is masked otherwise, and copied anew", stream.name,
                 table.ToString());
         const auto target = TargetTable(dataset, table.schema, table.name);
-        BIWA_TRY(DropTarget(*transaction, target));
-        BIWA_TRY(DropTarget(*transaction, BesideTable(target)));
+        BIWA_TRY(DropTarget(*transaction, target, look));
+        BIWA_TRY(DropTarget(*transaction, BesideTable(target), look));
         // Empty until the copy is done: who reads it gets no rows, and no error.
-        BIWA_TRY(PrepareTarget(*transaction, target, table.columns, texts));
+        BIWA_TRY(PrepareTarget(*transaction, target, table.columns, texts, look));
         BIWA_TRY(NarrowHistory(*transaction, {stream.name, table.schema, table.name, target}));
         StreamState::Table forgotten;
         forgotten.schema = table.schema;
@@ -195,20 +217,7 @@ Status DropRemasked(const Plan& plan, const Project& wanted,
         // With what was known of them goes what tells of columns that got other names.
         const auto masked =
             BIWA_TRY(OpenMasked(*source, "", stream.name, stream.only, dataset, policy, warehouse));
-        std::string doubtful, mend;
-        for (const auto& table : remasked) {
-            const auto found = masked->Tables({table.ToString()}, IfMissing::kPassOver);
-            const bool is_renamed = !found && found.error().kind == ErrorKind::kUser;
-            if (is_renamed) return tl::unexpected(found.error());
-            const bool is_doubtful = table.refusal.empty() && found && !found->empty() &&
-                                     !found->front().refusal.empty();
-            if (!is_doubtful) continue;
-            doubtful += fmt::format("{}{} {}", doubtful.empty() ? "" : "; ", table.ToString(),
-                                    found->front().refusal);
-            mend +=
-                fmt::format("{}{}", mend.empty() ? "To go on, " : "; ", found->front().mend_sql);
-        }
-        if (!doubtful.empty()) return UserError(doubtful, mend + ".");
+        BIWA_TRY(CheckDoubts(*masked, remasked));
         BIWA_TRY(DropForCopy(warehouse, stream, dataset, remasked));
     }
     return {};

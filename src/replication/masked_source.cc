@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/check.h"
 #include "replication/mask_books.h"
@@ -144,11 +145,7 @@ class MaskedSource final : public StreamSource {
         auto clear = BIWA_TRY(clear_->Tables(patterns, if_missing));
         BIWA_TRY(RefuseRenamed(clear));
         BIWA_TRY(RefuseCopies(clear));
-        std::vector<SourceTable> tables;
-        for (auto& table : clear) {
-            tables.push_back(BIWA_TRY(tables_->Describe(std::move(table))));
-        }
-        return tables;
+        return Describe(std::move(clear));
     }
     Status CheckStart() override { return clear_->CheckStart(); }
     Result<StreamStart> Start(const std::vector<SourceTable>& tables, bool replace) override {
@@ -206,6 +203,36 @@ class MaskedSource final : public StreamSource {
     Status Remove() override { return clear_->Remove(); }
 
   private:
+    // Whoever has to name columns anew hears of all tables at once.
+    Result<std::vector<SourceTable>> Describe(std::vector<SourceTable> clear) {
+        constexpr std::size_t kNamesMax = 50;
+        std::vector<SourceTable> tables;
+        std::vector<std::string> others;
+        std::optional<Error> first;
+        for (auto& table : clear) {
+            const auto name = table.ToString();
+            auto described = tables_->Describe(std::move(table));
+            if (described) {
+                tables.push_back(std::move(*described));
+            } else if (described.error().kind != ErrorKind::kUser) {
+                return tl::unexpected(std::move(described).error());
+            } else if (!first) {
+                first = std::move(described).error();
+            } else {
+                others.push_back(name);
+            }
+        }
+        if (!first) return tables;
+        if (others.empty()) return tl::unexpected(*std::move(first));
+        const bool is_cut = others.size() > kNamesMax;
+        const auto count = others.size();
+        if (is_cut) others.resize(kNamesMax);
+        first->message +=
+            fmt::format("; there is more to name in {} other table{}: {}{}", count,
+                        count == 1 ? "" : "s", fmt::join(others, ", "), is_cut ? ", …" : "");
+        return tl::unexpected(*std::move(first));
+    }
+
     // A masked table under another name would come in clear.
     Status RefuseRenamed(std::vector<SourceTable>& tables) {
         if (tables_->LostTables(tables).empty()) return {};

@@ -21,8 +21,8 @@ namespace biwa {
 // masked otherwise than it would be now, and when a masked column has gone while another has come
 // that nothing names: it may be the same one, renamed.
 //
-// `stream`: in whose books it stands which tables are followed; "" where none is to be taken for
-// that.
+// `stream`: in whose books it stands which tables are followed; "" where all are to be copied anew:
+// then none is taken for that, and how their rows were masked does not matter.
 Result<std::unique_ptr<StreamSource>> MaskSource(std::unique_ptr<StreamSource> source,
                                                  MaskPolicy policy, Warehouse& warehouse,
                                                  const TargetDataset& dataset,

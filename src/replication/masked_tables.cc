@@ -109,7 +109,7 @@ Result<SourceTable> MaskedTables::Describe(SourceTable clear) {
     }
     for (const bool beside : {false, true}) {
         const auto* recorded = Recorded(clear, beside);
-        if (recorded == nullptr) continue;
+        if (recorded == nullptr || stream_.empty()) continue;
         if (auto other = FindOtherMask(policy_, *masked, clear, *recorded)) {
             return tl::unexpected(std::move(*other));
         }

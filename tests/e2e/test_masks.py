@@ -173,3 +173,40 @@ def test_names_are_heard_while_a_table_waits_to_be_copied_anew(database, instanc
     instance.settle()
     assert instance.query("SELECT note FROM app.essays WHERE id = 1") == [["kakusu-b"]]
     assert instance.query("SELECT count(*) FROM _biwa.heard_columns") == [[0]]
+
+
+def test_whoever_names_columns_anew_hears_of_all_tables_at_once(instance, database):
+    instance.write("secrets/masks.key", KEY + "\n", 0o600)
+
+    def write_stream(masks):
+        instance.write("streams/app.yaml", STREAM.split("masks:")[0] + "discover_every: 200ms\nmasks:\n" + masks)
+
+    write_stream('  "*.secret": hash\n')
+    tables = ["essays", "t2", "t3", "t4"]
+    for table in tables:
+        database.run(f"CREATE TABLE {table} (id int PRIMARY KEY, secret text); INSERT INTO {table} VALUES (1, 'kakusu-a')")
+    instance.start()
+    instance.sync()
+    database.run("".join(f"ALTER TABLE {table} RENAME secret TO note; INSERT INTO {table} VALUES (2, 'kakusu-b');"
+                         for table in tables[:3]))
+    wait_until(lambda: instance.stream()["state"] == "failed", instance.log, 30)
+    # One after another, as the log has them.
+    said = instance.stream()["error"]["message"]
+    assert "column secret of public.essays was masked, and is called note now" in said, said
+
+    def apply(masks):
+        write_stream('  "*.secret": hash\n' + masks)
+        done = instance.command("apply", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    apply("  essays.note: hash\n")
+    wait_until(lambda: "public.t2 was masked" in (instance.stream()["error"] or {}).get("message", ""), instance.log, 30)
+    said = instance.stream()["error"]["message"]
+    assert "column secret of public.t2 was masked, and is called note now" in said, said
+    assert said.endswith("; there is more to name in 1 other table: public.t3"), said
+    apply('  "*.note": hash\n')
+    instance.sync()
+    instance.settle()
+    for table in tables[:3]:
+        assert instance.query(f"FROM app.{table} ORDER BY id") == [[1, hashed("kakusu-a")], [2, hashed("kakusu-b")]]
+    assert holders(instance, "kakusu") == []

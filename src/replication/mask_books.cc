@@ -139,10 +139,13 @@ bool HasOrder(const std::vector<BookedColumn>& before, const std::vector<Column>
 
 Result<MaskRecord> ReadMaskRecord(Warehouse& warehouse, const std::string& dataset) {
     const auto session = BIWA_TRY(warehouse.OpenSession());
-    const auto rows = BIWA_TRY(session->Query(
-        fmt::format("SELECT table_name, column_name, coalesce(comment, '') FROM duckdb_columns() "
-                    "WHERE schema_name = {} AND database_name = current_database()",
-                    QuoteLiteral(dataset))));
+    // Views have columns too: that of a table under its former name, without any mark.
+    const auto rows = BIWA_TRY(session->Query(fmt::format(
+        "SELECT table_name, column_name, coalesce(comment, '') FROM duckdb_columns() "
+        "WHERE schema_name = {0} AND database_name = current_database() AND table_oid IN "
+        "(SELECT table_oid FROM duckdb_tables() WHERE schema_name = {0} AND database_name = "
+        "current_database())",
+        QuoteLiteral(dataset))));
     MaskRecord record;
     while (const auto* block = BIWA_TRY(rows->Next())) {
         for (std::size_t row = 0; row < block->rows; ++row) {

@@ -210,3 +210,22 @@ def test_whoever_names_columns_anew_hears_of_all_tables_at_once(instance, databa
     for table in tables[:3]:
         assert instance.query(f"FROM app.{table} ORDER BY id") == [[1, hashed("kakusu-a")], [2, hashed("kakusu-b")]]
     assert holders(instance, "kakusu") == []
+
+
+def test_a_masked_table_gets_its_former_name_back(instance, database):
+    """Under the name that it had there is a view meanwhile, whose columns are marked with no mask."""
+    instance.write("secrets/masks.key", KEY + "\n", 0o600)
+    instance.write("streams/app.yaml", STREAM.split("masks:")[0] + 'discover_every: 200ms\nmasks:\n  "*.secret": hash\n')
+    database.run("CREATE TABLE essays (id int PRIMARY KEY, secret text); INSERT INTO essays VALUES (1, 'kakusu-a')")
+    instance.start()
+    instance.sync()
+    for number, (before, now) in enumerate([("essays", "drafts"), ("drafts", "essays"), ("essays", "drafts")], 2):
+        database.run(f"ALTER TABLE {before} RENAME TO {now}; INSERT INTO {now} VALUES ({number}, 'kakusu-b')")
+        wait_until(lambda name=now: any(table["source"] == f"public.{name}" for table in instance.stream()["tables"]),
+                   instance.log, 30)
+        instance.sync()
+        assert instance.query(f"SELECT secret FROM app.{now} WHERE id > 1 GROUP BY ALL") == [[hashed("kakusu-b")]]
+    assert instance.query("SELECT count(*) FROM app.essays") == [[4]]
+    instance.restart()
+    instance.sync()
+    assert holders(instance, "kakusu") == []

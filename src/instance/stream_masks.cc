@@ -52,6 +52,19 @@ std::shared_ptr<const TableSchema> Shared(const TableSchema& columns) {
     return std::make_shared<const TableSchema>(columns);
 }
 
+// Whether the warehouse has values of columns that are not at the source any more, of which the
+// file would leave less.
+Result<bool> ShowsMoreOfGone(const MaskPolicy& policy, const SourceTable& table,
+                             const std::map<std::string, std::string>& recorded) {
+    for (const auto& [column, written] : recorded) {
+        if (table.columns.Find(column)) continue;
+        const auto mask = BIWA_TRY(FindMask(policy, table, column));
+        if (mask && ShowsMore(ToString(*mask), written.substr(0, written.find(" by "))))
+            return true;
+    }
+    return false;
+}
+
 // The tables whose rows in the warehouse are masked otherwise than the file wants it, in their
 // masked columns. `applied`: the fields that the stream was applied with.
 Result<std::vector<SourceTable>> FindRemasked(const TargetDataset& dataset,
@@ -73,7 +86,8 @@ Result<std::vector<SourceTable>> FindRemasked(const TargetDataset& dataset,
             if (recorded == record.end()) continue;
             const auto other = FindOtherMask(policy, *masked, table, recorded->second);
             if (other && other->kind == ErrorKind::kUser) return tl::unexpected(*other);
-            is_other = is_other || other.has_value();
+            is_other = is_other || other.has_value() ||
+                       BIWA_TRY(ShowsMoreOfGone(policy, table, recorded->second));
         }
         for (std::size_t i = 0; i < masked->masks.size() && !is_other; ++i) {
             const auto before = FindMask(former, table, table.columns.columns[i].name);

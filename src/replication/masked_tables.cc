@@ -107,13 +107,7 @@ Result<SourceTable> MaskedTables::Describe(SourceTable clear) {
         clear.columns = {};
         return clear;
     }
-    for (const bool beside : {false, true}) {
-        const auto* recorded = Recorded(clear, beside);
-        if (recorded == nullptr || stream_.empty()) continue;
-        if (auto other = FindOtherMask(policy_, *masked, clear, *recorded)) {
-            return tl::unexpected(std::move(*other));
-        }
-    }
+    if (auto other = FindOther(clear, *masked)) return tl::unexpected(std::move(*other));
     for (const auto& lost : LostOf(clear, clear.columns)) {
         clear.notes.push_back(fmt::format("masks name {}, which is not there any more", lost));
     }
@@ -121,6 +115,27 @@ Result<SourceTable> MaskedTables::Describe(SourceTable clear) {
     clear.masks = masked->Describe();
     Keep(state, std::move(*masked));
     return clear;
+}
+
+std::optional<Error> MaskedTables::FindOther(const SourceTable& clear,
+                                             const MaskedTable& masked) const {
+    if (stream_.empty()) return std::nullopt;
+    for (const bool beside : {false, true}) {
+        const auto* recorded = Recorded(clear, beside);
+        if (recorded == nullptr) continue;
+        auto followed = *recorded;
+        if (const auto* booked = BookedOf(clear); booked != nullptr && !beside) {
+            // One that had gone, and is back, is not written to: with another mask the table is
+            // copied anew.
+            std::erase_if(followed, [&](const auto& column) {
+                return std::none_of(booked->begin(), booked->end(), [&](const BookedColumn& one) {
+                    return SmallLetters(one.name) == SmallLetters(column.first);
+                });
+            });
+        }
+        if (auto other = FindOtherMask(policy_, masked, clear, followed)) return other;
+    }
+    return std::nullopt;
 }
 
 std::vector<std::string> MaskedTables::LostTables(const std::vector<SourceTable>& clear) const {

@@ -115,6 +115,9 @@ class MaskedTables {
 
     bool IsMask(const std::string& columns) const;
 
+    // How what is written here was masked otherwise than it would be now.
+    std::optional<Error> FindOther(const SourceTable& clear, const MaskedTable& masked) const;
+
     // `beside`: of what is being copied beside the table that readers see.
     const std::map<std::string, std::string>* Recorded(const SourceTable& table, bool beside) const;
 

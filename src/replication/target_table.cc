@@ -401,13 +401,13 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
             }
             continue;
         }
-        if (!column.mask.empty()) {
-            if (is_new) {
+        if (is_new) {
+            if (!column.mask.empty()) {
                 fit.alter.push_back(Comment(target, column.name, MaskComment(column.mask)));
-            } else if (MaskOfComment(found->comment) != column.mask) {
-                fit.recopy = fmt::format("column {} is masked otherwise", column.name);
-                return fit;
             }
+        } else if (MaskOfComment(found->comment) != column.mask) {
+            fit.recopy = fmt::format("column {} is masked otherwise", column.name);
+            return fit;
         }
         // The target may be ahead of the books: it was altered for a change that is read again.
         const auto& there = found->column.type;

@@ -229,3 +229,47 @@ def test_a_masked_table_gets_its_former_name_back(instance, database):
     instance.restart()
     instance.sync()
     assert holders(instance, "kakusu") == []
+
+
+def test_what_is_kept_of_a_dropped_column_is_masked_too(instance, database):
+    def write_stream(masks):
+        instance.write("streams/app.yaml", STREAM.split("masks:")[0] + "discover_every: 200ms\nmasks:\n" + masks)
+
+    def apply(masks):
+        write_stream(masks)
+        done = instance.command("apply", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        instance.sync()
+        instance.settle()
+
+    instance.write("secrets/masks.key", KEY + "\n", 0o600)
+    write_stream('  "*.email": hash\n')
+    for table in ["essays", "other"]:
+        database.run(f"CREATE TABLE {table} (id int PRIMARY KEY, email text, memo text);"
+                     f"INSERT INTO {table} VALUES (1, 'kakusu-e', 'kakusu-m')")
+    instance.start()
+    instance.sync()
+    database.run("ALTER TABLE essays DROP memo; INSERT INTO essays VALUES (2, 'kakusu-e')")
+    instance.sync()
+    assert instance.query("SELECT memo FROM app.essays ORDER BY id") == [["kakusu-m"], [None]]
+
+    # What would be left of it cannot be told from what is here: it goes.
+    apply('  "*.email": hash\n  "*.memo": hash\n')
+    assert instance.query("SELECT * FROM app.essays ORDER BY id") == [[1, hashed("kakusu-e")], [2, hashed("kakusu-e")]]
+    database.run("ALTER TABLE essays ADD memo text; INSERT INTO essays VALUES (3, 'kakusu-e', 'kakusu-n')")
+    instance.sync()
+    instance.settle()
+    assert instance.query("SELECT memo FROM app.essays ORDER BY id") == [[None], [None], [hashed("kakusu-n")]]
+    assert "kakusu" not in json.dumps(instance.query("SELECT e, o FROM app.essays AS e, app.other AS o"))
+
+    # Nothing more of it is to be hidden: it stays, until the column is back.
+    database.run("ALTER TABLE essays DROP memo; INSERT INTO essays VALUES (4, 'kakusu-e')")
+    instance.sync()
+    apply('  "*.email": hash\n')
+    assert instance.query("SELECT memo FROM app.essays WHERE id = 3") == [[hashed("kakusu-n")]]
+    database.run("ALTER TABLE essays ADD memo text; INSERT INTO essays VALUES (5, 'kakusu-e', 'shown-m')")
+    instance.sync()
+    instance.settle()
+    assert instance.query("SELECT id, memo FROM app.essays WHERE memo IS NOT NULL") == [[5, "shown-m"]]
+    instance.restart()
+    instance.sync()

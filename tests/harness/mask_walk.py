@@ -75,7 +75,7 @@ class MaskWalk:
         self.steps.append(f"stopped: {said}")
         table = re.escape(f"{self.schema}.m")
         found = (re.search(rf"column \w+ of {table} was masked, and is called (\w+) now", said)
-                 or re.search(rf"{table}\.\w+ is masked and has gone, and {table}\.(\w+) is new", said)
+                 or re.search(rf"[\w.]+ is masked and has gone, and {table}\.(\w+) is new", said)
                  or re.search(r"mask (\w+(?: and \w+)*) as well", said))
         assert found, said
         self.mask_more(found[1].split(" and "))

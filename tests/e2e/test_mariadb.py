@@ -455,6 +455,30 @@ def test_what_foreign_keys_cascade_is_followed_or_named(database, instance, is_m
     assert instance.query("SELECT * FROM app.c") == [[20, 3]]
 
 
+def test_a_reader_with_the_rights_that_it_needs_sees_all(database, instance, is_mysql):
+    """What foreign keys do, and what of longtext is JSON, the catalogue's tables may tell only those with more."""
+    database.run("CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1), (2);"
+                 "CREATE TABLE c (id int PRIMARY KEY, p int COMMENT ') ON DELETE SET NULL', j json,"
+                 " FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE);"
+                 "CREATE TABLE d (id int PRIMARY KEY, `) ON DELETE CASCADE` int, FOREIGN KEY (`) ON DELETE CASCADE`) REFERENCES p (id));"
+                 "INSERT INTO c VALUES (1, 1, '{}'), (2, 2, '{}')")
+    reader = f"reader_{database.name}"
+    database.run(f"CREATE USER {reader}@localhost IDENTIFIED BY 'a-password';"
+                 f"GRANT SELECT ON `{database.name}`.* TO {reader}@localhost;"
+                 f"GRANT REPLICATION SLAVE, REPLICATION CLIENT{', RELOAD' if is_mysql else ''} ON *.* TO {reader}@localhost"
+                 + (f"; GRANT XA_RECOVER_ADMIN ON *.* TO {reader}@localhost" if is_mysql else ""))
+    instance.connect_as(reader, "a-password")
+    instance.start()
+    instance.sync()
+    notes = {table["name"]: " ".join(table["notes"]) for table in instance.stream()["tables"]}
+    assert ("cascade" in notes["c"]) == (not is_mysql) and "cascade" not in notes["d"], notes
+    assert instance.query("SELECT data_type FROM duckdb_columns() WHERE table_name = 'c' AND column_name = 'j'") == [["JSON"]]
+    database.run("DELETE FROM p WHERE id = 1; INSERT INTO p VALUES (1); INSERT INTO c VALUES (1, 1, '[]')")
+    instance.sync()
+    assert instance.query("SELECT id, j::text FROM app.c ORDER BY id") == [[1, "[]"], [2, "{}"]]
+    database.run(f"DROP USER {reader}@localhost")
+
+
 def test_a_copy_waits_for_xa_transactions_that_are_prepared(database, instance):
     """Their rows are before its place in the log, and in no view yet."""
     database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1)")

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <set>
+#include <sstream>
 #include <tuple>
 #include <utility>
 
@@ -452,19 +453,56 @@ Result<std::set<ColumnName>> JsonColumns(const Connection& connection,
     return found;
 }
 
-// MariaDB's InnoDB changes rows by foreign keys without a word in the log; MySQL writes them.
+// What is said behind the columns of a foreign key, in the text of SHOW CREATE TABLE: one line for
+// each, in which a name may have anything and is followed by a bracket.
+bool HasCascade(const std::string& definition) {
+    std::istringstream lines(definition);
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("  CONSTRAINT `")) continue;
+        if (line.find("` FOREIGN KEY (`") == std::string::npos) continue;
+        const auto rules = line.substr(line.rfind(')') + 1);
+        if (rules.find(" CASCADE") != std::string::npos ||
+            rules.find(" SET NULL") != std::string::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// MariaDB's InnoDB changes rows by foreign keys without a word in the log; MySQL writes them. What
+// the keys do it tells in one place only to those who have more rights than SELECT.
 Status NoteCascades(const Connection& connection, const std::vector<std::string>& patterns,
                     const std::map<std::string, std::size_t>& place_of,
                     std::vector<CatalogTable>& tables) {
     if (!connection.is_mariadb()) return {};
-    const auto rows = BIWA_TRY(connection.Query(
-        "SELECT DISTINCT CONSTRAINT_SCHEMA, TABLE_NAME FROM "
-        "information_schema.REFERENTIAL_CONSTRAINTS WHERE (DELETE_RULE IN ('CASCADE', 'SET NULL') "
-        "OR UPDATE_RULE IN ('CASCADE', 'SET NULL')) AND " +
+    const auto rules = BIWA_TRY(connection.Query(
+        "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, DELETE_RULE IN ('CASCADE', 'SET NULL') OR "
+        "UPDATE_RULE IN ('CASCADE', 'SET NULL') FROM information_schema.REFERENTIAL_CONSTRAINTS "
+        "WHERE " +
         Within(connection, patterns, "CONSTRAINT_SCHEMA", "TABLE_NAME")));
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const auto place = place_of.find(rows.Text(i, 0) + "." + rows.Text(i, 1));
+    std::map<std::pair<std::string, std::string>, bool> cascades;
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        auto& has_any = cascades[{rules.Text(i, 0), rules.Text(i, 1)}];
+        has_any = has_any || rules.Text(i, 2) == "1";
+    }
+    const auto keys = BIWA_TRY(connection.Query(
+        "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE "
+        "REFERENCED_TABLE_NAME IS NOT NULL AND " +
+        Within(connection, patterns, "TABLE_SCHEMA", "TABLE_NAME")));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const auto schema = keys.Text(i, 0), name = keys.Text(i, 1);
+        const auto place = place_of.find(schema + "." + name);
         if (place == place_of.end()) continue;
+        auto known = cascades.find({schema, name});
+        if (known == cascades.end()) {
+            const auto definition = connection.Query(
+                fmt::format("SHOW CREATE TABLE {}.{}", QuoteName(schema), QuoteName(name)));
+            // It may have gone meanwhile. Where nothing is told, it may do anything.
+            const bool has_any =
+                !definition || definition->size() == 0 || HasCascade(definition->Text(0, 1));
+            known = cascades.emplace(std::pair(schema, name), has_any).first;
+        }
+        if (!known->second) continue;
         auto& table = tables[place->second].table;
         table.columns.rows_vanish = true;
         table.notes.push_back(

@@ -414,7 +414,7 @@ std::vector<StreamStatus> Instance::StreamStatuses() const { return streams_->st
 Status Instance::AskStream(const http::StreamCommand& command) {
     // What runs stays while it is asked.
     std::lock_guard applying(apply_mutex_);
-    return streams_->Ask(command);
+    return streams_->Ask(command, *project());
 }
 
 Result<std::string> Instance::PlanJson() { return PlanToJson(BIWA_TRY(MakePlan())); }

@@ -203,7 +203,7 @@ std::vector<StreamStatus> StreamSet::statuses() const {
     return statuses;
 }
 
-Status StreamSet::Ask(const http::StreamCommand& command) {
+Status StreamSet::Ask(const http::StreamCommand& command, const Project& project) {
     const std::map<std::string, StreamRequest> requests = {
         {"recopy", StreamRequest::kRecopy},
         {"drop-columns", StreamRequest::kDropColumns},
@@ -238,6 +238,11 @@ Status StreamSet::Ask(const http::StreamCommand& command) {
     if (is_backfill) {
         if (command.tables.size() != 1) return UserError("a backfill is of one table");
         return runner->Backfill(command.tables.front(), {command.from, command.to});
+    }
+    if (request->second == StreamRequest::kResume && command.tables.empty() &&
+        runner->status().state == StreamStatus::State::kFailed) {
+        Stop(command.stream);
+        return Start(project, project.streams.at(command.stream));
     }
     return runner->Ask(request->second, command.tables);
 }

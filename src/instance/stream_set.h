@@ -39,7 +39,8 @@ class StreamSet {
     void StopAll();
 
     std::vector<StreamStatus> statuses() const;
-    Status Ask(const http::StreamCommand& command);
+    // One that has failed is begun again by `resume`, with the project's settings of it.
+    Status Ask(const http::StreamCommand& command, const Project& project);
 
   private:
     Status Start(const Project& project, const StreamConfig& config);

@@ -87,11 +87,17 @@ bool Changes(const Step& step, std::string_view field) {
                        [&](const FieldChange& change) { return change.field == field; });
 }
 
-// What a step costs in data.
-std::string WarningOf(const Step& step) {
+// What a step costs in data. `before_fields`: those that it was applied with.
+std::string WarningOf(const Step& step, const std::map<std::string, std::string>& before_fields) {
     if (step.kind == "stream") {
-        if (step.action == StepAction::kDelete) return "its tables and its slot are dropped";
-        if (ForgetsStream(step)) return "its tables are copied anew";
+        const std::string histories =
+            before_fields.contains("history") ? ", with histories that nothing can bring back" : "";
+        if (step.action == StepAction::kDelete) {
+            return "its tables and its slot are dropped" + histories;
+        }
+        if (ForgetsStream(step)) {
+            return "its tables are dropped and copied anew" + histories;
+        }
         if (ChangesMasks(step)) {
             return "tables whose columns are masked otherwise are dropped and copied anew; bytes "
                    "of "
@@ -259,7 +265,9 @@ Result<Plan> MakePlan(const std::vector<Resource>& desired,
             {StepAction::kDelete, key.first, key.second, Compare(going.at(key), {}), false, {}});
     }
     for (auto& step : plan.steps) {
-        step.warning = WarningOf(step);
+        const auto before = found.find({step.kind, step.name});
+        step.warning = WarningOf(step, before == found.end() ? std::map<std::string, std::string>()
+                                                             : before->second.fields);
         step.destructive = !step.warning.empty();
     }
     return plan;

@@ -235,6 +235,17 @@ TEST(MakePlanTest, OtherMasksCopyTablesAnewAndKeepTheStream) {
     EXPECT_FALSE(ForgetsStream(plan->steps[0]));
     stream.fields["dataset"] = "other";
     EXPECT_TRUE(ForgetsStream(MakePlan({stream}, applied)->steps[0]));
+    EXPECT_EQ(MakePlan({stream}, applied)->steps[0].warning,
+              "its tables are dropped and copied anew");
+    auto with_history = stream;
+    with_history.fields["history"] = "*";
+    const auto kept = MakePlan({with_history}, {})->wanted;
+    EXPECT_EQ(MakePlan({stream}, kept)->steps[0].action, StepAction::kUpdate);
+    with_history.fields["dataset"] = "app";
+    EXPECT_NE(MakePlan({with_history}, kept)->steps[0].warning.find("nothing can bring back"),
+              std::string::npos);
+    EXPECT_NE(MakePlan({}, kept)->steps[0].warning.find("nothing can bring back"),
+              std::string::npos);
     stream.fields = {{"dataset", "app"}, {"mask students.email", "email"}, {"exclude", "public.x"}};
     EXPECT_FALSE(MakePlan({stream}, applied)->steps[0].destructive);
 }

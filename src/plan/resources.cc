@@ -81,6 +81,11 @@ std::vector<Resource> ProjectResources(const Project& project) {
         if (stream.discover_every != usual.discover_every) {
             resource.fields["discover_every"] = fmt::format("{}ms", stream.discover_every.count());
         }
+        if (stream.recopy_when_lost) resource.fields["when_lost"] = "recopy";
+        if (stream.texts) {
+            resource.fields["texts"] =
+                *stream.texts == TextStorage::kPlain ? "plain" : "compressed";
+        }
         resources.push_back(std::move(resource));
     }
     for (const auto& [name, dashboard] : project.dashboards) {

@@ -23,7 +23,7 @@ Error LogGuard::Stopped(std::uint64_t retained) const {
                         "its slot was dropped, so that the disk does not fill",
                         HumanBytes(retained), HumanBytes(stop_bytes)),
             "The tables stay as they are, and changes since are not followed. Mend what held the "
-            "stream up, then start Biwa again: the tables are copied anew."};
+            "stream up, and `biwa stream resume` it: the tables are copied anew."};
 }
 
 std::string LogGuard::CopyStopped(std::uint64_t retained) const {

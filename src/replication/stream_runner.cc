@@ -239,8 +239,9 @@ bool StreamRunner::StandStill(std::stop_token stop) {
 
 Status StreamRunner::CheckRuns() const {
     if (board_.state() != StreamStatus::State::kFailed) return {};
-    return Fail(ErrorKind::kConflict, fmt::format("stream {} has stopped", options_.name),
-                "Mend what `biwa status` shows, and start again.");
+    return Fail(
+        ErrorKind::kConflict, fmt::format("stream {} has stopped", options_.name),
+        fmt::format("Mend what `biwa status` shows, and `biwa stream resume {}`.", options_.name));
 }
 
 Status StreamRunner::Ask(StreamRequest request, const std::vector<std::string>& tables,

@@ -157,10 +157,15 @@ def test_a_slot_whose_log_the_server_has_thrown_away(followed):
     assert "has thrown away the log that slot biwa_app needed" in error["message"], error
     assert "when_lost: recopy" in error["hint"], error
     assert instance.value("SELECT count(*) FROM app.t") == 5000
-    assert instance.stop() == 0
+    refused = instance.command("stream", "recopy", "app", "t")
+    assert refused.returncode == 1 and "`biwa stream resume app`" in refused.stderr, refused.stderr
+    # It has not been mended.
+    assert instance.command("stream", "resume", "app").returncode == 0
+    instance.wait_state("failed", 30)
     stream = instance.folder / "streams/app.yaml"
     stream.write_text(stream.read_text() + "when_lost: recopy\n")
-    instance.start()
+    applied = instance.command("apply", "--yes")
+    assert applied.returncode == 0 and "when_lost" in applied.stderr, applied.stderr
     instance.settle()
     instance.sync()
     assert assert_same_table(database, instance, "t") == 5000

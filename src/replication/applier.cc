@@ -300,14 +300,15 @@ void Applier::Adopt(Table& table, const TableChanges& part, TargetFit fit) {
 Status Applier::NoteDropped(const Table& table, const std::vector<std::string>& columns) {
     std::unique_ptr<WriteTransaction> own;
     if (!transaction_) own = BIWA_TRY(warehouse_.Begin());
-    const auto steps = BIWA_TRY(MarkGone(own ? *own : *transaction_, table.target, columns));
-    if (steps.empty()) return {};
-    const bool is_written = transaction_ && touched_.contains(table.target);
+    const auto marks = BIWA_TRY(MarkGone(own ? *own : *transaction_, table.target, columns));
+    const bool is_written = transaction_ && touched_.contains(table.target) && !marks.alter.empty();
     if (is_written) {
         transaction_.reset();
         own = BIWA_TRY(warehouse_.Begin());
     }
-    for (const auto& step : steps) BIWA_TRY((own ? *own : *transaction_).Execute(step));
+    auto& transaction = own ? *own : *transaction_;
+    for (const auto& step : marks.alter) BIWA_TRY(transaction.Execute(step));
+    for (const auto& step : marks.books) BIWA_TRY(transaction.Execute(step));
     if (own) BIWA_TRY(own->Commit());
     has_altered_alone_ = is_written;
     return is_written ? Status(ChangedWithin(table.target)) : Status();

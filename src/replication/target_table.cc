@@ -455,9 +455,9 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
     return fit;
 }
 
-Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const TableName& target,
-                                          const std::vector<std::string>& columns) {
-    std::vector<std::string> steps;
+Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& target,
+                           const std::vector<std::string>& columns) {
+    GoneMarks marks;
     const auto books = BIWA_TRY(TargetBooks::Read(transaction, target.dataset, target.name));
     const auto stored = BIWA_TRY(ReadStored(transaction, target, books));
     std::set<std::string> meant;
@@ -474,14 +474,14 @@ Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const T
         if (!meant.contains(name)) continue;
         if (!one.type.empty()) take_out(name);
         if (SaysItIsGone(SaidBehindMask(one.comment))) continue;
-        AppendGone(target, one.column.name, BehindMask(one.comment, kKept), steps);
+        AppendGone(target, one.column.name, BehindMask(one.comment, kKept), marks.alter);
     }
     if (!booked.empty()) {
-        steps.push_back(
+        marks.books.push_back(
             fmt::format("DELETE FROM _biwa.stream_columns WHERE {} AND lower(column_name) IN ({})",
                         OfTarget(target), booked));
     }
-    return steps;
+    return marks;
 }
 
 Result<std::string> PrepareTarget(WriteTransaction& transaction, const TableName& target,

@@ -115,7 +115,11 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
 
 // What marks these columns as gone at the source, where the target has them and does not say so
 // yet, and takes them out of the books.
-Result<std::vector<std::string>> MarkGone(WriteTransaction& transaction, const TableName& target,
+struct GoneMarks {
+    std::vector<std::string> alter;  // not after rows of the target were written
+    std::vector<std::string> books;
+};
+Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& target,
                                           const std::vector<std::string>& columns);
 
 // Makes the target where it is not there, and does all that it needs; nothing when the rows have to

@@ -1,6 +1,7 @@
 """A real MariaDB, and a real MySQL where there is one: the copy, changes, every type both ways, kill -9 in both phases, definitions that
 change, what the log leaves out or has lost, and what the doctor says."""
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -1239,3 +1240,22 @@ def test_a_cascade_that_is_added_while_it_runs_is_named(database, instance, is_m
     database.run("ALTER TABLE c ADD FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE")
     wait_until(lambda: any(table["name"] == "c" and "cascade" in str(table["notes"]).lower()
                            for table in instance.stream()["tables"]), instance.stream, 20)
+
+
+def test_columns_come_and_go_in_any_order_while_nothing_is_committed(database, instance):
+    """With changes between: what is committed by itself for the one must not have the next attempt do it again."""
+    alters = ["ADD c1 int FIRST", "DROP c0", "ADD c2 int", "MODIFY a bigint"]
+    orders = list(itertools.permutations(alters, 3))
+    for number in range(len(orders)):
+        database.run(f"CREATE TABLE t{number} (id int PRIMARY KEY, c0 int, a int); INSERT INTO t{number} VALUES (1, 1, 1), (2, 2, 2)")
+    instance.start()
+    instance.sync()
+    for number, order in enumerate(orders):
+        update = f"UPDATE t{number} SET a = a + 1;"
+        database.run(update + "".join(f"ALTER TABLE t{number} {alter}; {update}" for alter in order))
+    instance.sync()
+    instance.settle()
+    for number, order in enumerate(orders):
+        assert instance.query(f"SELECT id, a FROM app.t{number} ORDER BY id") == [[1, 5], [2, 6]], order
+    instance.restart()
+    instance.sync()

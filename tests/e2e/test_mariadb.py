@@ -1259,3 +1259,56 @@ def test_columns_come_and_go_in_any_order_while_nothing_is_committed(database, i
         assert instance.query(f"SELECT id, a FROM app.t{number} ORDER BY id") == [[1, 5], [2, 6]], order
     instance.restart()
     instance.sync()
+
+
+def test_statements_that_change_rows_without_telling_them_have_their_table_copied_anew(database, instance, is_mysql):
+    names = ["made", "replaced", "emptied", "altered", "counted"]
+    database.run("CREATE TABLE src (id int PRIMARY KEY, a int); INSERT INTO src VALUES (1, 1), (2, 2)")
+    for name in names:
+        database.run(f"CREATE TABLE {name} (id int PRIMARY KEY, a int); INSERT INTO {name} VALUES (1, 5), (9, 9)")
+    instance.start()
+    instance.sync()
+    with contextlib.closing(database.connect()) as other:
+        database.run("SET SESSION binlog_format = 'STATEMENT'; DROP TABLE made; CREATE TABLE made (PRIMARY KEY (id)) AS SELECT * FROM src", other)
+        # What has the name of a table may be a temporary one.
+        database.run("CREATE TEMPORARY TABLE emptied (id int PRIMARY KEY); TRUNCATE TABLE emptied;"
+                     "CREATE TEMPORARY TABLE altered (id int PRIMARY KEY, a int); ALTER TABLE altered DROP COLUMN a;"
+                     "DROP TEMPORARY TABLE emptied; DROP TEMPORARY TABLE altered", other)
+        if not is_mysql:
+            database.run("ANALYZE FORMAT=JSON UPDATE counted SET a = 100; SET SESSION binlog_format = 'MIXED';"
+                         "CREATE OR REPLACE TABLE replaced (PRIMARY KEY (id)) AS SELECT * FROM src", other)
+    instance.sync()
+    instance.settle()
+    for name in names:
+        assert instance.query(f"SELECT id, a FROM app.{name} ORDER BY id") == [
+            list(row) for row in database.run(f"SELECT id, a FROM {name} ORDER BY id")], name
+    assert instance.query("SELECT comment FROM duckdb_columns() WHERE table_name = 'altered' AND comment IS NOT NULL") == []
+
+
+def test_what_rows_that_were_there_get_of_a_new_column_is_exact(database, instance, is_mysql):
+    """The catalogue has a question mark for each character of four bytes, and zeros of their own have texts of numbers."""
+    columns = ["varchar(10) NOT NULL DEFAULT '😀'", "varchar(10) NOT NULL DEFAULT '生徒𠮷'", "enum('😀', 'b') NOT NULL",
+               "decimal(65,30) NOT NULL", "decimal(40,2) NOT NULL", "varchar(9) NOT NULL", "set('a', 'b') NOT NULL"]
+    columns += [] if is_mysql else ["inet6 NOT NULL", "inet4 NOT NULL"]
+    for number in range(len(columns)):
+        database.run(f"CREATE TABLE t{number} (id int PRIMARY KEY); INSERT INTO t{number} VALUES (1), (2)")
+    instance.start()
+    instance.sync()
+    for number, column in enumerate(columns):
+        database.run(f"ALTER TABLE t{number} ADD COLUMN c {column}; INSERT INTO t{number} SELECT 3, c FROM t{number} WHERE id = 1")
+    instance.sync()
+    instance.settle()
+    for number, column in enumerate(columns):
+        if column.startswith("enum"):
+            assert instance.query(f"SELECT c FROM app.t{number} WHERE id < 3") == [["😀"], ["😀"]]
+            continue
+        here = instance.query(f"SELECT id, c::text FROM app.t{number} ORDER BY id")
+        assert here == [[row, str(value)] for row, value in database.run(f"SELECT id, CAST(c AS char) FROM t{number} ORDER BY id")], column
+
+
+def test_a_name_as_a_pattern_is_refused(database, instance):
+    database.run("CREATE TABLE a (id int PRIMARY KEY, x int); INSERT INTO a VALUES (1, 1); CREATE TABLE `a*` (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    assert instance.query("SELECT * FROM app.a") == [[1, 1]]
+    assert "ends in *" in json.dumps([table for table in instance.stream()["tables"] if table["name"] == "a*"])

@@ -330,6 +330,10 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
     // A statement that failed at the server has done nothing to our tables.
     if (query.error == 0) {
         for (auto& effect : statement.effects) {
+            if (event.has_temporary_tables() && statement.kind == Statement::Kind::kOther) {
+                effect = {TableEffect::Kind::kReplaced, effect.schema, effect.table,
+                          "a statement was of it, or of a temporary table by its name"};
+            }
             BIWA_TRY(resolver_.Spell(effect));
             BIWA_TRY(Apply(effect, end_, event.time_s));
         }

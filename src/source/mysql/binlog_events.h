@@ -86,6 +86,8 @@ struct Event {
 
     // Made up by the server for us, not in the file.
     bool is_artificial() const { return (flags & 0x20) != 0 || end == 0; }
+    // Of a statement in which temporary tables stand: what has a table's name may be one.
+    bool has_temporary_tables() const { return (flags & 0x04) != 0; }
     // A server that does not know such an event may pass it over.
     bool is_ignorable() const { return (flags & 0x80) != 0; }
 };

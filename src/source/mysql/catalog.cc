@@ -211,8 +211,11 @@ void SetFill(const CatalogColumn& source, bool is_mariadb, Column& column) {
             type == TypeId::kDate || type == TypeId::kTimestamp || type == TypeId::kTimestampTz;
         if (is_day && (text.size() < 10 || !IsDay(text))) return;
         // MySQL tells a moment as it was written, in a time zone that it does not tell; a
-        // statement cannot have a zero byte in it.
-        column.fill_unknown = type == TypeId::kBytes || text.find('\0') != std::string::npos ||
+        // statement cannot have a zero byte in it; the catalogue has a question mark for each
+        // character of four bytes.
+        const bool is_text = type == TypeId::kText || type == TypeId::kJson;
+        column.fill_unknown = (is_text && text.find('?') != std::string::npos) ||
+                              type == TypeId::kBytes || text.find('\0') != std::string::npos ||
                               (type == TypeId::kTimestampTz && !is_mariadb);
         if (!column.fill_unknown) column.fill = text;
         return;
@@ -237,6 +240,14 @@ void SetFill(const CatalogColumn& source, bool is_mariadb, Column& column) {
             if (!column.fill_unknown) column.fill = "0";
             return;
         case TypeId::kText:
+            // Exact texts of numbers and addresses have a zero of their own, and the first name of
+            // an enum may have characters that the catalogue does not tell.
+            column.fill_unknown =
+                source.info.type == FieldType::kDecimal ||
+                source.info.special != ColumnInfo::Special::kNone ||
+                (source.info.type == FieldType::kEnum && !source.info.values.empty() &&
+                 source.info.values.front().find('?') != std::string::npos);
+            if (column.fill_unknown) return;
             column.fill = source.info.type == FieldType::kEnum && !source.info.values.empty()
                               ? source.info.values.front()
                               : std::string();
@@ -342,6 +353,11 @@ void Judge(CatalogTable& found, const std::string& engine, const std::string& ty
     if (type == "SYSTEM VERSIONED") {
         table.refusal = "is system-versioned: its former rows stay in it";
         table.mend_sql = "ALTER TABLE " + name + " DROP SYSTEM VERSIONING;";
+        return;
+    }
+    if (table.name.ends_with('*')) {
+        table.refusal = "has a name that ends in *, as patterns do";
+        table.mend_sql = "RENAME TABLE " + name + " TO …;";
         return;
     }
     if (engine != "InnoDB") {
@@ -469,12 +485,17 @@ bool HasCascade(const std::string& definition) {
     return false;
 }
 
-// MariaDB's InnoDB changes rows by foreign keys without a word in the log; MySQL writes them. What
+// InnoDB changes rows by foreign keys without a word in the log; newer MySQL does so itself. What
 // the keys do it tells in one place only to those who have more rights than SELECT.
 Status NoteCascades(const Connection& connection, const std::vector<std::string>& patterns,
                     const std::map<std::string, std::size_t>& place_of,
                     std::vector<CatalogTable>& tables) {
-    if (!connection.is_mariadb()) return {};
+    if (!connection.is_mariadb()) {
+        // Where MySQL leaves keys to InnoDB, as all did before 9.6, they are not in its log either.
+        const auto native =
+            BIWA_TRY(connection.Query("SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'"));
+        if (native.size() > 0 && native.Text(0, 1) != "ON") return {};
+    }
     const auto rules = BIWA_TRY(connection.Query(
         "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, DELETE_RULE IN ('CASCADE', 'SET NULL') OR "
         "UPDATE_RULE IN ('CASCADE', 'SET NULL') FROM information_schema.REFERENTIAL_CONSTRAINTS "
@@ -506,7 +527,7 @@ Status NoteCascades(const Connection& connection, const std::vector<std::string>
         auto& table = tables[place->second].table;
         table.columns.rows_vanish = true;
         table.notes.push_back(
-            "has foreign keys that cascade: what they delete or change is not in MariaDB's log, "
+            "has foreign keys that cascade: what they delete or change is not in the server's log, "
             "and stays here as it was until `biwa reconcile --repair`");
     }
     return {};

@@ -155,6 +155,14 @@ class Parser {
             Eat("ONLINE") || Eat("OFFLINE");
             const bool ignores = Eat("IGNORE");
             if (Eat("TABLE")) Alter(ignores);
+        } else if (Eat("ANALYZE")) {
+            // MariaDB's, of a statement: it is carried out.
+            if (Eat("FORMAT") && Eat("=")) ++at_;
+            const auto word = TextAt(at_);
+            if (word == "INSERT" || word == "UPDATE" || word == "DELETE" || word == "REPLACE" ||
+                word == "WITH" || word == "SELECT") {
+                Rows();
+            }
         } else if (Eat("INSERT") || Eat("UPDATE") || Eat("DELETE") || Eat("REPLACE") ||
                    Eat("LOAD") || Eat("WITH") || Eat("CALL")) {
             Rows();
@@ -218,9 +226,24 @@ class Parser {
             Eat("EXISTS");
         }
         const auto name = TakeTable();
+        if (HasQuery()) {
+            Add(TableEffect::Kind::kReplaced, name,
+                "it was made with the rows of a query, not binlog_format=ROW");
+            return;
+        }
         // It may be in the log even where the table was there, and was left as it was.
         Add(if_not_there && !replaces ? TableEffect::Kind::kDefined : TableEffect::Kind::kEmptied,
             name);
+    }
+
+    // Of the rest of CREATE TABLE. These words are reserved: nothing is called so without quotes.
+    bool HasQuery() const {
+        for (auto at = at_; at < tokens_.size(); ++at) {
+            const auto& word = tokens_[at].text;
+            if (word == "SELECT" || word == "TABLE") return true;
+            if (word == "VALUES" && TextAt(at + 1) == "ROW") return true;
+        }
+        return false;
     }
 
     void Drop() {

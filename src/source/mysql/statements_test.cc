@@ -78,6 +78,16 @@ TEST(ReadStatementTest, KnowsWhatHappensToTables) {
               "defined app.a, replaced app.a, replaced app.b");
     EXPECT_EQ(Effects("ALTER TABLE a CONVERT TO CHARACTER SET utf8mb4"), "defined app.a");
     EXPECT_EQ(Effects("ALTER TABLE a DISCARD TABLESPACE"), "defined app.a, replaced app.a");
+    EXPECT_EQ(Effects("CREATE TABLE t (PRIMARY KEY (id)) AS SELECT * FROM u"), "replaced app.t");
+    EXPECT_EQ(Effects("CREATE OR REPLACE TABLE t (WITH a AS (SELECT 1) SELECT * FROM a)"),
+              "replaced app.t");
+    EXPECT_EQ(Effects("CREATE TABLE IF NOT EXISTS t TABLE u"), "replaced app.t");
+    EXPECT_EQ(Effects("CREATE TABLE t (`select` int, a int) PARTITION BY RANGE (a) "
+                      "(PARTITION p VALUES LESS THAN (5))"),
+              "emptied app.t");
+    EXPECT_EQ(ReadStatement("ANALYZE UPDATE t SET a = 1", "app").kind, Statement::Kind::kRows);
+    EXPECT_NE(Effects("ANALYZE FORMAT=JSON DELETE FROM t").find("replaced .t"), std::string::npos);
+    EXPECT_EQ(Effects("ANALYZE TABLE t"), "");
     EXPECT_EQ(Effects("-- a comment\nTRUNCATE # another\n t"), "emptied app.t");
     EXPECT_EQ(Effects("--\nTRUNCATE --\tanother\n t --"), "emptied app.t");
     EXPECT_EQ(Effects("TRUNCATE --\x01 t\n u"), "emptied app.u");

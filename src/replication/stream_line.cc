@@ -71,11 +71,15 @@ TableName StreamLine::TargetOf(const std::string& schema, const std::string& nam
     return options_.beside ? BesideTable(target) : target;
 }
 
-double StreamLine::lag_seconds() const {
+double StreamLine::lag_seconds(const StreamStatus& status) const {
+    using State = StreamStatus::State;
+    const bool stands_still = status.state == State::kFailed || status.state == State::kPaused ||
+                              status.state == State::kRetrying;
     std::lock_guard lock(mutex_);
-    if (waiting_.empty()) return 0;
-    const auto now = SystemClock().Now();
-    return std::max(0.0, static_cast<double>(now - waiting_.front().commit_time) / 1e6);
+    auto since = waiting_.empty() ? 0 : waiting_.front().commit_time;
+    if (since == 0 && stands_still) since = std::max(all_seen_at_, status.commit_time);
+    if (since == 0) return 0;
+    return std::max(0.0, static_cast<double>(SystemClock().Now() - since) / 1e6);
 }
 
 bool StreamLine::HasApplied(const Position& position) const {
@@ -418,6 +422,11 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
     return read;
 }
 
+void StreamLine::NoteAllSeen() {
+    std::lock_guard lock(mutex_);
+    if (waiting_.empty()) all_seen_at_ = SystemClock().Now();
+}
+
 Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
                                std::stop_token stop) {
     const auto durable = [&] { return Position{durable_order_, ""}; };
@@ -425,11 +434,15 @@ Status StreamLine::ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>&
     bool at_commit = true;
     while (!stop.stop_requested()) {
         auto batch = BIWA_TRY(changes.Poll(durable(), kPollTimeout));
-        if (!batch) continue;
+        if (!batch) {
+            if (at_commit) NoteAllSeen();
+            continue;
+        }
         const auto bytes = batch->bytes;
         const auto passed = batch->commit ? batch->commit->order : 0;
         const auto now = steady_clock::now();
         const bool is_idle = batch->changes == 0 && batch->commits == 0 && at_commit;
+        if (is_idle) NoteAllSeen();
         if (is_idle && !batch->is_awaited && now - last_pushed < options_.idle_every) {
             passed_order_ = passed;
             continue;

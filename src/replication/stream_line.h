@@ -102,8 +102,9 @@ class StreamLine {
     // Takes away what the line has at the source, and its books. Its targets stay.
     Status Remove(StreamSource& source);
 
-    // From any thread.
-    double lag_seconds() const;
+    // From any thread. `status`: the stream's. Of one that does not follow, how long ago all could
+    // be seen at least: what came since is not known.
+    double lag_seconds(const StreamStatus& status) const;
     std::int64_t rows_copied() const { return rows_copied_; }
     std::uint64_t changes_applied() const { return changes_applied_; }
     std::uint64_t rows_total() const { return rows_total_; }
@@ -119,6 +120,8 @@ class StreamLine {
 
   private:
     Result<std::vector<std::string>> PutOffCopiesAhead(WriteTransaction& transaction);
+    // The source has told of nothing that cannot be seen.
+    void NoteAllSeen();
     Status ReadChanges(ChangeSource& changes, BoundedQueue<ChangeBatch>& queue,
                        std::stop_token stop);
     enum class Applying : std::uint8_t { kEnded, kReadAgain };
@@ -156,6 +159,7 @@ class StreamLine {
     };
     mutable std::mutex mutex_;
     std::deque<Waiting> waiting_;  // guarded by mutex_
+    Micros all_seen_at_ = 0;       // guarded by mutex_
 
     mutable std::atomic<std::chrono::steady_clock::time_point> awaited_at_{};  // HasApplied
     std::atomic<std::uint64_t> durable_order_ = 0;

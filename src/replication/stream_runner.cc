@@ -57,7 +57,7 @@ StreamRunner::~StreamRunner() {
 
 StreamStatus StreamRunner::status() const {
     auto status = board_.status();
-    status.lag_seconds = line_.lag_seconds();
+    status.lag_seconds = line_.lag_seconds(status);
     status.changes_total = line_.changes_applied();
     status.reconciliation = reconciler_.status();
     status.rows_total += line_.rows_total();

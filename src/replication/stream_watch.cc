@@ -70,7 +70,7 @@ void StreamWatch::Run(std::stop_token stop) {
         }
         if (now - last_point < kHistoryEvery) continue;
         last_point = now;
-        const auto lag = line_.lag_seconds();
+        const auto lag = line_.lag_seconds(board_.status());
         board_.Change([&](StreamStatus& status) {
             status.history.push_back({SystemClock().Now(), status.changes_per_s, lag});
             if (status.history.size() > kHistoryPoints) status.history.pop_front();

@@ -81,6 +81,16 @@ Result<std::vector<Finding>> ExamineMasks(const Project& project, const StreamCo
     return findings;
 }
 
+Result<std::vector<Finding>> ExamineStream(Engine& engine, const Project& project,
+                                           const StreamConfig& stream) {
+    const auto source = BIWA_TRY(OpenConnection(engine, project, stream.connection));
+    auto findings = BIWA_TRY(source->Examine(stream.name, stream.tables, stream.only));
+    for (auto& finding : BIWA_TRY(ExamineMasks(project, stream, *source))) {
+        findings.push_back(std::move(finding));
+    }
+    return findings;
+}
+
 }  // namespace
 
 int PrintFindings(const std::string& stream, const std::vector<Finding>& findings, bool json) {
@@ -107,16 +117,17 @@ int PrintFindings(const std::string& stream, const std::vector<Finding>& finding
     return problems;
 }
 
-Result<int> Examine(Engine& engine, const Project& project, bool json) {
+int Examine(Engine& engine, const Project& project, bool json) {
     int problems = PrintFindings("this machine", ExamineMachine(project), json);
     for (const auto& [name, stream] : project.streams) {
-        const auto source = BIWA_TRY(OpenConnection(engine, project, stream.connection));
-        auto findings = BIWA_TRY(source->Examine(name, stream.tables, stream.only));
-        for (auto& finding : BIWA_TRY(ExamineMasks(project, stream, *source))) {
-            findings.push_back(std::move(finding));
+        auto findings = ExamineStream(engine, project, stream);
+        // One that cannot be looked at does not hold up the others.
+        if (!findings) {
+            findings = std::vector<Finding>{
+                {Finding::Level::kProblem, findings.error().message, "", findings.error().hint}};
         }
         problems += PrintFindings(fmt::format("stream {} (connection {})", name, stream.connection),
-                                  findings, json);
+                                  *findings, json);
     }
     return problems;
 }
@@ -125,8 +136,7 @@ void AddDoctor(Commands& commands) {
     commands.Add("doctor", "Look for whatever could hinder the streams, and say what mends it",
                  [&commands]() -> Result<int> {
                      const auto project = BIWA_TRY(commands.OpenProject());
-                     const auto problems =
-                         BIWA_TRY(Examine(commands.engine, *project, commands.json));
+                     const auto problems = Examine(commands.engine, *project, commands.json);
                      return problems == 0 ? kGood : kFailed;
                  });
 }

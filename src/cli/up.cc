@@ -92,7 +92,7 @@ Result<int> Up(Commands& commands, const UpOptions& options) {
     TakeStopSignals();
     const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
     if (!options.url.empty()) {
-        const auto problems = BIWA_TRY(Examine(commands.engine, *project, false));
+        const auto problems = Examine(commands.engine, *project, false);
         if (problems > 0) {
             return UserError(
                 fmt::format("{} problems stand between here and the first row", problems),

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "instance/stream_masks.h"
+#include "replication/stream_tables.h"
 
 namespace biwa::cli {
 
@@ -84,7 +85,13 @@ Result<std::vector<Finding>> ExamineMasks(const Project& project, const StreamCo
 Result<std::vector<Finding>> ExamineStream(Engine& engine, const Project& project,
                                            const StreamConfig& stream) {
     const auto source = BIWA_TRY(OpenConnection(engine, project, stream.connection));
-    auto findings = BIWA_TRY(source->Examine(stream.name, stream.tables, stream.only));
+    const auto dataset =
+        DatasetOf(engine, stream.dataset, project.connections.at(stream.connection));
+    const auto is_excluded = [&](const SourceTable& table) {
+        return MatchesAny(stream.exclude, table.ToString(), dataset.usual_schema);
+    };
+    auto findings =
+        BIWA_TRY(source->Examine({stream.name, stream.tables, is_excluded, stream.only}));
     for (auto& finding : BIWA_TRY(ExamineMasks(project, stream, *source))) {
         findings.push_back(std::move(finding));
     }

@@ -153,10 +153,9 @@ class MySqlSource final : public Source {
         if (!only.empty()) return NoParts(only);
         return mysql::OpenStreamSource(parameters_, BearingsOf(stream));
     }
-    Result<std::vector<Finding>> Examine(const std::string&, const std::vector<std::string>& tables,
-                                         const TableParts& only) override {
-        if (!only.empty()) return NoParts(only);
-        return mysql::Examine(parameters_, tables);
+    Result<std::vector<Finding>> Examine(const StreamToExamine& stream) override {
+        if (!stream.only.empty()) return NoParts(stream.only);
+        return mysql::Examine(parameters_, stream);
     }
 
   private:

@@ -17,15 +17,18 @@ using Level = Finding::Level;
 
 class Examination {
   public:
-    Examination(const Connection& connection, const std::string& stream)
-        : connection_(connection), slot_(SlotName(stream)), inserts_(InsertsName(stream)) {}
+    Examination(const Connection& connection, const StreamToExamine& stream)
+        : connection_(connection),
+          stream_(stream),
+          slot_(SlotName(stream.name)),
+          inserts_(InsertsName(stream.name)) {}
 
-    Status Run(const std::vector<std::string>& tables, const TableParts& only) {
+    Status Run() {
         BIWA_TRY(Server());
         BIWA_TRY(Role());
         BIWA_TRY(Publications());
         BIWA_TRY(Slots());
-        BIWA_TRY(Tables(tables, only));
+        BIWA_TRY(Tables());
         return {};
     }
     Status Standby(const ConnectionParameters& parameters) {
@@ -176,13 +179,15 @@ class Examination {
         return {};
     }
 
-    Status Tables(const std::vector<std::string>& patterns, const TableParts& only) {
+    Status Tables() {
         const auto types = BIWA_TRY(ReadTypes(connection_));
-        auto tables = ReadTables(connection_, types, patterns, IfMissing::kRefuse, only);
+        auto tables =
+            ReadTables(connection_, types, stream_.tables, IfMissing::kRefuse, stream_.only);
         if (!tables) {
             Add(Level::kProblem, tables.error().message, "", tables.error().hint);
             return {};
         }
+        std::erase_if(*tables, [this](const auto& one) { return stream_.is_excluded(one.table); });
         const auto missing = BIWA_TRY(MissingRights(connection_, *tables));
         PartExaminer parts({slot_, inserts_});
         for (std::size_t i = 0; i < tables->size(); ++i) {
@@ -211,6 +216,7 @@ class Examination {
     }
 
     const Connection& connection_;
+    const StreamToExamine& stream_;
     const std::string slot_;  // its name and that of the publication
     const std::string inserts_;
     std::vector<Finding> findings_;
@@ -219,12 +225,11 @@ class Examination {
 }  // namespace
 
 Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
-                                     const ConnectionParameters* standby, const std::string& stream,
-                                     const std::vector<std::string>& tables,
-                                     const TableParts& only) {
+                                     const ConnectionParameters* standby,
+                                     const StreamToExamine& stream) {
     const auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
     Examination examination(connection, stream);
-    BIWA_TRY(examination.Run(tables, only));
+    BIWA_TRY(examination.Run());
     if (standby != nullptr) BIWA_TRY(examination.Standby(*standby));
     return examination.TakeFindings();
 }

@@ -168,10 +168,8 @@ class PostgresSource final : public Source {
                                                      const TableParts& only) override {
         return postgres::OpenStreamSource(parameters_, standby(), stream, only);
     }
-    Result<std::vector<Finding>> Examine(const std::string& stream,
-                                         const std::vector<std::string>& tables,
-                                         const TableParts& only) override {
-        return postgres::Examine(parameters_, standby(), stream, tables, only);
+    Result<std::vector<Finding>> Examine(const StreamToExamine& stream) override {
+        return postgres::Examine(parameters_, standby(), stream);
     }
 
   private:

@@ -90,7 +90,6 @@ Result<int> Up(Commands& commands, const UpOptions& options) {
     }
     const auto project = BIWA_TRY(commands.OpenProject());
     TakeStopSignals();
-    const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
     if (!options.url.empty()) {
         const auto problems = Examine(commands.engine, *project, false);
         if (problems > 0) {
@@ -99,6 +98,7 @@ Result<int> Up(Commands& commands, const UpOptions& options) {
                 "Mend them as said above, then `biwa up`: the project is written.");
         }
     }
+    const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
     const auto plan = BIWA_TRY(instance->MakePlan());
     if (plan.has_changes()) {
         Say(PlanToText(plan));

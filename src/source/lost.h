@@ -4,7 +4,7 @@
 namespace biwa {
 
 inline constexpr const char* kCopyAllAnew =
-    "With `when_lost: recopy` in the stream's file all tables are copied anew, beside those that "
-    "are there, which stay until then.";
+    "With `when_lost: recopy` in the stream's file, and Biwa started again, all tables are copied "
+    "anew, beside those that are there, which stay until then.";
 
 }  // namespace biwa

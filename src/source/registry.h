@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct StreamToExamine {
     std::vector<std::string> tables;
     std::function<bool(const SourceTable&)> is_excluded;  // of those
     TableParts only;
+    // Where the stream has begun: what mends it when what it made at the source is gone.
+    std::optional<std::string> mend_of_loss;
 };
 
 // One configured connection.

@@ -21,3 +21,58 @@ def test_excluded_tables_are_not_looked_at(database, instance):
     instance.write_stream(exclude=("public.tmp_*", "public.scratch"))
     said = str(doctor(instance))
     assert "public.good" in said and "tmp_a" not in said and "scratch" not in said, said
+
+
+def assert_lost(instance, what):
+    found = doctor(instance)
+    assert [line["what"] for line in found.values() if line["level"] == "problem"] == [what], found
+    assert "when_lost: recopy" in found[what]["mend"], found
+    assert not any("slots are free" in said for said in found), found
+
+
+def test_what_has_stopped_a_stream_is_said(database, instance):
+    gone = {"publication": "publication biwa_app or biwa_app_inserts is gone from the server",
+            "slot": "replication slot biwa_app is gone from the server"}
+    database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    assert all(line["level"] != "problem" for line in doctor(instance).values())
+    # As soon as it is so, the stream may be about to find it out.
+    database.run("DROP PUBLICATION biwa_app")
+    assert gone["publication"] in doctor(instance)
+    database.run("INSERT INTO t VALUES (1)")
+    instance.wait_state("failed", 30)
+    assert_lost(instance, gone["publication"])
+    instance.stop()
+    assert_lost(instance, gone["publication"])
+    database.run("SELECT pg_drop_replication_slot('biwa_app')")
+    assert_lost(instance, gone["slot"])
+    instance.start()
+    instance.wait_state("failed", 30)
+    assert_lost(instance, gone["slot"])
+    instance.stop()
+    # One that begins at another source has lost nothing.
+    instance.write("connections/other.yaml", instance.connection_file())
+    stream = instance.folder / "streams/app.yaml"
+    text = stream.read_text()
+    stream.write_text(text.replace("app_db", "other"))
+    assert not any("gone" in said for said in doctor(instance))
+    # As the mend says it.
+    stream.write_text(text + "when_lost: recopy\n")
+    assert "when Biwa runs" in doctor(instance)[gone["slot"]]["mend"]
+    instance.start()
+    instance.settle()
+    instance.sync()
+    assert instance.query("SELECT id FROM app.t") == [[1]]
+    assert all(line["level"] != "problem" for line in doctor(instance).values())
+
+
+def test_a_slot_that_somebody_else_moved_is_found_while_biwa_is_stopped(database, instance):
+    instance.start()
+    instance.sync()
+    instance.stop()
+    database.advance_marker()
+    assert all(line["level"] != "problem" for line in doctor(instance).values())
+    database.run("SELECT pg_replication_slot_advance('biwa_app', pg_current_wal_lsn())")
+    found = next(line for line in doctor(instance).values() if line["level"] == "problem")
+    assert found["what"].startswith("slot biwa_app stands at ") and "when_lost: recopy" in found["mend"], found

@@ -28,6 +28,7 @@ class Examination {
         BIWA_TRY(Role());
         BIWA_TRY(Publications());
         BIWA_TRY(Slots());
+        BIWA_TRY(WhatItMade());
         BIWA_TRY(Tables());
         return {};
     }
@@ -155,15 +156,18 @@ class Examination {
                     fmt::format("ALTER SYSTEM SET max_replication_slots = {};  -- then restart, or "
                                 "drop a slot that nobody needs: SELECT * FROM pg_replication_slots",
                                 counts.Number(0, 1) + 10));
-            } else {
+            } else if (!stream_.mend_of_loss) {
                 Add(Level::kGood,
                     fmt::format("{} of {} replication slots are free",
                                 counts.Number(0, 1) - counts.Number(0, 0), counts.Number(0, 1)));
             }
         } else if (mine.Text(0, 1) == "lost") {
-            Add(Level::kProblem, fmt::format("slot {} has lost the log it needed", slot_),
-                "changes are missing: the tables have to be copied anew",
-                fmt::format("SELECT pg_drop_replication_slot('{}');", slot_));
+            // Of a stream that follows it WhatItMade says so.
+            if (!stream_.mend_of_loss) {
+                Add(Level::kProblem, fmt::format("slot {} has lost the log it needed", slot_),
+                    "the stream makes its own when it begins",
+                    fmt::format("SELECT pg_drop_replication_slot('{}');", slot_));
+            }
         } else {
             Add(Level::kGood, fmt::format("slot {} is there{} and keeps {} of log", slot_,
                                           mine.Boolean(0, 0) ? ", in use," : "",
@@ -175,6 +179,15 @@ class Examination {
                 "the stream needs one",
                 fmt::format("ALTER SYSTEM SET max_wal_senders = {};  -- then restart",
                             counts.Number(0, 3) + 10));
+        }
+        return {};
+    }
+
+    Status WhatItMade() {
+        if (!stream_.mend_of_loss) return {};
+        const auto made = BIWA_TRY(ReadStreamAtServer(connection_, stream_.name));
+        if (!made.loss.empty()) {
+            Add(Level::kProblem, made.loss, "changes were lost", *stream_.mend_of_loss);
         }
         return {};
     }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "source/address.h"
 #include "source/postgres/connection.h"
 #include "source/postgres/doctor.h"
 #include "source/postgres/stream_source.h"
@@ -222,6 +223,26 @@ void RegisterPostgresSource(SourceRegistry& sources) {
                  .usual_schema = nullptr});
 }
 
+namespace {
+
+// Whether libpq would take a part of the password for a host, a port or a database: it ends the
+// user's part at the first @ or /.
+bool IsTornApart(std::string_view url, const SettingValues& values) {
+    const auto scheme = url.find("://");
+    if (!url.starts_with("postgres") || scheme == std::string_view::npos) return false;
+    url.remove_prefix(scheme + 3);
+    if (const auto end = url.find_first_of("@/");
+        end != std::string_view::npos && url[end] == '@') {
+        url.remove_prefix(end + 1);
+    }
+    if (url.substr(0, url.find('?')).find('@') != std::string_view::npos) return true;
+    const auto port = values.find("port");
+    return port != values.end() &&
+           port->second.find_first_not_of("0123456789,") != std::string::npos;
+}
+
+}  // namespace
+
 Result<SettingValues> ParsePostgresUrl(const std::string& url) {
     char* message = nullptr;
     const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(
@@ -229,8 +250,9 @@ Result<SettingValues> ParsePostgresUrl(const std::string& url) {
     if (!options) {
         // libpq's message may quote the address, password and all.
         PQfreemem(message);
-        return UserError("this is not the address of a PostgreSQL database",
-                         "Write it as postgres://user@host:5432/database");
+        return UserError(
+            "this is not the address of a PostgreSQL database",
+            std::string("Write it as postgres://user@host:5432/database. ") + kPercentEncoded);
     }
     SettingValues values;
     for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
@@ -238,6 +260,10 @@ Result<SettingValues> ParsePostgresUrl(const std::string& url) {
         for (const auto& [setting, libpq] : kKeywords) {
             if (std::string_view(option->keyword) == libpq) values[setting] = option->val;
         }
+    }
+    if (IsTornApart(url, values)) {
+        return UserError("the address of the PostgreSQL database cannot be taken apart",
+                         kPercentEncoded);
     }
     return values;
 }

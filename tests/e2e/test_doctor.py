@@ -1,4 +1,5 @@
 """What the doctor says of a PostgreSQL and of the streams that follow it."""
+import contextlib
 import json
 
 
@@ -76,3 +77,26 @@ def test_a_slot_that_somebody_else_moved_is_found_while_biwa_is_stopped(database
     database.run("SELECT pg_replication_slot_advance('biwa_app', pg_current_wal_lsn())")
     found = next(line for line in doctor(instance).values() if line["level"] == "problem")
     assert found["what"].startswith("slot biwa_app stands at ") and "when_lost: recopy" in found["mend"], found
+
+
+def test_what_is_not_followed_whole_is_said_and_no_row_is_made_up(database, instance):
+    database.run("CREATE TABLE keyless (a int); CREATE TABLE late (id int PRIMARY KEY DEFERRABLE);"
+                 "CREATE TABLE prices (id int PRIMARY KEY, net int, gross int GENERATED ALWAYS AS (net * 2) STORED);"
+                 "CREATE TABLE fresh (id int PRIMARY KEY); ALTER TABLE fresh SET (autovacuum_enabled = false);"
+                 "INSERT INTO fresh SELECT generate_series(1, 5000);"
+                 "CREATE TABLE parts (id int) PARTITION BY RANGE (id); ALTER TABLE parts REPLICA IDENTITY FULL;"
+                 "CREATE TABLE part PARTITION OF parts DEFAULT; ALTER TABLE part SET (autovacuum_enabled = false);"
+                 "INSERT INTO parts SELECT generate_series(1, 5000)")
+    said = str(list(doctor(instance)))
+    for table in ("keyless", "late"):
+        assert f"table public.{table} has no key that changes could be told by: only its inserts are followed" in said
+    assert "table public.prices has a generated column gross, which is left out" in said, said
+    sizes = [line for line in doctor(instance) if line.startswith(("table public.fresh (", "table public.parts ("))]
+    assert len(sizes) == 2 and not any("rows" in line or "0 B" in line for line in sizes), sizes
+    # Nor does it wait for whoever alters one.
+    with contextlib.closing(database.server.connect(database.name)) as other:
+        other.autocommit = False
+        other.cursor().execute("LOCK TABLE fresh")
+        assert "table public.fresh" in doctor(instance)
+    database.run("ANALYZE")
+    assert any(line.startswith("table public.fresh (5") and "rows" in line for line in doctor(instance))

@@ -215,9 +215,10 @@ class Examination {
                     "it is left out of the stream until then",
                     table.mend_sql == kAskDoctor ? "" : table.mend_sql);
             } else {
-                Add(Level::kGood,
-                    fmt::format("table {} ({} rows, {})", name, HumanCount(table.rows_estimate),
-                                HumanBytes(static_cast<std::uint64_t>(table.bytes))));
+                Add(Level::kGood, fmt::format("table {}{}", name, BIWA_TRY(SizeOf(table))));
+                for (const auto& note : table.notes) {
+                    Add(Level::kWarning, fmt::format("table {} {}", name, note));
+                }
             }
             for (const auto& column : table.columns.columns) {
                 if (column.note.empty()) continue;
@@ -226,6 +227,24 @@ class Examination {
             }
         }
         return {};
+    }
+
+    // " (5.0k rows, 1.2 MB)". Of a table that was not analyzed since it had rows the server knows
+    // no number, and it is measured, with its partitions; empty where somebody alters it just now.
+    Result<std::string> SizeOf(const SourceTable& table) {
+        if (table.rows_estimate > 0) {
+            return fmt::format(" ({} rows, {})", HumanCount(table.rows_estimate),
+                               HumanBytes(static_cast<std::uint64_t>(table.bytes)));
+        }
+        BIWA_TRY(connection_.Execute("SET lock_timeout = '500ms'"));
+        const auto measured = connection_.Query(
+            "WITH RECURSIVE part (oid) AS (SELECT $1::oid UNION ALL SELECT i.inhrelid FROM part "
+            "JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid) "
+            "SELECT coalesce(sum(pg_catalog.pg_table_size(oid)), 0)::bigint FROM part",
+            {table.id});
+        BIWA_TRY(connection_.Execute("RESET lock_timeout"));
+        if (!measured) return std::string();
+        return fmt::format(" ({})", HumanBytes(static_cast<std::uint64_t>(measured->Number(0, 0))));
     }
 
     const Connection& connection_;

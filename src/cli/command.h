@@ -67,7 +67,7 @@ bool StderrIsTerminal();
 // Findings of a doctor on stderr or, with `json`, on stdout. Returns the number of problems.
 int PrintFindings(const std::string& stream, const std::vector<Finding>& findings, bool json);
 // Looks at every stream of the project. Returns the number of problems.
-Result<int> Examine(Engine& engine, const Project& project, bool json);
+int Examine(Engine& engine, const Project& project, bool json);
 
 // From here on SIGINT and SIGTERM wait for ServeUntilStopped. Before any thread is made: a thread
 // that does not block them would let them end the process.

@@ -90,15 +90,15 @@ Result<int> Up(Commands& commands, const UpOptions& options) {
     }
     const auto project = BIWA_TRY(commands.OpenProject());
     TakeStopSignals();
-    const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
     if (!options.url.empty()) {
-        const auto problems = BIWA_TRY(Examine(commands.engine, *project, false));
+        const auto problems = Examine(commands.engine, *project, false);
         if (problems > 0) {
             return UserError(
                 fmt::format("{} problems stand between here and the first row", problems),
                 "Mend them as said above, then `biwa up`: the project is written.");
         }
     }
+    const auto instance = BIWA_TRY(Instance::Open(commands.engine, project));
     const auto plan = BIWA_TRY(instance->MakePlan());
     if (plan.has_changes()) {
         Say(PlanToText(plan));

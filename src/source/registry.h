@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,16 @@ namespace biwa {
 // absent.
 using SettingValues = std::map<std::string, std::string>;
 
+// What of a stream its source looks at for `biwa doctor`.
+struct StreamToExamine {
+    std::string name;  // in the project
+    std::vector<std::string> tables;
+    std::function<bool(const SourceTable&)> is_excluded;  // of those
+    TableParts only;
+    // Where the stream has begun: what mends it when what it made at the source is gone.
+    std::optional<std::string> mend_of_loss;
+};
+
 // One configured connection.
 class Source {
   public:
@@ -25,10 +36,9 @@ class Source {
     // Nothing but these parts of the tables in `only` leaves the source; kUser where it cannot.
     virtual Result<std::unique_ptr<StreamSource>> OpenStream(const std::string& stream,
                                                              const TableParts& only) = 0;
-    // Looks at whatever could hinder a stream of these tables; changes nothing.
-    virtual Result<std::vector<Finding>> Examine(const std::string& stream,
-                                                 const std::vector<std::string>& tables,
-                                                 const TableParts& only) = 0;
+    // Looks at whatever could hinder the stream; changes nothing. An error is one of reaching the
+    // source at all.
+    virtual Result<std::vector<Finding>> Examine(const StreamToExamine& stream) = 0;
 };
 
 struct SourceKind {

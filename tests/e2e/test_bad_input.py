@@ -505,3 +505,14 @@ def test_the_token_and_the_password_are_told_to_nobody(shared_instance):
         assert shared_instance.token.encode() not in body, path
         assert shared_instance.database.server.password.encode() not in body, path
         assert b"root:" not in body, path
+
+
+def test_an_address_whose_password_is_not_percent_encoded(database, tmp_path):
+    server = database.server
+    with Instance(tmp_path / "empty") as instance:
+        for kind, password in (("postgres", "S3cret w@:/x"), ("postgres", "S3cret/x"), ("postgres", "a@S3cret"),
+                               ("postgres", "50%S3cret"), ("mysql", "S3cret/x"), ("mysql", "S3cret?x")):
+            done = instance.command("up", f"{kind}://biwa:{password}@{server.host}:{server.port}/{database.name}")
+            assert done.returncode == 1 and "percent-encoded" in done.stderr and "%40 %3A %2F" in done.stderr, done.stderr
+            assert "S3cret" not in done.stderr and "x@" not in done.stderr, done.stderr
+        assert not (instance.folder / "biwa.yaml").exists()

@@ -215,3 +215,14 @@ def test_a_bastion_that_is_not_the_one_or_does_not_let_us_in(project, database, 
     assert "cannot be reached" in refusal(project)
     assert database.value("SELECT count(*) FROM pg_replication_slots "
                           "WHERE database = current_database()") == 0
+
+
+def test_the_doctor_looks_at_every_stream_whatever_becomes_of_one(project, database):
+    server = database.server
+    project.write("connections/away.yaml", f"kind: postgres\nhost: {server.host}\nport: {free_port()}\n"
+                  f"database: x\nuser: {server.user}\n")
+    project.write("streams/a_first.yaml", "connection: away\ndataset: first\ntables: public.*\n")
+    done = project.command("doctor")
+    assert done.returncode == 1, done.stderr
+    first, second = done.stderr.split("stream a_first (connection away):")[1].split("stream app (connection app_db):")
+    assert "✗ cannot connect to PostgreSQL" in first and "✓ table public.answers" in second, done.stderr

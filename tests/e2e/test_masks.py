@@ -34,7 +34,8 @@ def holders(instance, word):
             found.append(file.name)
     for command in (["status"], ["status", "--json"], ["plan"], ["doctor"], ["validate"]):
         done = instance.command(*command)
-        assert done.returncode == 0, done.stderr
+        # The doctor says that a stream has failed.
+        assert done.returncode == 0 or command == ["doctor"], done.stderr
         if word in done.stdout + done.stderr:
             found.append(" ".join(command))
     if instance.is_running():

@@ -187,3 +187,19 @@ def test_a_right_that_is_missing_is_named_and_ends_nothing_that_is_published(dat
         instance.kill()
         database.drop_slots()
         database.run(f"DROP OWNED BY {user} CASCADE; DROP ROLE {user}")
+
+
+def test_where_columns_are_listed_the_mend_is_no_circle(database, instance):
+    database.run("CREATE TABLE products (id int PRIMARY KEY, sku text NOT NULL, price int NOT NULL, note text);"
+                 "INSERT INTO products VALUES (1, 'a', 1), (2, 'b', 9)")
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\n"
+                   "only: { public.products: { columns: [id, sku, price], where: price > 5 and sku <> '' } }\n")
+    done = instance.command("doctor")
+    assert done.returncode == 1 and "FULL" not in done.stderr, done.stderr
+    assert "products REPLICA IDENTITY USING INDEX" in done.stderr.replace('"', ""), done.stderr
+    assert "has price, sku," in done.stderr or "has sku, price," in done.stderr, done.stderr
+    database.run("CREATE UNIQUE INDEX told ON products (id, price, sku);"
+                 "ALTER TABLE products REPLICA IDENTITY USING INDEX told")
+    instance.start()
+    instance.sync()
+    assert instance.query("SELECT * FROM app.products") == [[2, "b", 9]]

@@ -152,8 +152,15 @@ def test_a_slot_whose_log_the_server_has_thrown_away(followed):
     finally:
         database.run("ALTER SYSTEM RESET max_slot_wal_keep_size")
         database.run("SELECT pg_reload_conf()")
-    instance.start()
-    error = instance.wait_state("failed", 30)["error"]
+    for _ in range(2):
+        # Stopped, and once it has failed.
+        doctor = instance.command("doctor")
+        assert doctor.returncode == 1 and "has thrown away the log" in doctor.stderr, doctor.stderr
+        assert "when_lost: recopy" in doctor.stderr and "drop_replication_slot" not in doctor.stderr, doctor.stderr
+        if instance.is_running():
+            break
+        instance.start()
+        error = instance.wait_state("failed", 30)["error"]
     assert "has thrown away the log that slot biwa_app needed" in error["message"], error
     assert "when_lost: recopy" in error["hint"], error
     assert instance.value("SELECT count(*) FROM app.t") == 5000

@@ -312,9 +312,7 @@ class DumpSource final : public Source {
         return std::make_unique<DumpStreamSource>(file_, only);
     }
 
-    Result<std::vector<Finding>> Examine(const std::string& stream,
-                                         const std::vector<std::string>& tables,
-                                         const TableParts& only) override {
+    Result<std::vector<Finding>> Examine(const StreamToExamine& stream) override {
         std::vector<Finding> findings;
         const auto problem = [&](const Error& error) {
             findings.push_back({Finding::Level::kProblem, error.message,
@@ -327,11 +325,11 @@ class DumpSource final : public Source {
                             fmt::format("{} is whole, tables in it: {}", file_->path(),
                                         (*contents)->tables.size()),
                             "", ""});
-        const auto source = BIWA_TRY(OpenStream(stream, only));
-        const auto wanted = source->Tables(tables, IfMissing::kRefuse);
+        const auto source = BIWA_TRY(OpenStream(stream.name, stream.only));
+        const auto wanted = source->Tables(stream.tables, IfMissing::kRefuse);
         if (!wanted) return problem(wanted.error());
         for (const auto& table : *wanted) {
-            if (table.refusal.empty()) continue;
+            if (table.refusal.empty() || stream.is_excluded(table)) continue;
             findings.push_back({Finding::Level::kWarning,
                                 fmt::format("table {} {}", table.ToString(), table.refusal),
                                 "it is left out", table.mend_sql});

@@ -15,14 +15,15 @@ using Level = Finding::Level;
 
 class Examination {
   public:
-    Examination(const Connection& connection, const ConnectionParameters& parameters)
-        : connection_(connection), parameters_(parameters) {}
+    Examination(const Connection& connection, const ConnectionParameters& parameters,
+                const StreamToExamine& stream)
+        : connection_(connection), parameters_(parameters), stream_(stream) {}
 
-    Status Run(const std::vector<std::string>& tables) {
+    Status Run() {
         BIWA_TRY(Server());
         BIWA_TRY(Log());
         BIWA_TRY(User());
-        BIWA_TRY(Tables(tables));
+        BIWA_TRY(Tables());
         return {};
     }
     std::vector<Finding> TakeFindings() { return std::move(findings_); }
@@ -174,8 +175,8 @@ class Examination {
                connection_.Literal(user.substr(at + 1));
     }
 
-    Status Tables(const std::vector<std::string>& patterns) {
-        const auto tables = ReadTables(connection_, parameters_.database, patterns);
+    Status Tables() {
+        const auto tables = ReadTables(connection_, parameters_.database, stream_.tables);
         if (!tables) {
             Add(Level::kProblem, tables.error().message, "", tables.error().hint);
             return {};
@@ -183,6 +184,7 @@ class Examination {
         const auto user = BIWA_TRY(connection_.Query("SELECT CURRENT_USER()")).Text(0, 0);
         for (const auto& found : *tables) {
             const auto& table = found.table;
+            if (stream_.is_excluded(table)) continue;
             const auto name = table.ToString();
             const auto quoted = QuoteName(table.schema) + "." + QuoteName(table.name);
             if (!table.refusal.empty()) {
@@ -219,16 +221,17 @@ class Examination {
 
     const Connection& connection_;
     const ConnectionParameters& parameters_;
+    const StreamToExamine& stream_;
     std::vector<Finding> findings_;
 };
 
 }  // namespace
 
 Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
-                                     const std::vector<std::string>& tables) {
+                                     const StreamToExamine& stream) {
     const auto connection = BIWA_TRY(Connection::Open(parameters));
-    Examination examination(connection, parameters);
-    BIWA_TRY(examination.Run(tables));
+    Examination examination(connection, parameters, stream);
+    BIWA_TRY(examination.Run());
     return examination.TakeFindings();
 }
 

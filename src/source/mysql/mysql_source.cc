@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/text.h"
+#include "source/address.h"
 #include "source/mysql/connection.h"
 #include "source/mysql/doctor.h"
 #include "source/mysql/stream_source.h"
@@ -153,10 +154,9 @@ class MySqlSource final : public Source {
         if (!only.empty()) return NoParts(only);
         return mysql::OpenStreamSource(parameters_, BearingsOf(stream));
     }
-    Result<std::vector<Finding>> Examine(const std::string&, const std::vector<std::string>& tables,
-                                         const TableParts& only) override {
-        if (!only.empty()) return NoParts(only);
-        return mysql::Examine(parameters_, tables);
+    Result<std::vector<Finding>> Examine(const StreamToExamine& stream) override {
+        if (!stream.only.empty()) return NoParts(stream.only);
+        return mysql::Examine(parameters_, stream);
     }
 
   private:
@@ -233,8 +233,9 @@ void RegisterMySqlSource(SourceRegistry& sources) {
 Result<SettingValues> ParseMySqlUrl(const std::string& url) {
     // The address is not repeated: a password may stand in it.
     const auto bad = [] {
-        return UserError("this is not the address of a MariaDB or MySQL database",
-                         "Write it as mysql://user@host:3306/database");
+        return UserError(
+            "this is not the address of a MariaDB or MySQL database",
+            std::string("Write it as mysql://user@host:3306/database. ") + kPercentEncoded);
     };
     std::string_view rest = url;
     const auto scheme = rest.find("://");
@@ -258,6 +259,8 @@ Result<SettingValues> ParseMySqlUrl(const std::string& url) {
         rest = rest.substr(0, question);
     }
     if (const auto slash = rest.find('/'); slash != std::string_view::npos) {
+        // An @ behind it: what was cut is the password.
+        if (rest.find_first_of("@/", slash + 1) != std::string_view::npos) return bad();
         if (slash + 1 < rest.size()) values["database"] = Unescape(rest.substr(slash + 1));
         rest = rest.substr(0, slash);
     }

@@ -25,8 +25,9 @@ TEST(ParseMySqlUrlTest, ReadsAllParts) {
 }
 
 TEST(ParseMySqlUrlTest, RefusesOthersAndRepeatsNoPassword) {
-    for (const char* bad : {"", "mysql:", "postgres://u:secret@h/d",
-                            "mysql://u:secret@h/d?sslmode=1", "mysql://u:secret@h/d?ssl_mode"}) {
+    for (const char* bad :
+         {"", "mysql:", "postgres://u:secret@h/d", "mysql://u:secret@h/d?sslmode=1",
+          "mysql://u:secret@h/d?ssl_mode", "mysql://u:secret/x@h/d", "mysql://u:a?secret@h/d"}) {
         const auto values = ParseMySqlUrl(bad);
         ASSERT_FALSE(values) << bad;
         EXPECT_EQ(values.error().ToString().find("secret"), std::string::npos);

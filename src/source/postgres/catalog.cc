@@ -500,9 +500,10 @@ Result<std::vector<CatalogTable>> ReadTables(const Connection& connection, const
         }
         // Generated columns are not in the stream of changes (before PostgreSQL 18).
         if (columns.Boolean(i, 6)) {
-            one.table.table.notes.push_back(fmt::format(
-                "{}: left out, it is a generated column: PostgreSQL does not send its changes",
-                columns.Text(i, 1)));
+            one.table.table.notes.push_back(
+                fmt::format("has a generated column {}, which is left out: PostgreSQL does not "
+                            "send its changes",
+                            columns.Text(i, 1)));
             continue;
         }
         auto decoder = DecoderFor(static_cast<Oid>(columns.Number(i, 2)),

@@ -17,15 +17,19 @@ using Level = Finding::Level;
 
 class Examination {
   public:
-    Examination(const Connection& connection, const std::string& stream)
-        : connection_(connection), slot_(SlotName(stream)), inserts_(InsertsName(stream)) {}
+    Examination(const Connection& connection, const StreamToExamine& stream)
+        : connection_(connection),
+          stream_(stream),
+          slot_(SlotName(stream.name)),
+          inserts_(InsertsName(stream.name)) {}
 
-    Status Run(const std::vector<std::string>& tables, const TableParts& only) {
+    Status Run() {
         BIWA_TRY(Server());
         BIWA_TRY(Role());
         BIWA_TRY(Publications());
         BIWA_TRY(Slots());
-        BIWA_TRY(Tables(tables, only));
+        BIWA_TRY(WhatItMade());
+        BIWA_TRY(Tables());
         return {};
     }
     Status Standby(const ConnectionParameters& parameters) {
@@ -152,15 +156,18 @@ class Examination {
                     fmt::format("ALTER SYSTEM SET max_replication_slots = {};  -- then restart, or "
                                 "drop a slot that nobody needs: SELECT * FROM pg_replication_slots",
                                 counts.Number(0, 1) + 10));
-            } else {
+            } else if (!stream_.mend_of_loss) {
                 Add(Level::kGood,
                     fmt::format("{} of {} replication slots are free",
                                 counts.Number(0, 1) - counts.Number(0, 0), counts.Number(0, 1)));
             }
         } else if (mine.Text(0, 1) == "lost") {
-            Add(Level::kProblem, fmt::format("slot {} has lost the log it needed", slot_),
-                "changes are missing: the tables have to be copied anew",
-                fmt::format("SELECT pg_drop_replication_slot('{}');", slot_));
+            // Of a stream that follows it WhatItMade says so.
+            if (!stream_.mend_of_loss) {
+                Add(Level::kProblem, fmt::format("slot {} has lost the log it needed", slot_),
+                    "the stream makes its own when it begins",
+                    fmt::format("SELECT pg_drop_replication_slot('{}');", slot_));
+            }
         } else {
             Add(Level::kGood, fmt::format("slot {} is there{} and keeps {} of log", slot_,
                                           mine.Boolean(0, 0) ? ", in use," : "",
@@ -176,13 +183,24 @@ class Examination {
         return {};
     }
 
-    Status Tables(const std::vector<std::string>& patterns, const TableParts& only) {
+    Status WhatItMade() {
+        if (!stream_.mend_of_loss) return {};
+        const auto made = BIWA_TRY(ReadStreamAtServer(connection_, stream_.name));
+        if (!made.loss.empty()) {
+            Add(Level::kProblem, made.loss, "changes were lost", *stream_.mend_of_loss);
+        }
+        return {};
+    }
+
+    Status Tables() {
         const auto types = BIWA_TRY(ReadTypes(connection_));
-        auto tables = ReadTables(connection_, types, patterns, IfMissing::kRefuse, only);
+        auto tables =
+            ReadTables(connection_, types, stream_.tables, IfMissing::kRefuse, stream_.only);
         if (!tables) {
             Add(Level::kProblem, tables.error().message, "", tables.error().hint);
             return {};
         }
+        std::erase_if(*tables, [this](const auto& one) { return stream_.is_excluded(one.table); });
         const auto missing = BIWA_TRY(MissingRights(connection_, *tables));
         PartExaminer parts({slot_, inserts_});
         for (std::size_t i = 0; i < tables->size(); ++i) {
@@ -197,9 +215,10 @@ class Examination {
                     "it is left out of the stream until then",
                     table.mend_sql == kAskDoctor ? "" : table.mend_sql);
             } else {
-                Add(Level::kGood,
-                    fmt::format("table {} ({} rows, {})", name, HumanCount(table.rows_estimate),
-                                HumanBytes(static_cast<std::uint64_t>(table.bytes))));
+                Add(Level::kGood, fmt::format("table {}{}", name, BIWA_TRY(SizeOf(table))));
+                for (const auto& note : table.notes) {
+                    Add(Level::kWarning, fmt::format("table {} {}", name, note));
+                }
             }
             for (const auto& column : table.columns.columns) {
                 if (column.note.empty()) continue;
@@ -210,7 +229,26 @@ class Examination {
         return {};
     }
 
+    // " (5.0k rows, 1.2 MB)". Of a table that was not analyzed since it had rows the server knows
+    // no number, and it is measured, with its partitions; empty where somebody alters it just now.
+    Result<std::string> SizeOf(const SourceTable& table) {
+        if (table.rows_estimate > 0) {
+            return fmt::format(" ({} rows, {})", HumanCount(table.rows_estimate),
+                               HumanBytes(static_cast<std::uint64_t>(table.bytes)));
+        }
+        BIWA_TRY(connection_.Execute("SET lock_timeout = '500ms'"));
+        const auto measured = connection_.Query(
+            "WITH RECURSIVE part (oid) AS (SELECT $1::oid UNION ALL SELECT i.inhrelid FROM part "
+            "JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid) "
+            "SELECT coalesce(sum(pg_catalog.pg_table_size(oid)), 0)::bigint FROM part",
+            {table.id});
+        BIWA_TRY(connection_.Execute("RESET lock_timeout"));
+        if (!measured) return std::string();
+        return fmt::format(" ({})", HumanBytes(static_cast<std::uint64_t>(measured->Number(0, 0))));
+    }
+
     const Connection& connection_;
+    const StreamToExamine& stream_;
     const std::string slot_;  // its name and that of the publication
     const std::string inserts_;
     std::vector<Finding> findings_;
@@ -219,12 +257,11 @@ class Examination {
 }  // namespace
 
 Result<std::vector<Finding>> Examine(const ConnectionParameters& parameters,
-                                     const ConnectionParameters* standby, const std::string& stream,
-                                     const std::vector<std::string>& tables,
-                                     const TableParts& only) {
+                                     const ConnectionParameters* standby,
+                                     const StreamToExamine& stream) {
     const auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kSql));
     Examination examination(connection, stream);
-    BIWA_TRY(examination.Run(tables, only));
+    BIWA_TRY(examination.Run());
     if (standby != nullptr) BIWA_TRY(examination.Standby(*standby));
     return examination.TakeFindings();
 }

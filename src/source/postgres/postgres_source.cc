@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "source/address.h"
 #include "source/postgres/connection.h"
 #include "source/postgres/doctor.h"
 #include "source/postgres/stream_source.h"
@@ -168,10 +169,8 @@ class PostgresSource final : public Source {
                                                      const TableParts& only) override {
         return postgres::OpenStreamSource(parameters_, standby(), stream, only);
     }
-    Result<std::vector<Finding>> Examine(const std::string& stream,
-                                         const std::vector<std::string>& tables,
-                                         const TableParts& only) override {
-        return postgres::Examine(parameters_, standby(), stream, tables, only);
+    Result<std::vector<Finding>> Examine(const StreamToExamine& stream) override {
+        return postgres::Examine(parameters_, standby(), stream);
     }
 
   private:
@@ -224,6 +223,26 @@ void RegisterPostgresSource(SourceRegistry& sources) {
                  .usual_schema = nullptr});
 }
 
+namespace {
+
+// Whether libpq would take a part of the password for a host, a port or a database: it ends the
+// user's part at the first @ or /.
+bool IsTornApart(std::string_view url, const SettingValues& values) {
+    const auto scheme = url.find("://");
+    if (!url.starts_with("postgres") || scheme == std::string_view::npos) return false;
+    url.remove_prefix(scheme + 3);
+    if (const auto end = url.find_first_of("@/");
+        end != std::string_view::npos && url[end] == '@') {
+        url.remove_prefix(end + 1);
+    }
+    if (url.substr(0, url.find('?')).find('@') != std::string_view::npos) return true;
+    const auto port = values.find("port");
+    return port != values.end() &&
+           port->second.find_first_not_of("0123456789,") != std::string::npos;
+}
+
+}  // namespace
+
 Result<SettingValues> ParsePostgresUrl(const std::string& url) {
     char* message = nullptr;
     const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(
@@ -231,8 +250,9 @@ Result<SettingValues> ParsePostgresUrl(const std::string& url) {
     if (!options) {
         // libpq's message may quote the address, password and all.
         PQfreemem(message);
-        return UserError("this is not the address of a PostgreSQL database",
-                         "Write it as postgres://user@host:5432/database");
+        return UserError(
+            "this is not the address of a PostgreSQL database",
+            std::string("Write it as postgres://user@host:5432/database. ") + kPercentEncoded);
     }
     SettingValues values;
     for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
@@ -240,6 +260,10 @@ Result<SettingValues> ParsePostgresUrl(const std::string& url) {
         for (const auto& [setting, libpq] : kKeywords) {
             if (std::string_view(option->keyword) == libpq) values[setting] = option->val;
         }
+    }
+    if (IsTornApart(url, values)) {
+        return UserError("the address of the PostgreSQL database cannot be taken apart",
+                         kPercentEncoded);
     }
     return values;
 }

@@ -173,9 +173,18 @@ Status PartExaminer::Examine(const Connection& connection, SourceTable& table) {
                 "cannot be copied where `{}`: its updates would fail, as column {} is not in the "
                 "replica identity{}",
                 table.part.where, column, of_leaf);
-            table.mend_sql = fmt::format(
-                "ALTER TABLE {}.{} REPLICA IDENTITY FULL; (or USING INDEX of one that has {})",
-                QuoteIdentifier(table.schema), QuoteIdentifier(leaf), column);
+            const auto name = QuoteIdentifier(table.schema) + "." + QuoteIdentifier(leaf);
+            // With FULL there can be no list of columns.
+            table.mend_sql =
+                listed.empty()
+                    ? fmt::format(
+                          "ALTER TABLE {} REPLICA IDENTITY FULL; (or USING INDEX of one that has "
+                          "{})",
+                          name, fmt::join(uses, ", "))
+                    : fmt::format(
+                          "ALTER TABLE {} REPLICA IDENTITY USING INDEX …; (a unique index on NOT "
+                          "NULL columns that has {}, and none that `columns` leaves out)",
+                          name, fmt::join(uses, ", "));
             return {};
         }
     }

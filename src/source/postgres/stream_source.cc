@@ -49,6 +49,34 @@ tl::unexpected<Error> Lost(std::string what) {
                 std::string("Changes were lost. ") + kCopyAllAnew);
 }
 
+Result<StreamAtServer> ReadAtServer(const Connection& connection, const std::string& slot_name,
+                                    const std::string& inserts) {
+    StreamAtServer found;
+    const auto slot = BIWA_TRY(connection.Query(
+        "SELECT confirmed_flush_lsn, wal_status = 'lost', pg_catalog.pg_current_wal_lsn() "
+        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+        {slot_name}));
+    if (slot.empty()) {
+        found.loss = fmt::format("replication slot {} is gone from the server", slot_name);
+        return found;
+    }
+    found.confirmed = slot.Text(0, 0);
+    found.head = slot.Text(0, 2);
+    // One that is made again does not serve for the log from before that.
+    const auto publications = BIWA_TRY(
+        connection.Query("SELECT count(*) FROM pg_catalog.pg_publication WHERE pubname IN ($1, $2)",
+                         {slot_name, inserts}));
+    if (publications.Number(0, 0) < 2) {
+        found.loss =
+            fmt::format("publication {} or {} is gone from the server", slot_name, inserts);
+    } else if (!slot.IsNull(0, 1) && slot.Boolean(0, 1)) {
+        found.loss = fmt::format(
+            "the server has thrown away the log that slot {} needed (max_slot_wal_keep_size)",
+            slot_name);
+    }
+    return found;
+}
+
 class PostgresStreamSource final : public StreamSource {
   public:
     PostgresStreamSource(ConnectionParameters parameters,
@@ -320,36 +348,20 @@ Result<std::string> PostgresStreamSource::CheckHistory(const std::string& known,
     if (const auto other = BIWA_TRY(OtherHistory(parameters_, known, now, from)); !other.empty()) {
         return Lost(other);
     }
-    const auto slot = BIWA_TRY(connection.Query(
-        "SELECT confirmed_flush_lsn, wal_status = 'lost', pg_catalog.pg_current_wal_lsn() "
-        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
-        {name_}));
-    if (slot.empty())
-        return Lost(fmt::format("replication slot {} is gone from the server", name_));
-    // One that is made again does not serve for the log from before that.
-    const auto publications = BIWA_TRY(
-        connection.Query("SELECT count(*) FROM pg_catalog.pg_publication WHERE pubname IN ($1, $2)",
-                         {name_, inserts_}));
-    if (publications.Number(0, 0) < 2) {
-        return Lost(fmt::format("publication {} or {} is gone from the server", name_, inserts_));
-    }
-    if (!slot.IsNull(0, 1) && slot.Boolean(0, 1)) {
-        return Lost(fmt::format(
-            "the server has thrown away the log that slot {} needed (max_slot_wal_keep_size)",
-            name_));
-    }
-    const auto confirmed = BIWA_TRY(ParseLsn(slot.Text(0, 0)));
+    const auto made = BIWA_TRY(ReadAtServer(connection, name_, inserts_));
+    if (!made.loss.empty()) return Lost(made.loss);
+    const auto confirmed = BIWA_TRY(ParseLsn(made.confirmed));
     if (confirmed > from.order) {
         // Somebody else may be moving it: a second Biwa, whose place is not to be taken.
         BIWA_TRY(CheckFree(connection));
         return Lost(fmt::format("slot {} stands at {}, the warehouse only at {}", name_,
-                                slot.Text(0, 0), from.text));
+                                made.confirmed, from.text));
     }
-    if (BIWA_TRY(ParseLsn(slot.Text(0, 2))) < from.order) {
+    if (BIWA_TRY(ParseLsn(made.head)) < from.order) {
         return Lost(
             fmt::format("the server's log ends at {}, the warehouse is at {}: the server was "
                         "restored from a backup, or is another one",
-                        slot.Text(0, 2), from.text));
+                        made.head, from.text));
     }
     return now.ToString();
 }
@@ -480,6 +492,10 @@ std::string SlotName(const std::string& stream) {
         name += (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') ? lower : '_';
     }
     return name.substr(0, 63);
+}
+
+Result<StreamAtServer> ReadStreamAtServer(const Connection& connection, const std::string& stream) {
+    return ReadAtServer(connection, SlotName(stream), InsertsName(stream));
 }
 
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,

@@ -15,6 +15,13 @@ std::string SlotName(const std::string& stream);
 // the slot is.
 std::string InsertsName(const std::string& stream);
 
+// What a stream made at the server, as it is now.
+struct StreamAtServer {
+    std::string loss;             // why its changes are lost; empty: they are not
+    std::string confirmed, head;  // positions of the slot, and of the server's log
+};
+Result<StreamAtServer> ReadStreamAtServer(const Connection& connection, const std::string& stream);
+
 // `standby`: where copies are read; null: at the server itself.
 Result<std::unique_ptr<StreamSource>> OpenStreamSource(const ConnectionParameters& parameters,
                                                        const ConnectionParameters* standby,

@@ -120,7 +120,7 @@ struct GoneMarks {
     std::vector<std::string> books;
 };
 Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& target,
-                                          const std::vector<std::string>& columns);
+                           const std::vector<std::string>& columns);
 
 // Makes the target where it is not there, and does all that it needs; nothing when the rows have to
 // be copied anew. Returns why they have. `texts` is for a target that is made.

@@ -330,11 +330,7 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
     // A statement that failed at the server has done nothing to our tables.
     if (query.error == 0) {
         for (auto& effect : statement.effects) {
-            // (DROP has the mark always, and says which of both it means.)
-            const bool may_be_temporary =
-                event.has_temporary_tables() && (effect.kind == TableEffect::Kind::kEmptied ||
-                                                 effect.kind == TableEffect::Kind::kDefined);
-            if (may_be_temporary) {
+            if (event.has_temporary_tables() && statement.may_be_of_temporary) {
                 effect = {TableEffect::Kind::kReplaced, effect.schema, effect.table,
                           "a statement was of it, or of a temporary table by its name"};
             }

@@ -144,6 +144,7 @@ class Parser {
             if (Eat("START") || Eat("BEGIN")) statement_.kind = Kind::kBegin;
         } else if (Eat("TRUNCATE")) {
             Eat("TABLE");
+            statement_.may_be_of_temporary = true;
             Add(TableEffect::Kind::kEmptied, TakeTable());
         } else if (Eat("CREATE")) {
             Create();
@@ -154,6 +155,7 @@ class Parser {
         } else if (Eat("ALTER")) {
             Eat("ONLINE") || Eat("OFFLINE");
             const bool ignores = Eat("IGNORE");
+            statement_.may_be_of_temporary = true;
             if (Eat("TABLE")) Alter(ignores);
         } else if (Eat("ANALYZE")) {
             // MariaDB's, of a statement: it is carried out.

@@ -46,6 +46,8 @@ struct Statement {
     // In their order. Of kRows: the tables that may be meant, every name that stands in it.
     std::vector<TableEffect> effects;
     std::string savepoint = {};  // in small letters
+    // TRUNCATE and ALTER do not say whether they mean a temporary table; CREATE and DROP do.
+    bool may_be_of_temporary = false;
     // Of kRows: it is a stored function that was called, and no name of a table stands in it.
     bool calls_function = false;
 };

@@ -964,6 +964,21 @@ def test_a_log_that_was_begun_anew_is_found_out(maria, tmp_path):
         assert "begun anew" in failed(instance)
 
 
+def test_a_log_that_was_begun_anew_behind_the_copy_is_found_out(maria, tmp_path):
+    """Before anything of it was read, and at a place that the new one has too."""
+    with reset_by_itself(maria, tmp_path) as (own, instance, reset):
+        own.run("CREATE TABLE t (id int PRIMARY KEY, v varchar(200)); INSERT INTO t SELECT seq, repeat('x', 150) FROM seq_1_to_300000")
+        instance.start(env={"BIWA_SNAPSHOT_SLICE_MS": "1"})
+        begun = instance.wait_state("snapshot", 30)["position"]
+        instance.kill()
+        time.sleep(1.1)
+        own.run(reset)
+        # A change of each table of the stream, which nobody would see.
+        own.run("UPDATE t SET v = repeat('y', 150); DELETE FROM t WHERE id < 100")
+        instance.start()
+        assert "begun anew" in failed(instance), begun
+
+
 @pytest.mark.parametrize("next_file", [False, True], ids=["in the first file", "over into the next file"])
 def test_a_log_that_is_begun_anew_while_it_is_followed_is_found_out(maria, tmp_path, next_file):
     with reset_by_itself(maria, tmp_path) as (own, instance, reset):
@@ -1316,3 +1331,70 @@ def test_a_name_as_a_pattern_is_refused(database, instance):
     instance.sync()
     assert instance.query("SELECT * FROM app.a") == [[1, 1]]
     assert "ends in *" in json.dumps([table for table in instance.stream()["tables"] if table["name"] == "a*"])
+
+
+# Changes of this table lie between what is read before a kill and what is read after it.
+FILLER = "CREATE TABLE filler (id int PRIMARY KEY, v varchar(200))"
+
+
+def fill(database):
+    for number in range(60):
+        values = ", ".join(f"({number * 2000 + i}, '{'x' * 150}')" for i in range(2000))
+        database.run(f"INSERT INTO filler VALUES {values}")
+
+
+def kill_within_filler(instance):
+    instance.start()
+    count = lambda: instance.query("SELECT count(*) FROM app.filler")[0][0]  # noqa: E731
+    wait_until(lambda: count() > 0, lambda: instance.stream(), 30, every=0.005)
+    instance.kill()
+
+
+def test_a_table_dropped_before_a_kill_is_another_one_when_it_is_made_if_not_there(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1), (2, 2);" + FILLER)
+    instance.start()
+    instance.sync()
+    instance.stop()
+    database.run("DROP TABLE t")
+    fill(database)
+    database.run("CREATE TABLE IF NOT EXISTS t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (3, 3)")
+    kill_within_filler(instance)
+    instance.start()
+    instance.sync()
+    instance.settle()
+    assert instance.query("SELECT id, a FROM app.t ORDER BY id") == [[3, 3]]
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_default_that_changes_over_a_restart_stays_in_the_rows_that_were_there(database, instance, end):
+    database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)")
+    instance.start()
+    instance.sync()
+    database.run("ALTER TABLE t ADD COLUMN c int DEFAULT 5")
+    instance.sync()
+    assert " new=" in instance.stream()["position"], instance.stream()
+    getattr(instance, end)()
+    database.run("ALTER TABLE t ALTER COLUMN c SET DEFAULT 7")
+    instance.start()
+    database.run("INSERT INTO t (id) VALUES (3)")
+    instance.sync()
+    instance.settle()
+    assert instance.query("SELECT id, c FROM app.t ORDER BY id") == [[1, 5], [2, 5], [3, 7]]
+    assert " new=" not in instance.stream()["position"], instance.stream()
+
+
+def test_rows_read_by_a_later_catalogue_are_known_as_such_after_a_kill(database, instance, is_mysql):
+    """Columns of one type that change places: the log, which has no names, looks the same."""
+    with setting(database, "binlog_row_metadata", "MINIMAL" if is_mysql else "NO_LOG"):
+        database.run("CREATE TABLE t (id int PRIMARY KEY, a int, b int); INSERT INTO t VALUES (1, 1, 10);" + FILLER)
+        instance.start()
+        instance.sync()
+        instance.stop()
+        database.run("INSERT INTO t VALUES (2, 2, 20)")
+        fill(database)
+        database.run("ALTER TABLE t MODIFY b int AFTER id")
+        kill_within_filler(instance)
+        instance.start()
+        instance.sync()
+        instance.settle()
+        assert instance.query("SELECT id, a, b FROM app.t ORDER BY id") == [[1, 1, 10], [2, 2, 20]]

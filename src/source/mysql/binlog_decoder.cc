@@ -47,7 +47,20 @@ BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool kno
       knows_place_(knows_place),
       file_number_(FileNumber(place_.file).value_or(0) + place_.base),
       end_(place_.offset),
-      checksums_(checksums) {}
+      checksums_(checksums) {
+    resolver_.Recall(place_.notes);
+    std::erase_if(place_.notes.gone, [&](const TableName& table) {
+        return resolver_.Find(table.first, table.second) == nullptr;
+    });
+}
+
+Position BinlogDecoder::ToPosition() const {
+    auto place = place_;
+    place.notes.added.clear();
+    place.notes.asked_for.clear();
+    resolver_.Note(time_s_, place.notes);
+    return place.ToPosition();
+}
 
 Status BinlogDecoder::Decode(const SharedBytes& bytes) {
     BIWA_CHECK(!payload_);
@@ -57,6 +70,7 @@ Status BinlogDecoder::Decode(const SharedBytes& bytes) {
         auto end = (end_ & ~std::uint64_t{0xffffffff}) | event.end;
         if (end < end_) end += std::uint64_t{1} << 32;
         end_ = end;
+        time_s_ = event.time_s;
         // What the server has passed over lies between.
         if (!knows_place_)
             begin = std::max(begin, end - std::min<std::uint64_t>(end, bytes.bytes.size()));
@@ -169,7 +183,7 @@ ChangeBatch BinlogDecoder::TakeBatch() {
     auto batch = std::move(batch_);
     batch_ = ChangeBatch();
     // Inside a transaction the last commit in the batch is not its end.
-    if (!in_transaction_ && batch.commits > 0) batch.commit = place_.ToPosition();
+    if (!in_transaction_ && batch.commits > 0) batch.commit = ToPosition();
     return batch;
 }
 
@@ -373,6 +387,14 @@ void BinlogDecoder::EndXa(const std::string& statement, bool is_rollback) {
     PassOverAll(tables, "an XA transaction was rolled back after it had been prepared");
 }
 
+void BinlogDecoder::NoteGone(const TableName& table, TableEffect::Kind kind) {
+    if (kind == TableEffect::Kind::kDropped) {
+        place_.notes.gone.insert(table);
+    } else {
+        place_.notes.gone.erase(table);
+    }
+}
+
 Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::int64_t time_s) {
     if (effect.table.empty()) {
         for (const auto& table : resolver_.TablesOf(effect.schema)) {
@@ -388,7 +410,11 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
         return {};
     }
     const auto* followed = resolver_.Find(effect.schema, effect.table);
-    if (followed == nullptr || !followed->IsFollowedAt(OrderOf(file_number_, end))) return {};
+    if (followed == nullptr) return {};
+    // CREATE TABLE IF NOT EXISTS has made it only where it was not there.
+    const bool was_gone = place_.notes.gone.contains({effect.schema, effect.table});
+    NoteGone({effect.schema, effect.table}, effect.kind);
+    if (!followed->IsFollowedAt(OrderOf(file_number_, end))) return {};
     const auto name = effect.schema + "." + effect.table;
     if (passed_over_.contains(name)) {
         if (!effect.renamed.empty())
@@ -396,10 +422,7 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
         return {};
     }
     auto kind = effect.kind;
-    // CREATE TABLE IF NOT EXISTS has made it only where it was not there.
-    if (kind == TableEffect::Kind::kDefined && dropped_.contains(name)) {
-        kind = TableEffect::Kind::kEmptied;
-    }
+    if (kind == TableEffect::Kind::kDefined && was_gone) kind = TableEffect::Kind::kEmptied;
     if (kind == TableEffect::Kind::kDefined && resolver_.MayHaveMisread(effect, time_s)) {
         PassOver(effect.schema, effect.table,
                  "it was altered, and changes from before were read when it had been: the log does "
@@ -422,11 +445,8 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
             }
             return {};
         case TableEffect::Kind::kSucceeded:
-            dropped_.erase(name);
-            return {};
         case TableEffect::Kind::kDropped:
             // What was copied stays: whoever reads it decides what becomes of it.
-            dropped_.insert(name);
             return {};
         case TableEffect::Kind::kReplaced:
             PassOver(effect.schema, effect.table, effect.why, effect.renamed);
@@ -434,7 +454,6 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
         case TableEffect::Kind::kEmptied:
             break;
     }
-    dropped_.erase(name);
     // What came before must not go into the part that begins by emptying the table.
     for (auto& [id, table] : tables_) {
         if (table.map.schema == effect.schema && table.map.table == effect.table) {
@@ -459,6 +478,7 @@ Status BinlogDecoder::DecodeTableMap(const Event& event) {
     table.bytes = event.body;
     const auto* followed = resolver_.Find(table.map.schema, table.map.table);
     if (followed != nullptr) {
+        NoteGone({table.map.schema, table.map.table}, TableEffect::Kind::kDefined);
         table.seen = followed->seen;
         table.until = followed->until;
         // What the copy has may be of another definition, which nobody needs to understand.

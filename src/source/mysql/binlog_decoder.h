@@ -81,6 +81,10 @@ class TableResolver {
     };
     virtual Result<const Defaults*> DefaultsOf(const TableMap& map,
                                                const ResolvedTable& resolved) = 0;
+    // What it knows at a place that whoever goes on from there cannot ask for, and the same of a
+    // place to go on from. `time_s` is that of the last event: what was asked before is exact.
+    virtual void Note(std::int64_t time_s, PlaceNotes& notes) const = 0;
+    virtual void Recall(const PlaceNotes& notes) = 0;
 };
 
 // Used by one thread. Bytes that are not of the format give kCorrupt, whatever they are; what is of
@@ -110,6 +114,8 @@ class BinlogDecoder {
     bool in_transaction() const { return in_transaction_; }
     // Where the next event is; of a transaction that is open, where it began.
     const BinlogPlace& place() const { return place_; }
+    // The same, with all that going on from it takes.
+    Position ToPosition() const;
     // Whether all before place() was read or is older than what was asked for.
     bool knows_place() const { return knows_place_; }
     // Gives back to the system what the rows of earlier batches have taken.
@@ -151,6 +157,8 @@ class BinlogDecoder {
     void Begin();
     void Commit(const Event& event);
     Status Apply(const TableEffect& effect, std::uint64_t end, std::int64_t time_s);
+    // Whether the table is there.
+    void NoteGone(const TableName& table, TableEffect::Kind kind);
     Status AddRow(Table& table, RowsKind kind);
     Status AddWholeRow(Table& table, RowsKind kind, std::string_view& rows);
     Status ReadWholeKey(Table& table, std::string_view& rows);
@@ -194,6 +202,7 @@ class BinlogDecoder {
     std::uint64_t file_number_ = 0;  // with the place's base
     // The end of the last event, which in a file only grows; an event has its lower 32 bits.
     std::uint64_t end_ = 0;
+    std::int64_t time_s_ = 0;  // of the last event
     bool checksums_;
     bool has_format_ = false;
     bool in_transaction_ = false;
@@ -205,7 +214,6 @@ class BinlogDecoder {
     std::optional<Gtid> gtid_;
     std::optional<MySqlGtid> mysql_gtid_;
     std::map<std::uint64_t, Table> tables_;
-    std::set<std::string> dropped_;          // "schema.table" of the stream that are gone
     std::set<std::string> columns_dropped_;  // "schema.table.column" of those that are there
     std::set<std::string> passed_over_;      // those that have to be copied anew
     // Of the last change; `commit` is where its transaction begins in the log.

@@ -66,6 +66,8 @@ class AnyTable final : public TableResolver {
     }
     void Forget(const TableEffect&) override {}
     bool MayHaveMisread(const TableEffect&, std::int64_t) const override { return false; }
+    void Note(std::int64_t, PlaceNotes&) const override {}
+    void Recall(const PlaceNotes&) override {}
     Result<const Defaults*> DefaultsOf(const TableMap&, const ResolvedTable& resolved) override {
         // NULL, for all of them.
         auto& defaults = *defaults_.emplace_back(std::make_unique<Defaults>());

@@ -253,7 +253,7 @@ ChangeBatch MySqlChangeSource::Take() {
     pending_bytes_ = 0;
     auto batch = decoder_.TakeBatch();
     if (!batch.commit && decoder_.knows_place() && !decoder_.in_transaction()) {
-        batch.commit = decoder_.place().ToPosition();
+        batch.commit = decoder_.ToPosition();
     }
     if (batch.commit) handed_out_ = batch.commit->order;
     last_handed_out_ = steady_clock::now();
@@ -341,13 +341,10 @@ Status AskByGtid(const Connection& connection, unsigned number, const GtidSet& g
     return {};
 }
 
-}  // namespace
-
-Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& parameters,
+Result<std::unique_ptr<MySqlChangeSource>> OpenLog(const ConnectionParameters& parameters,
                                                    const std::vector<FollowedTable>& tables,
-                                                   const Position& from, milliseconds idle_every,
+                                                   BinlogPlace place, milliseconds idle_every,
                                                    std::shared_ptr<Bearings> bearings) {
-    auto place = BIWA_TRY(BinlogPlace::Parse(from.text));
     auto connection = BIWA_TRY(Connection::Open(parameters, Connection::Kind::kReplication));
     const auto server = BIWA_TRY(ServerNumber(connection));
     const bool is_elsewhere = IsElsewhere(connection, server, place);
@@ -393,6 +390,28 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& p
         checksum != "NONE", idle_every, std::move(bearings));
     BIWA_TRY(source->Begin());
     return source;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& parameters,
+                                                   const std::vector<FollowedTable>& tables,
+                                                   const Position& from, milliseconds idle_every,
+                                                   std::shared_ptr<Bearings> bearings) {
+    return BIWA_TRY(OpenLog(parameters, tables, BIWA_TRY(BinlogPlace::Parse(from.text)), idle_every,
+                            std::move(bearings)));
+}
+
+Result<std::uint32_t> WhenBinlogBegan(const ConnectionParameters& parameters,
+                                      const std::string& file) {
+    BinlogPlace begin;
+    begin.file = file;
+    begin.offset = kFirstEvent;
+    auto bearings = std::make_shared<Bearings>();
+    bearings->base = std::make_shared<std::atomic<std::uint64_t>>(0);
+    const auto source =
+        BIWA_TRY(OpenLog(parameters, {}, std::move(begin), milliseconds(0), std::move(bearings)));
+    return source->place().made_s;
 }
 
 }  // namespace biwa::mysql

@@ -74,6 +74,7 @@ class MySqlChangeSource final : public ChangeSource {
                                             std::chrono::milliseconds timeout) override;
     Status Acknowledge(const Position& durable) override;
     std::uint64_t unrepresentable() const override { return decoder_.unrepresentable(); }
+    const BinlogPlace& place() const { return decoder_.place(); }
 
   private:
     using SteadyTime = std::chrono::steady_clock::time_point;
@@ -109,5 +110,9 @@ Result<std::unique_ptr<ChangeSource>> FollowBinlog(const ConnectionParameters& p
                                                    const Position& from,
                                                    std::chrono::milliseconds idle_every,
                                                    std::shared_ptr<Bearings> bearings);
+
+// BinlogPlace::made_s of a file of the server's.
+Result<std::uint32_t> WhenBinlogBegan(const ConnectionParameters& parameters,
+                                      const std::string& file);
 
 }  // namespace biwa::mysql

@@ -28,47 +28,11 @@ bool ParseMariaDb(std::string_view text, Gtid& gtid) {
            ParseNumber(parts[1], gtid.server) && ParseNumber(parts[2], gtid.number);
 }
 
-// What separates names from one another is written as %20.
-std::string Escape(std::string_view name) {
-    std::string escaped;
-    for (const char c : name) {
-        if (std::string_view(" %,;:.=").find(c) == std::string_view::npos) {
-            escaped += c;
-        } else {
-            escaped += fmt::format("%{:02x}", static_cast<unsigned char>(c));
-        }
-    }
-    return escaped;
-}
-
-bool Unescape(std::string_view escaped, std::string& name) {
-    for (std::size_t i = 0; i < escaped.size(); ++i) {
-        if (escaped[i] != '%') {
-            name += escaped[i];
-            continue;
-        }
-        unsigned char byte = 0;
-        const auto* const begin = escaped.data() + i + 1;
-        if (i + 2 >= escaped.size() ||
-            std::from_chars(begin, begin + 2, byte, 16).ptr != begin + 2) {
-            return false;
-        }
-        name += static_cast<char>(byte);
-        i += 2;
-    }
-    return true;
-}
-
 // "X'6131',X'',1:app.t,app.u;…"
 std::string PreparedText(const decltype(BinlogPlace::prepared)& prepared) {
     std::string text;
     for (const auto& [xid, tables] : prepared) {
-        text += (text.empty() ? "" : ";") + xid;
-        char before = ':';
-        for (const auto& [schema, table] : tables) {
-            text += before + Escape(schema) + "." + Escape(table);
-            before = ',';
-        }
+        text += (text.empty() ? "" : ";") + xid + ":" + NamesText(tables);
     }
     return text;
 }
@@ -78,16 +42,7 @@ bool ParsePrepared(std::string_view text, decltype(BinlogPlace::prepared)& prepa
         const auto colon = one.find(':');
         if (colon == std::string::npos) return false;
         auto& tables = prepared[one.substr(0, colon)];
-        for (const auto& name : Split(std::string_view(one).substr(colon + 1), ',')) {
-            const auto dot = std::min(name.find('.'), name.size());
-            std::pair<std::string, std::string> table;
-            if (dot == name.size() ||
-                !Unescape(std::string_view(name).substr(0, dot), table.first) ||
-                !Unescape(std::string_view(name).substr(dot + 1), table.second)) {
-                return false;
-            }
-            tables.insert(std::move(table));
-        }
+        if (!ParseNames(std::string_view(one).substr(colon + 1), tables)) return false;
     }
     return true;
 }
@@ -266,14 +221,9 @@ Result<BinlogPlace> BinlogPlace::Parse(std::string_view text) {
         return Corrupt(fmt::format("\"{}\" is no place in a binary log", text));
     };
     auto rest = text;
-    const auto take = [&](std::string_view name) -> std::optional<std::string_view> {
-        const auto at = rest.find(name);
-        if (at == std::string_view::npos) return std::nullopt;
-        const auto value = rest.substr(at + name.size());
-        rest = rest.substr(0, at);
-        return value;
-    };
+    const auto take = [&](std::string_view name) { return TakeValue(rest, name); };
     // From the end: the file's name comes first, and may have anything in it.
+    if (!PlaceNotes::Take(rest, place.notes)) return bad();
     if (const auto xa = take(" xa="); xa && !ParsePrepared(*xa, place.prepared)) return bad();
     if (const auto gtids = take(" gtid=")) place.gtids = BIWA_TRY(GtidSet::Parse(*gtids));
     if (const auto by = take(" by=")) {
@@ -306,6 +256,7 @@ Position BinlogPlace::ToPosition() const {
     if (by_gtid) text += " by=gtid";
     if (const auto gtid = gtids.ToString(); !gtid.empty()) text += " gtid=" + gtid;
     if (!prepared.empty()) text += " xa=" + PreparedText(prepared);
+    text += notes.ToString();
     return {OrderOf(FileNumber(file).value_or(0) + base, offset), std::move(text)};
 }
 

@@ -10,6 +10,8 @@
 // of the stream whose rows they have changed: when one is rolled back, those are not what they
 // were.
 //
+// What was read before that place and bears on what comes after it is noted: place_notes.h.
+//
 // The file's number and the offset are the order. Another server has other files, whose numbers may
 // be lower: from then on `base` is added to them, so that the order grows on.
 #pragma once
@@ -17,15 +19,14 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "model/position.h"
 #include "source/mysql/binlog_events.h"
+#include "source/mysql/place_notes.h"
 
 namespace biwa::mysql {
 
@@ -64,8 +65,6 @@ class GtidSet {
     std::vector<Server> servers_;
 };
 
-using TableNames = std::set<std::pair<std::string, std::string>>;  // schema and name
-
 struct BinlogPlace {
     std::string file;
     std::uint64_t offset = 0;
@@ -77,6 +76,7 @@ struct BinlogPlace {
     bool by_gtid = false;
     GtidSet gtids;
     std::map<std::string, TableNames> prepared;  // by the transaction's name in XA ROLLBACK
+    PlaceNotes notes;
 
     // kCorrupt when the file has no number at its end.
     static Result<BinlogPlace> Parse(std::string_view text);

@@ -80,6 +80,31 @@ TEST(BinlogPlaceTest, KeepsTheTransactionsThatArePrepared) {
     }
 }
 
+TEST(BinlogPlaceTest, KeepsWhatWasReadBefore) {
+    auto place = *BinlogPlace::Parse("mariadb-bin.000007:4 gtid=0-1-5");
+    auto& notes = place.notes;
+    notes.gone = {{"app", "t"}, {"app", "表!"}};
+    notes.added[{"app", "u"}] = {{"c", false}, {"d e!", true}};
+    notes.added[{"b", "u"}] = {{"!", false}};
+    notes.asked_s = 1764100000;
+    notes.asked_for = {{{"app", "t"}, false}, {{"app", "u"}, true}};
+    const auto text = place.ToPosition().text;
+    EXPECT_EQ(text,
+              "mariadb-bin.000007:4 gtid=0-1-5 gone=app.t,app.表%21 new=app.u:c,d%20e%21!;b.u:%21 "
+              "asked=1764100000:app.t,app.u!");
+    const auto parsed = BinlogPlace::Parse(text);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->notes.gone, notes.gone);
+    EXPECT_EQ(parsed->notes.added, notes.added);
+    EXPECT_EQ(parsed->notes.asked_s, notes.asked_s);
+    EXPECT_EQ(parsed->notes.asked_for, notes.asked_for);
+    EXPECT_EQ(parsed->ToPosition().text, text);
+    for (const char* bad : {"gone=", "gone=t", "gone=a.t,", "new=", "new=a.t", "new=t:c", "asked=1",
+                            "asked=:a.t", "asked=x:a.t", "asked=1:", "asked=1:t"}) {
+        EXPECT_FALSE(BinlogPlace::Parse(fmt::format("mariadb-bin.000007:4 {}", bad))) << bad;
+    }
+}
+
 TEST(GtidSetTest, KeepsTheLastOfEachDomain) {
     GtidSet set;
     set.Add(Gtid{0, 1, 5, 0});

@@ -158,10 +158,15 @@ Result<std::string> MySqlStreamSource::CheckHistory(const std::string& known,
 
 Result<StreamStart> MySqlStreamSource::Start(const std::vector<SourceTable>&, bool) {
     BIWA_TRY(CheckStart());
-    auto snapshot = BIWA_TRY(MySqlSnapshot::Begin(parameters_));
     const auto& connection = *BIWA_TRY(Asking());
+    // Asked before, so that a log that is begun anew while the tables are copied is another one.
+    const auto file = BIWA_TRY(ReadHead(connection)).file;
+    const auto made_s = BIWA_TRY(WhenBinlogBegan(parameters_, file));
+    auto snapshot = BIWA_TRY(MySqlSnapshot::Begin(parameters_));
+    auto place = BIWA_TRY(Bear(connection, snapshot->place()));
+    if (place.file == file) place.made_s = made_s;
     StreamStart start;
-    start.position = BIWA_TRY(Bear(connection, snapshot->place())).ToPosition();
+    start.position = place.ToPosition();
     start.snapshot = std::move(snapshot);
     const auto time =
         BIWA_TRY(connection.Query("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"));

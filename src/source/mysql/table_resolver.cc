@@ -193,6 +193,41 @@ bool StreamResolver::MayHaveMisread(const TableEffect& effect, std::int64_t alte
            (effect.changes_defaults && known.filled_s && *known.filled_s >= altered_s);
 }
 
+void StreamResolver::Note(std::int64_t time_s, PlaceNotes& notes) const {
+    // What is logged in a later second was done when the answer had been given.
+    const auto is_open = [&](const std::optional<std::int64_t>& asked_s) {
+        return asked_s && *asked_s >= time_s;
+    };
+    for (const auto& [full, known] : tables_) {
+        const bool for_changes = is_open(known.trusted_s), for_fills = is_open(known.filled_s);
+        if (known.added.empty() && !for_changes && !for_fills) continue;
+        const TableName name(known.schema, known.name);
+        for (const auto& column : known.added) {
+            notes.added[name][column] = known.altered.contains(column);
+        }
+        if (!for_changes && !for_fills) continue;
+        notes.asked_s = std::max(
+            {notes.asked_s, for_changes ? *known.trusted_s : 0, for_fills ? *known.filled_s : 0});
+        notes.asked_for[name] = !for_changes;
+    }
+}
+
+void StreamResolver::Recall(const PlaceNotes& notes) {
+    for (auto& [full, known] : tables_) {
+        const TableName name(known.schema, known.name);
+        if (const auto added = notes.added.find(name); added != notes.added.end()) {
+            for (const auto& [column, is_altered] : added->second) {
+                known.added.insert(column);
+                if (is_altered) known.altered.insert(column);
+            }
+        }
+        if (const auto asked = notes.asked_for.find(name); asked != notes.asked_for.end()) {
+            (asked->second ? known.filled_s : known.trusted_s) = notes.asked_s;
+            if (!asked->second) known.filled_s = notes.asked_s;
+        }
+    }
+}
+
 Result<const Connection*> StreamResolver::Asking() {
     if (!asking_ || !asking_->is_good()) {
         asking_.reset();

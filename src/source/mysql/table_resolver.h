@@ -28,6 +28,8 @@ class StreamResolver final : public TableResolver {
     void Forget(const TableEffect& effect) override;
     bool MayHaveMisread(const TableEffect& effect, std::int64_t altered_s) const override;
     Result<const Defaults*> DefaultsOf(const TableMap& map, const ResolvedTable& resolved) override;
+    void Note(std::int64_t time_s, PlaceNotes& notes) const override;
+    void Recall(const PlaceNotes& notes) override;
     // A connection for questions, kept open; opened anew when it broke.
     Result<const Connection*> Asking();
 

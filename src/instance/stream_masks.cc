@@ -178,6 +178,22 @@ Result<std::unique_ptr<StreamSource>> OpenMasked(Source& source, const std::stri
     return MaskSource(BIWA_TRY(source.OpenStream(line, only)), policy, warehouse, dataset, stream);
 }
 
+namespace {
+
+// Of a table under `mask: by_default`, with which it is left out.
+std::vector<std::string> UnnamedKeys(const MaskPolicy& policy, const SourceTable& table) {
+    std::vector<std::string> unnamed;
+    if (!policy.by_default || table.columns.key_repeats) return unnamed;
+    for (const auto column : table.columns.key) {
+        const auto& name = table.columns.columns[column].name;
+        if (IsNamed(policy, table, name)) continue;
+        unnamed.push_back(fmt::format("{}.{}", table.ToString(), name));
+    }
+    return unnamed;
+}
+
+}  // namespace
+
 std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& policy,
                               const std::vector<SourceTable>& tables) {
     std::vector<Error> errors;
@@ -199,13 +215,27 @@ std::vector<Error> CheckMasks(const StreamConfig& stream, const MaskPolicy& poli
     }
     if (policy.empty()) return errors;
     KeyedHash hash(policy.key);
+    std::vector<std::string> unnamed;
     for (const auto& table : tables) {
-        if (IsExcluded(stream, table)) continue;
+        if (IsExcluded(stream, table) || !table.refusal.empty()) continue;
+        const auto keys = UnnamedKeys(policy, table);
+        unnamed.insert(unnamed.end(), keys.begin(), keys.end());
+        if (!keys.empty()) continue;
         const auto masked = MaskTable(policy, {}, table, Shared(table.columns), hash);
         if (masked) continue;
         errors.push_back({masked.error().kind,
                           fmt::format("{}: {}", stream.location.ToString(), masked.error().message),
                           masked.error().hint});
+    }
+    if (!unnamed.empty()) {
+        const bool is_one = unnamed.size() == 1;
+        errors.push_back({ErrorKind::kUser,
+                          fmt::format("{}: nothing says what {}: {}", stream.location.ToString(),
+                                      is_one ? "this column of a primary key is"
+                                             : "these columns of primary keys are",
+                                      Join(unnamed, ", ")),
+                          fmt::format("Name {} in clear, or hash {}.", is_one ? "it" : "them",
+                                      is_one ? "it" : "them")});
     }
     return errors;
 }

@@ -46,6 +46,21 @@ StreamSet::StreamSet(const Engine& engine, Warehouse& warehouse, const DiskReser
       on_changed_(std::move(on_changed)),
       is_read_(std::move(is_read)) {}
 
+namespace {
+
+// One error that says all of them; `errors` is not empty.
+Error AllOf(std::vector<Error> errors) {
+    auto all = std::move(errors.front());
+    for (std::size_t i = 1; i < errors.size(); ++i) {
+        all.message += "\n" + errors[i].message;
+        if (all.hint.find(errors[i].hint) != std::string::npos) continue;
+        all.hint += (all.hint.empty() ? "" : "\n") + errors[i].hint;
+    }
+    return all;
+}
+
+}  // namespace
+
 Status StreamSet::Check(const Plan& plan, const Project& project) {
     for (const auto& step : plan.steps) {
         if (step.kind != "stream" ||
@@ -76,8 +91,8 @@ Status StreamSet::Check(const Plan& plan, const Project& project) {
                 tables.error());
         }
         BIWA_TRY(CheckParts(stream, found));
-        for (auto& wrong : CheckMasks(stream, policy, found)) {
-            return tl::unexpected(std::move(wrong));
+        if (auto wrong = CheckMasks(stream, policy, found); !wrong.empty()) {
+            return tl::unexpected(AllOf(std::move(wrong)));
         }
         // A new stream's slot is not made yet: what would hinder that is said now, not by a stream
         // that has failed later.

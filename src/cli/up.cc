@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "project/scaffold.h"
+#include "replication/target_table.h"
 
 namespace biwa::cli {
 
@@ -41,6 +42,8 @@ Status WriteProjectFor(Engine& engine, const std::filesystem::path& root, const 
     const auto stream = BIWA_TRY(source->OpenStream("new", {}));
     // Where the usual schema is one of many databases, the others are not meant.
     const auto pattern = kind.usual_schema ? kind.usual_schema(values) + ".*" : std::string("*");
+    TargetDataset dataset;
+    if (kind.usual_schema) dataset.usual_schema = kind.usual_schema(values);
     const auto tables = BIWA_TRY(stream->Tables({pattern}, IfMissing::kPassOver));
     for (const auto& setting : kind.settings) {
         if (setting.name == "port") database.port = std::atoi(setting.default_text.c_str());
@@ -66,7 +69,9 @@ Status WriteProjectFor(Engine& engine, const std::filesystem::path& root, const 
                             table.mend_sql));
             continue;
         }
-        database.tables.push_back({table.schema, table.name, table.columns, table.rows_estimate});
+        database.tables.push_back({table.schema, table.name,
+                                   TargetTable(dataset, table.schema, table.name).name,
+                                   table.columns, table.rows_estimate});
     }
     if (database.tables.empty()) {
         return UserError("the database has no table that can be followed",

@@ -72,7 +72,7 @@ bool LooksLikeACategory(const Column& column) {
 }
 
 std::string Sql(const PlacedTable& table) {
-    return QuoteIdentifier(table.dataset) + "." + QuoteIdentifier(table.table->name);
+    return QuoteIdentifier(table.dataset) + "." + QuoteIdentifier(table.table->target);
 }
 
 // A block of SQL below "sql: |".
@@ -85,7 +85,7 @@ std::string SqlBlock(const std::vector<std::string>& lines) {
 std::string Counter(const PlacedTable& table) {
     return fmt::format(
         "  - title: {}\n    type: counter\n{}    unit: rows\n    width: 3\n    height: 1\n",
-        YamlText(table.table->name), SqlBlock({"SELECT count(*) AS rows FROM " + Sql(table)}));
+        YamlText(table.table->target), SqlBlock({"SELECT count(*) AS rows FROM " + Sql(table)}));
 }
 
 std::string Line(const PlacedTable& table, const Column& column, const std::string& unit,
@@ -94,7 +94,7 @@ std::string Line(const PlacedTable& table, const Column& column, const std::stri
     const auto time = fmt::format("CAST({} AS TIMESTAMP)", QuoteIdentifier(column.name));
     return fmt::format(
         "  - title: {}\n    type: line\n{}    x: {}\n    y: rows\n    width: {}\n    height: 3\n",
-        YamlText(fmt::format("{} a {}", table.table->name, unit)),
+        YamlText(fmt::format("{} a {}", table.table->target, unit)),
         SqlBlock(
             {fmt::format("SELECT date_trunc('{}', {}) AS {}, count(*) AS rows", unit, time, unit),
              "FROM " + Sql(table), fmt::format("WHERE isfinite({}) AND {} > (", time, time),
@@ -107,7 +107,7 @@ std::string Line(const PlacedTable& table, const Column& column, const std::stri
 std::string Bar(const PlacedTable& table, const Column& column) {
     return fmt::format(
         "  - title: {}\n    type: bar\n{}    x: value\n    y: rows\n    width: 4\n    height: 3\n",
-        YamlText(fmt::format("{} by {}", table.table->name, column.name)),
+        YamlText(fmt::format("{} by {}", table.table->target, column.name)),
         SqlBlock({fmt::format("SELECT coalesce(CAST({} AS VARCHAR), '(none)') AS value,",
                               QuoteIdentifier(column.name)),
                   "  count(*) AS rows", "FROM " + Sql(table),
@@ -135,7 +135,7 @@ std::string Latest(const PlacedTable& table) {
         order = "1 DESC";
     }
     return fmt::format("  - title: {}\n    type: table\n{}    width: 12\n    height: 4\n",
-                       YamlText("Latest " + table.table->name),
+                       YamlText("Latest " + table.table->target),
                        SqlBlock({"SELECT " + Join(shown, ", "), "FROM " + Sql(table),
                                  "ORDER BY " + order + " LIMIT 20"}));
 }

@@ -156,16 +156,16 @@ std::string StagingModel(const PlacedTable& table) {
         "{}  }}\n}}\n\nSELECT\n{}FROM ${{ref({}, {})}}\n",
         JsText(fmt::format("{}.{} as the application has it.", table.table->schema,
                            table.table->name)),
-        columns, selected, JsText(table.dataset), JsText(table.table->name));
+        columns, selected, JsText(table.dataset), JsText(table.table->target));
 }
 
 // Each table into the dataset of the stream, or, where its name is taken there (the warehouse does
-// not tell "Users" from "users", and another schema may have one too), into one of its schema.
+// not tell "Users" from "users"), into one of its schema.
 std::vector<PlacedTable> Place(const std::vector<ScaffoldTable>& tables, const std::string& base) {
     std::set<std::pair<std::string, std::string>> taken;
     std::vector<PlacedTable> placed;
     for (const auto& table : tables) {
-        const auto name = LowerCase(table.name);
+        const auto name = LowerCase(table.target);
         auto dataset = base;
         for (int i = 1; !taken.emplace(LowerCase(dataset), name).second; ++i) {
             dataset = base + "_" + PlainName(table.schema, "schema");
@@ -236,7 +236,7 @@ std::vector<NewFile> FilesForDatabase(const ScaffoldDatabase& database) {
             files.push_back(
                 {"streams/" + table.dataset + ".yaml", StreamYaml(name, table.dataset, tables)});
         }
-        auto model = FileName(table.table->name);
+        auto model = FileName(table.table->target);
         while (!models.insert(LowerCase(model)).second) model += "_" + table.dataset;
         files.push_back({"definitions/staging/" + model + ".sqlx", StagingModel(table)});
     }

@@ -30,6 +30,7 @@ std::vector<NewFile> InitFiles(const std::string& name);
 struct ScaffoldTable {
     std::string schema;
     std::string name;
+    std::string target;  // its name in the warehouse
     TableSchema columns;
     std::int64_t rows_estimate = 0;
 };

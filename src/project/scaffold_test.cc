@@ -46,11 +46,13 @@ ScaffoldDatabase School() {
     database.tables = {
         {"public",
          "users",
+         "users",
          {{Of("id", TypeId::kInt64), Of("full_name", TypeId::kText), Of("email", TypeId::kText),
            Of("created_at", TypeId::kTimestampTz)},
           {0}},
          100},
         {"public",
+         "answers",
          "answers",
          {{Of("id", TypeId::kInt64), Of("is_correct", TypeId::kBool),
            Of("deleted_at", TypeId::kTimestamp), Of("answered_at", TypeId::kTimestampTz),
@@ -59,12 +61,17 @@ ScaffoldDatabase School() {
          1000000},
         {"public",
          "生徒",
+         "生徒",
          {{Of("学年", TypeId::kInt32), Of("入学日", TypeId::kDate, true)}, {}},
          50},
-        {"public", "order", {{Of("Select", TypeId::kInt64), Of("status", TypeId::kText)}, {0}}, 10},
-        {"public", "Users", {{Of("id", TypeId::kInt64)}, {0}}, 5},
-        {"audit", "users", {{Of("a\"b", TypeId::kInt64)}, {0}}, 1},
-        {"public", "odd/../name: *x", {{Of("id", TypeId::kInt64)}, {}}, 0},
+        {"public",
+         "order",
+         "order",
+         {{Of("Select", TypeId::kInt64), Of("status", TypeId::kText)}, {0}},
+         10},
+        {"public", "Users", "Users", {{Of("id", TypeId::kInt64)}, {0}}, 5},
+        {"audit", "users", "audit__users", {{Of("a\"b", TypeId::kInt64)}, {0}}, 1},
+        {"public", "odd/../name: *x", "odd/../name: *x", {{Of("id", TypeId::kInt64)}, {}}, 0},
     };
     return database;
 }
@@ -81,10 +88,11 @@ TEST_F(ScaffoldTest, AProjectForADatabaseLoadsAndListsItsTables) {
               "p@ss: #word\"");
     EXPECT_EQ(project.streams.at("manabi").tables,
               (std::vector<std::string>{"public.users", "public.answers", "public.生徒",
-                                        "public.order", "public.odd/../name: *x"}));
+                                        "public.order", "audit.users", "public.odd/../name: *x"}));
+    EXPECT_TRUE(fs::exists(root_ / "definitions/staging/stg_audit__users.sqlx"));
     // Names that the warehouse cannot tell apart go to datasets of their own.
     EXPECT_EQ(project.streams.at("manabi_public").tables, std::vector<std::string>{"public.Users"});
-    EXPECT_EQ(project.streams.at("manabi_audit").tables, std::vector<std::string>{"audit.users"});
+    EXPECT_EQ(project.streams.size(), 2u);
     EXPECT_EQ(project.definitions.size(), 7u);
 }
 
@@ -148,9 +156,9 @@ TEST_F(ScaffoldTest, TheDashboardShowsWhatTheColumnsSuggest) {
     std::vector<std::string> titles;
     for (const auto& tile : tiles) titles.push_back(tile.title);
     EXPECT_EQ(titles, (std::vector<std::string>{
-                          "answers", "users", "生徒", "order", "Users", "users", "odd/../name: *x",
-                          "answers a day", "answers a hour", "users a day", "answers by is_correct",
-                          "order by status", "Latest answers"}));
+                          "answers", "users", "生徒", "order", "Users", "audit__users",
+                          "odd/../name: *x", "answers a day", "answers a hour", "users a day",
+                          "answers by is_correct", "order by status", "Latest answers"}));
     EXPECT_NE(tiles[7].sql.find("\"answered_at\""), std::string::npos);
     EXPECT_EQ(tiles.back().sql,
               "SELECT \"id\", \"is_correct\", \"deleted_at\", \"answered_at\", \"${evil}\"\n"

@@ -157,8 +157,11 @@ std::vector<Setting> StreamSettings() {
          .description = "The connection to copy from: the name of a file in connections/.",
          .required = true},
         {.name = "dataset",
-         .description = "The dataset of the warehouse that the tables go to. Left out: the "
-                        "stream's name. Two streams cannot share one."},
+         .description =
+             "The dataset of the warehouse that the tables go to, with the name of their "
+             "schema in front (audit__users of audit.users) unless that is public or, of "
+             "MariaDB and MySQL, the connection's database. Left out: the stream's name. "
+             "Two streams cannot share one."},
         {.name = "tables",
          .type = SettingType::kTextList,
          .description = "The tables to copy, as schema.table; public.* is every table of public.",

@@ -377,14 +377,13 @@ Status StreamLine::Follow(StreamSource& source, const std::vector<SourceTable>& 
         // Of one that is gone, what came before may still be read; of one that waits, what its
         // columns are called may make known which of them are masked.
         const bool is_heard = described != nullptr && described->is_masked_by_name;
-        if (!table.is_followed() && !is_heard) continue;
         auto& one = followed.emplace_back();
-        one.names_only = !table.is_followed();
+        one.names_only = !table.is_followed() && is_heard;
         if (described != nullptr) one.table = *described;
         one.table.schema = table.schema;
         one.table.name = table.name;
         one.table.id = table.id;
-        one.from = table.from;
+        one.from = table.is_followed() || one.names_only ? table.from : FollowedTable::kNotYet;
         if (table.phase == TablePhase::kGone) one.until = table.until;
     }
     auto opened = source.Follow(followed, state_.position, kPassedEvery);

@@ -229,6 +229,10 @@ struct StreamStart {
 // already, as it was copied later than the stream has got. Those after `until` are not the stream's
 // any more; a source that was told by Publish may know itself.
 struct FollowedTable {
+    // Of one that waits to be copied: none of its changes are for the line. What is said of it may
+    // bear on those that will be.
+    static constexpr auto kNotYet = std::numeric_limits<std::uint64_t>::max();
+
     SourceTable table;
     std::uint64_t from = 0;  // Position::order
     std::uint64_t until = std::numeric_limits<std::uint64_t>::max();
@@ -287,6 +291,8 @@ class StreamSource {
     virtual Result<SourceProgress> Progress() = 0;
     // Takes away what Start made. Fine when it is gone already.
     virtual Status Remove() = 0;
+    // Whether Remove will find the source.
+    virtual Status CheckReach() { return {}; }
 };
 
 // One thing looked at by `biwa doctor`.

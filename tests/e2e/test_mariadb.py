@@ -1398,3 +1398,29 @@ def test_rows_read_by_a_later_catalogue_are_known_as_such_after_a_kill(database,
         instance.sync()
         instance.settle()
         assert instance.query("SELECT id, a, b FROM app.t ORDER BY id") == [[1, 1, 10], [2, 2, 20]]
+
+
+def test_what_is_altered_behind_a_copy_beside_the_stream_bears_on_what_comes_later(database, instance):
+    """The line that copies has read it, and the stream's own goes on with the table."""
+    database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2);"
+                 "CREATE TABLE large (id int PRIMARY KEY, v varchar(200))")
+    for number in range(150):
+        values = ", ".join(f"({number * 2000 + i}, '{'x' * 190}')" for i in range(2000))
+        database.run(f"INSERT INTO large VALUES {values}")
+    instance.start(env={"BIWA_SNAPSHOT_SLICE_MS": "1"})
+    instance.sync()
+    for end in ("goes on", "kill"):
+        assert instance.command("stream", "recopy", "app", "t", "large").returncode == 0
+        wait_until(lambda: any(table["name"] == "large" and table["state"] == "copying" and table["rows_copied"] > 0
+                               for table in instance.stream()["tables"]), lambda: instance.stream(), 30, every=0.005)
+        column = "c" if end == "goes on" else "d"
+        database.run(f"ALTER TABLE t ADD COLUMN {column} int DEFAULT 5")
+        instance.sync()
+        instance.settle()
+        if end == "kill":
+            instance.kill()
+            instance.start()
+        database.run(f"ALTER TABLE t ALTER COLUMN {column} SET DEFAULT 7; INSERT INTO t (id) VALUES ({3 if end == 'goes on' else 4})")
+        instance.sync()
+        instance.settle()
+    assert instance.query("SELECT id, c, d FROM app.t ORDER BY id") == [[1, 5, 5], [2, 5, 5], [3, 7, 5], [4, 7, 7]]

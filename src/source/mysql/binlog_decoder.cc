@@ -49,8 +49,11 @@ BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool kno
       end_(place_.offset),
       checksums_(checksums) {
     resolver_.Recall(place_.notes);
+    // One that is known to be gone is copied anew should it come back.
+    const auto order = OrderOf(file_number_, end_);
     std::erase_if(place_.notes.gone, [&](const TableName& table) {
-        return resolver_.Find(table.first, table.second) == nullptr;
+        const auto* known = resolver_.Find(table.first, table.second);
+        return known == nullptr || known->until <= order;
     });
 }
 
@@ -58,6 +61,7 @@ Position BinlogDecoder::ToPosition() const {
     auto place = place_;
     place.notes.added.clear();
     place.notes.asked_for.clear();
+    place.notes.asked_s = 0;
     resolver_.Note(time_s_, place.notes);
     return place.ToPosition();
 }
@@ -414,7 +418,11 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
     // CREATE TABLE IF NOT EXISTS has made it only where it was not there.
     const bool was_gone = place_.notes.gone.contains({effect.schema, effect.table});
     NoteGone({effect.schema, effect.table}, effect.kind);
-    if (!followed->IsFollowedAt(OrderOf(file_number_, end))) return {};
+    if (!followed->IsFollowedAt(OrderOf(file_number_, end))) {
+        // What comes later may have to be read by it.
+        resolver_.Forget(effect);
+        return {};
+    }
     const auto name = effect.schema + "." + effect.table;
     if (passed_over_.contains(name)) {
         if (!effect.renamed.empty())
@@ -483,7 +491,7 @@ Status BinlogDecoder::DecodeTableMap(const Event& event) {
         table.until = followed->until;
         // What the copy has may be of another definition, which nobody needs to understand.
         if (OrderOf(file_number_, end_) <= followed->seen) {
-            table.bytes.clear();
+            if (followed->seen != FollowedTable::kNotYet) table.bytes.clear();
         } else if (followed->IsFollowedAt(OrderOf(file_number_, end_)) &&
                    !passed_over_.contains(table.map.schema + "." + table.map.table)) {
             auto resolved = resolver_.Resolve(table.map);

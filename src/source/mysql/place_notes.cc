@@ -6,22 +6,24 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "source/mysql/character_set.h"
 
 namespace biwa::mysql {
 
 namespace {
 
-// What separates names from one another is written as %20.
+// What separates names from one another is written as %20, and so are bytes that are no text.
 constexpr std::string_view kSeparators = " %,;:.=!";
 
 std::string Escape(std::string_view name) {
+    // Of a character set that cannot be read.
+    const bool is_bytes = !IsUtf8(name);
     std::string escaped;
     for (const char c : name) {
-        if (kSeparators.find(c) == std::string_view::npos) {
-            escaped += c;
-        } else {
-            escaped += fmt::format("%{:02x}", static_cast<unsigned char>(c));
-        }
+        const bool is_plain =
+            kSeparators.find(c) == std::string_view::npos && !(is_bytes && (c & 0x80) != 0);
+        escaped +=
+            is_plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
     }
     return escaped;
 }

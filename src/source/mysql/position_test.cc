@@ -83,14 +83,15 @@ TEST(BinlogPlaceTest, KeepsTheTransactionsThatArePrepared) {
 TEST(BinlogPlaceTest, KeepsWhatWasReadBefore) {
     auto place = *BinlogPlace::Parse("mariadb-bin.000007:4 gtid=0-1-5");
     auto& notes = place.notes;
-    notes.gone = {{"app", "t"}, {"app", "表!"}};
+    notes.gone = {{"app", "t"}, {"app", "表!"}, {"app", "\xd0\xd5"}};
     notes.added[{"app", "u"}] = {{"c", false}, {"d e!", true}};
     notes.added[{"b", "u"}] = {{"!", false}};
     notes.asked_s = 1764100000;
     notes.asked_for = {{{"app", "t"}, false}, {{"app", "u"}, true}};
     const auto text = place.ToPosition().text;
     EXPECT_EQ(text,
-              "mariadb-bin.000007:4 gtid=0-1-5 gone=app.t,app.表%21 new=app.u:c,d%20e%21!;b.u:%21 "
+              "mariadb-bin.000007:4 gtid=0-1-5 gone=app.t,app.%d0%d5,app.表%21 "
+              "new=app.u:c,d%20e%21!;b.u:%21 "
               "asked=1764100000:app.t,app.u!");
     const auto parsed = BinlogPlace::Parse(text);
     ASSERT_TRUE(parsed);

@@ -182,9 +182,10 @@ Result<std::unique_ptr<ChangeSource>> MySqlStreamSource::Follow(
     const std::vector<FollowedTable>& tables, const Position& from,
     std::chrono::milliseconds idle_every) {
     // Columns have no numbers here: what they were called tells nothing.
-    std::vector<FollowedTable> followed;
-    std::copy_if(tables.begin(), tables.end(), std::back_inserter(followed),
-                 [](const FollowedTable& one) { return !one.names_only; });
+    auto followed = tables;
+    for (auto& one : followed) {
+        if (one.names_only) one.from = FollowedTable::kNotYet;
+    }
     return FollowBinlog(parameters_, followed, from, idle_every, bearings_);
 }
 

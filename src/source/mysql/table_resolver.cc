@@ -181,6 +181,15 @@ void StreamResolver::Forget(const TableEffect& effect) {
     known.trusted_s.reset();
     known.filled_s.reset();
     known.defaults.reset();
+    if (effect.kind == TableEffect::Kind::kEmptied || effect.kind == TableEffect::Kind::kDropped) {
+        // There are no rows for which a column could have come later.
+        known.added.clear();
+        known.altered.clear();
+    }
+    for (const auto& column : effect.dropped) {
+        known.added.erase(column);
+        known.altered.erase(column);
+    }
     known.added.insert(effect.added.begin(), effect.added.end());
     if (effect.changes_defaults) known.altered = known.added;
 }

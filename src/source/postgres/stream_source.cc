@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <thread>
@@ -108,6 +109,10 @@ class PostgresStreamSource final : public StreamSource {
     Result<Position> Head() override;
     Result<SourceProgress> Progress() override;
     Status Remove() override;
+    Status CheckReach() override {
+        BIWA_TRY(Asking());
+        return {};
+    }
 
   private:
     // A connection for questions, kept open; opened anew when it broke.
@@ -405,8 +410,12 @@ Status PostgresStreamSource::CheckFree(const Connection& connection) {
 }
 
 Result<std::unique_ptr<ChangeSource>> PostgresStreamSource::Follow(
-    const std::vector<FollowedTable>& tables, const Position& from,
+    const std::vector<FollowedTable>& all, const Position& from,
     std::chrono::milliseconds idle_every) {
+    // Of others nothing is said that their copies do not tell.
+    std::vector<FollowedTable> tables;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(tables),
+                 [](const FollowedTable& one) { return one.from != FollowedTable::kNotYet; });
     const auto& connection = *BIWA_TRY(Asking());
     BIWA_TRY(CheckFree(connection));
     auto types = BIWA_TRY(ReadTypes(connection));

@@ -129,6 +129,7 @@ Result<int> Run(Commands& commands, const ReconcileOptions& options) {
     const auto chosen = BIWA_TRY(Choose(options.names, BIWA_TRY(look())));
     const bool draws = StderrIsTerminal() && !commands.json;
     bool is_good = true;
+    int compared = 0;
     json all = json::array();
     // One stream after another: they may share a source.
     for (const auto& [stream, tables] : chosen) {
@@ -153,7 +154,9 @@ Result<int> Run(Commands& commands, const ReconcileOptions& options) {
             for (const auto& result : now["results"]) {
                 if (result["source"] != source) continue;
                 const auto outcome = result.value("outcome", "");
-                is_good = is_good && outcome != "differs" && outcome != "not_compared";
+                is_good = is_good && outcome != "differs" && outcome != "not_compared" &&
+                          (tables.empty() || outcome != "not_comparable");
+                compared += outcome != "not_compared" && outcome != "not_comparable";
                 if (!commands.json) PrintResult(stream, result);
                 of_stream["tables"].push_back(result);
             }
@@ -165,7 +168,8 @@ Result<int> Run(Commands& commands, const ReconcileOptions& options) {
         all.push_back(std::move(of_stream));
     }
     if (commands.json) Print(all.dump() + "\n");
-    return is_good ? kGood : kFailed;
+    if (compared == 0) Say("No table was compared.");
+    return is_good && compared > 0 ? kGood : kFailed;
 }
 
 }  // namespace

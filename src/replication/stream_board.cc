@@ -53,6 +53,19 @@ bool StreamBoard::IsLive(const std::string& source_name) const {
     });
 }
 
+std::set<std::string> StreamBoard::Kept() const {
+    std::lock_guard lock(mutex_);
+    std::set<std::string> names;
+    for (const auto& table : status_.tables) {
+        if (table.state == StreamStatus::TableState::kGone ||
+            table.state == StreamStatus::TableState::kRefused) {
+            continue;
+        }
+        names.insert(table.source);
+    }
+    return names;
+}
+
 Result<std::vector<std::string>> StreamBoard::SourceNames(
     const std::vector<std::string>& tables) const {
     std::vector<std::string> found;

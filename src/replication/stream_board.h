@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class StreamBoard {
     StreamStatus status() const;
     StreamStatus::State state() const;
     bool IsLive(const std::string& source_name) const;
+    // The tables, as the source calls them, whose names in the warehouse are the stream's.
+    std::set<std::string> Kept() const;
     // Of tables that somebody names as they are in the warehouse or at the source.
     Result<std::vector<std::string>> SourceNames(const std::vector<std::string>& tables) const;
 

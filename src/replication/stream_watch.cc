@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -157,15 +156,7 @@ void StreamWatch::Guard(StreamSource& source, std::uint64_t retained, std::uint6
 
 // Wakes the stream's thread when the source's tables are not those that it has seen.
 void StreamWatch::Look(StreamSource& source) {
-    std::set<std::string> known;
-    for (const auto& table : board_.status().tables) {
-        if (table.state == StreamStatus::TableState::kGone ||
-            table.state == StreamStatus::TableState::kRefused) {
-            continue;
-        }
-        known.insert(table.source);
-    }
-    const auto found = keeper_.Find(source, IfMissing::kPassOver, known);
+    const auto found = keeper_.Find(source, IfMissing::kPassOver, board_.Kept());
     const auto state = board_.state();
     // What stands in the way of a look stops the stream, which would hear of no new table; if it is
     // still there at the next one: names are exchanged one after the other. A stream that finds

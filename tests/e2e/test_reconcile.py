@@ -10,6 +10,7 @@ import pytest
 import harness.juku
 from harness.compare import assert_same_table, tables_of
 from harness.instance import Instance
+from harness.wait import wait_until
 
 RUNS = int(os.environ.get("BIWA_RECONCILES", 6))
 
@@ -262,3 +263,35 @@ def test_it_is_done_on_a_schedule_and_mistakes_are_told(juku, tmp_path):
         file.write_text(written + "reconcile: { every: 1s }\n")
         done = instance.command("validate")
         assert done.returncode == 1 and "app.yaml:6:21" in done.stderr + done.stdout, done.stderr
+
+
+def test_what_cannot_be_compared_is_no_success(database, instance):
+    database.run("CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)")
+    instance.start()
+    instance.sync()
+    # The warehouse does not tell it from the other, which was there first.
+    database.run('CREATE TABLE "Users" (id int PRIMARY KEY)')
+    wait_until(lambda: len(instance.stream()["tables"]) == 3, lambda: instance.stream(), 30)
+    done = instance.command("reconcile", "app.users")
+    assert done.returncode == 0 and "equal" in done.stdout, done.stdout + done.stderr
+    done = instance.command("reconcile")
+    assert done.returncode == 0 and "cannot be compared" in done.stdout and "equal" in done.stdout, done.stdout + done.stderr
+    instance.stop()
+    instance.write_stream(tables=("public.users", "public.later"))
+    database.run("CREATE UNLOGGED TABLE later (id int PRIMARY KEY)")
+    instance.start()
+    wait_until(lambda: any(table["name"] == "later" for table in instance.stream()["tables"]), lambda: instance.stream(), 30)
+    done = instance.command("reconcile", "app.later")
+    assert done.returncode == 1 and "is unlogged" in done.stdout and "No table was compared." in done.stderr, done.stdout + done.stderr
+
+
+def test_a_stream_that_is_paused_from_the_start_knows_its_tables(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    instance.start()
+    instance.sync()
+    assert instance.command("stream", "pause", "app").returncode == 0
+    instance.restart()
+    instance.wait_state("paused")
+    assert any(table["name"] == "t" for table in instance.stream()["tables"]), instance.stream()
+    done = instance.command("stream", "recopy", "app", "t")
+    assert done.returncode == 0, done.stderr

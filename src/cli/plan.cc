@@ -31,6 +31,7 @@ bool Confirmed() {
 struct ApplyOptions {
     std::string plan_file;
     bool yes = false;
+    bool leave_at_source = false;
 };
 
 Result<int> Apply(Commands& commands, const ApplyOptions& options) {
@@ -52,6 +53,7 @@ Result<int> Apply(Commands& commands, const ApplyOptions& options) {
     if (asks && !Confirmed()) {
         return UserError("nothing was applied", "Say yes, or give --yes.");
     }
+    plan.leave_at_source = options.leave_at_source;
     if (client) {
         BIWA_TRY(client->Post("/api/v1/apply", PlanToJson(plan)));
     } else {
@@ -61,6 +63,9 @@ Result<int> Apply(Commands& commands, const ApplyOptions& options) {
         Print(PlanToJson(plan) + "\n");
     } else if (plan.has_changes()) {
         Say("Applied.");
+        if (plan.leave_at_source) {
+            Say("What sources that could not be reached keep of removed streams is in the log.");
+        }
     }
     return kGood;
 }
@@ -96,6 +101,8 @@ void AddApply(Commands& commands) {
                                  [&commands, options] { return Apply(commands, *options); });
     command->add_option("PLANFILE", options->plan_file, "A plan of `biwa plan --out`");
     command->add_flag("--yes", options->yes, "Do not ask");
+    command->add_flag("--leave-at-source", options->leave_at_source,
+                      "Remove streams here alone where their source cannot be reached any more");
 }
 
 }  // namespace biwa::cli

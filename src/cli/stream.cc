@@ -76,14 +76,17 @@ void AddStream(Commands& commands) {
     const auto options = std::make_shared<StreamOptions>();
     auto* command = commands.Add(
         "stream",
-        "Copy tables, or keys of one, of a running stream anew; drop columns; pause, resume",
+        "Copy tables, or keys of one, of a running stream anew; drop columns and tables that are "
+        "gone; pause, resume",
         [&commands, options] { return Run(commands, *options); });
     command
         ->add_option(
             "ACTION", options->action,
-            "recopy, backfill, drop-columns (those that the source has no more), pause or resume")
+            "recopy, backfill, drop-columns and drop-tables (that the source has no more, or the "
+            "stream), pause or resume")
         ->required()
-        ->check(CLI::IsMember({"recopy", "backfill", "drop-columns", "pause", "resume"}));
+        ->check(CLI::IsMember(
+            {"recopy", "backfill", "drop-columns", "drop-tables", "pause", "resume"}));
     command->add_option("STREAM", options->stream, "The stream, as its file is called")->required();
     command->add_option("TABLE", options->tables,
                         "Which of its tables; left out: the stream as a whole");

@@ -307,8 +307,9 @@ std::optional<Error> Instance::Broken() const {
             continue;
         return Error{ErrorKind::kUnavailable,
                      "the warehouse cannot go on after an error: " + stream.error->message,
-                     "Nothing that was committed is lost. Mend what it names (is the disk full?) "
-                     "and start again: it goes on where it was."};
+                     "Nothing that was committed is lost. Mend what it names (is the disk full, or "
+                     "warehouse.memory_limit too small for large values?) and start again: it goes "
+                     "on where it was."};
     }
     return std::nullopt;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "instance/stream_masks.h"
 #include "plan/resources.h"
@@ -116,9 +117,29 @@ Status StreamSet::StopChanged(const Plan& plan, const Project& before,
         }
         if (step.kind == "stream") affected[step.name] = ForgetsStream(step);
     }
+    // Before anything is taken away, as that cannot be taken back.
+    std::map<std::string, bool> is_left;  // at its source
+    for (const auto& [name, forget] : affected) {
+        if (!forget) continue;
+        const auto reached = CheckReach(before, name, FormerOf(name, applied));
+        is_left[name] = !reached;
+        if (reached) continue;
+        auto error = reached.error();
+        if (!plan.leave_at_source) {
+            error.hint += std::string(error.hint.empty() ? "" : " ") +
+                          "Should its source not come back, `biwa apply --leave-at-source` removes "
+                          "the stream here alone.";
+            return Within(fmt::format("removing stream {}", name), std::move(error));
+        }
+        LogWarn(
+            "stream {}: it is removed here alone, as its source cannot be reached ({}). A slot and "
+            "publications that it has there stay, and the slot keeps the server's log until it is "
+            "dropped",
+            name, error.message);
+    }
     for (const auto& [name, forget] : affected) {
         Stop(name);
-        if (forget) BIWA_TRY(Remove(before, name, applied));
+        if (forget) BIWA_TRY(Remove(before, name, FormerOf(name, applied), is_left[name]));
     }
     return {};
 }
@@ -147,24 +168,44 @@ void StreamSet::Stop(const std::string& name) {
     stopped.reset();
 }
 
-// Takes away what the stream made at its source and its tables here, by what was applied: the files
-// may say nothing of it any more.
-Status StreamSet::Remove(const Project& project, const std::string& name,
-                         const std::vector<AppliedResource>& applied) {
+// The files may say nothing of it any more.
+StreamSet::Former StreamSet::FormerOf(const std::string& name,
+                                      const std::vector<AppliedResource>& applied) const {
     const auto stream = AppliedFields(applied, "stream", name);
     const auto field = [](const std::map<std::string, std::string>& fields, const char* key) {
         const auto found = fields.find(key);
         return found == fields.end() ? std::string() : found->second;
     };
-    ConnectionConfig connection;
-    connection.name = field(stream, "connection");
-    connection.settings = AppliedFields(applied, "connection", connection.name);
-    connection.kind = field(connection.settings, "kind");
-    connection.settings.erase("kind");
-    const auto source = BIWA_TRY(OpenConnection(engine_, project, connection));
+    Former former;
+    former.connection.name = field(stream, "connection");
+    former.connection.settings = AppliedFields(applied, "connection", former.connection.name);
+    former.connection.kind = field(former.connection.settings, "kind");
+    former.connection.settings.erase("kind");
+    former.dataset = DatasetOf(engine_, field(stream, "dataset"), former.connection);
+    return former;
+}
+
+Status StreamSet::CheckReach(const Project& project, const std::string& name,
+                             const Former& former) {
+    // The books may be of a Biwa before this one.
+    BIWA_TRY(PrepareStateTables(warehouse_));
+    const bool has_begun =
+        BIWA_TRY(ReadStreamState(warehouse_, name)).phase != StreamPhase::kNew ||
+        BIWA_TRY(ReadStreamState(warehouse_, JoinName(name))).phase != StreamPhase::kNew;
+    if (!has_begun) return {};
+    const auto source = BIWA_TRY(OpenConnection(engine_, project, former.connection));
+    return BIWA_TRY(source->OpenStream(name, {}))->CheckReach();
+}
+
+// Takes away what the stream made at its source, and its tables here.
+Status StreamSet::Remove(const Project& project, const std::string& name, const Former& former,
+                         bool leave_at_source) {
     const auto removed = StreamRunner::Remove(
-        warehouse_, name, DatasetOf(engine_, field(stream, "dataset"), connection),
-        [&](const std::string& line) { return source->OpenStream(line, {}); });
+        warehouse_, name, former.dataset, [&](const std::string& line) -> Status {
+            if (leave_at_source) return {};
+            const auto source = BIWA_TRY(OpenConnection(engine_, project, former.connection));
+            return BIWA_TRY(source->OpenStream(line, {}))->Remove();
+        });
     if (removed) return {};
     return Within(fmt::format("removing stream {}", name), removed.error());
 }
@@ -222,6 +263,7 @@ Status StreamSet::Ask(const http::StreamCommand& command, const Project& project
     const std::map<std::string, StreamRequest> requests = {
         {"recopy", StreamRequest::kRecopy},
         {"drop-columns", StreamRequest::kDropColumns},
+        {"drop-tables", StreamRequest::kDropTables},
         {"pause", StreamRequest::kPause},
         {"resume", StreamRequest::kResume}};
     const auto request = requests.find(command.action);
@@ -230,7 +272,8 @@ Status StreamSet::Ask(const http::StreamCommand& command, const Project& project
     if (request == requests.end() && !is_reconcile && !is_backfill) {
         return UserError(
             fmt::format("a stream cannot \"{}\"", command.action),
-            "It can recopy, backfill, drop-columns, pause, resume, reconcile and repair.");
+            "It can recopy, backfill, drop-columns, drop-tables, pause, resume, reconcile and "
+            "repair.");
     }
     if (!is_backfill && !(command.from.empty() && command.to.empty())) {
         return UserError("only a backfill takes \"from\" and \"to\"");

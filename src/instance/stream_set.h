@@ -45,8 +45,16 @@ class StreamSet {
   private:
     Status Start(const Project& project, const StreamConfig& config);
     void Stop(const std::string& name);
-    Status Remove(const Project& project, const std::string& name,
-                  const std::vector<AppliedResource>& applied);
+    // What a stream was applied with.
+    struct Former {
+        ConnectionConfig connection;
+        TargetDataset dataset;
+    };
+    Former FormerOf(const std::string& name, const std::vector<AppliedResource>& applied) const;
+    // Whether what it has at its source can be taken away.
+    Status CheckReach(const Project& project, const std::string& name, const Former& former);
+    Status Remove(const Project& project, const std::string& name, const Former& former,
+                  bool leave_at_source);
 
     const Engine& engine_;
     Warehouse& warehouse_;

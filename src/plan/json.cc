@@ -56,14 +56,15 @@ std::string PlanToJson(const Plan& plan) {
         wanted.push_back(
             {{"kind", one.kind}, {"name", one.name}, {"hash", one.hash}, {"content", one.content}});
     }
-    const Json json = {{"format", kFormat},
-                       {"base_fingerprint", plan.base_fingerprint},
-                       {"summary",
-                        {{"create", Count(plan, StepAction::kCreate)},
-                         {"update", Count(plan, StepAction::kUpdate)},
-                         {"delete", Count(plan, StepAction::kDelete)}}},
-                       {"steps", std::move(steps)},
-                       {"wanted", std::move(wanted)}};
+    Json json = {{"format", kFormat},
+                 {"base_fingerprint", plan.base_fingerprint},
+                 {"summary",
+                  {{"create", Count(plan, StepAction::kCreate)},
+                   {"update", Count(plan, StepAction::kUpdate)},
+                   {"delete", Count(plan, StepAction::kDelete)}}},
+                 {"steps", std::move(steps)},
+                 {"wanted", std::move(wanted)}};
+    if (plan.leave_at_source) json["leave_at_source"] = true;
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -77,6 +78,7 @@ Result<Plan> PlanFromJson(const std::string& text) {
             return not_a_plan(fmt::format("its format is {}, this biwa reads {}", format, kFormat));
         }
         Plan plan;
+        plan.leave_at_source = json.value("leave_at_source", false);
         plan.base_fingerprint = json.at("base_fingerprint").get<std::string>();
         std::set<std::pair<std::string, std::string>> changed;
         for (const auto& item : json.at("steps")) {

@@ -61,6 +61,9 @@ struct Plan {
     std::string base_fingerprint;
     // The applied resources as they will be. What is not named in steps stays.
     std::vector<AppliedResource> wanted;
+    // Asked for, and no part of what is planned: streams that are removed are so here alone where
+    // what they have at their source cannot be taken away.
+    bool leave_at_source = false;
 
     bool has_changes() const;
 };

@@ -394,6 +394,22 @@ Status NarrowHistory(WriteTransaction& transaction, const HistoryTable& table) {
     return FitHistory(transaction, table);
 }
 
+namespace {
+
+Status DropKept(WriteTransaction& transaction, const TableName& target) {
+    return transaction.Execute(fmt::format(
+        "DROP VIEW IF EXISTS {0}; DROP MACRO TABLE IF EXISTS {0}; DROP TABLE IF EXISTS {1}",
+        HistoryView(target).ToSql(), ChangesTable(target).ToSql()));
+}
+
+}  // namespace
+
+Status DropHistory(WriteTransaction& transaction, const HistoryTable& table) {
+    if (!BIWA_TRY(HasHistory(transaction, table))) return {};
+    BIWA_TRY(DropKept(transaction, table.target));
+    return transaction.Execute("DELETE FROM _biwa.histories WHERE " + OfTable(table));
+}
+
 Status DropHistories(WriteTransaction& transaction, const std::string& stream) {
     std::set<TableName> tables;
     std::set<std::string> datasets;
@@ -407,11 +423,8 @@ Status DropHistories(WriteTransaction& transaction, const std::string& stream) {
                                       std::string(cells[1].GetString(row))});
                    }));
     for (const auto& table : tables) {
-        const auto view = HistoryView(table), changes = ChangesTable(table);
-        BIWA_TRY(transaction.Execute(fmt::format(
-            "DROP VIEW IF EXISTS {0}; DROP MACRO TABLE IF EXISTS {0}; DROP TABLE IF EXISTS {1}",
-            view.ToSql(), changes.ToSql())));
-        datasets.insert({view.dataset, changes.dataset});
+        BIWA_TRY(DropKept(transaction, table));
+        datasets.insert({HistoryView(table).dataset, ChangesTable(table).dataset});
     }
     for (const auto& dataset : datasets) {
         // A model may have put something there.

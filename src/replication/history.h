@@ -88,7 +88,8 @@ Status RenameHistory(WriteTransaction& transaction, const HistoryTable& from,
 // The mirror was made anew because fewer values of the table are wanted than before, or masked
 // ones: takes away the columns that it has not, and the values that are not masked as its own are.
 Status NarrowHistory(WriteTransaction& transaction, const HistoryTable& table);
-// Takes away all that a stream has kept.
+// Takes away all that was kept of a table, and of a stream.
+Status DropHistory(WriteTransaction& transaction, const HistoryTable& table);
 Status DropHistories(WriteTransaction& transaction, const std::string& stream);
 
 }  // namespace biwa

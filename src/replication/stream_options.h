@@ -47,7 +47,7 @@ struct StreamOptions {
 };
 
 // What somebody asks of a running stream.
-enum class StreamRequest { kRecopy, kDropColumns, kPause, kResume };
+enum class StreamRequest { kRecopy, kDropColumns, kDropTables, kPause, kResume };
 
 // Opens the source's end of a line of the stream (its own, or JoinName of it).
 using OpenStreamSource =

@@ -208,6 +208,27 @@ Status StreamReconciler::CompareAll(const Request& request, std::stop_token stop
     return {};
 }
 
+Status StreamReconciler::Forget(WriteTransaction& transaction, const std::string& schema,
+                                const std::string& name) {
+    {
+        std::lock_guard lock(mutex_);
+        std::erase_if(status_.results, [&](const TableComparison& one) {
+            return one.source == schema + "." + name;
+        });
+    }
+    return ForgetResult(transaction, schema, name);
+}
+
+Status StreamReconciler::ForgetResult(WriteTransaction& transaction, const std::string& schema,
+                                      const std::string& name) {
+    for (const auto* books : {"reconciliations", "differing_rows"}) {
+        BIWA_TRY(transaction.Execute(fmt::format(
+            "DELETE FROM _biwa.{} WHERE (stream, source_schema, source_table) = ({}, {}, {})",
+            books, QuoteLiteral(stream_), QuoteLiteral(schema), QuoteLiteral(name))));
+    }
+    return {};
+}
+
 void StreamReconciler::ShowParts(std::size_t done, std::size_t all) {
     std::lock_guard lock(mutex_);
     status_.parts_done = done;
@@ -256,6 +277,8 @@ Status StreamReconciler::Repair(StreamSource& source, const SourceTable& table,
         if (known == nullptr || known->phase != TablePhase::kLive) {
             return Unavailable(fmt::format("{} is not followed at present", table.ToString()));
         }
+        // A stream that is paused has not found out whether the server is still the one it was.
+        BIWA_TRY(line.CheckHistory(source));
         auto transaction = BIWA_TRY(warehouse_.Begin());
         const auto until = BIWA_TRY(RepairRows(*transaction, source, table, target, keys)).order;
         const auto overlap_until = std::max(known->overlap_until, until);
@@ -275,11 +298,7 @@ Status StreamReconciler::SaveResult(const SourceTable& table, const TableCompari
     const auto of_table = fmt::format("{}, {}, {}", QuoteLiteral(stream_),
                                       QuoteLiteral(table.schema), QuoteLiteral(table.name));
     auto transaction = BIWA_TRY(warehouse_.Begin());
-    for (const auto* books : {"reconciliations", "differing_rows"}) {
-        BIWA_TRY(transaction->Execute(
-            fmt::format("DELETE FROM _biwa.{} WHERE (stream, source_schema, source_table) = ({})",
-                        books, of_table)));
-    }
+    BIWA_TRY(ForgetResult(*transaction, table.schema, table.name));
     BIWA_TRY(transaction->Execute(fmt::format(
         "INSERT INTO _biwa.reconciliations VALUES ({}, '{}', {}, make_timestamptz({}), {}, {}, {}, "
         "{}, {}, {}, {})",

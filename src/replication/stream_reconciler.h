@@ -57,6 +57,10 @@ class StreamReconciler {
     // Ends what it does. Before the stream's thread is joined, which it may be waiting for.
     void Stop();
 
+    // What was found of a table that goes. From any thread.
+    Status Forget(WriteTransaction& transaction, const std::string& schema,
+                  const std::string& name);
+
     // What the stream tells of itself, on its thread.
     KeyWatch& watch() { return watch_; }
 
@@ -79,6 +83,8 @@ class StreamReconciler {
                   const std::vector<std::vector<std::string>>& keys);
     Status ReadResults();
     Status SaveResult(const SourceTable& table, const TableComparison& result);
+    Status ForgetResult(WriteTransaction& transaction, const std::string& schema,
+                        const std::string& name);
 
     Warehouse& warehouse_;
     const std::string stream_;

@@ -149,6 +149,8 @@ Status StreamRunner::Attempt(std::stop_token stop) {
             status.state = StreamStatus::State::kStarting;
         }
     });
+    // Until the source has been looked at, which one that is paused or away does not bring.
+    if (board_.status().tables.empty()) board_.ShowTables({}, line_.state().tables);
     errands_.Do();
     while (line_.state().is_paused) {
         if (!StandStill(stop)) return {};
@@ -283,6 +285,10 @@ Status StreamRunner::Fulfil(StreamRequest request, const std::vector<std::string
                          meant.empty() ? "" : fmt::format("Did you mean \"{}\"?", meant));
     }
     if (request == StreamRequest::kDropColumns) return DropGone(chosen);
+    if (request == StreamRequest::kDropTables) {
+        if (!tables.empty()) return DropTables(chosen);
+        return UserError("drop-tables takes the names of the tables that are to go");
+    }
     if (request != StreamRequest::kPause) intake_.TryAgain();
     for (auto* table : chosen) {
         const bool is_at_source = table->phase != TablePhase::kGone;
@@ -311,6 +317,46 @@ Status StreamRunner::DropGone(const std::vector<StreamState::Table*>& tables) {
     return {};
 }
 
+// What the source has no more, or the stream, stays until somebody says so.
+Status StreamRunner::DropTables(const std::vector<StreamState::Table*>& tables) {
+    for (const auto* table : tables) {
+        if (table->phase == TablePhase::kGone) continue;
+        return UserError(
+            fmt::format("{} is of stream {}", table->ToString(), options_.name),
+            "Exclude it in the stream's file first, or drop it at the source: what is followed "
+            "would come again.");
+    }
+    auto& state = line_.state();
+    std::set<std::string> dropped, taken;
+    for (const auto& table : state.tables) {
+        const bool is_chosen = std::find(tables.begin(), tables.end(), &table) != tables.end();
+        if (is_chosen) continue;
+        taken.insert(SmallLetters(TargetTable(options_.dataset, table.schema, table.name).name));
+    }
+    auto transaction = BIWA_TRY(warehouse_.Begin());
+    for (const auto* table : tables) {
+        const auto target = TargetTable(options_.dataset, table->schema, table->name);
+        // Another one may have taken its name, which its rows have made way for.
+        if (!taken.contains(SmallLetters(target.name)) && BIWA_TRY(IsTable(*transaction, target))) {
+            BIWA_TRY(
+                DropHistory(*transaction, {options_.name, table->schema, table->name, target}));
+            BIWA_TRY(DropTarget(*transaction, target));
+            BIWA_TRY(DropOldNames(*transaction, target));
+        }
+        BIWA_TRY(ForgetTable(*transaction, options_.name, *table));
+        BIWA_TRY(ForgetHeard(*transaction, options_.name, *table));
+        BIWA_TRY(reconciler_.Forget(*transaction, table->schema, table->name));
+        dropped.insert(table->ToString());
+    }
+    BIWA_TRY(transaction->Commit());
+    std::erase_if(state.tables, [&](const StreamState::Table& table) {
+        return dropped.contains(table.ToString());
+    });
+    board_.ShowTables(keeper_.found(), state.tables);
+    LogInfo("stream {}: dropped as asked: {}", options_.name, fmt::join(dropped, ", "));
+    return {};
+}
+
 Status StreamRunner::Reconcile(const std::vector<std::string>& tables, bool repair) {
     BIWA_TRY(CheckRuns());
     return reconciler_.Begin(BIWA_TRY(board_.SourceNames(tables)), repair);
@@ -325,7 +371,7 @@ ReconcileHost StreamRunner::HostOfReconciler() {
     ReconcileHost host;
     host.open_source = [this] { return open_source_(options_.name); };
     host.find_tables = [this](StreamSource& source) {
-        return keeper_.Find(source, IfMissing::kPassOver);
+        return keeper_.Find(source, IfMissing::kPassOver, board_.Kept());
     };
     host.is_live = [this](const std::string& source_name) { return board_.IsLive(source_name); };
     host.is_streaming = [this] { return board_.state() == StreamStatus::State::kStreaming; };
@@ -366,17 +412,15 @@ Status StreamRunner::GiveUp(StreamSource& source) {
     return intake_.Forget();
 }
 
-Status StreamRunner::Remove(Warehouse& warehouse, const std::string& stream,
-                            const TargetDataset& dataset, const OpenStreamSource& open_source) {
+Status StreamRunner::Remove(
+    Warehouse& warehouse, const std::string& stream, const TargetDataset& dataset,
+    const std::function<Status(const std::string& line)>& remove_at_source) {
     // The books may be of a Biwa before this one.
     BIWA_TRY(PrepareStateTables(warehouse));
     for (const auto& line : {JoinName(stream), stream}) {
         const auto state = BIWA_TRY(ReadStreamState(warehouse, line));
         // What it has not made is not its to take away.
-        if (state.phase != StreamPhase::kNew) {
-            const auto source = BIWA_TRY(open_source(line));
-            BIWA_TRY(source->Remove());
-        }
+        if (state.phase != StreamPhase::kNew) BIWA_TRY(remove_at_source(line));
         auto transaction = BIWA_TRY(warehouse.Begin());
         for (const auto& table : state.tables) {
             const auto target = TargetTable(dataset, table.schema, table.name);

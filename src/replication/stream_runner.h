@@ -59,9 +59,11 @@ class StreamRunner final : private LineObserver {
     // Begins to read the rows of these keys of a table, named as for Ask, anew; else as above.
     Status Backfill(const std::string& table, const KeyRange& range);
 
-    // Takes away what a stream that does not run has at its source, its tables and its books.
+    // Takes away the tables and the books of a stream that does not run. Before those of each of
+    // its lines `remove_at_source` is called, should it have begun there.
     static Status Remove(Warehouse& warehouse, const std::string& stream,
-                         const TargetDataset& dataset, const OpenStreamSource& open_source);
+                         const TargetDataset& dataset,
+                         const std::function<Status(const std::string& line)>& remove_at_source);
 
   private:
     Status CheckRuns() const;  // kConflict: it has stopped
@@ -72,6 +74,7 @@ class StreamRunner final : private LineObserver {
     Status StartOver(StreamSource& source, const Error& lost);
     Status Fulfil(StreamRequest request, const std::vector<std::string>& tables);
     Status DropGone(const std::vector<StreamState::Table*>& tables);
+    Status DropTables(const std::vector<StreamState::Table*>& tables);
     // Stands still until it is woken; false when stopped.
     bool StandStill(std::stop_token stop);
     // Makes the source keep nothing more for a stream that was given up: its next start is its

@@ -332,11 +332,7 @@ Status SaveHistory(WriteTransaction& transaction, const std::string& stream,
 Status SaveTable(WriteTransaction& transaction, const std::string& stream,
                  const StreamState::Table& table) {
     BIWA_TRY(ForgetTable(transaction, stream, table));
-    if (table.phase == TablePhase::kLive) {
-        BIWA_TRY(transaction.Execute(
-            fmt::format("DELETE FROM _biwa.heard_columns WHERE stream = {} AND source_id = {}",
-                        QuoteLiteral(stream), QuoteLiteral(table.id))));
-    }
+    if (table.phase == TablePhase::kLive) BIWA_TRY(ForgetHeard(transaction, stream, table));
     // From here on there are changes that it is not told.
     if (!table.is_followed()) {
         BIWA_TRY(EndEpoch(transaction, stream, table.schema, table.name));
@@ -408,6 +404,13 @@ Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
         fmt::format("DELETE FROM _biwa.snapshot_ranges WHERE {}", OfTable(stream, table))));
     return transaction.Execute(
         fmt::format("DELETE FROM _biwa.stream_tables WHERE {}", OfTable(stream, table)));
+}
+
+Status ForgetHeard(WriteTransaction& transaction, const std::string& stream,
+                   const StreamState::Table& table) {
+    return transaction.Execute(
+        fmt::format("DELETE FROM _biwa.heard_columns WHERE stream = {} AND source_id = {}",
+                    QuoteLiteral(stream), QuoteLiteral(table.id)));
 }
 
 Status ForgetStream(WriteTransaction& transaction, const std::string& stream) {

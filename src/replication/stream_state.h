@@ -123,6 +123,9 @@ Status SaveRangesDone(WriteTransaction& transaction, const std::string& stream,
                       const StreamState::Table& table, const std::vector<SnapshotRange>& ranges);
 Status ForgetTable(WriteTransaction& transaction, const std::string& stream,
                    const StreamState::Table& table);
+// What its columns were called while it waited.
+Status ForgetHeard(WriteTransaction& transaction, const std::string& stream,
+                   const StreamState::Table& table);
 // Its history stays, and ends.
 Status ForgetStream(WriteTransaction& transaction, const std::string& stream);
 

@@ -566,6 +566,14 @@ Status SwapIn(WriteTransaction& transaction, const TableName& beside, const Tabl
                     QuoteLiteral(target.name), OfTarget(beside)));
 }
 
+Result<bool> IsTable(WriteTransaction& transaction, const TableName& target) {
+    const auto rows = BIWA_TRY(transaction.Query(
+        fmt::format("SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND "
+                    "schema_name = {} AND lower(table_name) = lower({})",
+                    QuoteLiteral(target.dataset), QuoteLiteral(target.name))));
+    return BIWA_TRY(rows->Next()) != nullptr;
+}
+
 Status RenameTarget(WriteTransaction& transaction, const TableName& from, const TableName& to) {
     if (SmallLetters(from.name) == SmallLetters(to.name)) {
         // The warehouse does not tell them apart.
@@ -573,14 +581,8 @@ Status RenameTarget(WriteTransaction& transaction, const TableName& from, const 
             fmt::format("UPDATE _biwa.stream_columns SET table_name = {} WHERE {}",
                         QuoteLiteral(to.name), OfTarget(from)));
     }
-    {
-        // One that waits for its first copy is not here; what has its name is another's.
-        const auto rows = BIWA_TRY(transaction.Query(fmt::format(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND "
-            "schema_name = {} AND lower(table_name) = lower({})",
-            QuoteLiteral(from.dataset), QuoteLiteral(from.name))));
-        if (BIWA_TRY(rows->Next()) == nullptr) return {};
-    }
+    // One that waits for its first copy is not here; what has its name is another's.
+    if (!BIWA_TRY(IsTable(transaction, from))) return {};
     // It may be back at a name that it had before.
     BIWA_TRY(MakeRoom(transaction, to));
     return transaction.Execute(fmt::format(

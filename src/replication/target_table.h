@@ -142,6 +142,9 @@ Status RenameTarget(WriteTransaction& transaction, const TableName& from, const 
 Result<std::vector<std::string>> DropGoneColumns(WriteTransaction& transaction,
                                                  const TableName& target);
 
+// Whether there is a table of that name, and not a view that a renaming has left.
+Result<bool> IsTable(WriteTransaction& transaction, const TableName& target);
+
 Status DropTarget(WriteTransaction& transaction, const TableName& target);
 Status DropTarget(WriteTransaction& transaction, const TableName& target, DatasetLook& look);
 

@@ -254,3 +254,29 @@ def test_a_bit_that_goes_wrong_is_found_where_it_can_be(path, database):
             instance.sync()
     print(instance.log())
     assert_equal(database, instance)
+
+
+def test_a_stream_whose_source_does_not_come_back_can_be_removed(path, database):
+    proxy, instance = path
+    instance.start()
+    instance.sync()
+    proxy.refuse()
+    (instance.folder / "streams/app.yaml").unlink()
+    instance.write("definitions/one.sqlx", 'config { type: "table" }\nSELECT 1 AS n\n')
+    # Nothing is done by halves, and what to do is said.
+    done = instance.command("apply", "--yes")
+    assert done.returncode == 1 and "removing stream app" in done.stderr and "--leave-at-source" in done.stderr, done.stderr
+    assert instance.value("SELECT count(*) FROM app.t") == 20000
+    assert instance.stream() is not None
+    done = instance.command("apply", "--yes", "--leave-at-source")
+    assert done.returncode == 0, done.stderr
+    assert instance.status()["streams"] == []
+    assert "it is removed here alone" in instance.log() and "keeps the server's log" in instance.log(), instance.log()
+    assert instance.query("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'app'") == [[0]]
+    assert database.value("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'biwa_app'") == 1
+    assert instance.stop() == 0
+    # A stream of that name begins anew, as one that has found another's slot.
+    proxy.accept()
+    instance.write_stream()
+    done = instance.command("apply", "--yes")
+    assert done.returncode == 1 and "replication slot biwa_app" in done.stderr, done.stderr

@@ -115,8 +115,8 @@ Result<StreamCommand> ParseStreamCommand(const Request& request, const std::stri
     const auto action = body.find("action");
     if (action == body.end() || !action->is_string()) {
         return UserError(
-            "\"action\" is missing: recopy, backfill, drop-columns, pause, resume, reconcile or "
-            "repair");
+            "\"action\" is missing: recopy, backfill, drop-columns, drop-tables, pause, resume, "
+            "reconcile or repair");
     }
     command.action = action->get<std::string>();
     command.tables = BIWA_TRY(ParseNames(body, "tables"));

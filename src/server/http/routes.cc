@@ -39,8 +39,8 @@ constexpr std::string_view kDiffBody = R"({"type": "object", "required": ["model
             "description": "Columns that find a row again; none means the model's uniqueKey."}}})";
 constexpr std::string_view kStreamBody = R"({"type": "object", "required": ["action"],
     "additionalProperties": false, "properties": {
-    "action": {"type": "string", "enum": ["recopy", "backfill", "drop-columns", "pause", "resume",
-               "reconcile", "repair"]},
+    "action": {"type": "string", "enum": ["recopy", "backfill", "drop-columns", "drop-tables",
+               "pause", "resume", "reconcile", "repair"]},
     "from": {"type": "array", "items": {"type": "string"},
              "description": "backfill: the first key, a text for each of its columns."},
     "to": {"type": "array", "items": {"type": "string"},

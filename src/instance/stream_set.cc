@@ -299,8 +299,12 @@ Status StreamSet::Ask(const http::StreamCommand& command, const Project& project
     }
     if (request->second == StreamRequest::kResume && command.tables.empty() &&
         runner->status().state == StreamStatus::State::kFailed) {
+        const auto& config = project.streams.at(command.stream);
+        // All that can go wrong with Start: the one that has failed shows why until then.
+        BIWA_TRY(OpenConnection(engine_, project, config.connection));
+        BIWA_TRY(ResolveMaskPolicy(project, config));
         Stop(command.stream);
-        return Start(project, project.streams.at(command.stream));
+        return Start(project, config);
     }
     return runner->Ask(request->second, command.tables);
 }

@@ -166,6 +166,14 @@ def test_a_slot_whose_log_the_server_has_thrown_away(followed):
     assert instance.value("SELECT count(*) FROM app.t") == 5000
     refused = instance.command("stream", "recopy", "app", "t")
     assert refused.returncode == 1 and "`biwa stream resume app`" in refused.stderr, refused.stderr
+    # One that cannot be begun goes on saying why it has failed.
+    secret = instance.folder / "secrets/app.password"
+    kept = secret.read_text()
+    secret.unlink()
+    refused = instance.command("stream", "resume", "app")
+    assert refused.returncode == 1 and "app.password" in refused.stderr, refused.stderr
+    assert instance.stream()["state"] == "failed"
+    secret.write_text(kept)
     # It has not been mended.
     assert instance.command("stream", "resume", "app").returncode == 0
     instance.wait_state("failed", 30)

@@ -462,6 +462,11 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
         case TableEffect::Kind::kEmptied:
             break;
     }
+    if (followed->columns->columns.empty()) {
+        // It was not there when somebody looked: found again, it is copied anew.
+        PassOver(effect.schema, effect.table, "it was made anew");
+        return {};
+    }
     // What came before must not go into the part that begins by emptying the table.
     for (auto& [id, table] : tables_) {
         if (table.map.schema == effect.schema && table.map.table == effect.table) {

@@ -184,6 +184,7 @@ class BinlogDecoder {
     bool SetCell(const Table& table, std::size_t column, const Field& field, Cells& cells,
                  std::size_t row, Arena& arena);
     static tl::unexpected<Error> CutOff(const Table& table);
+    static tl::unexpected<Error> Misread(const Table& table, const std::string& what);
     static tl::unexpected<Error> BadCell(const Table& table, std::size_t column);
     // The defaults, if they are known of all columns that the insert lacks.
     Result<const TableResolver::Defaults*> DefaultsOf(const Table& table);

@@ -64,17 +64,27 @@ Status BinlogDecoder::DecodeRows(const Event& event) {
     auto rest = rows.rows;
     while (!rest.empty()) {
         const auto before = rest.size();
-        if (is_whole) {
-            BIWA_TRY(AddWholeRow(table, rows.kind, rest));
-            if (rest.size() == before) return Corrupt("the binary log has a row without bytes");
-            continue;
+        if (!is_whole) {
+            if (rows.kind != RowsKind::kWrite) {
+                BIWA_TRY(ReadRow(table, before_columns_, rest, before_));
+            }
+            if (rows.kind != RowsKind::kDelete) {
+                BIWA_TRY(ReadRow(table, after_columns_, rest, after_));
+            }
         }
-        if (rows.kind != RowsKind::kWrite) BIWA_TRY(ReadRow(table, before_columns_, rest, before_));
-        if (rows.kind != RowsKind::kDelete) BIWA_TRY(ReadRow(table, after_columns_, rest, after_));
-        if (rest.size() == before) return Corrupt("the binary log has a row without bytes");
-        const auto added = AddRow(table, rows.kind);
+        const auto added =
+            is_whole ? AddWholeRow(table, rows.kind, rest) : AddRow(table, rows.kind);
+        if (added && rest.size() == before) {
+            return Corrupt("the binary log has a row without bytes");
+        }
         if (added) continue;
         if (added.error().kind != ErrorKind::kConflict) return added;
+        if (table.in_batch) {
+            // Of the row that was not understood a part may be there.
+            auto& part = batch_.tables[*table.in_batch];
+            part.rows.CutAt(part.kinds.size());
+            part.old_keys.CutAt(part.key_changes.size());
+        }
         PassOver(table.map.schema, table.map.table, added.error().ToString());
         return {};
     }
@@ -214,10 +224,20 @@ bool BinlogDecoder::SetCell(const Table& table, std::size_t column, const Field&
     return decoder.binlog(decoder, field.bytes, cells, row, context_);
 }
 
+// Where the log does not name columns, they are taken for those that the table has now.
+tl::unexpected<Error> BinlogDecoder::Misread(const Table& table, const std::string& what) {
+    if (table.map.has_names) return Corrupt(what);
+    return Fail(ErrorKind::kConflict,
+                what +
+                    ": it was made when the table had other columns than now, and the binary "
+                    "log does not name them",
+                "SET GLOBAL binlog_row_metadata = 'FULL';");
+}
+
 tl::unexpected<Error> BinlogDecoder::BadCell(const Table& table, std::size_t column) {
     const auto& decoder = table.resolved->decoders[column];
-    return Corrupt(fmt::format("column {} of a change of {}.{} is no {}", decoder.info.name,
-                               table.map.schema, table.map.table, ToSql(decoder.type)));
+    return Misread(table, fmt::format("column {} of a change of {}.{} is no {}", decoder.info.name,
+                                      table.map.schema, table.map.table, ToSql(decoder.type)));
 }
 
 // A row without its key could be found neither now nor later. The whole row, where that is the key,
@@ -234,7 +254,8 @@ Status BinlogDecoder::CheckKey(const Table& table, const std::vector<Field>& fie
                                     table.resolved->decoders[column].info.name),
                         "SET GLOBAL binlog_row_image = 'FULL';");
         }
-        return Corrupt(fmt::format("a change of {}.{} lacks column {} of the key", table.map.schema,
+        return Misread(table,
+                       fmt::format("a change of {}.{} lacks column {} of the key", table.map.schema,
                                    table.map.table, table.resolved->decoders[column].info.name));
     }
     return {};

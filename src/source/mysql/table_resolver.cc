@@ -420,6 +420,20 @@ Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap
     if (known.defaults && known.defaults->row.column_count() == resolved.columns->columns.size()) {
         return known.defaults.get();
     }
+    constexpr int kTries = 5;
+    for (int i = 1;; ++i) {
+        const auto read = ReadDefaults(map, resolved, known);
+        if (read) return known.defaults.get();
+        // It may have been altered, or dropped, since the catalogue was asked.
+        if (read.error().kind != ErrorKind::kUser || i == kTries) {
+            return tl::unexpected(read.error());
+        }
+        known.catalog.reset();
+    }
+}
+
+Status StreamResolver::ReadDefaults(const TableMap& map, const ResolvedTable& resolved,
+                                    Known& known) {
     if (!known.catalog) BIWA_TRY(AskCatalog(known));
     known.trusted_s = known.asked_s;
     auto defaults = std::make_unique<Defaults>();
@@ -472,7 +486,7 @@ Result<const TableResolver::Defaults*> StreamResolver::DefaultsOf(const TableMap
         }
     }
     known.defaults = std::move(defaults);
-    return known.defaults.get();
+    return {};
 }
 
 }  // namespace biwa::mysql

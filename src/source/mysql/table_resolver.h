@@ -58,6 +58,8 @@ class StreamResolver final : public TableResolver {
     static void FindKey(const TableMap& map, const Known& known, TableSchema& schema,
                         ResolvedTable& resolved);
     Result<ColumnInfo> InfoOf(const MappedColumn& mapped, const CatalogColumn* column);
+    // Into known.defaults.
+    Status ReadDefaults(const TableMap& map, const ResolvedTable& resolved, Known& known);
     // Fills has_program_ for these.
     Status LookForPrograms(const std::set<std::string>& names);
 

@@ -154,8 +154,7 @@ Result<int> Run(Commands& commands, const ReconcileOptions& options) {
             for (const auto& result : now["results"]) {
                 if (result["source"] != source) continue;
                 const auto outcome = result.value("outcome", "");
-                is_good = is_good && outcome != "differs" && outcome != "not_compared" &&
-                          (tables.empty() || outcome != "not_comparable");
+                is_good = is_good && outcome != "differs" && outcome != "not_compared";
                 compared += outcome != "not_compared" && outcome != "not_comparable";
                 if (!commands.json) PrintResult(stream, result);
                 of_stream["tables"].push_back(result);

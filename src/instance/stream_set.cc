@@ -139,7 +139,9 @@ Status StreamSet::StopChanged(const Plan& plan, const Project& before,
     }
     for (const auto& [name, forget] : affected) {
         Stop(name);
-        if (forget) BIWA_TRY(Remove(before, name, FormerOf(name, applied), is_left[name]));
+        if (forget)
+            BIWA_TRY(
+                Remove(before, name, FormerOf(name, applied), is_left[name], plan.leave_at_source));
     }
     return {};
 }
@@ -199,12 +201,18 @@ Status StreamSet::CheckReach(const Project& project, const std::string& name,
 
 // Takes away what the stream made at its source, and its tables here.
 Status StreamSet::Remove(const Project& project, const std::string& name, const Former& former,
-                         bool leave_at_source) {
+                         bool is_left, bool leave_at_source) {
     const auto removed = StreamRunner::Remove(
         warehouse_, name, former.dataset, [&](const std::string& line) -> Status {
-            if (leave_at_source) return {};
+            if (is_left) return {};
             const auto source = BIWA_TRY(OpenConnection(engine_, project, former.connection));
-            return BIWA_TRY(source->OpenStream(line, {}))->Remove();
+            auto gone = BIWA_TRY(source->OpenStream(line, {}))->Remove();
+            // What passes is tried again; a right that was taken away stays away.
+            const bool may_stay = leave_at_source && !gone && gone.error().kind == ErrorKind::kUser;
+            if (!may_stay) return gone;
+            LogWarn("stream {}: what it has at its source stays there: {}", name,
+                    gone.error().message);
+            return {};
         });
     if (removed) return {};
     return Within(fmt::format("removing stream {}", name), removed.error());

@@ -53,8 +53,9 @@ class StreamSet {
     Former FormerOf(const std::string& name, const std::vector<AppliedResource>& applied) const;
     // Whether what it has at its source can be taken away.
     Status CheckReach(const Project& project, const std::string& name, const Former& former);
+    // `is_left`: at its source nothing is touched; `leave_at_source`: where that cannot be either.
     Status Remove(const Project& project, const std::string& name, const Former& former,
-                  bool leave_at_source);
+                  bool is_left, bool leave_at_source);
 
     const Engine& engine_;
     Warehouse& warehouse_;

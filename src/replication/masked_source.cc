@@ -201,6 +201,10 @@ class MaskedSource final : public StreamSource {
     Result<Position> Head() override { return clear_->Head(); }
     Result<SourceProgress> Progress() override { return clear_->Progress(); }
     Status Remove() override { return clear_->Remove(); }
+    Result<Position> WithNotesOf(const Position& position, const Position& other,
+                                 const std::set<std::string>& tables) override {
+        return clear_->WithNotesOf(position, other, tables);
+    }
 
   private:
     // Whoever has to name columns anew hears of all tables at once.

@@ -183,7 +183,8 @@ Status StreamRunner::Attempt(std::stop_token stop) {
         if (const auto copies = intake_.ready()) {
             keeper_.HearCopies(copies->tables, copies->order, copies->attempt);
         }
-        const auto taken_over = BIWA_TRY(intake_.Join(keeper_.found(), keeper_.NotHeard(), stop));
+        const auto taken_over =
+            BIWA_TRY(intake_.Join(*source, keeper_.found(), keeper_.NotHeard(), stop));
         for (const auto& table : taken_over) keeper_.Replaced(table);
         // Those are compared with the source as it is by now.
         if (!taken_over.empty()) continue;

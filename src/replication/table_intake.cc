@@ -32,7 +32,8 @@ TableIntake::TableIntake(Warehouse& warehouse, const StreamOptions& options,
       board_(board),
       wake_(std::move(wake)) {}
 
-Result<std::vector<std::string>> TableIntake::Join(const std::vector<SourceTable>& found,
+Result<std::vector<std::string>> TableIntake::Join(StreamSource& source,
+                                                   const std::vector<SourceTable>& found,
                                                    const std::set<std::string>& not_yet,
                                                    std::stop_token stop) {
     const auto is_put_off = [&](const std::string& table) { return not_yet.contains(table); };
@@ -59,7 +60,7 @@ Result<std::vector<std::string>> TableIntake::Join(const std::vector<SourceTable
             }
             const auto joined = joiner_->FinishAt(line_.state().position, kHandOverMax, stop);
             if (!joined) return taken;
-            BIWA_TRY(TakeOver(*joined, found, taken));
+            BIWA_TRY(TakeOver(source, *joined, found, taken));
         }
         EndJoiner();
     }
@@ -144,7 +145,8 @@ void TableIntake::StartJoiner(std::vector<std::string> tables) {
 
 // All tables that were copied beside the stream take the places of those that readers have seen,
 // and are the stream's from the joined line's position on; all in one transaction.
-Status TableIntake::TakeOver(const StreamState& joined, const std::vector<SourceTable>& found,
+Status TableIntake::TakeOver(StreamSource& source, const StreamState& joined,
+                             const std::vector<SourceTable>& found,
                              std::vector<std::string>& names) {
     auto& state = line_.state();
     std::vector<TableName> changed;
@@ -190,8 +192,13 @@ Status TableIntake::TakeOver(const StreamState& joined, const std::vector<Source
         }
         changed.push_back(target);
     }
+    std::set<std::string> taken_over;
+    for (const auto& table : taken) taken_over.insert(table.ToString());
+    auto position = BIWA_TRY(source.WithNotesOf(state.position, joined.position, taken_over));
+    BIWA_TRY(SavePosition(*transaction, options_.name, position, state.commit_time));
     BIWA_TRY(SavePhase(*transaction, JoinName(options_.name), StreamPhase::kLeaving));
     BIWA_TRY(transaction->Commit());
+    state.position = std::move(position);
     for (auto& table : taken) {
         LogInfo("stream {}: {} was copied and is followed from {}", options_.name, table.ToString(),
                 joined.position.text);

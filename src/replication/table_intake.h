@@ -39,7 +39,8 @@ class TableIntake {
     // tables whose log has to be heard further: they are neither begun with nor taken over.
     //
     // What cannot be copied is tried again later, and shown; it does not hold up the others.
-    Result<std::vector<std::string>> Join(const std::vector<SourceTable>& found,
+    Result<std::vector<std::string>> Join(StreamSource& source,
+                                          const std::vector<SourceTable>& found,
                                           const std::set<std::string>& not_yet,
                                           std::stop_token stop);
     // Lets go of what is being copied. The next Join goes on with it.
@@ -78,8 +79,8 @@ class TableIntake {
     std::vector<std::string> NextTables(const std::set<std::string>& not_yet) const;
     void ShowFailures();
     void StartJoiner(std::vector<std::string> tables);
-    Status TakeOver(const StreamState& joined, const std::vector<SourceTable>& found,
-                    std::vector<std::string>& taken);
+    Status TakeOver(StreamSource& source, const StreamState& joined,
+                    const std::vector<SourceTable>& found, std::vector<std::string>& taken);
     // After it was taken over, or when nothing waits for it any more.
     Status ForgetJoined(bool only_if_leaving);
 

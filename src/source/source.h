@@ -291,6 +291,12 @@ class StreamSource {
     virtual Result<SourceProgress> Progress() = 0;
     // Takes away what Start made. Fine when it is gone already.
     virtual Status Remove() = 0;
+    // `position`, with what `other` says of these tables ("schema.table") beyond a place: they come
+    // from the line that has it.
+    virtual Result<Position> WithNotesOf(const Position& position, const Position& /*other*/,
+                                         const std::set<std::string>& /*tables*/) {
+        return position;
+    }
     // Whether Remove will find the source.
     virtual Status CheckReach() { return {}; }
 };

@@ -48,7 +48,7 @@ class Walk:
         columns = self.tables[name]
         column = self.chance.choice(columns) if columns else None
         what = self.chance.choices(("insert", "update", "delete", "add", "again", "default", "drop", "move", "truncate", "anew", "not exists",
-                                    "rename", "widen"), (20, 12, 4, 14, 5, 12, 8, 5, 2, 4, 3, 3, 4))[0]
+                                    "rename", "widen", "text"), (20, 12, 4, 14, 5, 12, 8, 5, 2, 4, 3, 3, 4, 5))[0]
         if what == "insert":
             self.insert(name)
         elif what == "delete":
@@ -84,6 +84,9 @@ class Walk:
             self.next_column += 1
             self.run(f"ALTER TABLE {name} RENAME COLUMN {column} TO {new}")
             columns[columns.index(column)] = new
+        elif what == "text":
+            # Each value is a number still.
+            self.run(f"ALTER TABLE {name} MODIFY {column} varchar(20) DEFAULT '{self.chance.randrange(100)}'")
         elif what == "widen":
             self.run(f"ALTER TABLE {name} MODIFY {column} bigint DEFAULT {self.number()}")
 

@@ -283,7 +283,9 @@ void BinlogDecoder::GoBackTo(const std::string& savepoint) {
 
 void BinlogDecoder::PassOverAll(const TableNames& tables, const std::string& why) {
     for (const auto& [schema, table] : tables) {
-        if (resolver_.Find(schema, table) != nullptr) PassOver(schema, table, why);
+        const auto* known = resolver_.Find(schema, table);
+        if (known == nullptr || !known->IsFollowedAt(OrderOf(file_number_, end_))) continue;
+        PassOver(schema, table, why);
     }
 }
 

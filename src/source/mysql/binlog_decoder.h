@@ -168,6 +168,8 @@ class BinlogDecoder {
     // What the open transaction has changed from behind `sequence` on was rolled back, and not only
     // not written: takes it out of the batch. Tables of which it was given out are copied anew.
     void TakeBack(std::uint64_t sequence);
+    // Of the batch: parts in which nothing is left.
+    void DropEmptyParts();
     void GoBackTo(const std::string& savepoint);
     TableNames TablesOfTransaction() const;
     void PassOverAll(const TableNames& tables, const std::string& why);
@@ -184,8 +186,8 @@ class BinlogDecoder {
     bool SetCell(const Table& table, std::size_t column, const Field& field, Cells& cells,
                  std::size_t row, Arena& arena);
     static tl::unexpected<Error> CutOff(const Table& table);
-    static tl::unexpected<Error> Misread(const Table& table, const std::string& what);
-    static tl::unexpected<Error> BadCell(const Table& table, std::size_t column);
+    tl::unexpected<Error> Misread(const Table& table, const std::string& what) const;
+    tl::unexpected<Error> BadCell(const Table& table, std::size_t column) const;
     // The defaults, if they are known of all columns that the insert lacks.
     Result<const TableResolver::Defaults*> DefaultsOf(const Table& table);
     TableChanges& PartOf(Table& table);

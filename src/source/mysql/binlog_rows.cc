@@ -37,6 +37,33 @@ TableChanges& BinlogDecoder::PartOf(Table& table) {
     return part;
 }
 
+namespace {
+
+// The first row of the part that is of this transaction and behind this place in it.
+std::size_t FirstBehind(const TableChanges& part, std::uint64_t commit, std::uint64_t sequence) {
+    auto first = part.kinds.size();
+    for (auto run = part.origins.rbegin(); run != part.origins.rend(); ++run) {
+        const auto rows = first - run->row;
+        const auto before = sequence - std::min(sequence, run->origin.sequence - 1);
+        if (run->origin.commit != commit || before >= rows) break;
+        first = run->row + before;
+        if (before > 0) break;
+    }
+    return first;
+}
+
+void CutAt(TableChanges& part, std::size_t row) {
+    const auto is_behind = [row](const auto& one) { return one.row >= row; };
+    part.rows.CutAt(row);
+    part.kinds.resize(row);
+    std::erase_if(part.key_changes, is_behind);
+    part.old_keys.CutAt(part.key_changes.size());
+    std::erase_if(part.unchanged, is_behind);
+    std::erase_if(part.origins, is_behind);
+}
+
+}  // namespace
+
 Status BinlogDecoder::DecodeRows(const Event& event) {
     const auto found = tables_.find(BIWA_TRY(ReadRowsTable(event)));
     if (found == tables_.end()) {
@@ -80,10 +107,13 @@ Status BinlogDecoder::DecodeRows(const Event& event) {
         if (added) continue;
         if (added.error().kind != ErrorKind::kConflict) return added;
         if (table.in_batch) {
-            // Of the row that was not understood a part may be there.
             auto& part = batch_.tables[*table.in_batch];
-            part.rows.CutAt(part.kinds.size());
-            part.old_keys.CutAt(part.key_changes.size());
+            // Of the row that was not understood a part may be there. Where the columns were
+            // others, the rows before it have been read by them too.
+            const auto good = table.map.has_names ? part.kinds.size() : 0;
+            batch_.changes -= part.kinds.size() - good;
+            CutAt(part, good);
+            DropEmptyParts();
         }
         PassOver(table.map.schema, table.map.table, added.error().ToString());
         return {};
@@ -225,8 +255,9 @@ bool BinlogDecoder::SetCell(const Table& table, std::size_t column, const Field&
 }
 
 // Where the log does not name columns, they are taken for those that the table has now.
-tl::unexpected<Error> BinlogDecoder::Misread(const Table& table, const std::string& what) {
-    if (table.map.has_names) return Corrupt(what);
+tl::unexpected<Error> BinlogDecoder::Misread(const Table& table, const std::string& what) const {
+    const TableEffect altered{TableEffect::Kind::kDefined, table.map.schema, table.map.table};
+    if (table.map.has_names || !resolver_.MayHaveMisread(altered, time_s_)) return Corrupt(what);
     return Fail(ErrorKind::kConflict,
                 what +
                     ": it was made when the table had other columns than now, and the binary "
@@ -234,7 +265,7 @@ tl::unexpected<Error> BinlogDecoder::Misread(const Table& table, const std::stri
                 "SET GLOBAL binlog_row_metadata = 'FULL';");
 }
 
-tl::unexpected<Error> BinlogDecoder::BadCell(const Table& table, std::size_t column) {
+tl::unexpected<Error> BinlogDecoder::BadCell(const Table& table, std::size_t column) const {
     const auto& decoder = table.resolved->decoders[column];
     return Misread(table, fmt::format("column {} of a change of {}.{} is no {}", decoder.info.name,
                                       table.map.schema, table.map.table, ToSql(decoder.type)));
@@ -268,39 +299,7 @@ void BinlogDecoder::Count(TableChanges& part, ChangeKind kind) {
     ++batch_.changes;
 }
 
-namespace {
-
-// The first row of the part that is of this transaction and behind this place in it.
-std::size_t FirstBehind(const TableChanges& part, std::uint64_t commit, std::uint64_t sequence) {
-    auto first = part.kinds.size();
-    for (auto run = part.origins.rbegin(); run != part.origins.rend(); ++run) {
-        const auto rows = first - run->row;
-        const auto before = sequence - std::min(sequence, run->origin.sequence - 1);
-        if (run->origin.commit != commit || before >= rows) break;
-        first = run->row + before;
-        if (before > 0) break;
-    }
-    return first;
-}
-
-void CutAt(TableChanges& part, std::size_t row) {
-    const auto is_behind = [row](const auto& one) { return one.row >= row; };
-    part.rows.CutAt(row);
-    part.kinds.resize(row);
-    std::erase_if(part.key_changes, is_behind);
-    part.old_keys.CutAt(part.key_changes.size());
-    std::erase_if(part.unchanged, is_behind);
-    std::erase_if(part.origins, is_behind);
-}
-
-}  // namespace
-
-void BinlogDecoder::TakeBack(std::uint64_t sequence) {
-    for (auto& part : batch_.tables) {
-        const auto first = FirstBehind(part, origin_.commit, sequence);
-        batch_.changes -= part.kinds.size() - first;
-        if (first < part.kinds.size()) CutAt(part, first);
-    }
+void BinlogDecoder::DropEmptyParts() {
     for (auto i = batch_.tables.size(); i-- > 0;) {
         const auto& part = batch_.tables[i];
         const bool is_empty = part.kinds.empty() && !part.truncated_first && part.recopy.empty() &&
@@ -312,6 +311,15 @@ void BinlogDecoder::TakeBack(std::uint64_t sequence) {
             if (table.in_batch > i) --*table.in_batch;
         }
     }
+}
+
+void BinlogDecoder::TakeBack(std::uint64_t sequence) {
+    for (auto& part : batch_.tables) {
+        const auto first = FirstBehind(part, origin_.commit, sequence);
+        batch_.changes -= part.kinds.size() - first;
+        if (first < part.kinds.size()) CutAt(part, first);
+    }
+    DropEmptyParts();
     if (sequence >= given_out_) return;
     PassOverAll(tables_given_out_, "a transaction that had changed it was rolled back");
 }

@@ -43,6 +43,8 @@ class MySqlStreamSource final : public StreamSource {
     Result<Position> Head() override;
     Result<SourceProgress> Progress() override;
     Status Remove() override { return {}; }
+    Result<Position> WithNotesOf(const Position& position, const Position& other,
+                                 const std::set<std::string>& tables) override;
 
   private:
     // A connection for questions, kept open; opened anew when it broke.
@@ -192,6 +194,20 @@ Result<std::unique_ptr<ChangeSource>> MySqlStreamSource::Follow(
 Result<std::unique_ptr<RowReader>> MySqlStreamSource::ReadRows(
     const SourceTable& table, const std::vector<std::vector<std::string>>& keys) {
     return ReadRowsByKey(parameters_, table, keys);
+}
+
+// What else stands there is heard of a table that waits for its copy too.
+Result<Position> MySqlStreamSource::WithNotesOf(const Position& position, const Position& other,
+                                                const std::set<std::string>& tables) {
+    if (position.text.empty() || other.text.empty()) return position;
+    auto place = BIWA_TRY(BinlogPlace::Parse(position.text));
+    const auto from = BIWA_TRY(BinlogPlace::Parse(other.text)).notes;
+    for (const auto& [table, only_for_fills] : from.asked_for) {
+        if (!tables.contains(table.first + "." + table.second)) continue;
+        place.notes.asked_for[table] = only_for_fills;
+        place.notes.asked_s = std::max(place.notes.asked_s, from.asked_s);
+    }
+    return place.ToPosition();
 }
 
 Result<Position> MySqlStreamSource::Head() {

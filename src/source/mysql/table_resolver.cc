@@ -450,7 +450,9 @@ Status StreamResolver::ReadDefaults(const TableMap& map, const ResolvedTable& re
         const auto found = std::find_if(all.begin(), all.end(), [&](const CatalogColumn& one) {
             return one.name == column.name;
         });
-        const bool is_constant = found != all.end() && found->default_is_constant;
+        // It may have become another type since.
+        const bool is_constant = found != all.end() && found->default_is_constant &&
+                                 DecoderFor(found->info).type == column.type;
         defaults->known.push_back(is_constant);
         if (!is_constant || !found->default_text) continue;
         // The server's own value, in the form of any other: no second reading of texts.

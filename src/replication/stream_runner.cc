@@ -30,11 +30,7 @@ StreamRunner::StreamRunner(Warehouse& warehouse, StreamOptions options,
       line_(warehouse_, OwnLine(options_), *this),
       intake_(warehouse_, options_, open_source_, on_changed_, line_, *this, board_,
               [this] { wake_ = true; }),
-      keeper_(warehouse_, options_, line_, board_,
-              [this] {
-                  intake_.Pause();
-                  return intake_.Forget();
-              }),
+      keeper_(warehouse_, options_, line_, board_, intake_),
       reconciler_(warehouse_, options_.name, options_.dataset, options_.reconcile_every,
                   options_.reconcile_repairs, HostOfReconciler()),
       watch_(options_, open_source_, line_, board_, keeper_, intake_, HostOfWatch()) {

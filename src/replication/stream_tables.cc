@@ -128,6 +128,8 @@ std::vector<TableStep> CompareTables(const std::vector<StreamState::Table>& tabl
                     {Kind::kPublish, name, &there, "its rows are told apart otherwise"});
             } else if (table.part != there.part.ToString()) {
                 steps.push_back({Kind::kPublish, name, &there, "another part of it is wanted"});
+            } else if (!there.is_published.value_or(true)) {
+                steps.push_back({Kind::kPublish, name, &there, "is published now, to be copied"});
             }
             continue;
         }

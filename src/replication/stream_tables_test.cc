@@ -93,6 +93,15 @@ TEST(CompareTablesTest, RowsThatAreToldApartOtherwiseAreCopiedAnew) {
     }
 }
 
+TEST(CompareTablesTest, WhatIsNotPublishedIsCopiedAnewAndPublishedBefore) {
+    auto found = Found("a", "1");
+    found.is_published = false;
+    EXPECT_EQ(Compare({Known("a", "1")}, {found}), Texts{"recopy public.a"});
+    for (const auto phase : {TablePhase::kWaiting, TablePhase::kPaused}) {
+        EXPECT_EQ(Compare({Known("a", "1", phase)}, {found}), Texts{"publish public.a"});
+    }
+}
+
 TEST(CompareTablesTest, AnotherPartIsCopiedAnewAndOneOfAnotherNameIsNotTakenForTheWhole) {
     auto known = Known("a", "1");
     auto found = Found("a", "1");

@@ -80,6 +80,15 @@ std::optional<TableIntake::Ready> TableIntake::ready() const {
     return Ready{joiner_->tables(), joiner_->durable_order(), joiner_->attempt()};
 }
 
+Result<std::set<std::string>> TableIntake::Begun() const {
+    std::set<std::string> begun;
+    if (joiner_) begun.insert(joiner_->tables().begin(), joiner_->tables().end());
+    const auto state = BIWA_TRY(ReadStreamState(warehouse_, JoinName(options_.name)));
+    if (state.phase == StreamPhase::kLeaving) return begun;
+    for (const auto& table : state.tables) begun.insert(table.ToString());
+    return begun;
+}
+
 void TableIntake::NoteFailure(const std::string& reason, SteadyTime again) {
     const auto& tables = joiner_->tables();
     if (tables.size() == 1 || again == SteadyTime::max()) {

@@ -52,6 +52,8 @@ class TableIntake {
         int attempt = 0;
     };
     std::optional<Ready> ready() const;
+    // Tables of which a copy has begun, whether it can go on or not.
+    Result<std::set<std::string>> Begun() const;
     // What could not be copied is tried again at once.
     void TryAgain() { failures_.clear(); }
     // Takes away what the second line has left at the source and here.

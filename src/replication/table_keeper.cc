@@ -16,12 +16,8 @@
 namespace biwa {
 
 TableKeeper::TableKeeper(Warehouse& warehouse, const StreamOptions& options, StreamLine& line,
-                         StreamBoard& board, std::function<Status()> forget_joined)
-    : warehouse_(warehouse),
-      options_(options),
-      line_(line),
-      board_(board),
-      forget_joined_(std::move(forget_joined)) {}
+                         StreamBoard& board, TableIntake& intake)
+    : warehouse_(warehouse), options_(options), line_(line), board_(board), intake_(intake) {}
 
 Result<std::vector<SourceTable>> TableKeeper::Find(StreamSource& source, IfMissing if_missing,
                                                    const std::set<std::string>& known) const {
@@ -65,6 +61,8 @@ bool TableKeeper::HasHeard() {
 
 namespace {
 
+bool IsPublished(const SourceTable& table) { return table.is_published.value_or(true); }
+
 // Whether the log alone tells a masked column by another name.
 bool NamesAreInLog(const SourceTable& table) {
     const auto& columns = table.columns.columns;
@@ -81,6 +79,8 @@ bool TableKeeper::HasToBeHeard(const TableStep& step) const {
         known->phase != TablePhase::kLive) {
         return false;
     }
+    // What is missing in the log ends the history where that is seen.
+    if (known->id == step.found->id && !IsPublished(*step.found)) return false;
     const auto& columns = step.found->columns;
     // One that is published otherwise than its key is makes the application's own updates fail.
     const bool is_published_alike = known->part == step.found->part.ToString() &&
@@ -199,12 +199,13 @@ Status TableKeeper::Adjust(StreamSource& source) {
     std::vector<TableStep> to_publish(others, steps.end());
     steps.erase(others, steps.end());
     for (const auto& step : steps) BIWA_TRY(Carry(source, step));
-    const bool copies_are_published_otherwise =
-        std::any_of(to_publish.begin(), to_publish.end(),
-                    [](const TableStep& step) { return step.kind == TableStep::Kind::kPublish; });
-    if (copies_are_published_otherwise) {
-        // The second line has a publication of its own, by which the application's updates fail.
-        BIWA_TRY(forget_joined_());
+    BIWA_TRY(MindCopies(to_publish));
+    // Once it is published nothing at the source tells that changes of it were missing.
+    const auto is_first_carried = [](const TableStep& step) {
+        return step.kind == TableStep::Kind::kRecopy && !IsPublished(*step.found);
+    };
+    for (const auto& step : to_publish) {
+        if (is_first_carried(step)) BIWA_TRY(Carry(source, step));
     }
     if (!to_publish.empty()) {
         auto as_found = found_;
@@ -218,7 +219,9 @@ Status TableKeeper::Adjust(StreamSource& source) {
         std::lock_guard lock(mutex_);
         signature_ = Signature(as_found);
     }
-    for (const auto& step : to_publish) BIWA_TRY(Carry(source, step));
+    for (const auto& step : to_publish) {
+        if (!is_first_carried(step)) BIWA_TRY(Carry(source, step));
+    }
     auto recopies = BIWA_TRY(CompareColumns());
     BIWA_TRY(PutOffUnheard(source, recopies, hearings));
     for (const auto& step : recopies) BIWA_TRY(Carry(source, step));
@@ -229,6 +232,31 @@ Status TableKeeper::Adjust(StreamSource& source) {
         hearings_ = std::move(hearings);
     }
     board_.ShowTables(found_, line_.state().tables);
+    return {};
+}
+
+// What changes between the beginning of a copy and its table being published is in neither: a copy
+// that has begun goes on without, and the next one is published before.
+Status TableKeeper::MindCopies(std::vector<TableStep>& steps) {
+    const auto is_of_waiting = [](const TableStep& step) {
+        return step.kind == TableStep::Kind::kPublish;
+    };
+    if (std::none_of(steps.begin(), steps.end(), is_of_waiting)) return {};
+    const bool are_published_otherwise =
+        std::any_of(steps.begin(), steps.end(), [&](const TableStep& step) {
+            const auto& known = *line_.state().Find(step.table);
+            return is_of_waiting(step) && (known.part != step.found->part.ToString() ||
+                                           known.inserts_only != step.found->columns.key.empty());
+        });
+    if (are_published_otherwise) {
+        // The second line has a publication of its own, by which the application's updates fail.
+        intake_.Pause();
+        return intake_.Forget();
+    }
+    const auto begun = BIWA_TRY(intake_.Begun());
+    std::erase_if(steps, [&](const TableStep& step) {
+        return is_of_waiting(step) && begun.contains(step.table);
+    });
     return {};
 }
 
@@ -300,7 +328,8 @@ Result<std::vector<TableStep>> TableKeeper::CompareColumns() {
 // What is to be copied has to be published first: what changes in between comes twice.
 Status TableKeeper::Publish(StreamSource& source, std::vector<TableStep>& steps) {
     using Kind = TableStep::Kind;
-    std::set<std::string> added;
+    std::set<std::string> added, named;
+    for (const auto& step : steps) named.insert(step.table);
     const auto publish = [&] {
         std::vector<SourceTable> tables;
         std::set<std::string> as_they_are;
@@ -309,6 +338,8 @@ Status TableKeeper::Publish(StreamSource& source, std::vector<TableStep>& steps)
             if (!table.refusal.empty()) continue;
             const auto* known = line_.state().Find(name);
             if (known == nullptr && !added.contains(name)) continue;
+            // Changes of it are missing, which nobody could tell any more.
+            if (known != nullptr && !IsPublished(table) && !named.contains(name)) continue;
             tables.push_back(table);
             if (known != nullptr && known->part == table.part.ToString() &&
                 known->inserts_only == table.columns.key.empty()) {

@@ -3,7 +3,6 @@
 // Used by the stream's thread, but for what says otherwise.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -15,6 +14,7 @@
 #include "replication/stream_line.h"
 #include "replication/stream_options.h"
 #include "replication/stream_tables.h"
+#include "replication/table_intake.h"
 #include "source/source.h"
 #include "warehouse/warehouse.h"
 
@@ -22,10 +22,9 @@ namespace biwa {
 
 class TableKeeper {
   public:
-    // `forget_joined` lets go of what is copied beside the stream, and takes it away at the source.
     // All outlive it.
     TableKeeper(Warehouse& warehouse, const StreamOptions& options, StreamLine& line,
-                StreamBoard& board, std::function<Status()> forget_joined);
+                StreamBoard& board, TableIntake& intake);
 
     // What the source has now that the stream's patterns name. From any thread.
     Result<std::vector<SourceTable>> Find(StreamSource& source, IfMissing if_missing,
@@ -71,6 +70,7 @@ class TableKeeper {
     Status HearWaiting(StreamSource& source, Hearings& hearings) const;
     // Tables of which the log alone tells what a masked column was called.
     std::set<std::string> TablesToHear() const;
+    Status MindCopies(std::vector<TableStep>& steps);
     Status Publish(StreamSource& source, std::vector<TableStep>& steps);
     Status Carry(StreamSource& source, const TableStep& step);
     Status NoteShapes(const Hearings& put_off);
@@ -81,7 +81,7 @@ class TableKeeper {
     const StreamOptions& options_;
     StreamLine& line_;
     StreamBoard& board_;
-    const std::function<Status()> forget_joined_;
+    TableIntake& intake_;
     std::vector<SourceTable> found_;
     std::map<std::string, std::string> compared_;  // by table: the signature that its target fits
 

@@ -271,6 +271,48 @@ def test_one_that_is_taken_out_of_the_publication_is_copied_anew(database, insta
     assert assert_same_table(database, instance, "t") == 3
 
 
+@pytest.mark.parametrize("built", ["a_rebuilt", "t_rebuilt"])
+def test_a_table_that_takes_the_place_of_another_is_followed_under_that_name(database, instance, built):
+    """As a job does that builds a table anew beside it: what was built had a name of its own, which is gone."""
+    database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    instance.start()
+    instance.sync()
+    for number in (1, 2):
+        database.run(f"CREATE TABLE {built} (id int PRIMARY KEY); INSERT INTO {built} VALUES (1), (2)")
+        instance.settle()
+        database.run(f"INSERT INTO {built} VALUES (3); BEGIN; DROP TABLE t; ALTER TABLE {built} RENAME TO t; COMMIT; INSERT INTO t VALUES (4)")
+        instance.sync()
+        instance.settle()
+        database.run("INSERT INTO t VALUES (5); UPDATE t SET id = 6 WHERE id = 1")
+        if number == 2:
+            instance.restart()
+        instance.sync()
+        assert assert_same_table(database, instance, "t") == 5
+        assert instance.query(f"SELECT id FROM app.{built} ORDER BY id")[:3] == [[1], [2], [3]]
+
+
+@pytest.mark.parametrize("mode", ["", "mode: history\n"])
+def test_one_that_was_not_published_is_copied_anew_though_another_has_it_published(database, instance, mode):
+    """That it was not is seen no more when the publication was set right for the sake of another table."""
+    stream = instance.folder / "streams/app.yaml"
+    stream.write_text(stream.read_text() + mode)
+    database.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    database.run("ALTER PUBLICATION biwa_app DROP TABLE t; INSERT INTO t VALUES (2); CREATE TABLE another (id int PRIMARY KEY)")
+    for _ in range(3):
+        instance.start()
+        time.sleep(0.3)
+        instance.kill()
+    instance.start()
+    instance.sync()
+    instance.settle()
+    database.run("INSERT INTO t VALUES (3)")
+    instance.sync()
+    assert assert_same_table(database, instance, "t") == 3
+
+
 @pytest.mark.parametrize("alteration", [
     "SET (publish = 'insert, truncate')", "SET (publish = 'insert, update, delete')",
     "SET (publish_via_partition_root = false)", "SET TABLE biwa_test_marker, parted, t WHERE (id != 2)",

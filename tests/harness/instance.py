@@ -132,6 +132,7 @@ class Instance:
         return self.process is not None and self.process.poll() is None
 
     def kill(self):
+        assert self.is_running(), f"it ended by itself, with {self.process.poll()}:\n{self.log()}"
         self.process.kill()
         self.process.wait(timeout=10)
 

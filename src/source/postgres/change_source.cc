@@ -107,13 +107,26 @@ ResolvedRelation NamesOf(const Relation& relation, const SourceTable& table,
 
 }  // namespace
 
-Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& relation) {
-    // By its OID: a table may have had another name when the changes were made.
+// By its OID: a table may have had another name when the changes were made. One OID may be of
+// several that the stream has: of one that is gone, as it was renamed to what another was called.
+std::map<std::string, FollowedTable>::iterator StreamResolver::FindTable(const Relation& relation) {
     const auto id = fmt::format("{}", relation.id);
-    const auto name = relation.schema + "." + relation.name;
-    const auto followed = std::find_if(tables_.begin(), tables_.end(), [&](const auto& one) {
-        return one.second.table.id.empty() ? one.first == name : one.second.table.id == id;
-    });
+    const auto is_it = [&](const FollowedTable& one) {
+        return one.table.id.empty() || one.table.id == id;
+    };
+    const auto named = tables_.find(relation.schema + "." + relation.name);
+    if (named != tables_.end() && is_it(named->second)) return named;
+    auto found = tables_.end();
+    for (auto one = tables_.begin(); one != tables_.end(); ++one) {
+        if (one->second.table.id != id) continue;
+        const bool is_there = one->second.until == FollowedTable().until;
+        if (found == tables_.end() || is_there) found = one;
+    }
+    return found;
+}
+
+Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& relation) {
+    const auto followed = FindTable(relation);
     if (followed == tables_.end()) return std::optional<ResolvedRelation>();
     // A type made after the stream began: types of extensions and enums have OIDs from 16,384 on.
     const bool unknown_type = std::any_of(

@@ -28,6 +28,7 @@ class StreamResolver final : public RelationResolver {
     Result<std::optional<ResolvedRelation>> Resolve(const Relation& relation) override;
 
   private:
+    std::map<std::string, FollowedTable>::iterator FindTable(const Relation& relation);
     Result<std::optional<TableSchema>> ReadColumns(const std::string& name, const std::string& id);
 
     const ConnectionParameters parameters_;

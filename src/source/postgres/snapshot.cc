@@ -28,14 +28,23 @@ class NoRows final : public RowReader {
 // The range of a partitioned table that is all of it, read through the root.
 constexpr const char* kWholeTree = "*";
 
+Error GoneSince(const SourceTable& table) {
+    return {ErrorKind::kUnavailable,
+            fmt::format("{} has gone since the copy began", table.ToString()),
+            {}};
+}
+
 // Locks what a range is read from, until the connection is given back, and tells the number of its
-// file.
-Result<std::string> LockAndTellFile(const Connection& connection, const std::string& name) {
-    const auto rows = BIWA_TRY(
-        connection.Query(fmt::format("SELECT pg_catalog.pg_relation_filenode($1::regclass), "
-                                     "(SELECT true FROM ONLY {} LIMIT 0)",
-                                     name),
-                         {name}));
+// file. The server looks a name up as of now, not as of the snapshot: what has it has to be the
+// relation that is meant.
+Result<std::string> LockAndTellFile(const Connection& connection, const SourceTable& table,
+                                    const std::string& name, const std::string& oid) {
+    const auto rows = BIWA_TRY(connection.Query(
+        fmt::format("SELECT pg_catalog.pg_relation_filenode($1::regclass), $1::regclass::oid, "
+                    "(SELECT true FROM ONLY {} LIMIT 0)",
+                    name),
+        {name}));
+    if (rows.Text(0, 1) != oid) return tl::unexpected(GoneSince(table));
     return rows.Text(0, 0);
 }
 
@@ -54,17 +63,18 @@ tl::unexpected<Error> ChangedSince(Error error, const SourceTable& table) {
 // table's.
 Result<std::string> FromClause(const Connection& connection, const SourceTable& table,
                                const std::string& range, const TablePart& part) {
-    auto name = QualifiedName(table);
+    auto name = QualifiedName(table), oid = table.id;
     if (range == kWholeTree) return name + " WHERE true" + AndWhere(part);
     auto pages = range;
     if (const auto colon = range.find(':'); colon != std::string::npos) {
         pages = range.substr(colon + 1);
-        name = BIWA_TRY(NameOfLeaf(connection, name, range.substr(0, colon)));
+        oid = range.substr(0, colon);
+        name = BIWA_TRY(NameOfLeaf(connection, name, oid));
         if (name.empty()) return name;
     }
     const auto at = pages.find('@');
     if (at != std::string::npos &&
-        BIWA_TRY(LockAndTellFile(connection, name)) != pages.substr(at + 1)) {
+        BIWA_TRY(LockAndTellFile(connection, table, name, oid)) != pages.substr(at + 1)) {
         return Unavailable(fmt::format("{} was rewritten since the copy began", table.ToString()));
     }
     pages = pages.substr(0, at);
@@ -108,8 +118,10 @@ Result<std::vector<SnapshotRange>> PostgresSnapshot::Split(const SourceTable& ta
             "SELECT pg_catalog.pg_relation_size($1::regclass) / "
             "current_setting('block_size')::bigint, "
             "relkind = 'p', pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class "
-            "WHERE oid = $1::regclass",
-            {name}));
+            "WHERE oid = $1::regclass AND oid = $2::oid",
+            {name, table.id}));
+        // Another table has the name now, perhaps one that the snapshot does not have.
+        if (rows.empty()) return tl::unexpected(GoneSince(table));
         if (rows.Boolean(0, 1)) {
             ranges.push_back({kWholeTree, 0});
         } else {
@@ -138,9 +150,7 @@ Result<CatalogTable> PostgresSnapshot::Describe(const SourceTable& table) {
     auto tables =
         BIWA_TRY(ReadTables(connection, types_, {table.ToString()}, IfMissing::kPassOver, only_));
     GiveBack(std::move(connection));
-    if (tables.empty()) {
-        return Unavailable(fmt::format("{} has gone since the copy began", table.ToString()));
-    }
+    if (tables.empty()) return tl::unexpected(GoneSince(table));
     auto& now = tables.front();
     if (now.table.columns.columns != table.columns.columns) {
         // The next attempt begins with the columns that there are then, and goes on with the copy.
@@ -182,21 +192,20 @@ Result<bool> PostgresSnapshot::AreCurrent(const SourceTable& table,
     auto connection = BIWA_TRY(TakeConnection());
     const auto there = BIWA_TRY(
         connection.Query("SELECT pg_catalog.to_regclass($1) IS NOT NULL", {QualifiedName(table)}));
-    if (!there.Boolean(0, 0)) {
-        return Unavailable(fmt::format("{} has gone since the copy began", table.ToString()));
-    }
+    if (!there.Boolean(0, 0)) return tl::unexpected(GoneSince(table));
     BIWA_TRY(CompareColumns(connection, table));
     for (const auto& range : ranges) {
         const auto at = range.text.find('@');
         if (at == std::string::npos) continue;
         const auto file = range.text.substr(at + 1);
         if (!checked.insert(file).second) continue;
-        auto name = QualifiedName(table);
+        auto name = QualifiedName(table), oid = table.id;
         if (const auto colon = range.text.find(':'); colon != std::string::npos) {
-            name = BIWA_TRY(NameOfLeaf(connection, name, range.text.substr(0, colon)));
+            oid = range.text.substr(0, colon);
+            name = BIWA_TRY(NameOfLeaf(connection, name, oid));
             if (name.empty()) continue;
         }
-        if (BIWA_TRY(LockAndTellFile(connection, name)) != file) {
+        if (BIWA_TRY(LockAndTellFile(connection, table, name, oid)) != file) {
             GiveBack(std::move(connection));
             return false;
         }

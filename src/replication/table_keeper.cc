@@ -189,16 +189,9 @@ Status TableKeeper::Adjust(StreamSource& source) {
         std::lock_guard lock(mutex_);
         signature_ = Signature(found_);
     }
-    auto steps = CompareTables(line_.state().tables, found_);
+    auto to_publish = BIWA_TRY(CarryRenames(source));
     Hearings hearings;
-    BIWA_TRY(PutOffUnheard(source, steps, hearings));
-    // The publication follows a table whatever its name; all else is published by name.
-    const auto others = std::stable_partition(
-        steps.begin(), steps.end(),
-        [](const TableStep& step) { return step.kind == TableStep::Kind::kRename; });
-    std::vector<TableStep> to_publish(others, steps.end());
-    steps.erase(others, steps.end());
-    for (const auto& step : steps) BIWA_TRY(Carry(source, step));
+    BIWA_TRY(PutOffUnheard(source, to_publish, hearings));
     BIWA_TRY(MindCopies(to_publish));
     // Once it is published nothing at the source tells that changes of it were missing.
     const auto is_first_carried = [](const TableStep& step) {
@@ -233,6 +226,21 @@ Status TableKeeper::Adjust(StreamSource& source) {
     }
     board_.ShowTables(found_, line_.state().tables);
     return {};
+}
+
+// The publication follows a table whatever its name; all else is published by name. What else has
+// become of a table is seen when it has the name of now.
+Result<std::vector<TableStep>> TableKeeper::CarryRenames(StreamSource& source) {
+    for (;;) {
+        auto steps = CompareTables(line_.state().tables, found_);
+        bool is_one_renamed = false;
+        for (const auto& step : steps) {
+            if (step.kind != TableStep::Kind::kRename) continue;
+            BIWA_TRY(Carry(source, step));
+            is_one_renamed = true;
+        }
+        if (!is_one_renamed) return steps;
+    }
 }
 
 // What changes between the beginning of a copy and its table being published is in neither: a copy

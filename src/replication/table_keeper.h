@@ -70,6 +70,7 @@ class TableKeeper {
     Status HearWaiting(StreamSource& source, Hearings& hearings) const;
     // Tables of which the log alone tells what a masked column was called.
     std::set<std::string> TablesToHear() const;
+    Result<std::vector<TableStep>> CarryRenames(StreamSource& source);
     Status MindCopies(std::vector<TableStep>& steps);
     Status Publish(StreamSource& source, std::vector<TableStep>& steps);
     Status Carry(StreamSource& source, const TableStep& step);

@@ -291,6 +291,21 @@ def test_a_table_that_takes_the_place_of_another_is_followed_under_that_name(dat
         assert instance.query(f"SELECT id FROM app.{built} ORDER BY id")[:3] == [[1], [2], [3]]
 
 
+def test_one_that_is_renamed_and_stored_anew_at_once_is_copied_anew(database, instance):
+    database.run("CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1);"
+                 "CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE part (id int PRIMARY KEY)")
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    database.run("ALTER TABLE t ALTER COLUMN n TYPE bigint USING n + 1; ALTER TABLE t RENAME TO u; INSERT INTO part VALUES (2);"
+                 "ALTER TABLE parted ATTACH PARTITION part FOR VALUES FROM (1) TO (5); ALTER TABLE parted RENAME TO whole")
+    instance.start()
+    instance.settle()
+    for table in ("u", "whole"):
+        wait_until(lambda table=table: instance.query(f"SELECT count(*) FROM app.{table}") == [[1]], instance.stream, 20)
+        assert assert_same_table(database, instance, table) == 1
+
+
 @pytest.mark.parametrize("mode", ["", "mode: history\n"])
 def test_one_that_was_not_published_is_copied_anew_though_another_has_it_published(database, instance, mode):
     """That it was not is seen no more when the publication was set right for the sake of another table."""

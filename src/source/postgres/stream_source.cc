@@ -335,7 +335,15 @@ Status PostgresStreamSource::Publish(const std::vector<SourceTable>& tables,
     }
     const auto statements = BIWA_TRY(ChangesOf(connection, name_, all, as_they_are)) +
                             BIWA_TRY(ChangesOf(connection, inserts_, inserts, as_they_are));
-    return statements.empty() ? Status() : connection.Execute(statements);
+    if (statements.empty()) return {};
+    auto published = connection.Execute(statements);
+    // By name: it is another table that is a member (42710), or is none (42704), as they were
+    // renamed since they were looked for. The next look tells.
+    const auto& state = connection.last_state();
+    if (!published && (state == "42710" || state == "42704")) {
+        published.error().kind = ErrorKind::kUnavailable;
+    }
+    return published;
 }
 
 Result<std::unique_ptr<SnapshotReader>> PostgresStreamSource::ResumeSnapshot() {

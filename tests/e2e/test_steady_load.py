@@ -22,8 +22,9 @@ def test_a_stream_under_load_that_never_rests_is_said_to_keep_up(server, tmp_pat
             time.sleep(0.1)
             seen.add(instance.stream()["state"])
         assert seen == {"streaming"}
+        # While nobody reads, commits that cost something are up to ten seconds apart.
+        wait_until(lambda: instance.stream()["changes_total"] > before["changes_total"], instance.stream, 30)
         after = instance.stream()
-        assert after["changes_total"] > before["changes_total"]
         assert after["lag_seconds"] < 5
         load.terminate()
         load.wait(timeout=20)

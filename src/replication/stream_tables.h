@@ -31,7 +31,7 @@ struct TableStep {
         kAdd,      // the stream does not have it: to be copied
         kRecopy,   // it is another table, or its rows are told apart otherwise: to be copied anew
         kRename,   // it has another name now
-        kPublish,  // not followed for now, but no more to be published as it is
+        kPublish,  // not followed for now, and not published as it has to be
         kGone,     // it is not there or not of the stream any more, or cannot be followed
     };
     Kind kind = Kind::kAdd;

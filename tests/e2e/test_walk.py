@@ -134,8 +134,8 @@ class PostgresWalk(Walk):
     def rekey(self, name):
         if self.kinds[name] == "unkeyed":
             self.run(f"ALTER TABLE {name} ADD CONSTRAINT {self.keys[name]} PRIMARY KEY (id)")
-            self.identity(name)
             self.kinds[name] = "key"
+            self.identity(name)
 
     def vacuum(self, name):
         if self.batch is None:

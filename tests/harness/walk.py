@@ -18,10 +18,10 @@ class Walk:
     WHAT = {}
     ALWAYS = ()  # columns that every table has besides `id`
 
-    def __init__(self, database, instance, seed):
+    def __init__(self, database, instance, seed, variant=""):
         self.database, self.instance = database, instance
-        self.chance = random.Random(seed)
-        self.title = f"BIWA_SEED={seed}"
+        self.chance = random.Random(f"{seed} {variant}")
+        self.title = f"BIWA_SEED={seed} {variant}"
         self.tables = {}  # name -> columns behind `id`, of those that are there
         self.next_id, self.next_column = 1, 1
         self.said = []

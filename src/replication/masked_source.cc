@@ -98,6 +98,7 @@ class MaskedChanges final : public ChangeSource {
             BIWA_TRY(tables_->CheckNames(part));
             auto found = tables_->ForChanges(part);
             if (!found && found.error().kind == ErrorKind::kConflict) {
+                tables_->HearKnown(part);
                 Withhold(part, std::move(found).error().message);
                 continue;
             }
@@ -122,6 +123,7 @@ class MaskedChanges final : public ChangeSource {
         TableChanges withheld;
         withheld.schema = std::move(part.schema);
         withheld.name = std::move(part.name);
+        withheld.id = std::move(part.id);
         withheld.columns = std::move(part.columns);
         withheld.rows = RowStore(withheld.columns->columns);
         withheld.heard = std::move(part.heard);

@@ -73,7 +73,7 @@ Status MaskedTables::ReadBooks() {
     std::lock_guard lock(mutex_);
     books_ = std::move(books);
     // What of that was not applied is read again, and said again.
-    for (auto& [name, table] : tables_) {
+    for (auto& [key, table] : tables_) {
         table.latest.clear();
         table.dropped.clear();
     }
@@ -85,12 +85,51 @@ KeyedHash MaskedTables::hash() const {
     return hash_;
 }
 
+MaskedTables::Table& MaskedTables::Describing(const SourceTable& clear) {
+    const auto name = clear.ToString();
+    auto& latest = described_[name];
+    if (latest != clear.id) {
+        // Of those before that one changes may still come.
+        for (auto one = tables_.lower_bound({name, ""});
+             one != tables_.end() && one->first.first == name;) {
+            one = one->first.second == latest ? std::next(one) : tables_.erase(one);
+        }
+        latest = clear.id;
+    }
+    return tables_[{name, clear.id}];
+}
+
+std::vector<const MaskedTables::Table*> MaskedTables::Find(const SourceTable& masked) const {
+    const auto name = masked.ToString();
+    std::vector<const Table*> found;
+    const auto add = [&](const std::string& id) {
+        const auto one = tables_.find({name, id});
+        if (one != tables_.end()) found.push_back(&one->second);
+    };
+    add(masked.id);
+    const auto latest = described_.find(name);
+    if (latest != described_.end() && latest->second != masked.id) add(latest->second);
+    return found;
+}
+
+SourceTable MaskedTables::TableOf(const TableChanges& changes) const {
+    SourceTable table;
+    table.schema = changes.schema;
+    table.name = changes.name;
+    table.id = changes.id;
+    const auto latest = described_.find(table.ToString());
+    if (table.id.empty() && latest != described_.end()) table.id = latest->second;
+    return table;
+}
+
+bool MaskedTables::IsDescribed(const SourceTable& table) const {
+    const auto latest = described_.find(table.ToString());
+    return latest != described_.end() && latest->second == table.id;
+}
+
 Result<SourceTable> MaskedTables::Describe(SourceTable clear) {
     std::lock_guard lock(mutex_);
-    auto& state = tables_[clear.ToString()];
-    if (!clear.id.empty() && !state.clear.id.empty() && clear.id != state.clear.id) {
-        state.schemas.clear();
-    }
+    auto& state = Describing(clear);
     BIWA_TRY(CheckRenamed(clear, clear.columns, KnownColumns(clear, state)));
     state.clear = clear;
     state.kept = KeptMasks(clear);
@@ -185,11 +224,13 @@ Result<std::string> MaskedTables::MayBeCopyOf(const SourceTable& table) const {
 
 SourceTable MaskedTables::Clear(const SourceTable& masked) const {
     std::lock_guard lock(mutex_);
-    const auto found = tables_.find(masked.ToString());
-    if (found == tables_.end() || found->second.clear.name.empty()) return masked;
-    auto clear = found->second.clear;
-    clear.id = masked.id;
-    return clear;
+    for (const auto* state : Find(masked)) {
+        if (state->clear.name.empty()) continue;
+        auto clear = state->clear;
+        clear.id = masked.id;
+        return clear;
+    }
+    return masked;
 }
 
 std::vector<SourceTable> MaskedTables::Clear(const std::vector<SourceTable>& masked) const {
@@ -200,21 +241,21 @@ std::vector<SourceTable> MaskedTables::Clear(const std::vector<SourceTable>& mas
 
 Result<MaskedTable> MaskedTables::ForChanges(const TableChanges& changes) {
     std::lock_guard lock(mutex_);
-    SourceTable table;
-    table.schema = changes.schema;
-    table.name = changes.name;
-    auto& state = tables_[table.ToString()];
+    const auto table = TableOf(changes);
+    auto& state = tables_[{table.ToString(), table.id}];
     for (const auto& known : state.schemas) {
         if (known.clear == changes.columns) return known;
     }
-    table.id = state.clear.id;
     // Of one that is not at the source any more, all that was masked is.
     if (state.clear.name.empty()) state.kept = KeptMasks(table);
     BIWA_TRY(CheckGone(table, *changes.columns, KnownColumns(table, state)));
     auto known = KnownBefore(table, *changes.columns, state);
     if (auto checked = CheckRenamed(table, *changes.columns, known); !checked) {
         BIWA_TRY(Forgive(known, table, state));
-        if (!CheckRenamed(table, *changes.columns, known)) return tl::unexpected(checked.error());
+        // Nobody could name columns of a table that has not this name any more.
+        if (IsDescribed(table) && !CheckRenamed(table, *changes.columns, known)) {
+            return tl::unexpected(checked.error());
+        }
         return Fail(ErrorKind::kConflict, std::move(checked).error().message);
     }
     BIWA_TRY(CheckOrder(table, changes.columns->columns, state));
@@ -248,9 +289,7 @@ Status MaskedTables::CheckStill(const MaskedTable& described, const SourceTable&
 
 Status MaskedTables::CheckNames(const TableChanges& changes) const {
     std::lock_guard lock(mutex_);
-    SourceTable table;
-    table.schema = changes.schema;
-    table.name = changes.name;
+    const auto table = TableOf(changes);
     for (const auto& [written, now] : changes.renamed) {
         auto before = written;
         for (const auto& column : changes.columns->columns) {
@@ -266,22 +305,19 @@ Status MaskedTables::CheckNames(const TableChanges& changes) const {
 void MaskedTables::NoteDropped(TableChanges& changes) {
     if (changes.dropped.empty() && changes.renamed.empty()) return;
     std::lock_guard lock(mutex_);
-    SourceTable table;
-    table.schema = changes.schema;
-    table.name = changes.name;
+    const auto table = TableOf(changes);
     for (const auto& [before, now] : changes.renamed) {
         const auto is_masked = IsMasked(table, before);
         if (is_masked && !*is_masked) changes.dropped.push_back(SmallLetters(before));
     }
-    tables_[table.ToString()].dropped.insert(changes.dropped.begin(), changes.dropped.end());
+    tables_[{table.ToString(), table.id}].dropped.insert(changes.dropped.begin(),
+                                                         changes.dropped.end());
 }
 
 Status MaskedTables::Hear(TableChanges& changes) {
     std::lock_guard lock(mutex_);
-    SourceTable table;
-    table.schema = changes.schema;
-    table.name = changes.name;
-    auto& state = tables_[table.ToString()];
+    const auto table = TableOf(changes);
+    auto& state = tables_[{table.ToString(), table.id}];
     if (state.heard_in != changes.columns) {
         std::vector<TableChanges::HeardColumn> heard;
         for (const auto& column : changes.columns->columns) {
@@ -295,6 +331,21 @@ Status MaskedTables::Hear(TableChanges& changes) {
     }
     changes.heard = state.heard;
     return {};
+}
+
+void MaskedTables::HearKnown(TableChanges& changes) const {
+    std::lock_guard lock(mutex_);
+    const auto table = TableOf(changes);
+    const auto found = tables_.find({table.ToString(), table.id});
+    if (found == tables_.end()) return;
+    auto heard = changes.heard ? *changes.heard : std::vector<TableChanges::HeardColumn>();
+    for (const auto& one : KnownColumns(table, found->second)) {
+        if (one.number != 0 && !one.mask.empty()) {
+            heard.push_back({one.number, one.name, one.mask});
+        }
+    }
+    changes.heard =
+        std::make_shared<const std::vector<TableChanges::HeardColumn>>(std::move(heard));
 }
 
 void MaskedTables::Remember(const MaskedTable& table, const TableChanges& changes) {
@@ -314,9 +365,8 @@ void MaskedTables::Durable(std::uint64_t order) {
 
 Result<MaskedTable> MaskedTables::ForRows(const SourceTable& masked) const {
     std::lock_guard lock(mutex_);
-    const auto found = tables_.find(masked.ToString());
-    if (found != tables_.end()) {
-        for (const auto& known : found->second.schemas) {
+    for (const auto* state : Find(masked)) {
+        for (const auto& known : state->schemas) {
             if (known.masked->columns == masked.columns.columns) return known;
         }
     }
@@ -463,10 +513,9 @@ Status MaskedTables::Forgive(std::vector<KnownColumn>& known, const SourceTable&
     const auto* booked = BookedOf(table);
     if (booked == nullptr || IsAnother(table)) return {};
     for (const auto& now : state.clear.columns.columns) {
-        const auto is_it = [&](const auto& one) {
+        const auto is_it = [&](const KnownColumn& one) {
             return now.number != 0 && one.number == now.number;
         };
-        if (std::none_of(booked->begin(), booked->end(), is_it)) continue;
         const auto mask = BIWA_TRY(MaskNow(table, now.name));
         const bool shows_more = std::any_of(
             known.begin(), known.end(),

@@ -74,6 +74,8 @@ class MaskedTables {
 
     // Tells which of their columns are masked.
     Status Hear(TableChanges& changes);
+    // And which of the table's are, by all that is known of it.
+    void HearKnown(TableChanges& changes) const;
 
     void Remember(const MaskedTable& table, const TableChanges& changes);
     void Committed(std::uint64_t order);
@@ -98,6 +100,14 @@ class MaskedTables {
         std::shared_ptr<const TableSchema> heard_in;
         std::shared_ptr<const std::vector<TableChanges::HeardColumn>> heard;
     };
+
+    Table& Describing(const SourceTable& clear);
+    // That one, and the one that has its name now; as far as anything is known of them.
+    std::vector<const Table*> Find(const SourceTable& masked) const;
+    // Without its columns.
+    SourceTable TableOf(const TableChanges& changes) const;
+    // Whether it has that name now.
+    bool IsDescribed(const SourceTable& table) const;
 
     // Whether that is a table of this dataset, which has been copied: only then its id is one of
     // this source.
@@ -147,8 +157,8 @@ class MaskedTables {
                                          const Table& state) const;
 
     // Leaves out the masks of columns that were called otherwise for a while, and are called now
-    // what shows no more: nobody could name them as they were. Only of those in the warehouse's
-    // books, which tell them at the next look too, after a restart as well.
+    // what shows no more: nobody could name them as they were. What is known of them is written
+    // down with that (HearKnown), and tells them after a restart as well.
     Status Forgive(std::vector<KnownColumn>& known, const SourceTable& table,
                    const Table& state) const;
 
@@ -193,7 +203,10 @@ class MaskedTables {
     mutable std::mutex mutex_;  // guards all below
     KeyedHash hash_;
     MaskBooks books_;
-    std::map<std::string, Table> tables_;
+    // By name and id: what has a name now may not be what changes of that name are of, which were
+    // made before.
+    std::map<std::pair<std::string, std::string>, Table> tables_;
+    std::map<std::string, std::string> described_;  // name -> id, of those that there are
     ClearKeys keys_;
 };
 

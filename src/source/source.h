@@ -118,6 +118,7 @@ struct ChangeOrigin {
 struct TableChanges {
     std::string schema;  // as the source names the table
     std::string name;
+    std::string id = {};  // SourceTable::id; may be empty where that is
     std::shared_ptr<const TableSchema> columns;
 
     // One row a change: the row as it became or, of a delete, its key and NULLs (the key is the

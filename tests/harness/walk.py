@@ -39,11 +39,14 @@ class Walk:
     def number(self):
         return self.chance.choice(("NULL", str(self.chance.randrange(100))))
 
+    def value(self, _name, _column):
+        return self.number()
+
     def insert_values(self, name):
         names = [c for c in self.tables[name] if self.chance.random() < 0.6]
         self.next_id += 1
         return (f"INSERT INTO {name} (id{''.join(', ' + c for c in names)}) "
-                f"VALUES ({self.next_id}{''.join(', ' + self.number() for _ in names)})")
+                f"VALUES ({self.next_id}{''.join(', ' + self.value(name, c) for c in names)})")
 
     def columns(self):
         """Of a new table."""
@@ -137,6 +140,14 @@ class Walk:
                 self.turn()
             self.instance.start()
 
+    # What is here of a table.
+
+    def which_rows(self, _name):
+        return ""
+
+    def seen_as(self, _name, _column, value):
+        return str(value)
+
     def check(self):
         # A column that has come is seen with the table's next change.
         for name in self.tables:
@@ -146,7 +157,8 @@ class Walk:
         for name, columns in self.tables.items():
             names = ", ".join(["id", *columns, *self.ALWAYS])
             asked = f"SELECT {names} FROM {{}} ORDER BY {names}"
-            theirs = sorted(([str(value) for value in row] for row in self.database.run(asked.format(name))))
+            theirs = self.database.run(f"SELECT {names} FROM {name}{self.which_rows(name)}")
+            theirs = sorted([self.seen_as(name, column, value) for column, value in zip(["id", *columns, *self.ALWAYS], row)] for row in theirs)
 
             def here(table):
                 return sorted([str(value) for value in row] for row in self.instance.query(asked.format(table)))

@@ -84,17 +84,19 @@ void SetKey(const Relation& relation, const TableSchema& known, TableSchema& sch
 // Each column as often as there are columns of today's that it may be, with the number of each.
 ResolvedRelation NamesOf(const Relation& relation, const SourceTable& table,
                          const TableSchema& known, const TypeCatalog& types) {
-    const bool is_same = HasColumns(known, relation);
+    std::vector<std::string> names;
+    for (const auto& column : relation.columns) names.push_back(column.name);
+    const auto type_of = [&](std::size_t i, std::size_t place) {
+        return DecoderOf(relation.columns[i], types, &known.columns[place]).type;
+    };
+    const auto places = MayBePlaces(names, known, [&](std::size_t i, std::size_t place) {
+        return type_of(i, place) == known.columns[place].type;
+    });
     auto schema = std::make_shared<TableSchema>();
-    for (std::size_t i = 0; i < relation.columns.size(); ++i) {
-        const auto& sent = relation.columns[i];
-        for (std::size_t place = 0; place < known.columns.size(); ++place) {
-            const auto& column = known.columns[place];
-            const auto type = DecoderOf(sent, types, &column).type;
-            if (is_same ? place != i : !MayBe(i, place, column.number) || type != column.type) {
-                continue;
-            }
-            schema->columns.emplace_back(Column{sent.name, type, true, ""}).number = column.number;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        for (const auto place : places[i]) {
+            schema->columns.emplace_back(Column{names[i], type_of(i, place), true, ""}).number =
+                known.columns[place].number;
         }
     }
     ResolvedRelation resolved;

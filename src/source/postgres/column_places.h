@@ -35,4 +35,12 @@ inline bool MayBe(std::size_t i, std::size_t place, std::int32_t number) {
     return place <= i && i < static_cast<std::size_t>(number);
 }
 
+// Which of today's columns each of those of then may be, by all that people do: some of today's,
+// by their places among `known`. Where the names that are left stand in the order that they had,
+// each is the column that has its name. One whose name has gone may have got another name, and that
+// of a neighbour that was dropped for it. Else whatever the counts and types allow.
+std::vector<std::vector<std::size_t>> MayBePlaces(
+    const std::vector<std::string>& names, const TableSchema& known,
+    const std::function<bool(std::size_t, std::size_t)>& same_type);
+
 }  // namespace biwa::postgres

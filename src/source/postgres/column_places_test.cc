@@ -73,5 +73,69 @@ TEST(ColumnPlacesTest, WhereAColumnMayBeByTheCounts) {
     EXPECT_FALSE(MayBe(1, 0, 1));
 }
 
+// The numbers that each of these columns of then may have, all whole numbers.
+std::vector<Expected> MayBeNumbers(const std::vector<std::string>& names,
+                                   const std::vector<Known>& today) {
+    TableSchema known;
+    for (const auto& one : today) {
+        known.columns.push_back({one.name, {one.type}, true, ""});
+        known.columns.back().number = one.number;
+    }
+    std::vector<Expected> numbers;
+    const auto same_type = [&](std::size_t, std::size_t column) {
+        return known.columns[column].type.id == TypeId::kInt32;
+    };
+    for (const auto& places : MayBePlaces(names, known, same_type)) {
+        auto& of_one = numbers.emplace_back();
+        for (const auto place : places) of_one.push_back(known.columns[place].number);
+    }
+    return numbers;
+}
+
+using AllExpected = std::vector<Expected>;
+
+TEST(ColumnPlacesTest, AColumnMayBeWhatHasItsName) {
+    EXPECT_EQ(MayBeNumbers({"id", "s"}, {{"id", 1}, {"s", 2}}), (AllExpected{{1}, {2}}));
+    EXPECT_EQ(MayBeNumbers({"id", "c", "s", "n"}, {{"id", 1}, {"c", 3}, {"s", 4}}),
+              (AllExpected{{1}, {3}, {4}, {}}));
+    // Its type may have been changed.
+    EXPECT_EQ(MayBeNumbers({"id", "s", "n"}, {{"id", 1}, {"s", 2, TypeId::kText}}),
+              (AllExpected{{1}, {2}, {}}));
+}
+
+TEST(ColumnPlacesTest, OneWhoseNameHasGoneMayBeCalledOtherwise) {
+    EXPECT_EQ(MayBeNumbers({"id", "c", "s"}, {{"id", 1}, {"c", 3}, {"n", 4}, {"m", 5}}),
+              (AllExpected{{1}, {3}, {3, 4}}));
+    EXPECT_EQ(MayBeNumbers({"id", "c", "s"}, {{"id", 1}, {"c", 2}, {"n", 4}, {"m", 5}}),
+              (AllExpected{{1}, {2}, {4}}));
+    EXPECT_EQ(MayBeNumbers({"id", "s", "c"}, {{"id", 1}, {"n", 2}, {"c", 3}}),
+              (AllExpected{{1}, {2}, {3}}));
+    EXPECT_EQ(MayBeNumbers({"id", "s", "c"}, {{"id", 1}, {"c", 3}, {"n", 4}}),
+              (AllExpected{{1}, {3}, {3}}));
+}
+
+TEST(ColumnPlacesTest, OneWhoseNameHasGoneMayHaveThatOfANeighbour) {
+    // c was dropped, and s got its name.
+    EXPECT_EQ(MayBeNumbers({"id", "c", "s"}, {{"id", 1}, {"c", 3}}), (AllExpected{{1}, {3}, {3}}));
+    EXPECT_EQ(MayBeNumbers({"id", "c", "s", "b"}, {{"id", 1}, {"c", 3}, {"b", 5}}),
+              (AllExpected{{1}, {3}, {3, 5}, {5}}));
+    EXPECT_EQ(MayBeNumbers({"id", "s", "c"}, {{"id", 1}, {"c", 3}}), (AllExpected{{1}, {3}, {3}}));
+    EXPECT_EQ(MayBeNumbers({"id", "s", "c", "b"}, {{"id", 1}, {"c", 3}, {"b", 5}}),
+              (AllExpected{{1}, {3}, {3}, {5}}));
+    // There was no other number for c.
+    EXPECT_EQ(MayBeNumbers({"id", "c", "s"}, {{"id", 1}, {"c", 2}}), (AllExpected{{1}, {2}, {}}));
+    EXPECT_EQ(MayBeNumbers({"id", "s", "c", "b"}, {{"id", 1}, {"c", 3}, {"b", 4}}),
+              (AllExpected{{1}, {}, {3}, {4}}));
+}
+
+TEST(ColumnPlacesTest, WhereNamesWereExchangedTheCountsTell) {
+    EXPECT_EQ(MayBeNumbers({"id", "a", "s", "x"}, {{"id", 1}, {"s", 2}, {"a", 3}}),
+              (AllExpected{{1}, {2}, {3}, {}}));
+    // No number is left for s beside c, so that one of them got the name of the other.
+    EXPECT_EQ(MayBeNumbers({"id", "s", "c"}, {{"id", 1}, {"c", 2}}), (AllExpected{{1}, {2}, {}}));
+    EXPECT_EQ(MayBeNumbers({"id", "c", "s", "b"}, {{"id", 1}, {"c", 3}, {"b", 4}}),
+              (AllExpected{{1}, {3}, {3, 4}, {4}}));
+}
+
 }  // namespace
 }  // namespace biwa::postgres

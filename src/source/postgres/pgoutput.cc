@@ -272,6 +272,7 @@ TableChanges& PgOutputDecoder::PartOf(Table& table) {
     const bool is_named = !table.resolved->name.empty();
     part.schema = is_named ? table.resolved->schema : table.relation.schema;
     part.name = is_named ? table.resolved->name : table.relation.name;
+    part.id = fmt::format("{}", table.relation.id);
     part.columns = table.resolved->columns;
     part.rows = RowStore(part.columns->columns, table.rows_expected);
     std::vector<Column> key;

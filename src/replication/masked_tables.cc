@@ -325,6 +325,10 @@ Status MaskedTables::Hear(TableChanges& changes) {
             if (column.number == 0 || mask.empty()) continue;
             heard.push_back({column.number, column.name, std::move(mask)});
         }
+        for (const auto& one : changes.may_be) {
+            auto mask = BIWA_TRY(MaskNow(table, one.name));
+            if (!mask.empty()) heard.push_back({one.number, one.name, std::move(mask)});
+        }
         state.heard_in = changes.columns;
         state.heard =
             std::make_shared<const std::vector<TableChanges::HeardColumn>>(std::move(heard));

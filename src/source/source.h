@@ -159,14 +159,18 @@ struct TableChanges {
     // Columns that the source dropped before the first of these changes. What comes by such a name
     // later is another column.
     std::vector<std::string> dropped = {};
-    // Those of the columns that are masked, by what they are called here.
+    // What a column is called here.
     struct HeardColumn {
         std::int32_t number;  // Column::number
         std::string name;
-        std::string mask;  // as people write it
+        std::string mask = {};  // as people write it
     };
+    // The columns without a number that are not gone for certain, with each number that they may
+    // have.
+    std::vector<HeardColumn> may_be = {};
+    // Those of the columns that are masked.
     std::shared_ptr<const std::vector<HeardColumn>> heard = {};
-    // These are no changes: only what columns the table had by now (FollowedTable::names_only).
+    // These are no changes: only what the table's columns are called (FollowedTable::names_only).
     bool names_only = false;
 
     // Says where the last of `kinds` stands.

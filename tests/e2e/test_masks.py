@@ -176,6 +176,76 @@ def test_names_are_heard_while_a_table_waits_to_be_copied_anew(database, instanc
     assert instance.query("SELECT count(*) FROM _biwa.heard_columns") == [[0]]
 
 
+def test_a_name_is_heard_though_a_column_before_it_was_dropped_since(database, instance):
+    """Which column had it is not certain by the place then; the one that it may have been is clear here."""
+    def write_stream(masks):
+        instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n"
+                       f"mask_key: ${{file:secrets/masks.key}}\nmasks:\n{masks}")
+
+    instance.write("secrets/masks.key", KEY + "\n", 0o600)
+    write_stream('  "*.secret": hash\n')
+    database.run("CREATE TABLE other (id int PRIMARY KEY, secret text);"
+                 "CREATE TABLE essays (title text, note text, id int PRIMARY KEY); INSERT INTO essays VALUES ('shown-t', 'shown-n', 1)")
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    database.run("ALTER TABLE essays RENAME note TO secret; INSERT INTO essays VALUES ('shown-u', 'kakusu-n', 2)")
+    database.run("ALTER TABLE essays RENAME secret TO memo; ALTER TABLE essays DROP title; INSERT INTO essays (id) VALUES (3)")
+    instance.start()
+    wait_until(lambda: instance.stream() and instance.stream()["state"] == "failed", instance.log, 30)
+    said = instance.stream()["error"]["message"]
+    assert "column secret of public.essays was masked, and is called memo now" in said, said
+    assert holders(instance, "kakusu") == []
+
+    write_stream('  "*.secret": hash\n  essays.memo: hash\n')
+    assert instance.command("apply", "--yes").returncode == 0
+    instance.sync()
+    instance.settle()
+    assert instance.query("SELECT id, memo FROM app.essays ORDER BY id") == [[1, hashed("shown-n")], [2, hashed("kakusu-n")], [3, None]]
+    assert holders(instance, "kakusu") == []
+
+
+def test_masked_tables_exchange_their_names(database, instance):
+    """The changes from before are not read by the columns of the one that has the name now."""
+    instance.write("secrets/masks.key", KEY + "\n", 0o600)
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n"
+                   "mask: by_default\nmask_key: ${file:secrets/masks.key}\nmasks: { essays.secret: hash }\n"
+                   "clear: [biwa_test_marker.*, '*.id', '*.title', '*.note']\n")
+    database.run("CREATE TABLE essays (id int PRIMARY KEY, secret text); INSERT INTO essays VALUES (1, 'kakusu-a');"
+                 "CREATE TABLE titles (id int PRIMARY KEY); INSERT INTO titles VALUES (1)")
+    instance.start()
+    instance.sync()
+    instance.kill()
+    database.run("ALTER TABLE essays RENAME TO swapped; ALTER TABLE titles RENAME TO essays; ALTER TABLE swapped RENAME TO titles")
+    database.run("ALTER TABLE essays ADD title text; INSERT INTO essays VALUES (2, 'shown-t'); INSERT INTO titles VALUES (2, 'kakusu-b')")
+    instance.start()
+    instance.sync()
+    instance.settle()
+    assert instance.query("SELECT id, title FROM app.essays ORDER BY id") == [[1, None], [2, "shown-t"]]
+    assert instance.query("SELECT id, secret FROM app.titles ORDER BY id") == [[1, None], [2, None]]
+    assert holders(instance, "kakusu") == []
+
+
+def test_a_masked_column_is_new_and_called_otherwise_for_a_while(database, instance):
+    """Nobody could name it as it was: the table is copied anew."""
+    instance.write("secrets/masks.key", KEY + "\n", 0o600)
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n"
+                   "mask: by_default\nmask_key: ${file:secrets/masks.key}\nmasks: { '*.secret': hash }\n"
+                   "clear: [biwa_test_marker.*, '*.id', '*.title']\n")
+    database.run("CREATE TABLE essays (id int PRIMARY KEY); INSERT INTO essays VALUES (1)")
+    instance.start()
+    instance.sync()
+    assert instance.stop() == 0
+    database.run("ALTER TABLE essays ADD secret text; INSERT INTO essays VALUES (2, 'kakusu-a')")
+    database.run("BEGIN; ALTER TABLE essays RENAME secret TO title; INSERT INTO essays VALUES (3, 'kakusu-b');"
+                 "ALTER TABLE essays RENAME title TO secret; COMMIT")
+    instance.start()
+    instance.sync()
+    instance.settle()
+    assert instance.query("SELECT id, secret FROM app.essays ORDER BY id") == [[1, None], [2, hashed("kakusu-a")], [3, hashed("kakusu-b")]]
+    assert holders(instance, "kakusu") == []
+
+
 def test_whoever_names_columns_anew_hears_of_all_tables_at_once(instance, database):
     instance.write("secrets/masks.key", KEY + "\n", 0o600)
 

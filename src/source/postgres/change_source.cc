@@ -81,14 +81,19 @@ void SetKey(const Relation& relation, const TableSchema& known, TableSchema& sch
     schema.key_repeats = is_full && !has_known_key;
 }
 
+std::vector<std::string> NamesIn(const Relation& relation) {
+    std::vector<std::string> names;
+    for (const auto& column : relation.columns) names.push_back(column.name);
+    return names;
+}
+
 // Each column as often as there are columns of today's that it may be, with the number of each.
 ResolvedRelation NamesOf(const Relation& relation, const SourceTable& table,
                          const TableSchema& known, const TypeCatalog& types) {
-    std::vector<std::string> names;
-    for (const auto& column : relation.columns) names.push_back(column.name);
     const auto type_of = [&](std::size_t i, std::size_t place) {
         return DecoderOf(relation.columns[i], types, &known.columns[place]).type;
     };
+    const auto names = NamesIn(relation);
     const auto places = MayBePlaces(names, known, [&](std::size_t i, std::size_t place) {
         return type_of(i, place) == known.columns[place].type;
     });
@@ -156,14 +161,25 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
         return std::optional(
             NamesOf(relation, followed->second.table, is_known ? known : TableSchema(), types_));
     }
+    ResolvedRelation resolved;
     std::vector<ColumnPlace> places(relation.columns.size());
     if (is_known) {
-        std::vector<std::string> names;
-        for (const auto& column : relation.columns) names.push_back(column.name);
-        places = PlaceColumns(names, known, [&](std::size_t i, std::size_t place) {
+        const auto names = NamesIn(relation);
+        const auto same_type = [&](std::size_t i, std::size_t place) {
             const auto& column = known.columns[place];
             return DecoderOf(relation.columns[i], types_, &column).type == column.type;
-        });
+        };
+        places = PlaceColumns(names, known, same_type);
+        const auto is_open = [](const ColumnPlace& one) { return !one.column && !one.is_gone; };
+        if (std::any_of(places.begin(), places.end(), is_open)) {
+            const auto may_be = MayBePlaces(names, known, same_type);
+            for (std::size_t i = 0; i < names.size(); ++i) {
+                if (!is_open(places[i])) continue;
+                for (const auto place : may_be[i]) {
+                    resolved.may_be.push_back({known.columns[place].number, names[i]});
+                }
+            }
+        }
     } else {
         // The table itself has gone: what is known of before is all there is, and no number of
         // then is among it.
@@ -172,7 +188,6 @@ Result<std::optional<ResolvedRelation>> StreamResolver::Resolve(const Relation& 
             places[i].is_gone = !places[i].column;
         }
     }
-    ResolvedRelation resolved;
     resolved.from = followed->second.from;
     resolved.schema = followed->second.table.schema;
     resolved.name = followed->second.table.name;

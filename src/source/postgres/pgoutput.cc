@@ -274,6 +274,7 @@ TableChanges& PgOutputDecoder::PartOf(Table& table) {
     part.name = is_named ? table.resolved->name : table.relation.name;
     part.id = fmt::format("{}", table.relation.id);
     part.columns = table.resolved->columns;
+    part.may_be = table.resolved->may_be;
     part.rows = RowStore(part.columns->columns, table.rows_expected);
     std::vector<Column> key;
     for (const auto column : part.columns->key) key.push_back(part.columns->columns[column]);

@@ -52,6 +52,7 @@ struct ResolvedRelation {
     // The names under which the changes are handed out, where they are not the relation's own.
     std::string schema = {};
     std::string name = {};
+    std::vector<TableChanges::HeardColumn> may_be = {};  // TableChanges::may_be
     // Changes of transactions whose commit record lies before this are passed over.
     std::uint64_t from = 0;
     // All are, and it is told what columns they have.

@@ -168,6 +168,9 @@ class MaskWalk:
         if self.chance.random() < 0.3:
             self.sql("ALTER TABLE m REPLICA IDENTITY FULL")
 
+    def names_change(self):
+        """Whatever was read by then."""
+
     def call_otherwise(self):
         at, now = self.chance.randrange(len(self.columns)), self.chance.choice(self.free())
         before, self.columns[at] = self.columns[at], now
@@ -179,11 +182,12 @@ class MaskWalk:
         for _ in range(self.chance.randint(0, 2)):
             self.sql(self.change())
         self.wait()
+        self.names_change()
         self.sql(self.rename(now, before))
         self.columns[at] = before
 
     def exchange_names(self):
-        places = self.chance.sample(range(len(self.columns)), self.chance.randint(2, 3))
+        places = self.chance.sample(range(len(self.columns)), self.chance.randint(2, min(3, len(self.columns))))
         names = [self.columns[place] for place in places]
         self.exchange(places, names)
 
@@ -299,6 +303,7 @@ class MaskWalk:
                  self.pause_for_a_while],
                 [34, 10, 14, 5, 8, 4, 5, 2, 8, 4, 6, 4])[0]
             what()
+        self.sync()
         self.resume()
         # A name that a column has got comes with the next row.
         self.sql(self.insert())

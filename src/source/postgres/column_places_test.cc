@@ -11,14 +11,19 @@ struct Known {
     TypeId type = TypeId::kInt32;
 };
 
-// The numbers of these columns of then, all whole numbers; 0: dropped since; -1: nothing is
-// certain.
-std::vector<int> Numbers(const std::vector<std::string>& names, const std::vector<Known>& today) {
+TableSchema KnownOf(const std::vector<Known>& today) {
     TableSchema known;
     for (const auto& one : today) {
         known.columns.push_back({one.name, {one.type}, true, ""});
         known.columns.back().number = one.number;
     }
+    return known;
+}
+
+// The numbers of these columns of then, all whole numbers; 0: dropped since; -1: nothing is
+// certain.
+std::vector<int> Numbers(const std::vector<std::string>& names, const std::vector<Known>& today) {
+    const auto known = KnownOf(today);
     std::vector<int> numbers;
     const auto same_type = [&](std::size_t, std::size_t column) {
         return known.columns[column].type.id == TypeId::kInt32;
@@ -76,11 +81,7 @@ TEST(ColumnPlacesTest, WhereAColumnMayBeByTheCounts) {
 // The numbers that each of these columns of then may have, all whole numbers.
 std::vector<Expected> MayBeNumbers(const std::vector<std::string>& names,
                                    const std::vector<Known>& today) {
-    TableSchema known;
-    for (const auto& one : today) {
-        known.columns.push_back({one.name, {one.type}, true, ""});
-        known.columns.back().number = one.number;
-    }
+    const auto known = KnownOf(today);
     std::vector<Expected> numbers;
     const auto same_type = [&](std::size_t, std::size_t column) {
         return known.columns[column].type.id == TypeId::kInt32;

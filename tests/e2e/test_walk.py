@@ -171,7 +171,7 @@ class PostgresWalk(Walk):
 class PartWalk(PostgresWalk):
     """Of t0, which keeps its name, some rows are followed."""
 
-    step = 100001
+    step, ends = 100001, False
 
     def __init__(self, database, instance, seed, variant):
         super().__init__(database, instance, seed, variant)
@@ -188,6 +188,15 @@ class PartWalk(PostgresWalk):
 
     def other(self):
         return self.chance.choice([name for name in self.tables if name != "t0"])
+
+    def insert(self, name):
+        if name == "t0" and self.ends:
+            self.next_id |= 1  # the next one is of the part, and tells what columns there are
+        super().insert(name)
+
+    def check(self):
+        self.ends = True
+        super().check()
 
     def which_rows(self, name):
         return " WHERE id % 2 = 0" if name == "t0" else ""

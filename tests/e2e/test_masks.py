@@ -26,6 +26,12 @@ def hashed(text):
     return hmac.new(KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
+def write_masks(instance, masks):
+    instance.write("secrets/masks.key", KEY + "\n", 0o600)
+    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n"
+                   "mask_key: ${file:secrets/masks.key}\n" + masks)
+
+
 def holders(instance, word):
     """What of the instance's files and answers has the word in it."""
     found = []
@@ -121,10 +127,8 @@ def test_names_are_heard_while_a_table_waits_to_be_copied_anew(database, instanc
     """A clear column comes under a masked name, gets a value by it, and another clear name: no catalogue has ever
     shown that, only the log, of which a table that is paused, or to be copied anew, needs nothing else."""
     def write_stream(masks):
-        instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n"
-                       "mask_key: ${file:secrets/masks.key}\nmasks:\n" + masks)
+        write_masks(instance, "masks:\n" + masks)
 
-    instance.write("secrets/masks.key", KEY + "\n", 0o600)
     masks = '  essays.author: hash\n  "*.secret": hash\n'
     write_stream(masks)
     database.run("CREATE TABLE other (id int PRIMARY KEY, secret text);"
@@ -178,12 +182,7 @@ def test_names_are_heard_while_a_table_waits_to_be_copied_anew(database, instanc
 
 def test_a_name_is_heard_though_a_column_before_it_was_dropped_since(database, instance):
     """Which column had it is not certain by the place then; the one that it may have been is clear here."""
-    def write_stream(masks):
-        instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n"
-                       f"mask_key: ${{file:secrets/masks.key}}\nmasks:\n{masks}")
-
-    instance.write("secrets/masks.key", KEY + "\n", 0o600)
-    write_stream('  "*.secret": hash\n')
+    write_masks(instance, "masks: { '*.secret': hash }\n")
     database.run("CREATE TABLE other (id int PRIMARY KEY, secret text);"
                  "CREATE TABLE essays (title text, note text, id int PRIMARY KEY); INSERT INTO essays VALUES ('shown-t', 'shown-n', 1)")
     instance.start()
@@ -197,7 +196,7 @@ def test_a_name_is_heard_though_a_column_before_it_was_dropped_since(database, i
     assert "column secret of public.essays was masked, and is called memo now" in said, said
     assert holders(instance, "kakusu") == []
 
-    write_stream('  "*.secret": hash\n  essays.memo: hash\n')
+    write_masks(instance, "masks: { '*.secret': hash, essays.memo: hash }\n")
     assert instance.command("apply", "--yes").returncode == 0
     instance.sync()
     instance.settle()
@@ -207,10 +206,7 @@ def test_a_name_is_heard_though_a_column_before_it_was_dropped_since(database, i
 
 def test_masked_tables_exchange_their_names(database, instance):
     """The changes from before are not read by the columns of the one that has the name now."""
-    instance.write("secrets/masks.key", KEY + "\n", 0o600)
-    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n"
-                   "mask: by_default\nmask_key: ${file:secrets/masks.key}\nmasks: { essays.secret: hash }\n"
-                   "clear: [biwa_test_marker.*, '*.id', '*.title', '*.note']\n")
+    write_masks(instance, "mask: by_default\nmasks: { essays.secret: hash }\nclear: [biwa_test_marker.*, '*.id', '*.title']\n")
     database.run("CREATE TABLE essays (id int PRIMARY KEY, secret text); INSERT INTO essays VALUES (1, 'kakusu-a');"
                  "CREATE TABLE titles (id int PRIMARY KEY); INSERT INTO titles VALUES (1)")
     instance.start()
@@ -228,10 +224,7 @@ def test_masked_tables_exchange_their_names(database, instance):
 
 def test_a_masked_column_is_new_and_called_otherwise_for_a_while(database, instance):
     """Nobody could name it as it was: the table is copied anew."""
-    instance.write("secrets/masks.key", KEY + "\n", 0o600)
-    instance.write("streams/app.yaml", "connection: app_db\ndataset: app\ntables: public.*\ndiscover_every: 200ms\n"
-                   "mask: by_default\nmask_key: ${file:secrets/masks.key}\nmasks: { '*.secret': hash }\n"
-                   "clear: [biwa_test_marker.*, '*.id', '*.title']\n")
+    write_masks(instance, "mask: by_default\nmasks: { '*.secret': hash }\nclear: [biwa_test_marker.*, '*.id', '*.title']\n")
     database.run("CREATE TABLE essays (id int PRIMARY KEY); INSERT INTO essays VALUES (1)")
     instance.start()
     instance.sync()

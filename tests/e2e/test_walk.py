@@ -1,10 +1,9 @@
 """Random walks through statements of PostgreSQL (harness/walk.py): by themselves, and in transactions, of which some are rolled back."""
 import copy
-import hashlib
-import hmac
 
 import pytest
 
+from harness.mask_walk import KEY, masked_text
 from harness.walk import SEED, WALKS, Walk
 
 
@@ -34,11 +33,9 @@ class PostgresWalk(Walk):
 
     # Tables.
 
-    KINDS = ("key", "key", "bag", "parts")
-
     def make(self, name):
         names, columns = self.columns()
-        kind = self.chance.choice(self.KINDS)
+        kind = self.chance.choice(("key", "key", "bag", "parts"))
         self.next_part += 1
         self.kinds[name], self.keys[name] = kind, f"k{self.next_part}"
         key = "" if kind == "bag" else f" CONSTRAINT {self.keys[name]} PRIMARY KEY"
@@ -202,9 +199,6 @@ class PartWalk(PostgresWalk):
         return " WHERE id % 2 = 0" if name == "t0" else ""
 
 
-KEY = "a key that only this test knows"
-
-
 class MaskedWalk(PostgresWalk):
     """The values of columns s… are hashed, and those of y…, which nobody has named, are NULL, from the first moment on."""
 
@@ -277,7 +271,7 @@ clear: [biwa_test_marker.*, "*.id", "*.big", "*.a", "*.b", "*.c", "*.n*"]
     def seen_as(self, name, column, value):
         if value is None or column[0] == "y":
             return "None"
-        return hmac.new(KEY.encode(), str(value).encode(), hashlib.sha256).hexdigest() if column[0] == "s" else super().seen_as(name, column, value)
+        return masked_text("hash", value) if column[0] == "s" else super().seen_as(name, column, value)
 
     def go(self):
         try:

@@ -294,6 +294,25 @@ TEST(DuckDbWarehouseTest, ASessionBearsInterruptsAtAnyMoment) {
     ASSERT_TRUE((*rows)->Next());
 }
 
+TEST(DuckDbWarehouseTest, AQueryThatFailsLateSaysWhyAndNotThatItWasCancelled) {
+    const auto warehouse = InMemory();
+    const auto session = warehouse->OpenSession();
+    ASSERT_TRUE(session);
+    // Which of the engine's threads is first to hear of the error differs: one in about a hundred
+    // says that it was interrupted.
+    for (int i = 0; i < 400; ++i) {
+        const auto rows = (*session)->Query(
+            "SELECT CASE WHEN i = 250000 THEN error('too late') ELSE i END FROM range(300000) "
+            "r(i)");
+        ASSERT_TRUE(rows) << rows.error().message;
+        auto block = (*rows)->Next();
+        while (block && *block != nullptr) block = (*rows)->Next();
+        ASSERT_FALSE(block);
+        ASSERT_NE(block.error().message.find("too late"), std::string::npos)
+            << block.error().message;
+    }
+}
+
 TEST(DuckDbWarehouseTest, ReadersSeeAllOfATransactionOrNothing) {
     const auto warehouse = InMemory();
     auto transaction = *warehouse->Begin();

@@ -286,6 +286,79 @@ class DuckDbReadSession final : public ReadSession {
     }
 
     Result<std::unique_ptr<RowStream>> Query(std::string_view sql) override {
+        {
+            std::lock_guard lock(mutex_);
+            was_interrupted_ = false;
+        }
+        auto rows = BIWA_TRY(Run(sql));
+        return std::make_unique<ReadStream>(*this, std::string(sql), std::move(rows));
+    }
+
+    Result<std::vector<Column>> Describe(std::string_view sql) override {
+        const auto statement = BIWA_TRY(PrepareRead(sql));
+        return ColumnsOf(statement.get());
+    }
+
+    void Interrupt() override {
+        std::lock_guard lock(mutex_);
+        was_interrupted_ = true;
+        duckdb_interrupt(connection_.get());
+    }
+
+  private:
+    // The rows of a query. The engine, when one of its threads finds an error, stops the others as
+    // if somebody had interrupted them; the one that fetches may be so and says nothing else.
+    class ReadStream final : public RowStream {
+      public:
+        ReadStream(DuckDbReadSession& session, std::string sql, std::unique_ptr<RowStream> rows)
+            : session_(session),
+              sql_(std::move(sql)),
+              columns_(rows->columns()),
+              rows_(std::move(rows)) {}
+
+        const std::vector<Column>& columns() const override { return columns_; }
+
+        Result<const RowBlock*> Next() override {
+            if (failed_) return tl::unexpected(*failed_);
+            auto block = rows_->Next();
+            if (block || block.error().message != kCancelled || session_.was_interrupted()) {
+                return block;
+            }
+            // Its end is the end of the session's transaction.
+            rows_.reset();
+            failed_ = session_.HearWhyItFails(sql_);
+            return tl::unexpected(*failed_);
+        }
+
+      private:
+        DuckDbReadSession& session_;
+        const std::string sql_;
+        const std::vector<Column> columns_;
+        std::unique_ptr<RowStream> rows_;
+        std::optional<Error> failed_;
+    };
+
+    bool was_interrupted() {
+        std::lock_guard lock(mutex_);
+        return was_interrupted_;
+    }
+
+    // Runs the query again, to nowhere, until the engine tells.
+    Error HearWhyItFails(std::string_view sql) {
+        constexpr int kTries = 4;
+        for (int i = 0; i < kTries; ++i) {
+            const auto rows = Run(sql);
+            if (!rows) return rows.error();
+            auto block = (*rows)->Next();
+            while (block && *block != nullptr) block = (*rows)->Next();
+            if (block) break;
+            if (block.error().message != kCancelled || was_interrupted()) return block.error();
+        }
+        return Error{ErrorKind::kUnavailable, "the query failed, and the engine does not say why",
+                     "Run it again."};
+    }
+
+    Result<std::unique_ptr<RowStream>> Run(std::string_view sql) {
         // Two locks on the same door: only SELECT and EXPLAIN are let in, and the transaction they
         // run in cannot write (EXPLAIN ANALYZE would run what it explains).
         End();
@@ -309,17 +382,6 @@ class DuckDbReadSession final : public ReadSession {
         return Stream(connection_.get(), std::move(*statement), [this] { End(); });
     }
 
-    Result<std::vector<Column>> Describe(std::string_view sql) override {
-        const auto statement = BIWA_TRY(PrepareRead(sql));
-        return ColumnsOf(statement.get());
-    }
-
-    void Interrupt() override {
-        std::lock_guard lock(mutex_);
-        duckdb_interrupt(connection_.get());
-    }
-
-  private:
     Result<Prepared> PrepareRead(std::string_view sql) {
         const std::string text(sql);
         Extracted statements;
@@ -383,6 +445,7 @@ class DuckDbReadSession final : public ReadSession {
     ReadGate& gate_;
     std::optional<ReadGate::Reader> reader_;  // while a query runs
     std::mutex mutex_;                        // connection_ against Interrupt
+    bool was_interrupted_ = false;            // since the last Query began; under mutex_
     Connection connection_;
     const std::string catalogue_;
     const std::string hidden_;

@@ -120,11 +120,11 @@ Status Applier::Add(ChangeBatch batch) {
                                        part.name, stream_));
         }
         auto& table = found->second;
+        if (!part.dropped.empty()) BIWA_TRY(NoteDropped(table, part));
         if (table.is_passed_over) {
             hear();
             continue;
         }
-        if (!part.dropped.empty()) BIWA_TRY(NoteDropped(table, part.dropped));
         if (!part.recopy.empty()) {
             hear();
             BIWA_TRY(PassOver(table, std::move(part.recopy)));
@@ -297,10 +297,11 @@ void Applier::Adopt(Table& table, const TableChanges& part, TargetFit fit) {
 }
 
 // As all that alters a table. A mark that comes too early does no harm.
-Status Applier::NoteDropped(const Table& table, const std::vector<std::string>& columns) {
+Status Applier::NoteDropped(const Table& table, const TableChanges& part) {
     std::unique_ptr<WriteTransaction> own;
     if (!transaction_) own = BIWA_TRY(warehouse_.Begin());
-    const auto marks = BIWA_TRY(MarkGone(own ? *own : *transaction_, table.target, columns));
+    const auto marks =
+        BIWA_TRY(MarkGone(own ? *own : *transaction_, table.target, part.dropped, part.renamed));
     const bool is_written = transaction_ && touched_.contains(table.target) && !marks.alter.empty();
     if (is_written) {
         transaction_.reset();

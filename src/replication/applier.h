@@ -109,7 +109,7 @@ class Applier {
     Status Prepare(Table& table, const TableChanges& part);
     Status Alter(WriteTransaction& transaction, const Table& table, const TargetFit& fit);
     void Adopt(Table& table, const TableChanges& part, TargetFit fit);
-    Status NoteDropped(const Table& table, const std::vector<std::string>& columns);
+    Status NoteDropped(const Table& table, const TableChanges& part);
     Status PassOver(Table& table, std::string reason, TablePhase phase = TablePhase::kWaiting);
     Status Flush(Table& table);
     Status FlushWaiting(Table& table, const Waiting& waiting);

@@ -42,11 +42,13 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
     const auto rows = BIWA_TRY(session.Query(fmt::format(
         "SELECT * FROM _biwa.stream_columns WHERE dataset = {}", QuoteLiteral(dataset))));
     std::set<std::pair<std::string, std::string>> seen;
+    std::vector<std::pair<std::string, BookedColumn>> named_since;
     while (const auto* block = BIWA_TRY(rows->Next())) {
         const auto cells = [&](const char* column) { return CellsOf(*rows, *block, column); };
         const auto* places = cells("place");
         const auto* types = cells("type_at_source");
         const auto* withheld = cells("is_withheld");
+        const auto* renamed = cells("is_renamed");
         for (std::size_t row = 0; row < block->rows; ++row) {
             BookedColumn column;
             const std::string table(cells("table_name")->GetString(row));
@@ -54,9 +56,13 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
             column.number = cells("number")->Get<std::int32_t>(row);
             if (places != nullptr) column.place = places->Get<std::int32_t>(row);
             if (types != nullptr) column.type = types->GetString(row);
-            column.is_here = withheld == nullptr || withheld->Get<std::uint8_t>(row) == 0;
+            // One that is called otherwise since was clear.
+            const bool is_renamed = renamed != nullptr && renamed->Get<std::uint8_t>(row) != 0;
+            column.is_here =
+                withheld == nullptr || withheld->Get<std::uint8_t>(row) == 0 || is_renamed;
             if (!column.is_here) column.mask = ToString(Mask{MaskKind::kDrop, 0});
-            if (const auto recorded = books.record.find(table); recorded != books.record.end()) {
+            if (const auto recorded = books.record.find(table);
+                recorded != books.record.end() && !is_renamed) {
                 const auto mask = recorded->second.find(column.name);
                 // Behind it stands by which key.
                 if (column.is_here && mask != recorded->second.end()) {
@@ -64,9 +70,18 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
                 }
             }
             const auto target = SmallLetters(table);
+            if (is_renamed) {
+                named_since.emplace_back(target, std::move(column));
+                continue;
+            }
             if (!seen.emplace(target, SmallLetters(column.name)).second) continue;
             books.columns[target].push_back(std::move(column));
         }
+    }
+    // A name that a masked column had when it was read last is that one's.
+    for (auto& [target, column] : named_since) {
+        if (!seen.emplace(target, SmallLetters(column.name)).second) continue;
+        books.columns[target].push_back(std::move(column));
     }
     for (auto& [table, columns] : books.columns) {
         std::stable_sort(
@@ -187,10 +202,12 @@ bool ShowsMore(const std::string& was, const std::string& now) {
     return !was.empty() && now != was && !nothing_to_see.contains(now);
 }
 
-std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
-                                       const std::vector<Column>& now,
-                                       const std::vector<std::string>& masks) {
-    if (!HasOrder(before, now)) return std::nullopt;
+namespace {
+
+// Columns whose names have stayed, and that do not stand as they did among each other: with each
+// the one that stands there now.
+std::vector<std::pair<const BookedColumn*, std::size_t>> OutOfOrder(
+    const std::vector<BookedColumn>& before, const std::vector<Column>& now) {
     const auto places = PlacesOf(now);
     std::vector<const BookedColumn*> stayed;
     std::set<std::size_t> places_now;
@@ -200,16 +217,84 @@ std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
         stayed.push_back(&one);
         places_now.insert(found->second);
     }
+    std::vector<std::pair<const BookedColumn*, std::size_t>> moved;
     // Names that only capitals tell apart are none here.
-    if (places_now.size() != stayed.size()) return std::nullopt;
+    if (places_now.size() != stayed.size()) return moved;
     auto place = places_now.begin();
     for (const auto* one : stayed) {
-        const auto& column = now[*place];
-        if (ShowsMore(one->mask, masks[*place]) &&
-            SmallLetters(column.name) != SmallLetters(one->name)) {
-            return MaskDoubt{one->name, {column.name}};
+        if (SmallLetters(now[*place].name) != SmallLetters(one->name)) {
+            moved.emplace_back(one, *place);
         }
         ++place;
+    }
+    return moved;
+}
+
+bool HasTypeOf(const BookedColumn& was, const Column& column) {
+    return was.type.empty() || was.type == ToSql(column.type);
+}
+
+// Which columns of before those of now can be, were any renamed and none moved. The k-th of those
+// whose names have stayed (`order`: their places) may be the one that was k-th, or as many places
+// further as have gone: by its own type, and as those in front of it, and behind it, find places
+// too.
+class Successions {
+  public:
+    Successions(const std::vector<BookedColumn>& before, const std::vector<Column>& now,
+                const std::vector<std::size_t>& order)
+        : gone_(before.size() - order.size()),
+          front_(order.size(), Row(gone_ + 1)),
+          back_(order.size(), Row(gone_ + 1)) {
+        const auto fits = [&](std::size_t k, std::size_t further) {
+            const auto& was = before[k + further];
+            const auto& column = now[order[k]];
+            return HasTypeOf(was, column) || SmallLetters(was.name) == SmallLetters(column.name);
+        };
+        for (std::size_t k = 0; k < order.size(); ++k) {
+            bool is_free = k == 0;
+            for (std::size_t further = 0; further <= gone_; ++further) {
+                is_free = is_free || front_[k - 1][further];
+                front_[k][further] = is_free && fits(k, further);
+            }
+        }
+        for (std::size_t k = order.size(); k-- > 0;) {
+            bool is_free = k + 1 == order.size();
+            for (std::size_t further = gone_ + 1; further-- > 0;) {
+                is_free = is_free || back_[k + 1][further];
+                back_[k][further] = is_free && fits(k, further);
+            }
+        }
+    }
+
+    // The k-th of them the j-th of before.
+    bool CanBe(std::size_t k, std::size_t j) const {
+        return j >= k && j <= k + gone_ && front_[k][j - k] && back_[k][j - k];
+    }
+    // One that is new, with k of them in front of it.
+    bool NewCanBe(std::size_t k, std::size_t j) const {
+        bool has_front = k == 0, has_back = k == front_.size();
+        for (std::size_t further = 0; further <= gone_; ++further) {
+            has_front = has_front || (k - 1 + further < j && front_[k - 1][further]);
+            has_back = has_back || (k + further > j && back_[k][further]);
+        }
+        return has_front && has_back;
+    }
+
+  private:
+    using Row = std::vector<bool>;  // one for each number of places further
+
+    std::size_t gone_;
+    std::vector<Row> front_, back_;
+};
+
+}  // namespace
+
+std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
+                                       const std::vector<Column>& now,
+                                       const std::vector<std::string>& masks) {
+    if (!HasOrder(before, now)) return std::nullopt;
+    for (const auto& [one, place] : OutOfOrder(before, now)) {
+        if (ShowsMore(one->mask, masks[place])) return MaskDoubt{one->name, {now[place].name}};
     }
     return std::nullopt;
 }
@@ -226,59 +311,40 @@ std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
         }
     }
     const std::vector<std::size_t> order(stayed.begin(), stayed.end());
-    if (order.size() >= before.size()) return std::nullopt;
-    const auto gone = before.size() - order.size();
-    // The k-th of those that have stayed may be the one that was k-th, or as many places further
-    // as have gone. Whether it can be that one: by its own type, and as those in front of it, or
-    // behind it, find places too.
-    const auto fits = [&](std::size_t k, std::size_t further) {
-        const auto& was = before[k + further];
-        const auto& column = now[order[k]];
-        return was.type.empty() || was.type == ToSql(column.type) ||
-               SmallLetters(was.name) == SmallLetters(column.name);
-    };
-    using Row = std::vector<bool>;
-    std::vector<Row> front(order.size(), Row(gone + 1)), back = front;
-    for (std::size_t k = 0; k < order.size(); ++k) {
-        bool is_free = k == 0;
-        for (std::size_t further = 0; further <= gone; ++further) {
-            is_free = is_free || front[k - 1][further];
-            front[k][further] = is_free && fits(k, further);
-        }
-    }
-    for (std::size_t k = order.size(); k-- > 0;) {
-        bool is_free = k + 1 == order.size();
-        for (std::size_t further = gone + 1; further-- > 0;) {
-            is_free = is_free || back[k + 1][further];
-            back[k][further] = is_free && fits(k, further);
-        }
-    }
+    const auto moved = OutOfOrder(before, now);
+    if (order.size() >= before.size() && moved.empty()) return std::nullopt;
+    const Successions successions(before, now, order);
     MaskDoubt doubt;
-    for (std::size_t k = 0; k < order.size(); ++k) {
-        const auto& column = now[order[k]];
-        for (std::size_t further = 0; further <= gone; ++further) {
-            const auto& was = before[k + further];
-            if (!front[k][further] || !back[k][further] || !ShowsMore(was.mask, masks[order[k]]) ||
-                SmallLetters(was.name) == SmallLetters(column.name)) {
-                continue;
-            }
-            if (doubt.masked.empty()) doubt.masked = was.name;
-            doubt.now.push_back(column.name);
-            break;
+    const auto find_masked = [&](std::size_t place, const auto& can_be) {
+        for (std::size_t j = 0; j < before.size(); ++j) {
+            if (!ShowsMore(before[j].mask, masks[place]) || !can_be(j)) continue;
+            if (doubt.masked.empty()) doubt.masked = before[j].name;
+            doubt.now.push_back(now[place].name);
+            return;
         }
+    };
+    // Where none has gone their order tells (FindExchanged).
+    const bool has_gone = order.size() < before.size();
+    for (std::size_t k = 0; has_gone && k < order.size(); ++k) {
+        find_masked(order[k], [&](std::size_t j) {
+            return successions.CanBe(k, j) &&
+                   SmallLetters(before[j].name) != SmallLetters(now[order[k]].name);
+        });
     }
-    // One that has come since may be one that has gone.
-    for (std::size_t i = 0; i < now.size(); ++i) {
-        if (stayed.contains(i)) continue;
-        for (const auto& was : before) {
-            const bool may_be = ShowsMore(was.mask, masks[i]) &&
-                                !there.contains(SmallLetters(was.name)) &&
-                                (was.type.empty() || was.type == ToSql(now[i].type));
-            if (!may_be) continue;
-            if (doubt.masked.empty()) doubt.masked = was.name;
-            doubt.now.push_back(now[i].name);
-            break;
+    // One that has come since may be one that has gone, or one whose name another has by now: that
+    // stands where it did not, then, or can be another by the order.
+    for (std::size_t i = 0, k = 0; i < now.size(); ++i) {
+        if (stayed.contains(i)) {
+            ++k;
+            continue;
         }
+        find_masked(i, [&](std::size_t j) {
+            const bool is_free = !there.contains(SmallLetters(before[j].name)) ||
+                                 std::any_of(moved.begin(), moved.end(), [&](const auto& one) {
+                                     return one.first == &before[j];
+                                 });
+            return HasTypeOf(before[j], now[i]) && (is_free || successions.NewCanBe(k, j));
+        });
     }
     if (doubt.now.empty()) return std::nullopt;
     return doubt;

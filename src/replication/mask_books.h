@@ -73,7 +73,7 @@ std::optional<MaskDoubt> FindExchanged(const std::vector<BookedColumn>& before,
                                        const std::vector<std::string>& masks);
 // Where a column has gone, its name at least, and others may have got the names that they have by
 // that: those that would show more and stand, by order and types, where a masked one may have come
-// to. What was moved, or got another type at the same time, is not thought of.
+// to, new ones too. What was moved, or got another type at the same time, is not thought of.
 std::optional<MaskDoubt> FindSuccessors(const std::vector<BookedColumn>& before,
                                         const std::vector<Column>& now,
                                         const std::vector<std::string>& masks);

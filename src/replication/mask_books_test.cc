@@ -4,6 +4,8 @@
 
 #include <numeric>
 #include <random>
+#include <set>
+#include <string>
 
 namespace biwa {
 
@@ -114,6 +116,14 @@ TEST(MaskBooksTest, one_that_has_gone_may_have_given_its_place_to_others) {
     EXPECT_EQ(Succeeded({"id:", "secret*", "n:"}, {"id:", "n:"}), "");
     EXPECT_EQ(Succeeded({"a", "secret*", "n:"}, {"a", "secret*"}), "");
     EXPECT_EQ(Succeeded({"id:", "a", "secret*", "b"}, {"id:", "a*", "b*"}), "");
+    // What is new may be it, where another column has its name by now.
+    EXPECT_EQ(Succeeded({"id:", "a", "secret*"}, {"id:", "secret*", "b"}), "secret b");
+    EXPECT_EQ(Succeeded({"id:", "secret*", "a"}, {"id:", "b", "secret*"}), "secret b");
+    EXPECT_EQ(Succeeded({"secret*", "id:", "a"}, {"secret*", "id:", "b"}), "");
+    EXPECT_EQ(Succeeded({"id:", "n:", "secret*"}, {"id:", "secret*", "b"}), "");
+    // Or was made again, and stands elsewhere.
+    EXPECT_EQ(Succeeded({"id:", "a", "secret*", "b"}, {"id:", "p", "b", "secret*"}), "secret b p");
+    EXPECT_EQ(Succeeded({"id:", "secret*", "b"}, {"id:", "p", "b*", "secret*"}), "secret p");
     // None has gone: the order tells.
     EXPECT_EQ(Succeeded({"id:", "a", "secret*"}, {"id:", "secret*", "a"}), "");
     EXPECT_EQ(Succeeded({}, {"a"}), "");
@@ -148,11 +158,19 @@ TEST(MaskBooksTest, no_masked_column_is_clear_whatever_it_is_called) {
         } else {
             std::swap(names[any(count)], names[any(count)]);
         }
+        // And others that there were not, which are clear.
+        std::set<std::size_t> others;
+        for (auto other = any(3); other > 0; --other) others.insert(any(count));
         bool leaks = false;
         for (const auto was : columns) {
             const auto name = names[was];
-            sketch.now.push_back({sketch.before[name].name, {TypeId::kText}, true, ""});
-            sketch.masks.push_back(sketch.before[name].mask);
+            const bool is_other = others.contains(was);
+            sketch.now.push_back(
+                {is_other ? "other" + std::to_string(was) : sketch.before[name].name,
+                 {TypeId::kText},
+                 true,
+                 ""});
+            sketch.masks.push_back(is_other ? "" : sketch.before[name].mask);
             leaks = leaks || ShowsMore(sketch.before[was].mask, sketch.masks.back());
         }
         if (!leaks) continue;

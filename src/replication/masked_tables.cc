@@ -546,18 +546,25 @@ Status MaskedTables::RefuseDoubtful(SourceTable& table) const {
     const auto masks = BIWA_TRY(MasksOf(table, now));
     const auto target = TargetTable(dataset_, table.schema, table.name);
     const auto name = table.ToString();
-    if (const auto* before = books_.Find(target)) {
-        if (const auto doubt = FindExchanged(*before, now, masks)) {
-            Refuse(table, Exchanged(*doubt), Mend(name, *doubt));
-            return {};
-        }
-    }
     // What becomes of those that are followed is read in the log.
     const auto copied = books_.Find(BesideTable(target)) ? BesideTable(target) : target;
     const auto* before = books_.Find(copied);
-    if (before == nullptr || books_.IsFollowed(copied)) return {};
-    if (const auto doubt = FindSuccessors(*before, now, masks)) {
-        Refuse(table, Succeeded(*doubt), Mend(name, *doubt));
+    std::optional<MaskDoubt> succeeded;
+    if (before != nullptr && !books_.IsFollowed(copied)) {
+        succeeded = FindSuccessors(*before, now, masks);
+    }
+    before = books_.Find(target);
+    auto exchanged = before == nullptr ? std::nullopt : FindExchanged(*before, now, masks);
+    if (exchanged) {
+        const auto why = Exchanged(*exchanged);
+        if (succeeded) {
+            for (auto& one : succeeded->now) {
+                if (one != exchanged->now.front()) exchanged->now.push_back(std::move(one));
+            }
+        }
+        Refuse(table, why, Mend(name, *exchanged));
+    } else if (succeeded) {
+        Refuse(table, Succeeded(*succeeded), Mend(name, *succeeded));
     }
     return {};
 }

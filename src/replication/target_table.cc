@@ -146,7 +146,7 @@ std::string SaidBehindMask(const std::string& comment) {
 // A row of _biwa.stream_columns.
 void AppendBooks(const TableName& target, const Column& column, std::int32_t number,
                  bool is_withheld, std::string& books) {
-    books += fmt::format("{}({}, {}, {}, {}, '{}', {}, {}, {})", books.empty() ? "" : ", ",
+    books += fmt::format("{}({}, {}, {}, {}, '{}', {}, {}, {}, false)", books.empty() ? "" : ", ",
                          QuoteLiteral(target.dataset), QuoteLiteral(target.name),
                          QuoteLiteral(column.name), number, ToSql(column.type), column.place,
                          QuoteLiteral(column.type_at_source), is_withheld);
@@ -456,15 +456,21 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
 }
 
 Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& target,
-                           const std::vector<std::string>& columns) {
+                           const std::vector<std::string>& columns, const NewNames& renamed) {
     GoneMarks marks;
     const auto books = BIWA_TRY(TargetBooks::Read(transaction, target.dataset, target.name));
     const auto stored = BIWA_TRY(ReadStored(transaction, target, books));
     std::set<std::string> meant;
     for (const auto& column : columns) meant.insert(SmallLetters(column));
-    std::string booked;
+    std::string gone, cases, given;
     const auto take_out = [&](const std::string& column) {
-        booked += (booked.empty() ? "" : ", ") + QuoteLiteral(column);
+        const auto now = std::find_if(renamed.begin(), renamed.end(), [&](const auto& one) {
+            return SmallLetters(one.first) == column;
+        });
+        auto& list = now == renamed.end() ? gone : given;
+        list += (list.empty() ? "" : ", ") + QuoteLiteral(column);
+        if (now == renamed.end()) return;
+        cases += fmt::format(" WHEN {} THEN {}", QuoteLiteral(column), QuoteLiteral(now->second));
     };
     for (const auto& [column, entry] : books.Withheld(target.name)) {
         if (meant.contains(column)) take_out(column);
@@ -476,10 +482,17 @@ Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& targe
         if (SaysItIsGone(SaidBehindMask(one.comment))) continue;
         AppendGone(target, one.column.name, BehindMask(one.comment, kKept), marks.alter);
     }
-    if (!booked.empty()) {
+    if (!gone.empty()) {
         marks.books.push_back(
             fmt::format("DELETE FROM _biwa.stream_columns WHERE {} AND lower(column_name) IN ({})",
-                        OfTarget(target), booked));
+                        OfTarget(target), gone));
+    }
+    if (!given.empty()) {
+        marks.books.push_back(fmt::format(
+            "UPDATE _biwa.stream_columns SET column_name = CASE lower(column_name){} END, "
+            "is_renamed = is_renamed OR NOT is_withheld, is_withheld = true WHERE {} AND "
+            "lower(column_name) IN ({})",
+            cases, OfTarget(target), given));
     }
     return marks;
 }

@@ -114,13 +114,15 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                             const TableSchema& columns, const TargetBooks& books);
 
 // What marks these columns as gone at the source, where the target has them and does not say so
-// yet, and takes them out of the books.
+// yet, and takes them out of the books. There those of them that are `renamed` stay, by their new
+// names: where columns have no numbers, their places tell them from others.
+using NewNames = std::vector<std::pair<std::string, std::string>>;  // the former and the new one
 struct GoneMarks {
     std::vector<std::string> alter;  // not after rows of the target were written
     std::vector<std::string> books;
 };
 Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& target,
-                           const std::vector<std::string>& columns);
+                           const std::vector<std::string>& columns, const NewNames& renamed);
 
 // Makes the target where it is not there, and does all that it needs; nothing when the rows have to
 // be copied anew. Returns why they have. `texts` is for a target that is made.

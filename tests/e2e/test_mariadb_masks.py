@@ -130,6 +130,27 @@ def test_names_given_to_others_while_it_is_followed(database, instance, how, met
         database.run("SET GLOBAL binlog_row_metadata = DEFAULT")
 
 
+@pytest.mark.parametrize("then", ["ALTER TABLE t RENAME COLUMN secret TO pub; ALTER TABLE t RENAME COLUMN was TO secret",
+                                  "ALTER TABLE t RENAME COLUMN secret TO pub; ALTER TABLE t DROP was, ADD secret varchar(40)",
+                                  "ALTER TABLE t RENAME COLUMN was TO way; ALTER TABLE t RENAME COLUMN secret TO pub;"
+                                  "ALTER TABLE t RENAME COLUMN way TO secret"], ids=["exchange", "anew", "on the way"])
+def test_a_clear_column_makes_room_before_the_table_waits_to_be_copied(database, instance, then):
+    begin(database, instance)
+    with contextlib.closing(database.connect()) as other:
+        # No copy begins while a transaction is prepared.
+        database.run("XA START 'x'; INSERT INTO u VALUES (2); XA END 'x'; XA PREPARE 'x'", other)
+        database.run("ALTER TABLE t RENAME COLUMN pub TO was")
+        wait_until(lambda: table(instance)["state"] == "waiting", lambda: (instance.stream(), instance.log()))
+        database.run(then)
+        database.run("XA ROLLBACK 'x'", other)
+    assert_refused(instance, "secret", "pub", "mask")
+    assert_nowhere(instance)
+    mend(database, instance, "pub: 'null'", "other: 'null'")
+    mend(database, instance, "pub: 'null'")
+    wait_until(lambda: instance.query("SELECT pub, other FROM app.t") == [[None, "o"]], instance.log)
+    assert instance.query("SELECT secret FROM app.t") == [[None if "DROP was" in then else "p"]]
+
+
 @pytest.mark.parametrize("how", [EXCHANGE, SUCCESSION], ids=["exchange", "succession"])
 def test_names_given_to_others_while_masks_change(database, instance, how):
     """With what was known of the table would go what tells."""

@@ -58,9 +58,19 @@ Result<std::vector<SourceTable>> FindTables(StreamSource& source, const TargetDa
     auto found = BIWA_TRY(source.Tables(patterns, if_missing));
     std::vector<SourceTable> tables;
     std::map<std::string, std::string> names;  // in the warehouse, in small letters: of the source
+    std::map<std::string, std::size_t> places;
     for (auto& table : found) {
         const auto name = table.ToString();
         if (MatchesAny(exclude, name, dataset.usual_schema)) {
+            continue;
+        }
+        // A dot in a name: "a.b"."c" and "a"."b.c".
+        const auto [other, is_new] = places.emplace(name, tables.size());
+        if (!is_new) {
+            auto& one = tables[other->second];
+            one.refusal = fmt::format("may be table {} of {}, or {} of {}", one.name, one.schema,
+                                      table.name, table.schema);
+            one.mend_sql = "rename one of them, or its schema: a dot ends the schema's name";
             continue;
         }
         tables.push_back(std::move(table));

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -178,11 +180,21 @@ std::set<std::string> TableKeeper::NotHeard() const {
 }
 
 Status TableKeeper::Adjust(StreamSource& source) {
-    std::set<std::string> known;
+    constexpr std::chrono::milliseconds kLookedAgainAfter{300};
+    std::set<std::string> known, may_come_back;
     for (const auto& table : line_.state().tables) {
-        if (table.phase != TablePhase::kGone) known.insert(table.ToString());
+        if (table.phase == TablePhase::kGone) continue;
+        known.insert(table.ToString());
+        // Where tables have no numbers the source's statements are not whole to who looks, either:
+        // one that is being replaced is not there for a moment.
+        if (table.id.empty()) may_come_back.insert(table.ToString());
     }
     found_ = BIWA_TRY(Find(source, IfMissing::kPassOver, known));
+    for (const auto& table : found_) may_come_back.erase(table.ToString());
+    if (!may_come_back.empty()) {
+        std::this_thread::sleep_for(kLookedAgainAfter);
+        found_ = BIWA_TRY(Find(source, IfMissing::kPassOver, known));
+    }
     {
         // As it was found: what cannot be published is tried again when something has changed, and
         // not each time that somebody looks.

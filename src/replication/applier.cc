@@ -120,7 +120,7 @@ Status Applier::Add(ChangeBatch batch) {
                                        part.name, stream_));
         }
         auto& table = found->second;
-        if (!part.dropped.empty()) BIWA_TRY(NoteDropped(table, part));
+        if (!part.dropped.empty() || !part.renamed.empty()) BIWA_TRY(NoteDropped(table, part));
         if (table.is_passed_over) {
             hear();
             continue;
@@ -296,7 +296,8 @@ void Applier::Adopt(Table& table, const TableChanges& part, TargetFit fit) {
     }
 }
 
-// As all that alters a table. A mark that comes too early does no harm.
+// As all that alters a table. A mark that comes too early does no harm; what is called otherwise
+// now is so once, and goes into the books with the position.
 Status Applier::NoteDropped(const Table& table, const TableChanges& part) {
     std::unique_ptr<WriteTransaction> own;
     if (!transaction_) own = BIWA_TRY(warehouse_.Begin());
@@ -309,7 +310,11 @@ Status Applier::NoteDropped(const Table& table, const TableChanges& part) {
     }
     auto& transaction = own ? *own : *transaction_;
     for (const auto& step : marks.alter) BIWA_TRY(transaction.Execute(step));
-    for (const auto& step : marks.books) BIWA_TRY(transaction.Execute(step));
+    if (!part.renamed.empty() || table.is_passed_over) {
+        renamed_.push_back({table.target, part.dropped, part.renamed});
+    } else {
+        for (const auto& step : marks.books) BIWA_TRY(transaction.Execute(step));
+    }
     if (own) BIWA_TRY(own->Commit());
     has_altered_alone_ = is_written;
     return is_written ? Status(ChangedWithin(table.target)) : Status();
@@ -626,6 +631,10 @@ Result<Applier::Applied> Applier::Commit() {
         }
     }
     heard_.clear();
+    for (const auto& one : std::exchange(renamed_, {})) {
+        const auto marks = BIWA_TRY(MarkGone(*transaction_, one.target, one.dropped, one.renamed));
+        for (const auto& step : marks.books) BIWA_TRY(transaction_->Execute(step));
+    }
     BIWA_TRY(SavePosition(*transaction_, stream_, *position_, commit_time_));
     BIWA_TRY(BeginHistories(*position_));
     BIWA_TRY(transaction_->Commit());

@@ -136,6 +136,13 @@ class Applier {
     bool has_altered_alone_ = false;
     // Since the last commit:
     std::vector<StreamState::Table> passed_over_;
+    // What columns of those are called now, and which have gone, in the order of the log.
+    struct Renamed {
+        TableName target;
+        std::vector<std::string> dropped;
+        NewNames renamed;
+    };
+    std::vector<Renamed> renamed_;
     // Of tables that are passed over, by name.
     std::map<std::string, std::set<std::shared_ptr<const std::vector<TableChanges::HeardColumn>>>>
         heard_;

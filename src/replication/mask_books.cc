@@ -42,13 +42,12 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
     const auto rows = BIWA_TRY(session.Query(fmt::format(
         "SELECT * FROM _biwa.stream_columns WHERE dataset = {}", QuoteLiteral(dataset))));
     std::set<std::pair<std::string, std::string>> seen;
-    std::vector<std::pair<std::string, BookedColumn>> named_since;
     while (const auto* block = BIWA_TRY(rows->Next())) {
         const auto cells = [&](const char* column) { return CellsOf(*rows, *block, column); };
         const auto* places = cells("place");
         const auto* types = cells("type_at_source");
         const auto* withheld = cells("is_withheld");
-        const auto* renamed = cells("is_renamed");
+        const auto* masks_before = cells("mask_before");
         for (std::size_t row = 0; row < block->rows; ++row) {
             BookedColumn column;
             const std::string table(cells("table_name")->GetString(row));
@@ -56,32 +55,23 @@ Status ReadColumns(ReadSession& session, const std::string& dataset, MaskBooks& 
             column.number = cells("number")->Get<std::int32_t>(row);
             if (places != nullptr) column.place = places->Get<std::int32_t>(row);
             if (types != nullptr) column.type = types->GetString(row);
-            // One that is called otherwise since was clear.
-            const bool is_renamed = renamed != nullptr && renamed->Get<std::uint8_t>(row) != 0;
-            column.is_here =
-                withheld == nullptr || withheld->Get<std::uint8_t>(row) == 0 || is_renamed;
-            if (!column.is_here) column.mask = ToString(Mask{MaskKind::kDrop, 0});
-            if (const auto recorded = books.record.find(table);
-                recorded != books.record.end() && !is_renamed) {
-                const auto mask = recorded->second.find(column.name);
-                // Behind it stands by which key.
-                if (column.is_here && mask != recorded->second.end()) {
-                    column.mask = mask->second.substr(0, mask->second.find(" by "));
-                }
-            }
-            const auto target = SmallLetters(table);
+            const auto dropped = ToString(Mask{MaskKind::kDrop, 0});
+            // One that is called otherwise since is not what the target has by that name.
+            const bool is_renamed = masks_before != nullptr && !masks_before->IsNull(row);
+            const auto recorded = books.record.find(table);
             if (is_renamed) {
-                named_since.emplace_back(target, std::move(column));
-                continue;
+                column.mask = masks_before->GetString(row);
+            } else if (withheld != nullptr && withheld->Get<std::uint8_t>(row) != 0) {
+                column.mask = dropped;
+            } else if (recorded != books.record.end()) {
+                const auto mask = recorded->second.find(column.name);
+                if (mask != recorded->second.end()) column.mask = WithoutKey(mask->second);
             }
+            column.is_here = column.mask != dropped;
+            const auto target = SmallLetters(table);
             if (!seen.emplace(target, SmallLetters(column.name)).second) continue;
             books.columns[target].push_back(std::move(column));
         }
-    }
-    // A name that a masked column had when it was read last is that one's.
-    for (auto& [target, column] : named_since) {
-        if (!seen.emplace(target, SmallLetters(column.name)).second) continue;
-        books.columns[target].push_back(std::move(column));
     }
     for (auto& [table, columns] : books.columns) {
         std::stable_sort(

@@ -439,7 +439,7 @@ std::map<std::string, Mask> MaskedTables::KeptMasks(const SourceTable& table) co
     if (recorded == nullptr) return kept;
     for (const auto& [column, text] : *recorded) {
         if (text.empty() || table.columns.Find(column)) continue;
-        const auto mask = ParseMask(text.substr(0, text.find(" by ")));
+        const auto mask = ParseMask(WithoutKey(text));
         kept[column] = mask.value_or(Mask{MaskKind::kNull, 0});
     }
     return kept;
@@ -471,7 +471,7 @@ std::vector<MaskedTables::KnownColumn> MaskedTables::KnownColumns(const SourceTa
     if (const auto* recorded = Recorded(table, false)) {
         for (const auto& [column, text] : *recorded) {
             if (names.contains(SmallLetters(column))) continue;
-            known.push_back({column, 0, text.substr(0, text.find(" by ")), booked == nullptr});
+            known.push_back({column, 0, WithoutKey(text), booked == nullptr});
         }
     }
     // Where it is followed the books say all.

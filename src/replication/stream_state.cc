@@ -52,11 +52,11 @@ CREATE TABLE IF NOT EXISTS _biwa.stream_columns (
     place INTEGER NOT NULL DEFAULT 0,
     type_at_source VARCHAR NOT NULL DEFAULT '',
     is_withheld BOOLEAN NOT NULL DEFAULT false,
-    is_renamed BOOLEAN NOT NULL DEFAULT false);
+    mask_before VARCHAR);
 ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS place INTEGER DEFAULT 0;
 ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS type_at_source VARCHAR DEFAULT '';
 ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS is_withheld BOOLEAN DEFAULT false;
-ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS is_renamed BOOLEAN DEFAULT false;
+ALTER TABLE _biwa.stream_columns ADD COLUMN IF NOT EXISTS mask_before VARCHAR;
 CREATE TABLE IF NOT EXISTS _biwa.heard_columns (
     stream VARCHAR NOT NULL,
     source_id VARCHAR NOT NULL,

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "replication/masking.h"
 
 namespace biwa {
 
@@ -146,7 +147,7 @@ std::string SaidBehindMask(const std::string& comment) {
 // A row of _biwa.stream_columns.
 void AppendBooks(const TableName& target, const Column& column, std::int32_t number,
                  bool is_withheld, std::string& books) {
-    books += fmt::format("{}({}, {}, {}, {}, '{}', {}, {}, {}, false)", books.empty() ? "" : ", ",
+    books += fmt::format("{}({}, {}, {}, {}, '{}', {}, {}, {}, NULL)", books.empty() ? "" : ", ",
                          QuoteLiteral(target.dataset), QuoteLiteral(target.name),
                          QuoteLiteral(column.name), number, ToSql(column.type), column.place,
                          QuoteLiteral(column.type_at_source), is_withheld);
@@ -174,9 +175,11 @@ Result<TargetBooks> TargetBooks::Read(WriteTransaction& transaction, const std::
         table.empty() ? std::string()
                       : fmt::format(" AND lower(table_name) = lower({})", QuoteLiteral(table));
     const auto rows = BIWA_TRY(transaction.Query(fmt::format(
-        "SELECT table_name, column_name, number, type, NULL, place, is_withheld FROM "
+        "SELECT table_name, column_name, number, type, NULL, place, is_withheld, type_at_source "
+        "FROM "
         "_biwa.stream_columns WHERE dataset = {0}{1} UNION ALL SELECT table_name, column_name, 0, "
-        "'', comment, 0, false FROM duckdb_columns() WHERE schema_name = {0}{1} AND comment IS NOT "
+        "'', comment, 0, false, '' FROM duckdb_columns() WHERE schema_name = {0}{1} AND comment IS "
+        "NOT "
         "NULL AND database_name = current_database()",
         QuoteLiteral(dataset), of_table)));
     while (const auto* block = BIWA_TRY(rows->Next())) {
@@ -189,6 +192,7 @@ Result<TargetBooks> TargetBooks::Read(WriteTransaction& transaction, const std::
                 column.number = columns[2].Get<std::int32_t>(row);
                 column.type = columns[3].GetString(row);
                 column.place = columns[5].Get<std::int32_t>(row);
+                column.type_at_source = columns[7].GetString(row);
             } else {
                 column.comment = columns[4].GetString(row);
             }
@@ -251,6 +255,8 @@ std::string MaskOfComment(const std::string& comment) {
     return mask.substr(0, mask.find(kAfterMask));
 }
 
+std::string WithoutKey(const std::string& mask) { return mask.substr(0, mask.find(" by ")); }
+
 TableName BesideTable(const TableName& target) {
     return {target.dataset, std::string(kBesidePrefix) + target.name};
 }
@@ -310,6 +316,9 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
     TargetFit fit;
     std::string books;
     bool books_changed = false, places_changed = false;
+    const auto stands_as = [](const TargetBooks::Entry& entry, const Column& column) {
+        return entry.place == column.place && entry.type_at_source == column.type_at_source;
+    };
     std::map<std::string, std::string> new_name;
     for (const auto& column : columns.columns) {
         const auto name = QuoteIdentifier(column.name);
@@ -349,7 +358,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         AppendBooks(target, column, number, false, books);
         books_changed = books_changed || found == nullptr || found->number != number ||
                         found->type != ToSql(column.type);
-        places_changed = places_changed || (found != nullptr && found->place != column.place);
+        places_changed = places_changed || (found != nullptr && !stands_as(*found, column));
         if (found != nullptr) {
             const auto& comment = found->comment;
             const auto mask = MaskOfComment(comment);
@@ -444,7 +453,7 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
         const auto found = withheld.find(SmallLetters(column.name));
         const bool is_same = found != withheld.end() && found->second.number == column.number;
         has_same_withheld = has_same_withheld && is_same;
-        places_changed = places_changed || !is_same || found->second.place != column.place;
+        places_changed = places_changed || !is_same || !stands_as(found->second, column);
     }
     places_changed = places_changed || !has_same_withheld;
     if (!books_changed && !places_changed) return fit;
@@ -462,24 +471,40 @@ Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& targe
     const auto stored = BIWA_TRY(ReadStored(transaction, target, books));
     std::set<std::string> meant;
     for (const auto& column : columns) meant.insert(SmallLetters(column));
-    std::string gone, cases, given;
-    const auto take_out = [&](const std::string& column) {
+    std::string gone, names, masks, given;
+    const auto in_small_letters = [](const std::string& column) {
+        return fmt::format("lower({})", QuoteLiteral(column));
+    };
+    const auto take_out = [&](const std::string& column, const std::string& mask) {
+        const auto written = in_small_letters(column);
         const auto now = std::find_if(renamed.begin(), renamed.end(), [&](const auto& one) {
-            return SmallLetters(one.first) == column;
+            return SmallLetters(one.first) == SmallLetters(column);
         });
-        auto& list = now == renamed.end() ? gone : given;
-        list += (list.empty() ? "" : ", ") + QuoteLiteral(column);
-        if (now == renamed.end()) return;
-        cases += fmt::format(" WHEN {} THEN {}", QuoteLiteral(column), QuoteLiteral(now->second));
+        if (now == renamed.end()) {
+            gone += (gone.empty() ? "" : ", ") + written;
+            return;
+        }
+        given += (given.empty() ? "" : ", ") + written;
+        names += fmt::format(" WHEN {} THEN {}", written, QuoteLiteral(now->second));
+        masks += fmt::format(" WHEN {} THEN {}", written, QuoteLiteral(mask));
+    };
+    const auto is_renamed = [&](const std::string& column) {
+        return std::any_of(renamed.begin(), renamed.end(), [&](const auto& one) {
+            return SmallLetters(one.first) == SmallLetters(column);
+        });
     };
     for (const auto& [column, entry] : books.Withheld(target.name)) {
-        if (meant.contains(column)) take_out(column);
+        const bool is_known = meant.contains(column) || (is_renamed(column) && entry.place != 0);
+        if (is_known) take_out(column, ToString(Mask{MaskKind::kDrop, 0}));
     }
     for (const auto& one : stored) {
         const auto name = SmallLetters(one.column.name);
-        if (!meant.contains(name)) continue;
-        if (!one.type.empty()) take_out(name);
-        if (SaysItIsGone(SaidBehindMask(one.comment))) continue;
+        const bool is_meant = meant.contains(name);
+        const bool has_place = !one.type.empty() && one.place != 0;
+        if ((is_meant && !one.type.empty()) || (has_place && is_renamed(name))) {
+            take_out(one.column.name, WithoutKey(MaskOfComment(one.comment)));
+        }
+        if (!is_meant || SaysItIsGone(SaidBehindMask(one.comment))) continue;
         AppendGone(target, one.column.name, BehindMask(one.comment, kKept), marks.alter);
     }
     if (!gone.empty()) {
@@ -488,11 +513,12 @@ Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& targe
                         OfTarget(target), gone));
     }
     if (!given.empty()) {
+        // All at once: names may have been exchanged.
         marks.books.push_back(fmt::format(
             "UPDATE _biwa.stream_columns SET column_name = CASE lower(column_name){} END, "
-            "is_renamed = is_renamed OR NOT is_withheld, is_withheld = true WHERE {} AND "
-            "lower(column_name) IN ({})",
-            cases, OfTarget(target), given));
+            "mask_before = coalesce(mask_before, CASE lower(column_name){} END), is_withheld = "
+            "true WHERE {} AND lower(column_name) IN ({})",
+            names, masks, OfTarget(target), given));
     }
     return marks;
 }

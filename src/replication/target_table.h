@@ -38,6 +38,8 @@ bool IsBesideTable(const std::string& name);
 // The comment of a masked column in the warehouse says how it was masked (Column::mask); more may
 // follow. The mask, or "".
 std::string MaskOfComment(const std::string& comment);
+// And as people write it, without the key that it was made by.
+std::string WithoutKey(const std::string& mask);
 
 // How a target stands to the columns that the source's table has.
 struct TargetFit {
@@ -78,6 +80,7 @@ class TargetBooks {
         std::string type = {};
         std::string comment = {};
         std::int32_t place = 0;  // Column::place
+        std::string type_at_source = {};
     };
 
     // Of all tables where none is named.
@@ -114,8 +117,8 @@ Result<TargetFit> FitTarget(WriteTransaction& transaction, const TableName& targ
                             const TableSchema& columns, const TargetBooks& books);
 
 // What marks these columns as gone at the source, where the target has them and does not say so
-// yet, and takes them out of the books. There those of them that are `renamed` stay, by their new
-// names: where columns have no numbers, their places tell them from others.
+// yet, and takes them out of the books. There those that are `renamed` are called by their new
+// names from here on: where columns have no numbers, their places tell them from others.
 using NewNames = std::vector<std::pair<std::string, std::string>>;  // the former and the new one
 struct GoneMarks {
     std::vector<std::string> alter;  // not after rows of the target were written

@@ -348,13 +348,14 @@ Status BinlogDecoder::DecodeQuery(const Event& event) {
             break;
     }
     // A statement that failed at the server has done nothing to our tables.
-    if (query.error == 0) {
+    if (query.error == 0 && !(gtid_ && gtid_->is_undone_alter)) {
         for (auto& effect : statement.effects) {
             if (event.has_temporary_tables() && statement.may_be_of_temporary) {
-                effect = {TableEffect::Kind::kReplaced, effect.schema, effect.table,
-                          "a statement was of it, or of a temporary table by its name"};
+                effect.kind = TableEffect::Kind::kReplaced;
+                effect.why = "a statement was of it, or of a temporary table by its name";
             }
             BIWA_TRY(resolver_.Spell(effect));
+            BIWA_TRY(resolver_.SpellColumns(effect));
             BIWA_TRY(Apply(effect, end_, event.time_s));
         }
     }
@@ -429,6 +430,11 @@ Status BinlogDecoder::Apply(const TableEffect& effect, std::uint64_t end, std::i
     if (passed_over_.contains(name)) {
         if (!effect.renamed.empty())
             PassOver(effect.schema, effect.table, effect.why, effect.renamed);
+        // What is there of it is not to be taken for one that has another name by now.
+        if (effect.kind == TableEffect::Kind::kDefined && !effect.dropped.empty()) {
+            NewPart(followed->columns, effect.schema, effect.table).dropped = effect.dropped;
+            ++batch_.changes;
+        }
         return {};
     }
     auto kind = effect.kind;

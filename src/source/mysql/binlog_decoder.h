@@ -60,6 +60,8 @@ class TableResolver {
     // Gives a statement's names the spelling of the stream's table, should the server compare them
     // without regard to case.
     virtual Status Spell(TableEffect&) { return {}; }
+    // The same of columns, which the server compares without regard to case in whatever script.
+    virtual Status SpellColumns(TableEffect&) { return {}; }
     // Tables of the stream whose rows such a statement (Statement::Kind::kRows) may have changed
     // without naming them: by a view, a trigger or a function.
     virtual Result<TableNames> ReachedBy(const Statement&) { return TableNames(); }

@@ -360,6 +360,19 @@ Result<Gtid> ReadGtid(const Event& event) {
     gtid.flags = reader.Number<std::uint8_t>();
     gtid.server = event.server_id;
     if (!reader.ok()) return CutOff("GTID");
+    // https://mariadb.com/kb/en/gtid_event/: more is there by the flags, then flags again. What is
+    // padded there is zeros.
+    constexpr std::uint8_t kHasCommitId = 0x02, kIsXa = 0x40 | 0x80;
+    constexpr std::uint8_t kAlterBegun = 0x02, kAlterUndone = 0x08;
+    if ((gtid.flags & kHasCommitId) != 0) reader.Bytes(8);
+    if ((gtid.flags & kIsXa) != 0) {
+        reader.Bytes(4);
+        const auto global = reader.Number<std::uint8_t>();
+        const auto branch = reader.Number<std::uint8_t>();
+        reader.Bytes(std::size_t{global} + branch);
+    }
+    const auto more = reader.Number<std::uint8_t>();
+    gtid.is_undone_alter = reader.ok() && (more & (kAlterBegun | kAlterUndone)) != 0;
     return gtid;
 }
 

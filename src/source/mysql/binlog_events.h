@@ -123,6 +123,8 @@ struct Gtid {
 
     // The one statement that follows is all of it; no commit comes.
     bool is_standalone() const { return (flags & 0x01) != 0; }
+    // It has begun, or failed (MariaDB's binlog_alter_two_phase): what it says has not been done.
+    bool is_undone_alter = false;
 };
 Result<Gtid> ReadGtid(const Event& event);
 

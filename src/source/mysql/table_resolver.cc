@@ -117,6 +117,37 @@ Status StreamResolver::Spell(TableEffect& effect) {
     return {};
 }
 
+Result<std::string> StreamResolver::ColumnOf(const std::string& written,
+                                             const TableSchema& columns) {
+    const auto is_ascii = [](const std::string& text) {
+        return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
+    };
+    std::string others;  // those whose case only the server knows
+    for (const auto& column : columns.columns) {
+        if (SmallLetters(column.name) == SmallLetters(written)) return column.name;
+        if (is_ascii(column.name)) continue;
+        others += fmt::format("{}SELECT {} AS name", others.empty() ? "" : " UNION ALL ",
+                              BIWA_TRY(Asking())->Literal(column.name));
+    }
+    if (others.empty() || is_ascii(written)) return written;
+    const auto found = BIWA_TRY(BIWA_TRY(Asking())->Query(fmt::format(
+        "SELECT name FROM ({}) AS names WHERE lower(name) = lower({}) COLLATE utf8mb4_bin", others,
+        BIWA_TRY(Asking())->Literal(written))));
+    return found.size() == 1 ? found.Text(0, 0) : written;
+}
+
+Status StreamResolver::SpellColumns(TableEffect& effect) {
+    if (effect.renamed.empty() && effect.dropped.empty()) return {};
+    const auto found = tables_.find(effect.schema + "." + effect.table);
+    if (found == tables_.end()) return {};
+    const auto& columns = *found->second.followed.columns;
+    for (auto& [before, now] : effect.renamed) before = BIWA_TRY(ColumnOf(before, columns));
+    for (auto& column : effect.dropped) {
+        column = SmallLetters(BIWA_TRY(ColumnOf(column, columns)));
+    }
+    return {};
+}
+
 // What they do to which tables is not looked for: any may be meant. As the catalogue has them now,
 // and as far as the role may see them.
 Result<TableNames> StreamResolver::ReachedBy(const Statement& statement) {

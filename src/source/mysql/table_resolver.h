@@ -21,6 +21,7 @@ class StreamResolver final : public TableResolver {
     std::vector<std::string> TablesOf(const std::string& schema) const override;
     std::vector<std::string> SchemasOf(const std::string& table) const override;
     Status Spell(TableEffect& effect) override;
+    Status SpellColumns(TableEffect& effect) override;
     Result<TableNames> ReachedBy(const Statement& statement) override;
     void ForgetPrograms() override { has_program_.clear(); }
     Result<std::string> ToUtf8(std::uint16_t collation, std::string_view text) override;
@@ -60,6 +61,8 @@ class StreamResolver final : public TableResolver {
     Result<ColumnInfo> InfoOf(const MappedColumn& mapped, const CatalogColumn* column);
     // Into known.defaults.
     Status ReadDefaults(const TableMap& map, const ResolvedTable& resolved, Known& known);
+    // As the table has it; as it is where that is not known.
+    Result<std::string> ColumnOf(const std::string& written, const TableSchema& columns);
     // Fills has_program_ for these.
     Status LookForPrograms(const std::set<std::string>& names);
 

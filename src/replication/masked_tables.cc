@@ -711,9 +711,10 @@ tl::unexpected<Error> MaskedTables::Renamed(const SourceTable& table, const std:
             "column {1} of {0} was masked, and is called {2} now, which {3}. Nothing of it was "
             "copied",
             table.ToString(), before, now, what),
-        fmt::format("Name {0}.{2} in masks, and what {0}.{1} is now, if it is there; and `biwa "
-                    "apply`.",
-                    table.ToString(), before, now));
+        fmt::format(
+            "Name {0}.{2} in masks (\"*.{2}\" where it is called otherwise again), and what "
+            "{0}.{1} is now, if it is there; and `biwa apply`.",
+            table.ToString(), before, now));
 }
 
 }  // namespace biwa

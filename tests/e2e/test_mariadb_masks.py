@@ -228,6 +228,19 @@ def test_an_alter_in_two_phases_that_fails_has_done_nothing(database, instance, 
     assert_nowhere(instance)
 
 
+def test_a_masked_name_there_and_back(database, instance):
+    begin(database, instance)
+    database.run("ALTER TABLE t RENAME COLUMN secret TO tmp; ALTER TABLE t RENAME COLUMN tmp TO secret")
+    wait_until(lambda: '"*.tmp"' in str(instance.stream()), lambda: (instance.stream(), instance.log()))
+    assert instance.stop() == 0
+    write(instance, f"{database.name}.t.secret: drop", '"*.tmp": drop')
+    instance.start()
+    instance.sync()
+    instance.settle()
+    assert instance.query("FROM app.t") == [[1, "p", "o"]]
+    assert_not_in_files(instance)
+
+
 def test_what_the_log_says_of_clear_columns_when_the_table_waits_already_is_no_doubt(database, instance):
     begin(database, instance)
     database.run("ALTER TABLE t RENAME COLUMN pub TO public; ALTER TABLE t DROP other")

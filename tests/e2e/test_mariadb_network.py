@@ -79,6 +79,8 @@ class Spoiler:
         self.wait = None  # events to let through first; None: nothing is spoilt
         self.spoilt = []  # what was: its kind, and where
         self._rest = {}  # by connection: bytes of its next packet that have come
+        # Of those before, which Biwa has closed, the server hears only when it has something to send.
+        self._newest = 0
 
     def __call__(self, number, data):
         data = self._rest.get(number, b"") + data
@@ -91,7 +93,9 @@ class Spoiler:
             event = packet[self.HEADER:]
             is_event = (len(event) >= 19 and packet[4] == 0 and event[4] in self.KINDS
                         and int.from_bytes(event[9:13], "little") == len(event))
-            if is_event and self.wait is not None:
+            if is_event:
+                self._newest = max(self._newest, number)
+            if is_event and number == self._newest and self.wait is not None:
                 self.wait -= 1
                 if self.wait <= 0:
                     place = self.chance.randrange(len(event))

@@ -471,16 +471,16 @@ Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& targe
     const auto stored = BIWA_TRY(ReadStored(transaction, target, books));
     std::set<std::string> meant;
     for (const auto& column : columns) meant.insert(SmallLetters(column));
+    std::map<std::string, std::string> new_names;
+    for (const auto& [before, now] : renamed) new_names.emplace(SmallLetters(before), now);
     std::string gone, names, masks, given;
     const auto in_small_letters = [](const std::string& column) {
         return fmt::format("lower({})", QuoteLiteral(column));
     };
     const auto take_out = [&](const std::string& column, const std::string& mask) {
         const auto written = in_small_letters(column);
-        const auto now = std::find_if(renamed.begin(), renamed.end(), [&](const auto& one) {
-            return SmallLetters(one.first) == SmallLetters(column);
-        });
-        if (now == renamed.end()) {
+        const auto now = new_names.find(SmallLetters(column));
+        if (now == new_names.end()) {
             gone += (gone.empty() ? "" : ", ") + written;
             return;
         }
@@ -488,20 +488,16 @@ Result<GoneMarks> MarkGone(WriteTransaction& transaction, const TableName& targe
         names += fmt::format(" WHEN {} THEN {}", written, QuoteLiteral(now->second));
         masks += fmt::format(" WHEN {} THEN {}", written, QuoteLiteral(mask));
     };
-    const auto is_renamed = [&](const std::string& column) {
-        return std::any_of(renamed.begin(), renamed.end(), [&](const auto& one) {
-            return SmallLetters(one.first) == SmallLetters(column);
-        });
-    };
     for (const auto& [column, entry] : books.Withheld(target.name)) {
-        const bool is_known = meant.contains(column) || (is_renamed(column) && entry.place != 0);
+        const bool is_known =
+            meant.contains(column) || (new_names.contains(column) && entry.place != 0);
         if (is_known) take_out(column, ToString(Mask{MaskKind::kDrop, 0}));
     }
     for (const auto& one : stored) {
         const auto name = SmallLetters(one.column.name);
         const bool is_meant = meant.contains(name);
         const bool has_place = !one.type.empty() && one.place != 0;
-        if ((is_meant && !one.type.empty()) || (has_place && is_renamed(name))) {
+        if ((is_meant && !one.type.empty()) || (has_place && new_names.contains(name))) {
             take_out(one.column.name, WithoutKey(MaskOfComment(one.comment)));
         }
         if (!is_meant || SaysItIsGone(SaidBehindMask(one.comment))) continue;

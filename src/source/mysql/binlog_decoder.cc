@@ -34,10 +34,6 @@ std::string XidText(std::string_view body) {
     return text + std::to_string(format);
 }
 
-bool IsAscii(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
-}
-
 }  // namespace
 
 BinlogDecoder::BinlogDecoder(TableResolver& resolver, BinlogPlace from, bool knows_place,

@@ -1,5 +1,6 @@
 #include "source/mysql/character_set.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace biwa::mysql {
@@ -84,6 +85,10 @@ void FromTable(const CharacterSet& set, std::string_view text, std::string& utf8
 
 bool HasTwins(std::string_view name) {
     return name == "cp932" || name == "eucjpms" || name == "ujis" || name == "armscii8";
+}
+
+bool IsAscii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
 }
 
 bool IsUtf8(std::string_view text) {

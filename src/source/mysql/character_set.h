@@ -29,6 +29,8 @@ struct CharacterSet {
 // character of each of its sets; bytes that are no character, and become "?", do not count.
 bool HasTwins(std::string_view name);
 
+bool IsAscii(std::string_view text);
+
 // Whether all of it is well-formed.
 bool IsUtf8(std::string_view text);
 

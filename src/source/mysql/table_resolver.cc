@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "source/mysql/character_set.h"
 #include "source/mysql/result_rows.h"
 
 namespace biwa::mysql {
@@ -119,17 +120,14 @@ Status StreamResolver::Spell(TableEffect& effect) {
 
 Result<std::string> StreamResolver::ColumnOf(const std::string& written,
                                              const TableSchema& columns) {
-    const auto is_ascii = [](const std::string& text) {
-        return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
-    };
     std::string others;  // those whose case only the server knows
     for (const auto& column : columns.columns) {
         if (SmallLetters(column.name) == SmallLetters(written)) return column.name;
-        if (is_ascii(column.name)) continue;
+        if (IsAscii(column.name)) continue;
         others += fmt::format("{}SELECT {} AS name", others.empty() ? "" : " UNION ALL ",
                               BIWA_TRY(Asking())->Literal(column.name));
     }
-    if (others.empty() || is_ascii(written)) return written;
+    if (others.empty() || IsAscii(written)) return written;
     const auto found = BIWA_TRY(BIWA_TRY(Asking())->Query(fmt::format(
         "SELECT name FROM ({}) AS names WHERE lower(name) = lower({}) COLLATE utf8mb4_bin", others,
         BIWA_TRY(Asking())->Literal(written))));
